@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
+/*
+ * Generic netlink family "dmmigrate", version 1: the dialogue with
+ * dm-migrate.ko.
+ *
+ * Every command needs CAP_SYS_ADMIN in the initial user namespace and names
+ * its device by DMM_A_DEV: the dev_t of the *live* device-mapper device that
+ * has a `migrate` target, as (major << 20 | minor) (the kernel's own dev_t).
+ * Attributes that a command does not list are refused.  Errors come as negative errno with an
+ * extended acknowledgement text.
+ *
+ * ATTACH	DEV, MIGRATION (16 bytes), DISK (u32), CONN_EPOCH (u64), CONN_INDEX (u32), FD (u32, a
+ *		descriptor of the caller: TCP, established, in the initial network
+ *		namespace).  The kernel takes a reference of its own; the
+ *		caller closes its descriptor afterwards.
+ *		State IDLE only.  -EBUSY otherwise, -ENOTSOCK,
+ *		-EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
+ * START	DEV, optional RATE.  Marks everything dirty and ships it.  IDLE with a connection
+ *		-> COPYING.  -ENOTCONN without a connection.
+ * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
+ * RESUME	DEV.  PAUSED -> COPYING.
+ * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.
+ * FREEZE	DEV, EPOCH (u64, larger than any before for this attachment), TIMEOUT_MS (u32, 1 to
+ *		DMM_MAX_FREEZE_MS).  COPYING -> FREEZING -> FROZEN: writes are held,
+ *		in-flight ones drain, the rest is shipped, a barrier is
+ *		acknowledged.  Returns at once; the end comes as an event.
+ *		When the timeout, counted from here, runs out before FENCE: THAW by itself
+ *		with FREEZE_RESULT -ETIME.
+ * THAW		DEV, EPOCH.  FREEZING or FROZEN -> COPYING; held writes go on.
+ *		-ESTALE when the epoch is not the frozen one.
+ * FENCE	DEV, EPOCH.  FROZEN -> FENCED: the timer is disarmed
+ *		atomically; from now on no write reaches the origin, writes are held until the
+ *		table is replaced.  -ETIME when it has thawed already, -EAGAIN while FREEZING.
+ * STOP		DEV.  Any state but FENCED -> IDLE (at once or, while the
+ *		origin owes a read, by way of STOPPING); holds are released, the
+ *		connection is closed, tracking ends.  Returns within a second;
+ *		-EBUSY in FENCED unless FORCE is given (flag; held writes stay held).
+ * GET		DEV, or as a dump of all devices.  Answers with the attributes
+ *		marked G below.
+ * EVENT	(multicast group "events") DEV, STATE, OLD_STATE, ERROR, ERROR_SIDE, EPOCH, FREEZE_RESULT.
+ */
+#ifndef DMMIGRATE_UAPI_H
+#define DMMIGRATE_UAPI_H
+
+#define DMM_GENL_NAME		"dmmigrate"
+#define DMM_GENL_VERSION	1
+#define DMM_GENL_MCGRP		"events"
+
+#define DMM_MAX_FREEZE_MS	15000u
+#define DMM_MODULE_VERSION	"0.1.0"
+
+enum dmm_cmd {
+	DMM_CMD_UNSPEC,
+	DMM_CMD_ATTACH,
+	DMM_CMD_START,
+	DMM_CMD_PAUSE,
+	DMM_CMD_RESUME,
+	DMM_CMD_RATE,
+	DMM_CMD_FREEZE,
+	DMM_CMD_THAW,
+	DMM_CMD_FENCE,
+	DMM_CMD_STOP,
+	DMM_CMD_GET,
+	DMM_CMD_EVENT,
+	__DMM_CMD_MAX,
+};
+#define DMM_CMD_MAX (__DMM_CMD_MAX - 1)
+
+enum dmm_attr {
+	DMM_A_UNSPEC,
+	DMM_A_PAD,
+	DMM_A_DEV,		/* u64 G */
+	DMM_A_MIGRATION,	/* binary, 16 bytes G */
+	DMM_A_DISK,		/* u32 G */
+	DMM_A_CONN_EPOCH,	/* u64 G */
+	DMM_A_CONN_INDEX,	/* u32 */
+	DMM_A_FD,		/* u32 */
+	DMM_A_RATE,		/* u64, bytes/s, 0 = unlimited G */
+	DMM_A_EPOCH,		/* u64: of the latest freeze G */
+	DMM_A_TIMEOUT_MS,	/* u32 */
+	DMM_A_FORCE,		/* flag */
+	DMM_A_STATE,		/* u32, enum dmm_state G */
+	DMM_A_OLD_STATE,	/* u32 */
+	DMM_A_ERROR,		/* s32 as u32: negative errno of the first error, 0 = none G */
+	DMM_A_ERROR_SIDE,	/* u32, enum dmm_side G */
+	DMM_A_FREEZE_RESULT,	/* s32 as u32: 0 frozen, -EINPROGRESS, -ETIME, -ECANCELED G */
+	DMM_A_SIZE_BYTES,	/* u64 G */
+	DMM_A_BLOCK_BYTES,	/* u32 G */
+	DMM_A_DIRTY_BLOCKS,	/* u64 G */
+	DMM_A_INFLIGHT_BYTES,	/* u64: read or sent, not yet acknowledged G */
+	DMM_A_ACKED_BYTES,	/* u64: acknowledged as written since START G */
+	DMM_A_SHIPPED_BYTES,	/* u64: sent since START G */
+	DMM_A_PREHOLD_BYTES,	/* u64: of these, sent before the latest freeze G */
+	DMM_A_RESENT_BLOCKS,	/* u64: shipped a second time or more G */
+	DMM_A_REDIRTIED_BLOCKS,	/* u64: clean ones that a guest write made dirty since START G */
+	DMM_A_WRITES_SUBMITTED,	/* u64: bios that modify data, since the table was made G */
+	DMM_A_WRITES_COMPLETED,	/* u64 G */
+	DMM_A_READS,		/* u64 G */
+	DMM_A_HELD,		/* u32: bios held now G */
+	DMM_A_ALERTS,		/* u64: bios of unknown kind G */
+	DMM_A_SWEEP_BLOCKS,	/* u64: blocks of the first sweep done G */
+	DMM_A_HOLD_NS,		/* u64: latest freeze: begun, CLOCK_MONOTONIC G */
+	DMM_A_DRAIN_NS,		/* u64: time to drain writes G */
+	DMM_A_SHIP_NS,		/* u64: time to ship the rest G */
+	DMM_A_BARRIER_NS,	/* u64: time of the barrier G */
+	DMM_A_FREEZE_BLOCKS,	/* u64: blocks dirty when drained G */
+	DMM_A_BARRIER,		/* u64: number of the last acknowledged barrier G */
+	DMM_A_REASON,		/* NUL terminated string: what STOPPING or FAILED is about G */
+	DMM_A_START_NS,		/* u64: CLOCK_MONOTONIC of START G */
+	DMM_A_REMOTE_STATUS,	/* u32: enum dmm_wire_err of a negative acknowledgement G */
+	__DMM_A_MAX,
+};
+#define DMM_A_MAX (__DMM_A_MAX - 1)
+
+/* One diagram of these, naming its functions, is in kmod/core/state.h. */
+enum dmm_state {
+	DMM_STATE_IDLE,		/* attached; bios pass, nothing is tracked */
+	DMM_STATE_COPYING,
+	DMM_STATE_PAUSED,
+	DMM_STATE_FREEZING,	/* writes held, the rest is being shipped */
+	DMM_STATE_FROZEN,	/* converged: barrier acknowledged, timer armed */
+	DMM_STATE_FENCED,	/* given up: writes never reach the origin again */
+	DMM_STATE_DISCONNECTED,	/* connection lost; tracking goes on */
+	DMM_STATE_FAILED,	/* first error kept; tracking goes on */
+	DMM_STATE_STOPPING,	/* stopped, the origin still owes a read */
+	__DMM_STATE_MAX,
+};
+
+enum dmm_side {
+	DMM_SIDE_NONE,
+	DMM_SIDE_ORIGIN,	/* reading the source's disk */
+	DMM_SIDE_LINK,		/* the connection */
+	DMM_SIDE_RECEIVER,	/* a negative acknowledgement */
+	DMM_SIDE_LOCAL,		/* table changed, out of memory, ... */
+};
+
+#endif

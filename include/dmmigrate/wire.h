@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
+/*
+ * The wire protocol between the source (tool and kernel sender) and the
+ * receiver.  doc/protocol.rst is the specification; this header holds the
+ * layouts, the numbers and the limits that both sides assert.
+ *
+ * All integers are little endian.  Every structure has explicit padding that
+ * must be zero, a size asserted at build time, and unknown flags are refused.
+ *
+ * Two kinds of TCP connection go to the same port.  Both begin alike:
+ *
+ *	source				receiver
+ *	HELLO			-->
+ *				<--	HELLO_OK | REFUSE
+ *
+ * A control connection (the tool's) goes on with requests, each answered by
+ * exactly one reply (PREPARED, DIGEST_OK, ... or REFUSE):
+ *
+ *	PREPARE			-->	opens and checks the destination
+ *				<--	PREPARED
+ *	DIGEST			-->	digest of a byte range, read from the disk
+ *				<--	DIGEST_OK
+ *	QUERY			-->	what the receiver knows of the disk
+ *				<--	QUERY_OK
+ *	FINISH			-->	flush, close; DIGEST goes on working (read only)
+ *				<--	FINISH_OK
+ *	FORGET			-->	close, drop the record; contents stay as they are
+ *				<--	FORGET_OK
+ *
+ * A data connection belongs to one prepared disk and is handed to the kernel
+ * after ATTACHED; from then on the source sends DATA, BARRIER and END, and the
+ * receiver answers each DATA and BARRIER with one struct dmm_wire_ack:
+ *
+ *	ATTACH			-->
+ *				<--	ATTACHED | REFUSE
+ *	DATA seq=1		-->
+ *	DATA seq=2		-->
+ *				<--	ack seq=2 status=0	(in any order)
+ *				<--	ack seq=1 status=0
+ *	BARRIER seq=3 arg=n	-->
+ *				<--	ack seq=3 arg=n		(after the flush)
+ *	END seq=4		-->	(no acknowledgement; the receiver closes)
+ */
+#ifndef DMMIGRATE_WIRE_H
+#define DMMIGRATE_WIRE_H
+
+#include <linux/types.h>
+
+#define DMM_WIRE_MAGIC		0x314d4d44u	/* "DMM1" on the wire */
+#define DMM_WIRE_VERSION	1
+#define DMM_DEFAULT_PORT	7790
+
+#define DMM_MAX_EXTENT_BYTES	(1u << 20)	/* payload of one DATA frame */
+#define DMM_MAX_CONTROL_BYTES	4096u		/* payload of any other frame */
+#define DMM_SECTOR_BYTES	512u		/* offsets and lengths are multiples */
+#define DMM_MIN_BLOCK_BYTES	4096u
+#define DMM_MAX_BLOCK_BYTES	(1u << 20)
+#define DMM_MAX_CONNS		16u		/* data connections of one disk */
+#define DMM_MAX_DISKS		256u		/* disks of one migration */
+#define DMM_ID_BYTES		16		/* migration, instance and boot ids */
+
+enum dmm_msg {
+	/* either kind of connection, before anything else */
+	DMM_MSG_HELLO		= 1,	/* struct dmm_wire_hello */
+	DMM_MSG_HELLO_OK	= 2,	/* struct dmm_wire_hello_ok */
+	DMM_MSG_REFUSE		= 3,	/* struct dmm_wire_refuse; the connection closes */
+	/* control */
+	DMM_MSG_PREPARE		= 16,	/* struct dmm_wire_prepare */
+	DMM_MSG_PREPARED	= 17,	/* struct dmm_wire_prepared */
+	DMM_MSG_DIGEST		= 18,	/* struct dmm_wire_digest */
+	DMM_MSG_DIGEST_OK	= 19,	/* struct dmm_wire_digest_ok */
+	DMM_MSG_QUERY		= 20,	/* struct dmm_wire_disk */
+	DMM_MSG_QUERY_OK	= 21,	/* struct dmm_wire_query_ok */
+	DMM_MSG_FINISH		= 22,	/* struct dmm_wire_disk */
+	DMM_MSG_FINISH_OK	= 23,	/* no payload */
+	DMM_MSG_FORGET		= 24,	/* struct dmm_wire_disk */
+	DMM_MSG_FORGET_OK	= 25,	/* no payload */
+	/* data */
+	DMM_MSG_ATTACH		= 32,	/* struct dmm_wire_attach */
+	DMM_MSG_ATTACHED	= 33,	/* no payload */
+	DMM_MSG_DATA		= 34,	/* payload: the bytes of the extent */
+	DMM_MSG_BARRIER		= 35,	/* no payload; arg is the barrier's number */
+	DMM_MSG_END		= 36,	/* no payload; nothing follows */
+};
+
+/*
+ * Header of every frame but the acknowledgement.  crc is crc32c (Castagnoli,
+ * reflected, initial value ~0, final inversion: the iSCSI one) of the header
+ * with crc taken as zero, followed by the payload.
+ */
+struct dmm_wire_hdr {
+	__le32 magic;		/* DMM_WIRE_MAGIC */
+	__le16 type;		/* enum dmm_msg */
+	__le16 flags;		/* none defined: zero */
+	__le64 seq;		/* from 1, one more per frame of this direction */
+	__le64 offset_bytes;	/* DATA: where on the disk; else zero */
+	__le64 arg;		/* BARRIER: its number, from 1; else zero */
+	__le32 payload_bytes;	/* what follows this header */
+	__le32 reserved;	/* zero */
+	__le32 pad;		/* zero */
+	__le32 crc;
+};
+#define DMM_WIRE_HDR_BYTES	48
+
+/*
+ * Acknowledgement: the only thing that the kernel parses from the peer.
+ * DATA is acknowledged when its write completed, BARRIER when every frame
+ * acknowledged before it has been flushed.  crc covers the 28 bytes before it.
+ */
+struct dmm_wire_ack {
+	__le32 magic;		/* DMM_WIRE_MAGIC */
+	__le16 type;		/* DMM_MSG_DATA or DMM_MSG_BARRIER */
+	__le16 reserved;	/* zero */
+	__le64 seq;		/* of the frame */
+	__le64 arg;		/* of the frame */
+	__le32 status;		/* enum dmm_wire_err; not zero ends the migration */
+	__le32 crc;
+};
+#define DMM_WIRE_ACK_BYTES	32
+
+/* Errors as the wire carries them; values never change. */
+enum dmm_wire_err {
+	DMM_WERR_OK		= 0,
+	DMM_WERR_PROTOCOL	= 1,	/* malformed or out of place */
+	DMM_WERR_VERSION	= 2,	/* no common version */
+	DMM_WERR_CRC		= 3,	/* checksum mismatch */
+	DMM_WERR_RANGE		= 4,	/* outside the disk, or misaligned */
+	DMM_WERR_IO		= 5,	/* the destination failed a read, write or flush */
+	DMM_WERR_NOSPC		= 6,	/* the destination is full */
+	DMM_WERR_NOTFOUND	= 7,	/* no such destination, or not prepared */
+	DMM_WERR_BUSY		= 8,	/* in use, mounted, or taken by another migration */
+	DMM_WERR_TOOSMALL	= 9,	/* destination smaller than the source */
+	DMM_WERR_DENIED		= 10,	/* not on the allow-list */
+	DMM_WERR_SIGNATURE	= 11,	/* carries a signature and no confirmation was given */
+	DMM_WERR_SAMEDISK	= 12,	/* the very disk that is the source */
+	DMM_WERR_LIMIT		= 13,	/* too many sessions or disks */
+	DMM_WERR_UNSUPPORTED	= 14,	/* a feature or geometry that this side lacks */
+	DMM_WERR_SHUTDOWN	= 15,	/* the receiver is going down */
+	DMM_WERR_INTERNAL	= 16,
+	DMM_WERR_COUNT
+};
+
+struct dmm_wire_hello {
+	__le16 version_min;
+	__le16 version_max;
+	__le32 reserved;
+	__le64 features;	/* that the source can use; none defined yet */
+	__u8 program[48];	/* "dmmigrate 0.1", NUL padded, for the log */
+};
+#define DMM_WIRE_HELLO_BYTES	64
+
+struct dmm_wire_hello_ok {
+	__le16 version;		/* chosen */
+	__le16 pad[3];
+	__le64 features;	/* common to both */
+	__u8 instance[DMM_ID_BYTES];	/* random, new whenever the receiver starts */
+	__u8 boot[DMM_ID_BYTES];	/* the host's boot id */
+	__u8 program[48];
+};
+#define DMM_WIRE_HELLO_OK_BYTES	96
+
+struct dmm_wire_refuse {
+	__le32 code;		/* enum dmm_wire_err, not OK */
+	__le32 pad;
+	__u8 text[248];		/* one line, UTF-8, NUL terminated and padded */
+};
+#define DMM_WIRE_REFUSE_BYTES	256
+
+/* Names a disk of a migration. */
+struct dmm_wire_disk {
+	__u8 migration[DMM_ID_BYTES];
+	__le32 disk;		/* from 0 */
+	__le32 pad;
+};
+#define DMM_WIRE_DISK_BYTES	24
+
+/* dmm_wire_prepare.flags */
+#define DMM_PREPARE_OVERWRITE	(1u << 0)	/* a signature there was confirmed */
+#define DMM_PREPARE_CHECK	(1u << 1)	/* only check (--dry-run): prepare nothing */
+
+struct dmm_wire_prepare {
+	struct dmm_wire_disk id;
+	__le64 size_bytes;	/* of the source */
+	__le32 block_bytes;	/* tracking granularity */
+	__le32 lbs_bytes;	/* logical block size of the source */
+	__le32 conns;		/* data connections that will attach; 1 */
+	__le32 flags;		/* DMM_PREPARE_* */
+	__u8 source_identity[256];	/* identities of the source LUNs, space separated; may be empty */
+	__u8 source_host[64];	/* for the log */
+	__u8 source_path[256];
+	__u8 dest_path[1024];	/* absolute, NUL terminated and padded */
+	__u8 reserved[128];
+};
+#define DMM_WIRE_PREPARE_BYTES	1776
+
+struct dmm_wire_prepared {
+	__le64 size_bytes;	/* of the destination */
+	__le32 lbs_bytes;	/* logical block size of the destination */
+	__le32 flags;		/* DMM_PREPARED_* */
+	__u8 signature[48];	/* what was found there ("ext4"), or empty */
+};
+#define DMM_PREPARED_FILE	(1u << 0)	/* a regular file, not a block device */
+#define DMM_PREPARED_BUFFERED	(1u << 1)	/* it refused O_DIRECT */
+#define DMM_WIRE_PREPARED_BYTES	64
+
+/* Digest algorithms */
+#define DMM_DIGEST_XXH3_128	1		/* XXH3 128 bit, seed 0, canonical form */
+
+struct dmm_wire_digest {
+	struct dmm_wire_disk id;
+	__le64 offset_bytes;
+	__le64 length_bytes;	/* at most DMM_MAX_DIGEST_BYTES */
+	__le32 algorithm;
+	__le32 pad;
+};
+#define DMM_WIRE_DIGEST_BYTES	48
+#define DMM_MAX_DIGEST_BYTES	(1ull << 30)
+
+struct dmm_wire_digest_ok {
+	__u8 digest[32];	/* the algorithm's bytes first, zero padded */
+};
+#define DMM_WIRE_DIGEST_OK_BYTES 32
+
+struct dmm_wire_query_ok {
+	__le64 size_bytes;
+	__le64 received_bytes;	/* written since PREPARE */
+	__le64 barrier;		/* number of the last one flushed, 0 = none */
+	__le32 state;		/* enum dmm_disk_state */
+	__le32 conns;		/* data connections now */
+	__le32 error;		/* enum dmm_wire_err: the first one */
+	__le32 pad;
+};
+#define DMM_WIRE_QUERY_OK_BYTES	40
+
+enum dmm_disk_state {
+	DMM_DISK_PREPARED	= 1,
+	DMM_DISK_RECEIVING	= 2,
+	DMM_DISK_FINISHED	= 3,
+	DMM_DISK_FAILED		= 4,
+};
+
+struct dmm_wire_attach {
+	struct dmm_wire_disk id;
+	__le64 conn_epoch;	/* grows with every set of connections; 1 */
+	__le32 conn_index;	/* from 0 */
+	__le32 conns;		/* must be what PREPARE said */
+};
+#define DMM_WIRE_ATTACH_BYTES	40
+
+#endif
