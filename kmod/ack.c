@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The receive thread: fixed-size acknowledgements, the only thing that the
+ * kernel parses from the peer, and the watch over a peer that is silent.
+ */
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/sched/mm.h>
+
+#include "core/wire.h"
+#include "migration.h"
+#include "sender.h"
+
+/* 0, or -EBADMSG when no such frame waits for it. */
+static int take_data_ack_locked(struct dmm_sender *s, const struct dmm_ack *a)
+{
+	struct dmm_slot *slot;
+	unsigned int i;
+
+	lockdep_assert_held(&s->m->lock);
+	for (i = 0; i < DMM_SLOTS; i++) {
+		slot = &s->slots[i];
+		if (slot->seq != a->seq || slot->acked)
+			continue;
+		if (slot->state != DMM_SLOT_SENDING && slot->state != DMM_SLOT_SENT)
+			continue;
+#if DMM_MUTANT == 1
+		dmm_bitmap_clear(&s->m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+#endif
+		s->m->ship.acked_bytes += slot->len_bytes;
+		if (slot->state == DMM_SLOT_SENDING)
+			slot->acked = true;
+		else
+			dmm_slot_free_locked(slot);
+		return 0;
+	}
+	return -EBADMSG;
+}
+
+static int take_barrier_ack_locked(struct dmm_sender *s, const struct dmm_ack *a)
+{
+	lockdep_assert_held(&s->m->lock);
+	/* s->barrier does not change while one is unacknowledged */
+	if (!s->barrier_seq || s->barrier_seq != a->seq || a->arg != s->barrier)
+		return -EBADMSG;
+	s->barrier_seq = 0;
+	WRITE_ONCE(s->barrier_acked, a->arg);
+	s->m->ship.barrier = a->arg;
+	return 0;
+}
+
+static int take_ack(struct dmm_sender *s, const struct dmm_ack *a)
+{
+	struct dmm_migration *m = s->m;
+	unsigned long flags;
+	int r;
+
+	spin_lock_irqsave(&m->lock, flags);
+	/* a refusal stands by itself: the receiver may not even know which frame it was */
+	if (a->status)
+		r = 0;
+	else if (a->type == DMM_MSG_BARRIER)
+		r = take_barrier_ack_locked(s, a);
+	else
+		r = take_data_ack_locked(s, a);
+	if (!r && !a->status) {
+		s->nr_unacked--;
+		s->progress_ns = ktime_get_ns();
+	}
+	spin_unlock_irqrestore(&m->lock, flags);
+
+	if (r)
+		dmm_migration_fail(m, r, DMM_SIDE_RECEIVER, 0,
+				   "acknowledgement of a frame that was not sent");
+	else if (a->status)
+		dmm_migration_fail(m, dmm_wire_err_to_errno(a->status), DMM_SIDE_RECEIVER,
+				   a->status, dmm_wire_err_text(a->status));
+	dmm_kick(m);
+	return a->status ? -EREMOTEIO : r;
+}
+
+static bool silent_too_long(struct dmm_sender *s)
+{
+	unsigned long flags;
+	bool late;
+
+	spin_lock_irqsave(&s->m->lock, flags);
+	late = s->nr_unacked && ktime_get_ns() - s->progress_ns > DMM_ACK_TIMEOUT_NS;
+	spin_unlock_irqrestore(&s->m->lock, flags);
+	return late;
+}
+
+/* Take the whole acknowledgements in @buf; what is left of a partial one moves to the front. */
+static int take_acks(struct dmm_sender *s, u8 *buf, size_t *fill)
+{
+	size_t at = 0;
+	struct dmm_wire_ack wire;
+	struct dmm_ack ack;
+	int r = 0;
+
+	for (; !r && *fill - at >= sizeof(wire); at += sizeof(wire)) {
+		memcpy(&wire, buf + at, sizeof(wire));
+		r = dmm_wire_ack_decode(&wire, &ack);
+		if (r)
+			dmm_migration_fail(s->m, r, DMM_SIDE_RECEIVER, 0,
+					   "malformed acknowledgement");
+		else
+			r = take_ack(s, &ack);
+	}
+	memmove(buf, buf + at, *fill - at);
+	*fill -= at;
+	return r;
+}
+
+/*
+ * Ends with the verdict on the connection, whichever thread noticed first: a refusal, or
+ * acknowledgements, may be queued here when sending fails.
+ */
+static void receive(struct dmm_sender *s, u8 *buf, size_t size)
+{
+	size_t fill = 0;
+	int r;
+
+	while (!kthread_should_stop()) {
+		r = dmm_conn_recv(&s->conn, buf + fill, size - fill);
+		if (r > 0) {
+			fill += r;
+			if (take_acks(s, buf, &fill))
+				return;
+		} else if (r == 0) {
+			/* or a send failed, which shut the connection down */
+			r = READ_ONCE(s->send_error);
+			dmm_migration_link_lost(s->m, r ? r : -ECONNRESET,
+						r ? "sending failed" : "the receiver closed the connection");
+			return;
+		} else if (r != -EAGAIN && r != -EINTR) {
+			dmm_migration_link_lost(s->m, r, "the connection broke");
+			return;
+		}
+		if (silent_too_long(s)) {
+			dmm_migration_link_lost(s->m, -ETIMEDOUT, "no acknowledgement for 30 s");
+			return;
+		}
+	}
+}
+
+int dmm_ack_thread(void *data)
+{
+	struct dmm_sender *s = data;
+	unsigned int noio = memalloc_noio_save();
+
+	receive(s, s->ack_buf, sizeof(s->ack_buf));
+	/* the send thread may be waiting for room in the socket */
+	dmm_conn_shutdown(&s->conn);
+	dmm_kick(s->m);
+
+	memalloc_noio_restore(noio);
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_IDLE);
+		if (!kthread_should_stop())
+			schedule();
+		__set_current_state(TASK_RUNNING);
+	}
+	return 0;
+}

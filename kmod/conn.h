@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One data connection: the only code that touches struct socket.
+ */
+#ifndef DMM_CONN_H
+#define DMM_CONN_H
+
+#include <linux/bvec.h>
+#include <linux/types.h>
+
+struct netlink_ext_ack;
+struct socket;
+
+struct dmm_conn {
+	struct socket *sock;	/* constant from open to close; a reference of ours */
+};
+
+/**
+ * dmm_conn_open() - Take over the socket behind a descriptor of the caller.
+ * @c: the connection.
+ * @fd: TCP, established, initial network namespace.
+ * @extack: says why not; may be NULL.
+ *
+ * Context: process, in the task that owns @fd.
+ * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN.
+ */
+int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack);
+/* Drops the reference.  No send or receive may be running.  Accepts a closed one. */
+void dmm_conn_close(struct dmm_conn *c);
+/* Wakes whoever sends or receives, with an error; later calls fail at once.  Context: process, sleeps. */
+void dmm_conn_shutdown(struct dmm_conn *c);
+
+/**
+ * dmm_conn_send() - Send it all.
+ * @c: the connection.
+ * @bv: pages of the module's own; copied, free for reuse on return.
+ * @nr: entries of @bv.
+ * @bytes: their sum.
+ *
+ * Resumes partial sends; after an error the stream is broken and the caller
+ * never sends on it again.  Context: the send thread; sleeps while the peer is slow.
+ * Return: 0 or negative errno.
+ */
+int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_t bytes);
+
+/*
+ * Receive what is there, at most @len.  Context: the receive thread; sleeps at
+ * most DMM_CONN_POLL_JIFFIES.  Return: bytes, 0 at the end of the stream, -EAGAIN
+ * when nothing came, or negative errno.
+ */
+int dmm_conn_recv(struct dmm_conn *c, void *buf, size_t len);
+#define DMM_CONN_POLL_JIFFIES	(HZ / 2)
+
+#endif

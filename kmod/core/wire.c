@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Wire encoding: the only code that converts between wire structures and
+ * native ones, and the one validator of headers and acknowledgements.
+ * The layouts asserted here are the protocol: a failing assertion is a new version.
+ */
+#include "wire.h"
+
+#define WIRE_OFFSET(s, field, at) DMM_BUILD_ASSERT(offsetof(struct s, field) == (at))
+
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_hdr) == DMM_WIRE_HDR_BYTES);
+WIRE_OFFSET(dmm_wire_hdr, type, 4);
+WIRE_OFFSET(dmm_wire_hdr, flags, 6);
+WIRE_OFFSET(dmm_wire_hdr, seq, 8);
+WIRE_OFFSET(dmm_wire_hdr, offset_bytes, 16);
+WIRE_OFFSET(dmm_wire_hdr, arg, 24);
+WIRE_OFFSET(dmm_wire_hdr, payload_bytes, 32);
+WIRE_OFFSET(dmm_wire_hdr, reserved, 36);
+WIRE_OFFSET(dmm_wire_hdr, pad, 40);
+WIRE_OFFSET(dmm_wire_hdr, crc, 44);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_ack) == DMM_WIRE_ACK_BYTES);
+WIRE_OFFSET(dmm_wire_ack, type, 4);
+WIRE_OFFSET(dmm_wire_ack, reserved, 6);
+WIRE_OFFSET(dmm_wire_ack, seq, 8);
+WIRE_OFFSET(dmm_wire_ack, arg, 16);
+WIRE_OFFSET(dmm_wire_ack, status, 24);
+WIRE_OFFSET(dmm_wire_ack, crc, 28);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_hello) == DMM_WIRE_HELLO_BYTES);
+WIRE_OFFSET(dmm_wire_hello, features, 8);
+WIRE_OFFSET(dmm_wire_hello, program, 16);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_hello_ok) == DMM_WIRE_HELLO_OK_BYTES);
+WIRE_OFFSET(dmm_wire_hello_ok, features, 8);
+WIRE_OFFSET(dmm_wire_hello_ok, instance, 16);
+WIRE_OFFSET(dmm_wire_hello_ok, boot, 32);
+WIRE_OFFSET(dmm_wire_hello_ok, program, 48);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_refuse) == DMM_WIRE_REFUSE_BYTES);
+WIRE_OFFSET(dmm_wire_refuse, text, 8);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_disk) == DMM_WIRE_DISK_BYTES);
+WIRE_OFFSET(dmm_wire_disk, disk, 16);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) == DMM_WIRE_PREPARE_BYTES);
+WIRE_OFFSET(dmm_wire_prepare, size_bytes, 24);
+WIRE_OFFSET(dmm_wire_prepare, flags, 44);
+WIRE_OFFSET(dmm_wire_prepare, source_identity, 48);
+WIRE_OFFSET(dmm_wire_prepare, source_host, 304);
+WIRE_OFFSET(dmm_wire_prepare, source_path, 368);
+WIRE_OFFSET(dmm_wire_prepare, dest_path, 624);
+WIRE_OFFSET(dmm_wire_prepare, reserved, 1648);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepared) == DMM_WIRE_PREPARED_BYTES);
+WIRE_OFFSET(dmm_wire_prepared, signature, 16);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest) == DMM_WIRE_DIGEST_BYTES);
+WIRE_OFFSET(dmm_wire_digest, offset_bytes, 24);
+WIRE_OFFSET(dmm_wire_digest, algorithm, 40);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest_ok) == DMM_WIRE_DIGEST_OK_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_query_ok) == DMM_WIRE_QUERY_OK_BYTES);
+WIRE_OFFSET(dmm_wire_query_ok, barrier, 16);
+WIRE_OFFSET(dmm_wire_query_ok, state, 24);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_attach) == DMM_WIRE_ATTACH_BYTES);
+WIRE_OFFSET(dmm_wire_attach, conn_epoch, 24);
+WIRE_OFFSET(dmm_wire_attach, conn_index, 32);
+/* What a receiver sizes its buffers by. */
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
+DMM_BUILD_ASSERT(DMM_MAX_EXTENT_BYTES % DMM_SECTOR_BYTES == 0);
+
+void dmm_wire_hdr_encode(struct dmm_wire_hdr *hdr, const struct dmm_frame *f)
+{
+	memset(hdr, 0, sizeof(*hdr));
+	hdr->magic = cpu_to_le32(DMM_WIRE_MAGIC);
+	hdr->type = cpu_to_le16(f->type);
+	hdr->seq = cpu_to_le64(f->seq);
+	hdr->offset_bytes = cpu_to_le64(f->offset_bytes);
+	hdr->arg = cpu_to_le64(f->arg);
+	hdr->payload_bytes = cpu_to_le32(f->payload_bytes);
+}
+
+u32 dmm_wire_hdr_crc(const struct dmm_wire_hdr *hdr)
+{
+	static const __le32 zero;
+	u32 crc;
+
+	crc = dmm_crc32c(~0u, hdr, offsetof(struct dmm_wire_hdr, crc));
+	return dmm_crc32c(crc, &zero, sizeof(zero));
+}
+
+void dmm_wire_hdr_seal(struct dmm_wire_hdr *hdr, u32 crc)
+{
+	hdr->crc = cpu_to_le32(~crc);
+}
+
+int dmm_wire_payload_bytes(u16 msg)
+{
+	switch (msg) {
+	case DMM_MSG_HELLO:
+		return DMM_WIRE_HELLO_BYTES;
+	case DMM_MSG_HELLO_OK:
+		return DMM_WIRE_HELLO_OK_BYTES;
+	case DMM_MSG_REFUSE:
+		return DMM_WIRE_REFUSE_BYTES;
+	case DMM_MSG_PREPARE:
+		return DMM_WIRE_PREPARE_BYTES;
+	case DMM_MSG_PREPARED:
+		return DMM_WIRE_PREPARED_BYTES;
+	case DMM_MSG_DIGEST:
+		return DMM_WIRE_DIGEST_BYTES;
+	case DMM_MSG_DIGEST_OK:
+		return DMM_WIRE_DIGEST_OK_BYTES;
+	case DMM_MSG_QUERY:
+	case DMM_MSG_FINISH:
+	case DMM_MSG_FORGET:
+		return DMM_WIRE_DISK_BYTES;
+	case DMM_MSG_QUERY_OK:
+		return DMM_WIRE_QUERY_OK_BYTES;
+	case DMM_MSG_ATTACH:
+		return DMM_WIRE_ATTACH_BYTES;
+	case DMM_MSG_FINISH_OK:
+	case DMM_MSG_FORGET_OK:
+	case DMM_MSG_ATTACHED:
+	case DMM_MSG_BARRIER:
+	case DMM_MSG_END:
+		return 0;
+	case DMM_MSG_DATA:
+		return -1;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* What is wrong with the values of @f, or NULL. */
+static const char *wire_frame_fault(const struct dmm_frame *f)
+{
+	int fixed = dmm_wire_payload_bytes(f->type);
+
+	if (fixed == -EINVAL)
+		return "unknown message type";
+	if (!f->seq)
+		return "sequence number 0";
+	if (f->type == DMM_MSG_DATA) {
+		if (!f->payload_bytes || f->payload_bytes > DMM_MAX_EXTENT_BYTES)
+			return "extent empty or too long";
+		if (f->payload_bytes % DMM_SECTOR_BYTES)
+			return "extent not of whole sectors";
+		if (f->offset_bytes & (DMM_SECTOR_BYTES - 1))
+			return "offset not sector-aligned";
+		/* Ends within an loff_t, which is signed. */
+		if (f->offset_bytes > (~0ULL >> 1) - f->payload_bytes)
+			return "offset too large";
+	} else {
+		if (f->payload_bytes != (u32)fixed)
+			return "payload size is not that of the message";
+		if (f->offset_bytes)
+			return "offset on a message that has none";
+	}
+	if (f->type == DMM_MSG_BARRIER && !f->arg)
+		return "barrier number 0";
+	if (f->type != DMM_MSG_BARRIER && f->arg)
+		return "argument on a message that has none";
+	return NULL;
+}
+
+int dmm_wire_hdr_decode(const struct dmm_wire_hdr *hdr, struct dmm_frame *f, const char **why)
+{
+	const char *fault = NULL;
+	struct dmm_frame n;
+
+	n.type = le16_to_cpu(hdr->type);
+	n.seq = le64_to_cpu(hdr->seq);
+	n.offset_bytes = le64_to_cpu(hdr->offset_bytes);
+	n.arg = le64_to_cpu(hdr->arg);
+	n.payload_bytes = le32_to_cpu(hdr->payload_bytes);
+	n.crc = le32_to_cpu(hdr->crc);
+
+	if (hdr->magic != cpu_to_le32(DMM_WIRE_MAGIC))
+		fault = "wrong magic";
+	else if (hdr->flags)
+		fault = "unknown flags";
+	else if (hdr->reserved || hdr->pad)
+		fault = "reserved field not zero";
+	else
+		fault = wire_frame_fault(&n);
+	if (fault) {
+		if (why)
+			*why = fault;
+		return -EBADMSG;
+	}
+	*f = n;
+	return 0;
+}
+
+int dmm_wire_data_check(const struct dmm_frame *f, u64 size_bytes)
+{
+	if (f->offset_bytes > size_bytes || f->payload_bytes > size_bytes - f->offset_bytes)
+		return -ERANGE;
+	return 0;
+}
+
+static u32 wire_ack_crc(const struct dmm_wire_ack *wire)
+{
+	return ~dmm_crc32c(~0u, wire, offsetof(struct dmm_wire_ack, crc));
+}
+
+void dmm_wire_ack_encode(struct dmm_wire_ack *wire, const struct dmm_ack *a)
+{
+	memset(wire, 0, sizeof(*wire));
+	wire->magic = cpu_to_le32(DMM_WIRE_MAGIC);
+	wire->type = cpu_to_le16(a->type);
+	wire->seq = cpu_to_le64(a->seq);
+	wire->arg = cpu_to_le64(a->arg);
+	wire->status = cpu_to_le32(a->status);
+	wire->crc = cpu_to_le32(wire_ack_crc(wire));
+}
+
+int dmm_wire_ack_decode(const struct dmm_wire_ack *wire, struct dmm_ack *a)
+{
+	struct dmm_ack n;
+
+	n.type = le16_to_cpu(wire->type);
+	n.seq = le64_to_cpu(wire->seq);
+	n.arg = le64_to_cpu(wire->arg);
+	n.status = le32_to_cpu(wire->status);
+
+	if (wire->magic != cpu_to_le32(DMM_WIRE_MAGIC) || wire->reserved)
+		return -EBADMSG;
+	if (wire->crc != cpu_to_le32(wire_ack_crc(wire)))
+		return -EBADMSG;
+	if (n.type != DMM_MSG_DATA && n.type != DMM_MSG_BARRIER)
+		return -EBADMSG;
+	if (n.status >= DMM_WERR_COUNT)
+		return -EBADMSG;
+	/* A refusal may be about a frame that never had a proper number. */
+	if (n.status == DMM_WERR_OK && (!n.seq || (n.type == DMM_MSG_BARRIER) != !!n.arg))
+		return -EBADMSG;
+	*a = n;
+	return 0;
+}
+
+/* Errors as the wire carries them, and the errno that each turns into. */
+static const struct {
+	int to_errno;
+	const char *text;
+} wire_errs[] = {
+	[DMM_WERR_OK]		= { 0, "no error" },
+	[DMM_WERR_PROTOCOL]	= { -EPROTO, "protocol error: a message is malformed or out of place" },
+	[DMM_WERR_VERSION]	= { -EPROTONOSUPPORT, "no common protocol version" },
+	[DMM_WERR_CRC]		= { -EILSEQ, "checksum mismatch: data damaged on the way" },
+	[DMM_WERR_RANGE]	= { -ERANGE, "range outside the disk, or misaligned" },
+	[DMM_WERR_IO]		= { -EIO, "I/O error of the destination" },
+	[DMM_WERR_NOSPC]	= { -ENOSPC, "destination is full" },
+	[DMM_WERR_NOTFOUND]	= { -ENOENT, "no such destination, or not prepared" },
+	[DMM_WERR_BUSY]		= { -EBUSY, "destination is in use" },
+	[DMM_WERR_TOOSMALL]	= { -EFBIG, "destination is smaller than the source" },
+	[DMM_WERR_DENIED]	= { -EACCES, "destination is not on the allow-list" },
+	[DMM_WERR_SIGNATURE]	= { -EEXIST, "destination carries a signature" },
+	[DMM_WERR_SAMEDISK]	= { -ELOOP, "destination is the very disk that is the source" },
+	[DMM_WERR_LIMIT]	= { -EUSERS, "too many sessions or disks" },
+	[DMM_WERR_UNSUPPORTED]	= { -EOPNOTSUPP, "feature or geometry not supported" },
+	[DMM_WERR_SHUTDOWN]	= { -ESHUTDOWN, "receiver is shutting down" },
+	[DMM_WERR_INTERNAL]	= { -EREMOTEIO, "internal error of the receiver" },
+};
+DMM_BUILD_ASSERT(sizeof(wire_errs) / sizeof(wire_errs[0]) == DMM_WERR_COUNT);
+
+u32 dmm_wire_err_from_errno(int err)
+{
+	u32 i;
+
+	switch (err) {
+	case -EBADMSG:
+		return DMM_WERR_PROTOCOL;
+	case -EDQUOT:
+		return DMM_WERR_NOSPC;
+	case -ENODEV:
+	case -ENXIO:
+	case -ENOTDIR:
+	case -ENOTBLK:
+		return DMM_WERR_NOTFOUND;
+	case -ETXTBSY:
+		return DMM_WERR_BUSY;
+	case -EPERM:
+	case -EROFS:
+		return DMM_WERR_DENIED;
+	case -EMFILE:
+	case -ENFILE:
+		return DMM_WERR_LIMIT;
+	case -EINVAL:
+		return DMM_WERR_RANGE;
+	}
+	for (i = 0; i < DMM_WERR_COUNT; i++)
+		if (wire_errs[i].to_errno == err)
+			return i;
+	return DMM_WERR_INTERNAL;
+}
+
+int dmm_wire_err_to_errno(u32 werr)
+{
+	return werr < DMM_WERR_COUNT ? wire_errs[werr].to_errno : -EPROTO;
+}
+
+const char *dmm_wire_err_text(u32 werr)
+{
+	return werr < DMM_WERR_COUNT ? wire_errs[werr].text : "unknown error";
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Private types of dm-migrate: one struct dmm_migration per `migrate` target,
+ * and the locking overview.
+ *
+ * Locks, in acquisition order
+ * ---------------------------
+ *
+ * dmm_registry_mutex	(netlink.c callers, resume, destructor; process context)
+ *	The list of live targets.  Held only to look up, add or remove; a found
+ *	migration is pinned by its reference count.
+ *
+ * dmm_migration.ctl	(netlink commands, destructor; process context, may sleep)
+ *	Serialises commands, protects .sender (the pointer) and .dead.  Never taken by
+ *	dm's suspend and resume callbacks nor by the threads, so that
+ *	those never wait for a command.
+ *
+ * dmm_migration.lock	(spinlock, irqsave: bio completion may come in interrupt context)
+ *	State, first error, held bios, the sender's slots, the event queue and
+ *	the counters of shipping.  Taken by map() only when writes are held.
+ *	Nothing sleeps and nothing is submitted under it.
+ *
+ * RCU
+ *	map() reads .hold and counts a write inside one read-side section;
+ *	freezing sets .hold, then waits for a grace period: afterwards every
+ *	write is either counted or held (hold.c).
+ *
+ * Contexts
+ * --------
+ * map()		any submitter; takes no sleeping lock, allocates nothing
+ * end_io()		any, also interrupt
+ * read completion	any, also interrupt (reader.c)
+ * send thread		one per connection: scans, clears, submits reads, sends (sender.c)
+ * receive thread	one per connection: acknowledgements only (ack.c)
+ * dmm_migration.wq	thaw timer, release of held bios, events, end of stopping
+ */
+#ifndef DMM_H
+#define DMM_H
+
+#include <linux/atomic.h>
+#include <linux/bio.h>
+#include <linux/device-mapper.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <dmmigrate/uapi.h>
+#include <dmmigrate/wire.h>
+
+#include "core/state.h"
+#include "tracker.h"
+
+#define DM_MSG_PREFIX	"migrate"
+
+#define DMM_EVENT_QUEUE	32	/* state changes not yet multicast */
+
+struct dmm_sender;
+
+/* One state change, waiting to be multicast. */
+struct dmm_event_note {
+	u32 old_state;
+	u32 state;
+	int error;
+	u32 error_side;
+	u64 epoch;
+	int freeze_result;
+};
+
+/* What shipping has done since START; all protected by dmm_migration.lock. */
+struct dmm_ship_stats {
+	u64 start_ns;
+	u64 shipped_bytes;	/* payload handed to the socket whole */
+	u64 prehold_bytes;	/* shipped_bytes when the latest freeze began */
+	u64 acked_bytes;
+	u64 inflight_bytes;	/* being read, sent, or waiting for the acknowledgement */
+	u64 resent_blocks;
+	u64 sweep_blocks;	/* cursor of the first sweep */
+	u64 barrier;		/* last acknowledged */
+	u64 redirtied_base;	/* the tracker's count at START */
+};
+
+/* The latest freeze; protected by dmm_migration.lock. */
+struct dmm_freeze_info {
+	u64 epoch;
+	int result;		/* -EINPROGRESS, 0, -ETIME, -ECANCELED, ... */
+	u64 hold_ns;		/* CLOCK_MONOTONIC when the hold began */
+	u64 deadline_ns;	/* when it thaws by itself */
+	u64 drain_ns;		/* durations */
+	u64 ship_ns;
+	u64 barrier_ns;
+	u64 blocks;		/* dirty when drained */
+};
+
+struct dmm_migration {
+	/* constant after the constructor */
+	struct dm_target *ti;
+	struct dm_dev *origin;
+	char *name;			/* "254:3", for messages */
+	struct workqueue_struct *wq;	/* thaw, release, events, end of a sender */
+	dev_t dev;			/* of the live device */
+
+	struct dmm_tracker tracker;	/* has its own rules, see tracker.h */
+	struct kref ref;
+
+	struct list_head registry;	/* dmm_registry_mutex */
+
+	struct mutex ctl;
+	/* protected by ctl */
+	struct dmm_sender *sender;	/* from ATTACH to the end of STOP */
+	bool dead;			/* the destructor has begun */
+
+	spinlock_t lock;
+	/* protected by lock */
+	enum dmm_state state;
+	int error;			/* the first one, negative errno */
+	enum dmm_side error_side;
+	const char *reason;		/* constant text: about the error, or what STOPPING waits for */
+	u32 remote_status;		/* enum dmm_wire_err of a negative acknowledgement */
+	bool suspending;		/* between presuspend and resume: no freeze */
+	bool suspended;			/* between postsuspend and resume: nothing is shipped */
+	bool requeue;			/* a noflush suspend takes the held bios back */
+	u64 rate;			/* bytes/s, 0 = unlimited */
+	u8 id[DMM_ID_BYTES];		/* of the migration, from ATTACH */
+	u32 disk;
+	u64 conn_epoch;
+	struct bio_list held;
+	unsigned int nr_held;
+	struct dmm_freeze_info freeze;
+	struct dmm_ship_stats ship;
+	struct dmm_event_note events[DMM_EVENT_QUEUE];
+	unsigned int nr_events;
+	unsigned int lost_events;
+
+	/* written under lock, read by map() under RCU and by end_io() */
+	bool hold;
+
+	/* the send thread waits here; see dmm_kick() */
+	wait_queue_head_t wait;
+	bool kick;
+
+	struct delayed_work thaw_work;	/* the freeze's timeout */
+	struct work_struct release_work;
+	struct work_struct event_work;
+};
+
+extern unsigned int dmm_max_bitmap_mib;
+
+/*
+ * Wakes the send thread.  Context: any.
+ */
+static inline void dmm_kick(struct dmm_migration *m)
+{
+	WRITE_ONCE(m->kick, true);
+	wake_up(&m->wait);
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One migration: the object behind one `migrate` target, its states, its
+ * commands and the list of live ones.
+ */
+#ifndef DMM_MIGRATION_H
+#define DMM_MIGRATION_H
+
+#include "dmm.h"
+
+struct netlink_ext_ack;
+struct dmm_sender;
+
+/* ---- target.c ---- */
+
+/* Takes @origin on success.  Context: constructor.  0 or -ENOMEM. */
+int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift);
+/* Waits for everything that may still touch the origin.  Context: destructor; sleeps. */
+void dmm_migration_destroy(struct dmm_migration *m);
+/* The table is live: commands find it, an older table of the device is void.  Context: resume. */
+void dmm_migration_publish(struct dmm_migration *m);
+/* Context: dm's callbacks of the same names; none waits for a command. */
+void dmm_migration_presuspend(struct dmm_migration *m, bool noflush);
+void dmm_migration_postsuspend(struct dmm_migration *m);
+void dmm_migration_unsuspend(struct dmm_migration *m);	/* resume and presuspend_undo */
+
+/* ---- netlink.c: the list of live migrations ---- */
+
+/* Returns a new reference or NULL.  Context: process, sleeps. */
+struct dmm_migration *dmm_migration_get_by_dev(dev_t dev);
+/* The live migration with the smallest dev above @after, or NULL. New reference. */
+struct dmm_migration *dmm_migration_get_next(dev_t after);
+void dmm_migration_put(struct dmm_migration *m);
+
+/* ---- netlink.c: commands; contract in include/dmmigrate/uapi.h ---- */
+
+struct dmm_attach_args {
+	u8 id[DMM_ID_BYTES];
+	u32 disk;
+	u64 conn_epoch;
+	int fd;
+};
+
+/* Context: process, sleep; take dmm_migration.ctl.  0 or negative errno. */
+int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
+		   struct netlink_ext_ack *extack);
+int dmm_cmd_start(struct dmm_migration *m, const u64 *rate);	/* rate may be NULL */
+int dmm_cmd_pause(struct dmm_migration *m, bool pause);
+int dmm_cmd_rate(struct dmm_migration *m, u64 rate);
+int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms);
+int dmm_cmd_thaw(struct dmm_migration *m, u64 epoch);
+int dmm_cmd_fence(struct dmm_migration *m, u64 epoch);
+int dmm_cmd_stop(struct dmm_migration *m, bool force);
+
+/* ---- command.c ---- */
+
+/*
+ * Move to the next state: ends a hold that the new state does not have, queues the
+ * event.  Caller holds dmm_migration.lock.  0 or the errno of dmm_state_next().
+ */
+int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev);
+/* FREEZING or FROZEN -> COPYING with @result; else -EALREADY.  Caller holds the lock. */
+int dmm_freeze_abort_locked(struct dmm_migration *m, int result);
+
+/* ---- sender.c, ack.c, reader.c ---- */
+
+/*
+ * The link is gone or something failed: the first one sticks, a freeze ends,
+ * the guest goes on.  @reason is a constant text.  Context: any, takes
+ * dmm_migration.lock.
+ */
+void dmm_migration_link_lost(struct dmm_migration *m, int error, const char *reason);
+void dmm_migration_fail(struct dmm_migration *m, int error, enum dmm_side side,
+			u32 remote_status, const char *reason);
+/* FREEZING -> FROZEN, if the freeze of @epoch is still under way.  Context: any. */
+void dmm_migration_converged(struct dmm_migration *m, u64 epoch);
+/* STOPPING -> IDLE, called when nothing of the sender is left.  Context: dmm_migration.wq. */
+void dmm_migration_stopped(struct dmm_migration *m);
+
+#endif

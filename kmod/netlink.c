@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family: one policy per command, so that the parser
+ * refuses bad input before any handler runs; handlers translate and delegate.
+ */
+#include <linux/capability.h>
+#include <linux/module.h>
+#include <net/genetlink.h>
+
+#include "migration.h"
+#include "netlink.h"
+#include "stats.h"
+
+static struct genl_family dmm_family;
+
+static const struct nla_policy dev_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy attach_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_MIGRATION] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
+	[DMM_A_DISK] = { .type = NLA_U32 },
+	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
+	[DMM_A_CONN_INDEX] = { .type = NLA_U32 },
+	[DMM_A_FD] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy rate_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_RATE] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy freeze_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_EPOCH] = { .type = NLA_U64 },
+	[DMM_A_TIMEOUT_MS] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy epoch_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_EPOCH] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy stop_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_FORCE] = { .type = NLA_FLAG },
+};
+
+/* All of them, for kernels whose families have but one policy. */
+static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_MIGRATION] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
+	[DMM_A_DISK] = { .type = NLA_U32 },
+	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
+	[DMM_A_CONN_INDEX] = { .type = NLA_U32 },
+	[DMM_A_FD] = { .type = NLA_U32 },
+	[DMM_A_RATE] = { .type = NLA_U64 },
+	[DMM_A_EPOCH] = { .type = NLA_U64 },
+	[DMM_A_TIMEOUT_MS] = { .type = NLA_U32 },
+	[DMM_A_FORCE] = { .type = NLA_FLAG },
+};
+
+/* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
+static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
+{
+	if (netlink_capable(skb, CAP_SYS_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG(extack, "CAP_SYS_ADMIN is needed");
+	return -EPERM;
+}
+
+/* Every command begins here.  On success *@mp is a new reference. */
+static int begin(struct sk_buff *skb, struct genl_info *info, const enum dmm_attr *required,
+		 unsigned int nr_required, struct dmm_migration **mp)
+{
+	unsigned int i;
+	int r;
+
+	r = check_caller(skb, info->extack);
+	if (r)
+		return r;
+	for (i = 0; i < nr_required; i++) {
+		if (!info->attrs[required[i]]) {
+			NL_SET_ERR_MSG(info->extack, "a required attribute is missing");
+			return -EINVAL;
+		}
+	}
+	if (!info->attrs[DMM_A_DEV]) {
+		NL_SET_ERR_MSG(info->extack, "DMM_A_DEV is missing");
+		return -EINVAL;
+	}
+	if (nla_get_u64(info->attrs[DMM_A_DEV]) > U32_MAX)
+		goto err_no_device;
+	*mp = dmm_migration_get_by_dev((dev_t)nla_get_u64(info->attrs[DMM_A_DEV]));
+	if (!*mp)
+		goto err_no_device;
+	return 0;
+
+err_no_device:
+	NL_SET_ERR_MSG(info->extack, "no such device with a live migrate table");
+	return -ENODEV;
+}
+
+static int end(struct dmm_migration *m, int r)
+{
+	dmm_migration_put(m);
+	return r;
+}
+
+static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
+{
+	static const enum dmm_attr required[] = {
+		DMM_A_MIGRATION, DMM_A_DISK, DMM_A_CONN_EPOCH, DMM_A_CONN_INDEX, DMM_A_FD,
+	};
+	struct dmm_attach_args a;
+	struct dmm_migration *m;
+	int r;
+
+	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
+	if (r)
+		return r;
+	if (nla_get_u32(info->attrs[DMM_A_DISK]) >= DMM_MAX_DISKS ||
+	    nla_get_u32(info->attrs[DMM_A_CONN_INDEX])) {
+		NL_SET_ERR_MSG(info->extack, "no such disk or connection number");
+		return end(m, -ERANGE);
+	}
+	memcpy(a.id, nla_data(info->attrs[DMM_A_MIGRATION]), sizeof(a.id));
+	a.disk = nla_get_u32(info->attrs[DMM_A_DISK]);
+	a.conn_epoch = nla_get_u64(info->attrs[DMM_A_CONN_EPOCH]);
+	a.fd = (int)nla_get_u32(info->attrs[DMM_A_FD]);
+	return end(m, dmm_cmd_attach(m, &a, info->extack));
+}
+
+static int cmd_start(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmm_migration *m;
+	u64 rate;
+	int r;
+
+	r = begin(skb, info, NULL, 0, &m);
+	if (r)
+		return r;
+	if (info->attrs[DMM_A_RATE])
+		rate = nla_get_u64(info->attrs[DMM_A_RATE]);
+	return end(m, dmm_cmd_start(m, info->attrs[DMM_A_RATE] ? &rate : NULL));
+}
+
+static int cmd_pause_resume(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmm_migration *m;
+	int r;
+
+	r = begin(skb, info, NULL, 0, &m);
+	if (r)
+		return r;
+	return end(m, dmm_cmd_pause(m, info->genlhdr->cmd == DMM_CMD_PAUSE));
+}
+
+static int cmd_rate(struct sk_buff *skb, struct genl_info *info)
+{
+	static const enum dmm_attr required[] = { DMM_A_RATE };
+	struct dmm_migration *m;
+	int r;
+
+	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
+	if (r)
+		return r;
+	return end(m, dmm_cmd_rate(m, nla_get_u64(info->attrs[DMM_A_RATE])));
+}
+
+static int cmd_freeze(struct sk_buff *skb, struct genl_info *info)
+{
+	static const enum dmm_attr required[] = { DMM_A_EPOCH, DMM_A_TIMEOUT_MS };
+	struct dmm_migration *m;
+	u32 timeout_ms;
+	int r;
+
+	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
+	if (r)
+		return r;
+	timeout_ms = nla_get_u32(info->attrs[DMM_A_TIMEOUT_MS]);
+	if (!timeout_ms || timeout_ms > DMM_MAX_FREEZE_MS) {
+		NL_SET_ERR_MSG(info->extack, "the timeout is out of range");
+		return end(m, -ERANGE);
+	}
+	r = dmm_cmd_freeze(m, nla_get_u64(info->attrs[DMM_A_EPOCH]), timeout_ms);
+	if (r == -ESTALE)
+		NL_SET_ERR_MSG(info->extack, "the epoch must be larger than any before");
+	return end(m, r);
+}
+
+static int cmd_thaw_fence(struct sk_buff *skb, struct genl_info *info)
+{
+	static const enum dmm_attr required[] = { DMM_A_EPOCH };
+	struct dmm_migration *m;
+	u64 epoch;
+	int r;
+
+	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
+	if (r)
+		return r;
+	epoch = nla_get_u64(info->attrs[DMM_A_EPOCH]);
+	if (info->genlhdr->cmd == DMM_CMD_THAW)
+		r = dmm_cmd_thaw(m, epoch);
+	else
+		r = dmm_cmd_fence(m, epoch);
+	return end(m, r);
+}
+
+static int cmd_stop(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmm_migration *m;
+	int r;
+
+	r = begin(skb, info, NULL, 0, &m);
+	if (r)
+		return r;
+	r = dmm_cmd_stop(m, !!info->attrs[DMM_A_FORCE]);
+	if (r == -EBUSY)
+		NL_SET_ERR_MSG(info->extack, "fenced: the destination owns the data");
+	return end(m, r);
+}
+
+static int put_u64(struct sk_buff *msg, enum dmm_attr attr, u64 value)
+{
+	return nla_put_u64_64bit(msg, attr, value, DMM_A_PAD);
+}
+
+static int put_identity(struct sk_buff *msg, const struct dmm_migration *m,
+			const struct dmm_stats *st)
+{
+	return put_u64(msg, DMM_A_DEV, m->dev) ||
+	       nla_put(msg, DMM_A_MIGRATION, sizeof(st->id), st->id) ||
+	       nla_put_u32(msg, DMM_A_DISK, st->disk) ||
+	       put_u64(msg, DMM_A_CONN_EPOCH, st->conn_epoch) ||
+	       put_u64(msg, DMM_A_SIZE_BYTES, m->tracker.size_bytes) ||
+	       nla_put_u32(msg, DMM_A_BLOCK_BYTES, 1u << m->tracker.block_shift);
+}
+
+static int put_state(struct sk_buff *msg, const struct dmm_stats *st)
+{
+	return nla_put_u32(msg, DMM_A_STATE, st->state) ||
+	       nla_put_u32(msg, DMM_A_ERROR, (u32)st->error) ||
+	       nla_put_u32(msg, DMM_A_ERROR_SIDE, st->error_side) ||
+	       nla_put_u32(msg, DMM_A_REMOTE_STATUS, st->remote_status) ||
+	       (st->reason && nla_put_string(msg, DMM_A_REASON, st->reason)) ||
+	       put_u64(msg, DMM_A_RATE, st->rate) ||
+	       nla_put_u32(msg, DMM_A_HELD, st->nr_held);
+}
+
+static int put_freeze(struct sk_buff *msg, const struct dmm_freeze_info *f)
+{
+	return put_u64(msg, DMM_A_EPOCH, f->epoch) ||
+	       nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)f->result) ||
+	       put_u64(msg, DMM_A_HOLD_NS, f->hold_ns) ||
+	       put_u64(msg, DMM_A_DRAIN_NS, f->drain_ns) ||
+	       put_u64(msg, DMM_A_SHIP_NS, f->ship_ns) ||
+	       put_u64(msg, DMM_A_BARRIER_NS, f->barrier_ns) ||
+	       put_u64(msg, DMM_A_FREEZE_BLOCKS, f->blocks);
+}
+
+static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
+{
+	return put_u64(msg, DMM_A_DIRTY_BLOCKS, st->dirty_blocks) ||
+	       put_u64(msg, DMM_A_INFLIGHT_BYTES, st->ship.inflight_bytes) ||
+	       put_u64(msg, DMM_A_ACKED_BYTES, st->ship.acked_bytes) ||
+	       put_u64(msg, DMM_A_SHIPPED_BYTES, st->ship.shipped_bytes) ||
+	       put_u64(msg, DMM_A_PREHOLD_BYTES, st->ship.prehold_bytes) ||
+	       put_u64(msg, DMM_A_RESENT_BLOCKS, st->ship.resent_blocks) ||
+	       put_u64(msg, DMM_A_SWEEP_BLOCKS, st->ship.sweep_blocks) ||
+	       put_u64(msg, DMM_A_BARRIER, st->ship.barrier) ||
+	       put_u64(msg, DMM_A_START_NS, st->ship.start_ns) ||
+	       put_u64(msg, DMM_A_REDIRTIED_BLOCKS,
+		       st->counts.redirtied - st->ship.redirtied_base) ||
+	       put_u64(msg, DMM_A_WRITES_SUBMITTED, st->counts.submitted) ||
+	       put_u64(msg, DMM_A_WRITES_COMPLETED, st->counts.completed) ||
+	       put_u64(msg, DMM_A_READS, st->counts.reads) ||
+	       put_u64(msg, DMM_A_ALERTS, st->counts.alerts);
+}
+
+static int fill_get(struct sk_buff *msg, struct dmm_migration *m, u32 portid, u32 seq, int flags)
+{
+	struct dmm_stats st;
+	void *hdr;
+
+	hdr = genlmsg_put(msg, portid, seq, &dmm_family, flags, DMM_CMD_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	dmm_stats_get(m, &st);
+	if (put_identity(msg, m, &st) || put_state(msg, &st) || put_freeze(msg, &st.freeze) ||
+	    put_counts(msg, &st)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+static int cmd_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmm_migration *m;
+	struct sk_buff *msg;
+	int r;
+
+	r = begin(skb, info, NULL, 0, &m);
+	if (r)
+		return r;
+	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return end(m, -ENOMEM);
+	r = fill_get(msg, m, info->snd_portid, info->snd_seq, 0);
+	if (r) {
+		nlmsg_free(msg);
+		return end(m, r);
+	}
+	return end(m, genlmsg_reply(msg, info));
+}
+
+/* cb->args[0]: the last device told of. */
+static int cmd_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct dmm_migration *m;
+	dev_t last = (dev_t)cb->args[0];
+	int r;
+
+	r = check_caller(cb->skb, NULL);
+	if (r)
+		return r;
+	while ((m = dmm_migration_get_next(last))) {
+		r = fill_get(skb, m, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, NLM_F_MULTI);
+		if (!r)
+			last = m->dev;
+		dmm_migration_put(m);
+		if (r)
+			break;
+	}
+	cb->args[0] = last;
+	return skb->len;
+}
+
+void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *note)
+{
+	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+	void *hdr;
+
+	if (!msg)
+		return;		/* GET tells the state all the same */
+	hdr = genlmsg_put(msg, 0, 0, &dmm_family, 0, DMM_CMD_EVENT);
+	if (!hdr || put_u64(msg, DMM_A_DEV, m->dev) ||
+	    nla_put_u32(msg, DMM_A_STATE, note->state) ||
+	    nla_put_u32(msg, DMM_A_OLD_STATE, note->old_state) ||
+	    nla_put_u32(msg, DMM_A_ERROR, (u32)note->error) ||
+	    nla_put_u32(msg, DMM_A_ERROR_SIDE, note->error_side) ||
+	    put_u64(msg, DMM_A_EPOCH, note->epoch) ||
+	    nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)note->freeze_result)) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	genlmsg_multicast(&dmm_family, msg, 0, 0, GFP_NOIO);
+}
+
+#define DMM_OP(_cmd, _doit, _policy) \
+	{ .cmd = (_cmd), .doit = (_doit), DMM_GENL_OP_POLICY(_policy, DMM_A_MAX) }
+
+static const struct genl_ops dmm_ops[] = {
+	DMM_OP(DMM_CMD_ATTACH, cmd_attach, attach_policy),
+	DMM_OP(DMM_CMD_START, cmd_start, rate_policy),
+	DMM_OP(DMM_CMD_PAUSE, cmd_pause_resume, dev_policy),
+	DMM_OP(DMM_CMD_RESUME, cmd_pause_resume, dev_policy),
+	DMM_OP(DMM_CMD_RATE, cmd_rate, rate_policy),
+	DMM_OP(DMM_CMD_FREEZE, cmd_freeze, freeze_policy),
+	DMM_OP(DMM_CMD_THAW, cmd_thaw_fence, epoch_policy),
+	DMM_OP(DMM_CMD_FENCE, cmd_thaw_fence, epoch_policy),
+	DMM_OP(DMM_CMD_STOP, cmd_stop, stop_policy),
+	{ .cmd = DMM_CMD_GET, .doit = cmd_get, .dumpit = cmd_dump,
+	  DMM_GENL_OP_POLICY(dev_policy, DMM_A_MAX) },
+};
+
+static const struct genl_multicast_group dmm_groups[] = {
+	{ .name = DMM_GENL_MCGRP, DMM_GENL_MCGRP_PRIVILEGED },
+};
+
+static struct genl_family dmm_family __ro_after_init = {
+	.name = DMM_GENL_NAME,
+	.version = DMM_GENL_VERSION,
+	.maxattr = DMM_A_MAX,
+	DMM_GENL_FAMILY_POLICY(any_policy)
+	.module = THIS_MODULE,
+	.ops = dmm_ops,
+	.n_ops = ARRAY_SIZE(dmm_ops),
+	DMM_GENL_RESV_START_OP(DMM_CMD_ATTACH)
+	.mcgrps = dmm_groups,
+	.n_mcgrps = ARRAY_SIZE(dmm_groups),
+	/* commands of one device are serialised by its own mutex; stop may take a second */
+	.parallel_ops = true,
+};
+
+int dmm_netlink_init(void)
+{
+	return genl_register_family(&dmm_family);
+}
+
+void dmm_netlink_exit(void)
+{
+	genl_unregister_family(&dmm_family);
+}

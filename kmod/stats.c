@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One snapshot serves `dmsetup status` and netlink.
+ */
+#include "stats.h"
+
+static const char *const side_name[] = {
+	[DMM_SIDE_NONE] = "none",
+	[DMM_SIDE_ORIGIN] = "origin",
+	[DMM_SIDE_LINK] = "link",
+	[DMM_SIDE_RECEIVER] = "receiver",
+	[DMM_SIDE_LOCAL] = "local",
+};
+
+void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
+{
+	unsigned long flags;
+
+	dmm_tracker_sum(&m->tracker, &st->counts);
+	st->dirty_blocks = dmm_tracker_dirty(&m->tracker);
+
+	spin_lock_irqsave(&m->lock, flags);
+	st->state = m->state;
+	st->error = m->error;
+	st->error_side = m->error_side;
+	st->reason = m->reason;
+	st->remote_status = m->remote_status;
+	memcpy(st->id, m->id, sizeof(st->id));
+	st->disk = m->disk;
+	st->conn_epoch = m->conn_epoch;
+	st->rate = m->rate;
+	st->nr_held = m->nr_held;
+	st->freeze = m->freeze;
+	st->ship = m->ship;
+	spin_unlock_irqrestore(&m->lock, flags);
+}
+
+void dmm_stats_emit(struct dmm_migration *m, char *result, unsigned int maxlen)
+{
+	struct dmm_stats st;
+	unsigned int sz = 0;
+
+	dmm_stats_get(m, &st);
+	DMEMIT("%s %u %llu %llu %llu %llu %llu %lu %lu %lu %u %lu ",
+	       dmm_state_name(st.state),
+	       1u << (m->tracker.block_shift - SECTOR_SHIFT),
+	       m->tracker.bitmap.nr_blocks,
+	       st.dirty_blocks,
+	       st.ship.inflight_bytes,
+	       st.ship.shipped_bytes,
+	       st.ship.resent_blocks,
+	       st.counts.submitted,
+	       st.counts.completed,
+	       st.counts.reads,
+	       st.nr_held,
+	       st.counts.alerts);
+	if (st.error)
+		DMEMIT("%s:%d", side_name[st.error_side], st.error);
+	else
+		DMEMIT("-");
+}

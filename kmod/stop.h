@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stop points of debug builds: a test arms one by debugfs and the send thread
+ * waits there.  In other builds they are nothing.
+ */
+#ifndef DMM_STOP_H
+#define DMM_STOP_H
+
+#include <linux/types.h>
+
+enum dmm_stop_point {
+	DMM_STOP_AFTER_CLEAR,	/* bits cleared, read not yet submitted */
+	DMM_STOP_AFTER_READ,	/* read completed, not yet sent */
+	DMM_STOP_BEFORE_SEND,
+	DMM_STOP_BEFORE_BARRIER,
+	DMM_STOP_BEFORE_FROZEN,
+	__DMM_STOP_MAX,
+};
+
+#ifdef DMM_DEBUG
+void dmm_stop_init(void);
+void dmm_stop_exit(void);
+/*
+ * Waits here when the point is armed and its count has run out, until `go` or
+ * until *@abort.  Context: the send thread, sleeps.
+ */
+void dmm_stop_at(enum dmm_stop_point point, const bool *abort);
+#else
+static inline void dmm_stop_init(void) { }
+static inline void dmm_stop_exit(void) { }
+static inline void dmm_stop_at(enum dmm_stop_point point, const bool *abort) { }
+#endif
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * device-mapper callbacks of the `migrate` target; no policy here.
+ */
+#include <linux/blkdev.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "args.h"
+#include "hold.h"
+#include "migration.h"
+#include "stats.h"
+#include "target.h"
+
+/*
+ * What a bio does to the origin's data.  Every operation is on this list; a
+ * new one is remapped like any other, marks its range and raises an alert.
+ */
+enum op_class { OP_READS, OP_FLUSHES, OP_MODIFIES, OP_UNKNOWN };
+
+static enum op_class classify(const struct bio *bio)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		return OP_READS;
+	case REQ_OP_FLUSH:
+		return OP_FLUSHES;
+	case REQ_OP_WRITE:
+		/* dm sends an empty write with REQ_PREFLUSH ahead of the data */
+		return bio_sectors(bio) ? OP_MODIFIES : OP_FLUSHES;
+	case REQ_OP_DISCARD:
+	case REQ_OP_SECURE_ERASE:
+	case REQ_OP_WRITE_ZEROES:
+		return OP_MODIFIES;
+	default:
+		return OP_UNKNOWN;
+	}
+}
+
+static struct dmm_tracked_io *tracked_io(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct dmm_tracked_io));
+}
+
+void dmm_target_submit_mark(struct dmm_migration *m, struct bio *bio)
+{
+	dmm_tracker_submit(&m->tracker, tracked_io(bio),
+			   (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
+			   (u64)bio_sectors(bio) << SECTOR_SHIFT);
+}
+
+static void alert_unknown(struct dmm_migration *m, struct bio *bio)
+{
+	this_cpu_inc(m->tracker.counts->alerts);
+	DMWARN_LIMIT("%s: bio of unknown kind %#x, its range is marked dirty",
+		     m->name, (__force unsigned int)bio->bi_opf);
+}
+
+static int migrate_map(struct dm_target *ti, struct bio *bio)
+{
+	struct dmm_migration *m = ti->private;
+	int r = DM_MAPIO_REMAPPED;
+
+	bio_set_dev(bio, m->origin->bdev);
+	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	tracked_io(bio)->counted = false;
+
+	switch (classify(bio)) {
+	case OP_READS:
+		this_cpu_inc(m->tracker.counts->reads);
+		return DM_MAPIO_REMAPPED;
+	case OP_FLUSHES:
+		/* held writes have not been acknowledged: a flush promises nothing of them */
+		this_cpu_inc(m->tracker.counts->flushes);
+		return DM_MAPIO_REMAPPED;
+	case OP_UNKNOWN:
+		alert_unknown(m, bio);
+		break;
+	case OP_MODIFIES:
+		break;
+	}
+
+	rcu_read_lock();	/* pairs with dmm_hold_settle() */
+	if (unlikely(READ_ONCE(m->hold)))
+		r = dmm_hold_bio(m, bio);
+	if (likely(r == DM_MAPIO_REMAPPED))
+		dmm_target_submit_mark(m, bio);
+	rcu_read_unlock();
+	return r;
+}
+
+static int migrate_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct dmm_migration *m = ti->private;
+	struct dmm_tracked_io *io = tracked_io(bio);
+
+	if (io->counted) {
+		dmm_tracker_complete(&m->tracker, io);
+		if (unlikely(READ_ONCE(m->hold)))
+			dmm_kick(m);	/* the drain may be over */
+	}
+	return DM_ENDIO_DONE;
+}
+
+static int migrate_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmm_args args;
+	struct dm_dev *origin;
+	int r;
+
+	r = dmm_args_parse(ti, argc, argv, &args);
+	if (r)
+		return r;
+
+	r = dm_get_device(ti, args.origin, dm_table_get_mode(ti->table), &origin);
+	if (r) {
+		ti->error = "Cannot open the origin device";
+		return r;
+	}
+
+	r = dmm_args_check_origin(ti, origin->bdev, &args);
+	if (r)
+		goto err_put_origin;
+
+	r = dmm_migration_create(ti, origin, args.block_shift);
+	if (r) {
+		ti->error = "Cannot allocate the dirty bitmap: use a larger block size";
+		goto err_put_origin;
+	}
+
+	ti->num_flush_bios = 1;
+	ti->num_discard_bios = 1;
+	ti->num_secure_erase_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	ti->per_io_data_size = sizeof(struct dmm_tracked_io);
+	return 0;
+
+err_put_origin:
+	dm_put_device(ti, origin);
+	return r;
+}
+
+static void migrate_dtr(struct dm_target *ti)
+{
+	struct dmm_migration *m = ti->private;
+	struct dm_dev *origin = m->origin;
+
+	/* no bio is left and no read either: dm drained ours, this waits for the module's */
+	dmm_migration_destroy(m);
+	dm_put_device(ti, origin);
+}
+
+/*
+ * Before the filesystem is locked: hundreds of writes may still come, so
+ * tracking goes on.  A hold must not: dm waits for held bios.
+ */
+static void migrate_presuspend(struct dm_target *ti)
+{
+	dmm_migration_presuspend(ti->private, dm_noflush_suspending(ti));
+}
+
+static void migrate_presuspend_undo(struct dm_target *ti)
+{
+	dmm_migration_unsuspend(ti->private);
+}
+
+static void migrate_postsuspend(struct dm_target *ti)
+{
+	dmm_migration_postsuspend(ti->private);
+}
+
+static void migrate_resume(struct dm_target *ti)
+{
+	dmm_migration_publish(ti->private);
+	dmm_migration_unsuspend(ti->private);
+}
+
+static void migrate_status(struct dm_target *ti, status_type_t type, unsigned int flags,
+			   char *result, unsigned int maxlen)
+{
+	struct dmm_migration *m = ti->private;
+	unsigned int sz = 0;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		dmm_stats_emit(m, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		DMEMIT("%s %u", m->origin->name, 1u << (m->tracker.block_shift - SECTOR_SHIFT));
+		break;
+	default:	/* IMA measurement: the table says it all */
+		*result = '\0';
+		break;
+	}
+}
+
+static int migrate_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
+{
+	struct dmm_migration *m = ti->private;
+
+	return fn(ti, m->origin, 0, ti->len, data);
+}
+
+static struct target_type migrate_target = {
+	.name = "migrate",
+	.version = {0, 1, 0},
+	/* SINGLETON: a dev_t names one migration; the rest is what dm-linear passes */
+	.features = DM_TARGET_SINGLETON | DM_TARGET_PASSES_INTEGRITY | DM_TARGET_NOWAIT |
+		    DM_TARGET_PASSES_CRYPTO | DM_TARGET_ATOMIC_WRITES,
+	.module = THIS_MODULE,
+	.ctr = migrate_ctr,
+	.dtr = migrate_dtr,
+	.map = migrate_map,
+	.end_io = migrate_end_io,
+	.presuspend = migrate_presuspend,
+	.presuspend_undo = migrate_presuspend_undo,
+	.postsuspend = migrate_postsuspend,
+	.resume = migrate_resume,
+	.status = migrate_status,
+	.iterate_devices = migrate_iterate_devices,
+};
+
+int dmm_target_init(void)
+{
+	return dm_register_target(&migrate_target);
+}
+
+void dmm_target_exit(void)
+{
+	dm_unregister_target(&migrate_target);
+}

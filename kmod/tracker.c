@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tracker: two marks per write, one at submission and one at completion,
+ * and per-CPU counts that say when all writes have drained.
+ */
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/vmalloc.h>
+
+#include "tracker.h"
+
+#define MARK_STEP_BLOCKS	(1u << 20)	/* between two cond_resched() */
+
+static u64 blocks_of(u64 size_bytes, unsigned int block_shift)
+{
+	return (size_bytes + (1ull << block_shift) - 1) >> block_shift;
+}
+
+u64 dmm_tracker_bytes(u64 size_bytes, unsigned int block_shift)
+{
+	u64 nr = blocks_of(size_bytes, block_shift);
+
+	return dmm_bitmap_words_bytes(nr) + dmm_bitmap_summary_bytes(nr);
+}
+
+int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_shift)
+{
+	u64 nr = blocks_of(size_bytes, block_shift);
+	unsigned long *words, *summary;
+
+	t->size_bytes = size_bytes;
+	t->block_shift = block_shift;
+	t->counts = alloc_percpu(struct dmm_tracker_counts);
+	words = kvzalloc(dmm_bitmap_words_bytes(nr), DMM_GFP_BULK);
+	summary = kvzalloc(dmm_bitmap_summary_bytes(nr), DMM_GFP_BULK);
+	dmm_bitmap_init(&t->bitmap, nr, words, summary);
+	if (!t->counts || !words || !summary) {
+		dmm_tracker_exit(t);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void dmm_tracker_exit(struct dmm_tracker *t)
+{
+	kvfree(t->bitmap.words);
+	kvfree(t->bitmap.summary);
+	free_percpu(t->counts);
+	t->bitmap.words = NULL;
+	t->bitmap.summary = NULL;
+	t->counts = NULL;
+}
+
+static void mark(struct dmm_tracker *t, const struct dmm_tracked_io *io)
+{
+	u64 newly = dmm_bitmap_mark(&t->bitmap, io->first_block, io->nr_blocks);
+
+	if (newly)
+		this_cpu_add(t->counts->redirtied, newly);
+}
+
+void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
+			u64 off_bytes, u64 len_bytes)
+{
+	u64 first, nr;
+
+	dmm_range_out(off_bytes, len_bytes, t->block_shift, &first, &nr);
+	io->first_block = first;
+	io->nr_blocks = nr;
+	io->counted = true;
+	this_cpu_inc(t->counts->submitted);
+	/* armed or not, end_io() looks again: arming needs no drain */
+	if (READ_ONCE(t->armed))
+		mark(t, io);
+}
+
+void dmm_tracker_complete(struct dmm_tracker *t, struct dmm_tracked_io *io)
+{
+	if (!io->counted)
+		return;
+	io->counted = false;
+	if (READ_ONCE(t->armed))
+		mark(t, io);
+	smp_wmb();	/* the mark before the count; pairs with dmm_tracker_drained() */
+	this_cpu_inc(t->counts->completed);
+}
+
+void dmm_tracker_arm(struct dmm_tracker *t)
+{
+	u64 first = 0, nr = t->bitmap.nr_blocks, step;
+
+	/*
+	 * Arm first.  A write that saw "disarmed" at its completion was on the origin
+	 * before the marks below, hence before any block is read.  Where the
+	 * origin is memory that needs a barrier between its store and that look: the grace
+	 * period puts one on every CPU, so that end_io() need not.
+	 */
+	WRITE_ONCE(t->armed, true);
+	synchronize_rcu();
+	while (nr) {
+		step = min_t(u64, nr, MARK_STEP_BLOCKS);
+		dmm_bitmap_mark(&t->bitmap, first, step);
+		first += step;
+		nr -= step;
+		cond_resched();
+	}
+}
+
+void dmm_tracker_disarm(struct dmm_tracker *t)
+{
+	WRITE_ONCE(t->armed, false);
+}
+
+void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum)
+{
+	const struct dmm_tracker_counts *c;
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		c = per_cpu_ptr(t->counts, cpu);
+		sum->submitted += READ_ONCE(c->submitted);
+		sum->completed += READ_ONCE(c->completed);
+		sum->reads += READ_ONCE(c->reads);
+		sum->flushes += READ_ONCE(c->flushes);
+		sum->alerts += READ_ONCE(c->alerts);
+		sum->redirtied += READ_ONCE(c->redirtied);
+	}
+}
+
+bool dmm_tracker_drained(const struct dmm_tracker *t)
+{
+	struct dmm_tracker_counts sum;
+
+	dmm_tracker_sum(t, &sum);
+	smp_rmb();	/* pairs with dmm_tracker_complete() */
+	return sum.submitted == sum.completed;
+}
