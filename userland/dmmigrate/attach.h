@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Attaching a device to a migration and detaching it: the origin device, the swap
+ * of the live table, and the way back from any point between.  The old table lives
+ * on as the origin device, so whoever comes after a crash finds everything.
+ */
+#ifndef DMM_ATTACH_H
+#define DMM_ATTACH_H
+
+#include "source.h"
+#include "tool.h"
+
+/*
+ * Makes the origin device of migration @id and puts the migrate target above it into the live
+ * device.  Updates @s.  On failure everything is as before (or, once, a suspended device is
+ * reported).  Context: signals blocked, the device's lock held.
+ * Returns 0 or an exit code, reported.
+ */
+int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES],
+	       u32 block_bytes);
+
+/* The table that dmm_attach() will load. Caller clears it. -ENOMEM. */
+int dmm_attach_table(u64 sectors, unsigned int major, unsigned int minor, u32 block_bytes,
+		     struct dmm_dm_table *table);
+
+/*
+ * Does the target see the device's I/O?  Reads from the live device (never writes) and looks at the target's
+ * counter.  0, or an exit code with @why.
+ */
+int dmm_attach_awake(struct dmm_tool *t, const struct dmm_source *s, char *why, size_t why_bytes);
+
+/* STOP, and waits until the kernel has nothing of it any more. 0 or an exit code, reported. */
+int dmm_stop(struct dmm_tool *t, struct dmm_source *s);
+
+/*
+ * The way back, from wherever an attach or a detach was left: stops the migration, puts the
+ * original table back if the live one is ours, removes the origin device.  A live table that is not ours
+ * is left alone.  Refuses in FENCED.  Idempotent.
+ * Context as above.  Returns 0 or an exit code, reported; *restored says whether a table was put back.
+ */
+int dmm_detach(struct dmm_tool *t, struct dmm_source *s, bool *restored);
+
+/*
+ * After FENCED: replaces the live table by `error` and removes the origin device.
+ * Returns 0 or an exit code, reported.
+ */
+int dmm_release(struct dmm_tool *t, struct dmm_source *s);
+
+/* Removes the origin device, which nothing may use any more. 0 or an exit code, reported. */
+int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner owner,
+		      enum dmm_use use);
+
+/*
+ * Tells the receiver to forget, and removes the record.  A receiver that cannot be
+ * reached is a note.  0 or an exit code, reported.
+ */
+int dmm_forget(struct dmm_tool *t, struct dmm_source *s);
+
+#endif

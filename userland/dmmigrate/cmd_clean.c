@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * clean: lists what migrations left on this host; removes what is named; after a
+ * cutover gives the source up.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "attach.h"
+#include "cleanup.h"
+#include "commands.h"
+#include "core/state.h"
+
+static const struct dmm_option clean_options[] = {
+	DMM_OPTION("yes", FLAG, yes, NULL, "give up a cut-over source without asking"),
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+static void clean_item(struct dmm_tool *t, struct json_object *list, const char *kind,
+		       const char *name, const char *hex, const char *action)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "kind", json_object_new_string(kind));
+	json_object_object_add(o, "name", json_object_new_string(name));
+	json_object_object_add(o, "migration", json_object_new_string(hex));
+	json_object_object_add(o, "action", json_object_new_string(action));
+	json_object_array_add(list, o);
+	dmm_say(t, "%s %s (migration %s): %s", kind, name, hex, action);
+}
+
+/* An origin device is a leftover unless a running migration stands on it. */
+static int clean_list_origin(struct dmm_tool *t, const char *hex, struct json_object *list)
+{
+	char action[DMM_SOURCE_BYTES + 64];
+	struct dmm_nl_info info;
+	struct dmm_source s;
+	int ret;
+
+	ret = dmm_source_open(t, hex, &s);
+	if (ret)
+		goto out_clear;
+	snprintf(action, sizeof(action), "dmmigrate clean %s", hex);
+	if (!s.ours) {
+		clean_item(t, list, "origin device", s.origin.name, hex, action);
+		goto out_clear;
+	}
+	ret = dmm_source_info(t, &s, &info);
+	if (ret)
+		goto out_clear;
+	if (info.state == DMM_STATE_IDLE)
+		clean_item(t, list, "device attached but not started", s.live.name, hex, action);
+	else if (info.state == DMM_STATE_FENCED)
+		clean_item(t, list, "device cut over", s.live.name, hex, action);
+out_clear:
+	dmm_source_clear(&s);
+	return ret;
+}
+
+/* A record is a leftover when no device goes with it. */
+static void clean_list_record(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
+			      struct json_object *list)
+{
+	char uuid[DMM_DM_UUID_BYTES], hex[DMM_ID_HEX], action[96];
+	struct dmm_record rec = { 0 };
+	struct dmm_dm_dev dev;
+
+	dmm_origin_uuid_format(id, uuid);
+	if (!dmm_dm_find_uuid(uuid, &dev))
+		return;
+	dmm_id_format(id, hex);
+	snprintf(action, sizeof(action), "dmmigrate clean %s", hex);
+	if (dmm_record_load(DMM_RUN_DIR, id, &rec))
+		clean_item(t, list, "damaged record", "of an unknown source", hex, action);
+	else
+		clean_item(t, list, "record of", rec.source, hex, action);
+	dmm_record_clear(&rec);
+}
+
+static int clean_list(struct dmm_tool *t)
+{
+	struct json_object *list = json_object_new_array();
+	dmm_autofree struct dmm_dm_dev *devs = NULL;
+	u8 (*ids)[DMM_ID_BYTES] = NULL;
+	unsigned int nr_devs, nr_ids, i;
+	int ret, code = DMM_EXIT_OK;
+	u8 id[DMM_ID_BYTES];
+	char hex[DMM_ID_HEX];
+
+	dmm_result_add(t, "leftovers", list);
+	ret = dmm_dm_list(&devs, &nr_devs);
+	if (!ret)
+		ret = dmm_record_list(DMM_RUN_DIR, &ids, &nr_ids);
+	if (ret)
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+				"cannot look for leftovers: %s%s%s", strerror(-ret),
+				*dmm_dm_reason() ? ": " : "", dmm_dm_reason());
+	for (i = 0; i < nr_devs; i++) {
+		if (dmm_origin_uuid_parse(devs[i].uuid, id))
+			continue;
+		dmm_id_format(id, hex);
+		ret = clean_list_origin(t, hex, list);
+		if (ret)
+			code = ret;
+	}
+	for (i = 0; i < nr_ids; i++)
+		clean_list_record(t, ids[i], list);
+	free(ids);
+	t->source[0] = '\0';
+	if (!json_object_array_length(list) && !code)
+		dmm_say(t, "no leftovers");
+	return code;
+}
+
+/* How to look at the old contents. @table is torn to lines. */
+static void say_old_table(struct dmm_tool *t, char *table, bool secret)
+{
+	char *line, *save = NULL;
+
+	dmm_say(t, "Its old contents are untouched.  To look at them, after 'dmsetup remove %s':",
+		t->source);
+	dmm_say(t, "  dmsetup create --readonly %s-old <<EOF", t->source);
+	for (line = table ? strtok_r(table, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save))
+		dmm_say(t, "%s", line);
+	dmm_say(t, "EOF");
+	if (secret)
+		dmm_say(t, "(the key of the crypt target is shown as zeros: put the real one in)");
+}
+
+/* After the cutover: the source's table goes, its disk stays. */
+static int clean_fenced(struct dmm_tool *t, struct dmm_source *s)
+{
+	dmm_autofree char *table = dmm_dm_table_format(&s->origin_table, false);
+	bool secret = dmm_dm_table_secret(&s->origin_table);
+	int ret;
+
+	if (!t->args.yes &&
+	    !dmm_confirm(t, t->source, "The destination owns the data.  Every further read and write "
+			 "of the source\ndevice will fail; its disk is kept as it is.")) {
+		dmm_next(t, "dmmigrate clean --yes %s", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, DMM_USE_FENCED,
+				"giving up the source needs a confirmation");
+	}
+	dmm_signals_block();
+	ret = dmm_release(t, s);
+	if (ret)
+		return ret;
+	ret = dmm_forget(t, s);
+	if (ret)
+		return ret;
+	dmm_result_text(t, "source_device", "error");
+	dmm_result_text(t, "owner", "destination");
+	dmm_result_text(t, "original_table", table);
+	dmm_say(t, "The source is given up: %s has the error target now, writes that were held have "
+		"failed.", t->source);
+	say_old_table(t, table, secret);
+	return DMM_EXIT_OK;
+}
+
+static int clean_source(struct dmm_tool *t, struct dmm_source *s)
+{
+	struct dmm_nl_info info = { .state = DMM_STATE_IDLE };
+	bool restored = false, cut_over;
+	dmm_autofree char *table = NULL;
+	enum dmm_owner owner;
+	enum dmm_use use;
+	int ret;
+
+	if (!s->migrate && !s->inactive_ours && !s->has_origin && !s->has_record &&
+	    !s->record_damaged) {
+		dmm_say(t, "no leftovers of %s", t->source);
+		return DMM_EXIT_OK;
+	}
+	ret = dmm_source_lock(t, s);
+	if (!ret && s->migrate)
+		ret = dmm_source_info(t, s, &info);
+	if (ret)
+		return ret;
+	if (s->ours && info.state == DMM_STATE_FENCED)
+		return clean_fenced(t, s);
+	if (s->migrate && info.state != DMM_STATE_IDLE) {
+		dmm_next(t, "dmmigrate cancel %s", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+				"that is no leftover but a migration (%s)",
+				dmm_state_name(info.state));
+	}
+	dmm_signals_block();
+	cut_over = s->has_record && s->record.fenced;
+	dmm_source_verdict(t, s, &owner, &use);
+	if (s->origin_table.nr)
+		table = dmm_dm_table_format(&s->origin_table, false);
+	else if (s->has_record && s->record.table)
+		table = strdup(s->record.table);
+	ret = dmm_detach(t, s, &restored);
+	if (!ret)
+		ret = dmm_forget(t, s);
+	if (ret)
+		return ret;
+	dmm_result_text(t, "source_device", restored ? "restored" : use == DMM_USE_GIVEN_UP ?
+			"error" : "unchanged");
+	if (use == DMM_USE_GIVEN_UP || cut_over)
+		dmm_result_text(t, "original_table", table);
+	if (cut_over && use != DMM_USE_GIVEN_UP)
+		dmm_note(t, "%s was cut over to %s:%s: do not start the writer here as well", t->source,
+			 s->record.to.host, s->record.to.path);
+	if (use == DMM_USE_GIVEN_UP) {
+		dmm_say(t, "The leftovers of %s are removed; it is given up, the destination owns the "
+			"data.", t->source);
+		say_old_table(t, table, table && strstr(table, " crypt "));
+	} else if (restored)
+		dmm_say(t, "%s has its original table again; the leftovers are removed.", t->source);
+	else
+		dmm_say(t, "The leftovers of %s are removed; its table was not touched.", t->source);
+	return DMM_EXIT_OK;
+}
+
+static int cmd_clean(struct dmm_tool *t)
+{
+	struct dmm_source s;
+	int ret;
+
+	if (!t->args.nr_operands)
+		return clean_list(t);
+	ret = dmm_source_open(t, t->args.operands[0], &s);
+	if (!ret)
+		ret = clean_source(t, &s);
+	if (!ret) {
+		dmm_result_text(t, "source", t->source);
+		dmm_result_text(t, "migration", s.has_id ? s.hex : NULL);
+	}
+	dmm_source_clear(&s);
+	return ret;
+}
+
+const struct dmm_verb dmm_verb_clean = {
+	.name = "clean",
+	.operands = "[SOURCE|ID]",
+	.brief = "list what migrations left on this host, or remove what is named\n\n"
+		 "After a cutover it gives the source up: its table becomes the error target, so that\n"
+		 "nothing can use the old copy by mistake.  The disk's contents stay as they are.",
+	.options = clean_options,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_clean,
+};

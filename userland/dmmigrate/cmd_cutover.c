@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cutover: stops the writer, freezes, fences, finishes, starts the writer there.
+ * Until the fence every failure leaves the source authoritative; from the fence on
+ * the destination owns the data, and running cutover again goes on where it ended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "commands.h"
+#include "core/state.h"
+#include "cutover.h"
+#include "hook.h"
+#include "monitor.h"
+
+#define FREEZE_DEFAULT_MS	5000u
+#define FENCE_RESERVE_NS	300000000ull	/* of the freeze, kept for the fence */
+#define FROZEN_RANGE_BYTES	(4u << 20)	/* short ranges: the freeze has little time */
+
+static const struct dmm_option cutover_options[] = {
+	DMM_OPTION("hook-stop", TEXT, hook_stop, "CMD", "run first: stops the writer here"),
+	DMM_OPTION("hook-start", TEXT, hook_start, "CMD", "run last: starts the writer there"),
+	DMM_OPTION("hook-abort", TEXT, hook_abort, "CMD",
+		   "run when it fails before the fence: starts the writer here again"),
+	DMM_OPTION("timeout", FREEZE_MS, timeout_ms, "MS",
+		   "the freeze ends by itself after so long (default 5000, at most 15000)"),
+	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
+		   "do not begin while the projected pause is longer, exit code 7"),
+	DMM_OPTION("verify", FLAG, verify, NULL, "compare both sides before the writer starts there"),
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+/* Everything before the fence ends here: the source goes on. */
+static int cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
+{
+	enum dmm_use use = DMM_USE_ATTACHED;
+	char note[sizeof(c->why)];
+	struct dmm_dm_dev dev;
+	int ret;
+
+	if (c->frozen_asked) {
+		struct dmm_nl_req req = { .cmd = DMM_CMD_THAW, .epoch = c->epoch,
+					  .set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_EPOCH),
+					  .dev = dmm_source_dev(&c->s) };
+
+		/* it may have thawed already, and would by itself */
+		dmm_nl_do(t->nl, &req);
+	}
+	snprintf(note, sizeof(note), "%s", c->why);
+	if (c->stopped && t->args.hook_abort) {
+		ret = dmm_hook_run(t, &c->s, t->args.hook_abort);
+		if (ret)
+			dmm_note(t, "the abort hook failed (%d): start the writer here by hand", ret);
+	} else if (c->stopped) {
+		dmm_note(t, "the stop hook may have stopped the writer, and nothing has started it again: "
+			 "start it here (--hook-abort CMD would have)");
+	}
+	if (dmm_dm_find_number(c->s.live.major, c->s.live.minor, &dev))
+		use = DMM_USE_UNKNOWN;
+	else if (dev.suspended)
+		use = DMM_USE_SUSPENDED;
+	dmm_next(t, "dmmigrate status %s", t->source);
+	return dmm_fail(t, code, DMM_OWNER_SOURCE, use, "aborted: %s", note);
+}
+
+/* From the fence on: the way is forward only. */
+static int cutover_stuck(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
+{
+	/* 3 and 8 would say that nothing was changed, and that the source has the data */
+	if (code == DMM_EXIT_PREFLIGHT || code == DMM_EXIT_ABORTED)
+		code = DMM_EXIT_REMOTE;
+	if (c->remote.code == DMM_WERR_NOTFOUND) {	/* again would end here again */
+		dmm_next(t, "make sure that nobody else has written to %s at %s since, start the writer "
+			    "there, then dmmigrate clean %s", c->s.record.to.path,
+			 c->s.record.to.host, t->source);
+		return dmm_fail(t, code, DMM_OWNER_DEST, DMM_USE_FENCED, "everything is at the "
+				"destination, flushed by the barrier, and the source is fenced, but the "
+				"receiver has the disk no more, it was restarted or the disk there was "
+				"exchanged: %s", c->why);
+	}
+	dmm_next(t, "dmmigrate cutover %s%s (again: goes on from here)", t->source,
+		 t->args.hook_start ? " --hook-start CMD" : "");
+	return dmm_fail(t, code, DMM_OWNER_DEST, DMM_USE_FENCED, "everything is at the destination and the source is fenced, but %s",
+			c->why);
+}
+
+/* Up to and including the fence. Exit code, reported. */
+static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	struct dmm_nl_events *ev = NULL;
+	char node[160];
+	u64 begin_ns;
+	int ret;
+
+	ret = dmm_cutover_check(t, c);
+	if (ret)
+		return ret;
+	ret = dmm_nl_events_open(&ev);
+	if (ret) {
+		dmm_next(t, "dmmigrate status %s", t->source);
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+				"cannot subscribe to the kernel's events: %s", strerror(-ret));
+	}
+	ret = dmm_dm_node(&c->s.live, node, sizeof(node));
+	if (!ret) {
+		c->hold_fd = open(node, O_RDONLY | O_CLOEXEC);
+		ret = c->hold_fd < 0 ? -errno : 0;
+	}
+	if (ret) {
+		dmm_next(t, "dmsetup info %s", t->source);
+		ret = dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+			       "cannot hold %s open: %s", t->source, strerror(-ret));
+		goto out_close;
+	}
+	begin_ns = dmm_monotonic_ns();
+	c->begin_ns = begin_ns;
+	if (t->args.hook_stop) {
+		c->stopped = true;
+		ret = dmm_hook_run(t, &c->s, t->args.hook_stop);
+		c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - begin_ns;
+		if (ret) {
+			snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
+			ret = cutover_abort(t, c, DMM_EXIT_ABORTED);
+			goto out_close;
+		}
+	}
+	ret = dmm_cutover_freeze(t, c, ev);
+	if (!ret && t->args.verify)
+		ret = dmm_cutover_verify(t, c, c->freeze_ns + c->timeout_ms * 1000000ull -
+					       FENCE_RESERVE_NS, FROZEN_RANGE_BYTES);
+	if (ret && ret != DMM_EXIT_DIFFERENCE)
+		ret = DMM_EXIT_ABORTED;
+	if (!ret && dmm_signal_seen()) {
+		snprintf(c->why, sizeof(c->why), "interrupted");
+		ret = DMM_EXIT_ABORTED;
+	}
+	if (!ret)
+		ret = dmm_cutover_fence(t, c);
+	if (ret == DMM_EXIT_AMBIGUOUS) {
+		dmm_next(t, "dmmigrate status %s (copying: the source owns the data; fenced: the "
+			    "destination does)", t->source);
+		ret = dmm_fail(t, ret, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", c->why);
+	} else if (ret) {
+		ret = cutover_abort(t, c, ret);
+	}
+out_close:
+	dmm_nl_events_close(ev);
+	return ret;
+}
+
+static int cutover_run(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	u64 begin_ns;
+	int ret;
+
+	if (c->info.state == DMM_STATE_FENCED && c->s.record.handed_over) {
+		dmm_result_text(t, "source", t->source);
+		dmm_result_text(t, "migration", c->s.hex);
+		dmm_result_text(t, "owner", "destination");
+		dmm_result_text(t, "source_device", "fenced");
+		dmm_say(t, "%s is cut over already, and the start hook has run.  Next: dmmigrate clean "
+			"%s", t->source, t->source);
+		return DMM_EXIT_OK;
+	}
+	if (c->info.state == DMM_STATE_FENCED) {
+		dmm_note(t, "the source is fenced already: going on from there");
+		c->again = true;
+		c->begin_ns = dmm_monotonic_ns();
+	} else {
+		ret = cutover_to_fence(t, c);
+		if (ret)
+			return ret;
+	}
+	ret = dmm_cutover_finish(t, c);
+	if (ret)
+		return cutover_stuck(t, c, ret);
+	if (t->args.verify) {
+		ret = dmm_cutover_verify(t, c, 0, DMM_VERIFY_RANGE_BYTES);
+		if (ret == DMM_EXIT_DIFFERENCE) {
+			dmm_next(t, "dmmigrate verify %s (again); start neither side until it is "
+				    "understood", t->source);
+			return dmm_fail(t, ret, DMM_OWNER_UNKNOWN, DMM_USE_FENCED,
+					"the source is fenced, but %s", c->why);
+		}
+		if (ret)
+			return cutover_stuck(t, c, ret);
+	}
+	begin_ns = dmm_monotonic_ns();
+	if (t->args.hook_start) {
+		ret = dmm_hook_run(t, &c->s, t->args.hook_start);
+		c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
+		if (ret) {
+			snprintf(c->why, sizeof(c->why), "the start hook failed (%d): start the writer at "
+				 "%s", ret, c->s.record.to.host);
+			return cutover_stuck(t, c, DMM_EXIT_REMOTE);
+		}
+		c->s.record.handed_over = true;
+		ret = dmm_record_save(DMM_RUN_DIR, &c->s.record);
+		if (ret)
+			dmm_note(t, "cannot write %s/%s.json (%s): do not run the start hook again",
+				 DMM_RUN_DIR, c->s.hex, strerror(-ret));
+	}
+	c->end_ns = dmm_monotonic_ns();
+	dmm_cutover_report(t, c);
+	return DMM_EXIT_OK;
+}
+
+static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	enum dmm_owner owner;
+	enum dmm_use use;
+	int ret;
+
+	ret = dmm_source_open_migration(t, t->args.operands[0], &c->s);
+	if (!ret)
+		ret = dmm_source_lock(t, &c->s);
+	if (!ret)	/* still one? */
+		ret = dmm_source_need_migration(t, &c->s);
+	if (!ret)
+		ret = dmm_source_info(t, &c->s, &c->info);
+	if (ret)
+		return ret;
+	if (!c->s.ours || !c->s.has_record) {
+		dmm_source_verdict(t, &c->s, &owner, &use);
+		if (c->info.state == DMM_STATE_FENCED)
+			dmm_next(t, "start the writer at the destination if it does not run, then "
+				    "dmmigrate clean %s", t->source);
+		else
+			dmm_next(t, "dmmigrate cancel %s, then start again", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
+				"the record of the migration is %s: where the destination is, is not "
+				"known", c->s.record_damaged ? "damaged" : "lost");
+	}
+	c->epoch = c->info.epoch + 1;
+	c->timeout_ms = t->args.timeout_ms == DMM_UNSET ? FREEZE_DEFAULT_MS :
+							  (u32)t->args.timeout_ms;
+	return 0;
+}
+
+static int cmd_cutover(struct dmm_tool *t)
+{
+	struct dmm_cutover c = { .verify = { .fd = -1 }, .hold_fd = -1 };
+	int ret;
+
+	dmm_remote_init(&c.remote);
+	ret = cutover_open(t, &c);
+	if (!ret) {
+		dmm_signals_block();
+		dmm_signals_block_stop();
+		ret = cutover_run(t, &c);
+	}
+	if (c.hold_fd >= 0)
+		close(c.hold_fd);
+	dmm_verify_close(&c.verify);
+	dmm_remote_close(&c.remote);
+	dmm_source_clear(&c.s);
+	return ret;
+}
+
+const struct dmm_verb dmm_verb_cutover = {
+	.name = "cutover",
+	.operands = "SOURCE",
+	.brief = "hand over: stop the writer, ship the rest, fence the source, start the writer there\n\n"
+		 "Hooks run by sh -c with DMM_MIGRATION, DMM_SOURCE, DMM_DEST, DMM_HOST and DMM_PORT set.\n"
+		 "Before the fence every failure leaves the source authoritative (exit code 8); after it\n"
+		 "the destination owns the data, and cutover again goes on where it ended.",
+	.options = cutover_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_cutover,
+};

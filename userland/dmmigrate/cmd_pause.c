@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pause, resume, throttle: the pace of a running migration.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "core/state.h"
+#include "progress.h"
+#include "source.h"
+
+static const struct dmm_option pace_options[] = {
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+/* Sends @req about the migration of the first operand. */
+static int pace_send(struct dmm_tool *t, struct dmm_nl_req *req, const char *doing)
+{
+	struct dmm_nl_info info;
+	enum dmm_owner owner;
+	enum dmm_use use;
+	struct dmm_source s;
+	int ret;
+
+	ret = dmm_source_open_migration(t, t->args.operands[0], &s);
+	if (!ret)
+		ret = dmm_source_info(t, &s, &info);
+	if (ret)
+		goto out_clear;
+	req->dev = dmm_source_dev(&s);
+	req->set |= DMM_NL_BIT(DMM_A_DEV);
+	ret = dmm_nl_do(t->nl, req);
+	if (ret == -EALREADY)	/* it is as asked for */
+		ret = 0;
+	if (ret) {
+		dmm_source_verdict(t, &s, &owner, &use);
+		dmm_next(t, "dmmigrate status %s", t->source);
+		ret = dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "cannot %s while it is %s: %s",
+			       doing, dmm_state_name(info.state), dmm_nl_text(t, ret));
+		goto out_clear;
+	}
+	dmm_result_text(t, "source", t->source);
+out_clear:
+	dmm_source_clear(&s);
+	return ret;
+}
+
+static int cmd_pause(struct dmm_tool *t)
+{
+	struct dmm_nl_req req = { .cmd = DMM_CMD_PAUSE };
+	int ret = pace_send(t, &req, "pause");
+
+	if (!ret)
+		dmm_say(t, "Paused: writes are tracked, nothing is shipped.  Next: dmmigrate resume %s",
+			t->source);
+	return ret;
+}
+
+static int cmd_resume(struct dmm_tool *t)
+{
+	struct dmm_nl_req req = { .cmd = DMM_CMD_RESUME };
+	int ret = pace_send(t, &req, "resume");
+
+	if (!ret)
+		dmm_say(t, "The copy goes on.");
+	return ret;
+}
+
+static int cmd_throttle(struct dmm_tool *t)
+{
+	struct dmm_nl_req req = { .cmd = DMM_CMD_RATE, .set = DMM_NL_BIT(DMM_A_RATE) };
+	char rate[32];
+	int ret;
+
+	if (dmm_parse_rate(t->args.operands[1], &req.rate))
+		return dmm_usage(t, "'%.64s' is not a rate: 100M, 1.5GiB/s (bytes per second) or "
+				 "unlimited", t->args.operands[1]);
+	ret = pace_send(t, &req, "change the bandwidth");
+	if (ret)
+		return ret;
+	dmm_result_u64(t, "bandwidth_bytes_per_s", req.rate);
+	dmm_say(t, "Bandwidth: %s", req.rate ?
+		dmm_format_bytes(rate, sizeof(rate), req.rate, "/s") : "unlimited");
+	return DMM_EXIT_OK;
+}
+
+const struct dmm_verb dmm_verb_pause = {
+	.name = "pause",
+	.operands = "SOURCE",
+	.brief = "stop shipping; tracking goes on",
+	.options = pace_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_pause,
+};
+
+const struct dmm_verb dmm_verb_resume = {
+	.name = "resume",
+	.operands = "SOURCE",
+	.brief = "go on shipping after a pause",
+	.options = pace_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_resume,
+};
+
+const struct dmm_verb dmm_verb_throttle = {
+	.name = "throttle",
+	.operands = "SOURCE RATE",
+	.brief = "change the bandwidth of a migration while it runs\n\n"
+		 "RATE is in bytes per second (100M, 1.5GiB/s); 0 or 'unlimited' lifts the limit.",
+	.options = pace_options,
+	.min_operands = 2,
+	.max_operands = 2,
+	.needs_root = true,
+	.run = cmd_throttle,
+};

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * start: pre-flight on both ends, attach, connect, begin to copy.  Until the
+ * receiver has said yes nothing is changed here; from then on every failure is undone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "cleanup.h"
+#include "commands.h"
+#include "core/state.h"
+#include "monitor.h"
+#include "start.h"
+
+static const struct dmm_option start_options[] = {
+	DMM_OPTION("bandwidth", RATE, bandwidth, "RATE",
+		   "ship at most so many bytes per second (100M; default: unlimited)"),
+	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
+		   "size of a tracked block, 4K to 1M (default 4K)"),
+	DMM_OPTION("yes", FLAG, yes, NULL,
+		   "overwrite a destination that carries a signature, without asking"),
+	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
+		   "check both ends, print every table and step, do none"),
+	DMM_OPTION("wait", FLAG, wait, NULL,
+		   "stay until the first sweep is done; Ctrl-C detaches, the copy goes on"),
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+static bool same_target(const struct dmm_target *a, const struct dmm_target *b)
+{
+	return !strcmp(a->host, b->host) && a->port == b->port && !strcmp(a->path, b->path);
+}
+
+/* The target is live: it is this migration, or another one is in the way. */
+static int start_attached(struct dmm_tool *t, struct dmm_start *c, bool *running)
+{
+	struct dmm_nl_info info;
+	enum dmm_owner owner;
+	enum dmm_use use;
+	int ret;
+
+	*running = false;
+	ret = dmm_source_info(t, &c->s, &info);
+	if (ret)
+		return ret;
+	dmm_source_verdict(t, &c->s, &owner, &use);
+	if (!c->s.ours) {
+		dmm_next(t, "dmsetup table %s", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
+				"%s has a migrate target that this tool did not attach", t->source);
+	}
+	if (c->s.has_record && !same_target(&c->s.record.to, &c->to)) {
+		dmm_next(t, owner == DMM_OWNER_DEST ? "dmmigrate clean %s" : "dmmigrate cancel %s",
+			 t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
+				"%s is being migrated to %s:%u:%s already", t->source,
+				c->s.record.to.host, c->s.record.to.port, c->s.record.to.path);
+	}
+	memcpy(c->id, c->s.id, sizeof(c->id));
+	c->attached = true;
+	c->again = true;
+	c->conn_epoch = dmm_max_u64(info.conn_epoch, c->s.record.conn_epoch) + 1;
+	switch (info.state) {
+	case DMM_STATE_FENCED:
+		dmm_next(t, "dmmigrate clean %s (gives the source up)", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s has been cut over already", t->source);
+	case DMM_STATE_STOPPING:
+		dmm_next(t, "dmmigrate cancel %s", t->source);
+		return dmm_fail(t, DMM_EXIT_LOCAL, owner, use,
+				"a stopped migration still waits for the source's disk");
+	case DMM_STATE_IDLE:
+	case DMM_STATE_DISCONNECTED:
+	case DMM_STATE_FAILED:
+		return 0;	/* begin again below */
+	default:
+		if (!c->s.has_record) {
+			dmm_next(t, "dmmigrate cancel %s", t->source);
+			return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
+					"%s is being migrated already, where to is not on record",
+					t->source);
+		}
+		*running = true;
+		return 0;
+	}
+}
+
+/* Chooses the id: a new one, or that of a start to the same place that came no further. */
+static int start_identify(struct dmm_tool *t, struct dmm_start *c)
+{
+	int ret;
+
+	c->conn_epoch = 1;
+	if (c->s.has_record) {
+		if (!same_target(&c->s.record.to, &c->to)) {
+			dmm_next(t, "dmmigrate clean %s", c->s.hex);
+			return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+					"a start to %s:%u:%s was interrupted and left its record",
+					c->s.record.to.host, c->s.record.to.port,
+					c->s.record.to.path);
+		}
+		memcpy(c->id, c->s.id, sizeof(c->id));
+		c->conn_epoch = c->s.record.conn_epoch + 1;
+		c->again = true;
+		return 0;
+	}
+	ret = dmm_id_random(c->id);
+	if (ret)
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+				"no random numbers: %s", strerror(-ret));
+	return 0;
+}
+
+/* A failure of the control connection before anything was changed here. */
+static int start_remote_failed(struct dmm_tool *t, struct dmm_start *c)
+{
+	enum dmm_owner owner;
+	enum dmm_use use;
+
+	dmm_source_verdict(t, &c->s, &owner, &use);
+	if (c->remote.code == DMM_WERR_SIGNATURE)
+		dmm_next(t, "dmmigrate start --yes %s %s (overwrites what is there)",
+			 t->args.operands[0], t->args.operands[1]);
+	else if (c->remote.err == -EADDRNOTAVAIL)
+		dmm_next(t, "getent hosts %s", c->to.host);
+	else if (!c->remote.code)
+		dmm_next(t, "systemctl status dmmigrated (on %s)", c->to.host);
+	else
+		dmm_next(t, "dmmigrate start --dry-run %s %s (once that is mended)",
+			 t->args.operands[0], t->args.operands[1]);
+	return dmm_fail(t, c->remote.exit, owner, use, "%s", c->remote.why);
+}
+
+static int start_request(const struct dmm_start *c, bool overwrite, bool check,
+			 struct dmm_wire_prepare *req)
+{
+	char host[65] = "", path[DMM_DM_NAME_BYTES + 16];
+	int ret;
+
+	memset(req, 0, sizeof(*req));
+	memcpy(req->id.migration, c->id, DMM_ID_BYTES);
+	req->size_bytes = cpu_to_le64(c->pre.size_bytes);
+	req->block_bytes = cpu_to_le32(c->pre.block_bytes);
+	req->lbs_bytes = cpu_to_le32(c->pre.lbs_bytes);
+	req->conns = cpu_to_le32(1);
+	req->flags = cpu_to_le32((overwrite ? DMM_PREPARE_OVERWRITE : 0) |
+				 (check ? DMM_PREPARE_CHECK : 0));
+	gethostname(host, sizeof(host) - 1);
+	host[sizeof(req->source_host) - 1] = '\0';
+	snprintf(path, sizeof(path), "/dev/mapper/%s", c->s.live.name);
+	ret = dmm_text_put(req->source_identity, sizeof(req->source_identity), c->pre.identity);
+	if (!ret)
+		ret = dmm_text_put(req->source_host, sizeof(req->source_host), host);
+	if (!ret)
+		ret = dmm_text_put(req->source_path, sizeof(req->source_path), path);
+	if (!ret)
+		ret = dmm_text_put(req->dest_path, sizeof(req->dest_path), c->to.path);
+	return ret;
+}
+
+/* PREPARE; a signature at the destination is confirmed by --yes or by typing its path. */
+static int start_prepare(struct dmm_tool *t, struct dmm_start *c, bool check)
+{
+	/* said once for this very destination; a record that is lost does not say which one */
+	bool overwrite = t->args.yes || (c->attached && c->s.has_record), asked = false;
+	struct dmm_wire_prepare req;
+	char question[2304];
+
+	for (;;) {
+		if (start_request(c, overwrite, check, &req))
+			return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+					"a name is too long for the receiver");
+		if (c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &c->to))
+			return start_remote_failed(t, c);
+		if (!dmm_remote_prepare(&c->remote, &req, &c->prepared))
+			return 0;
+		if (c->remote.code != DMM_WERR_SIGNATURE || asked || check)
+			return start_remote_failed(t, c);
+		asked = true;
+		snprintf(question, sizeof(question), "%s\nEverything at %s:%s will be overwritten.",
+			 c->remote.why, c->to.host, c->to.path);
+		if (!dmm_confirm(t, c->to.path, question))
+			return start_remote_failed(t, c);
+		overwrite = true;
+	}
+}
+
+/* The receiver prepared a disk and we have a record of it: neither is of use any more. */
+static void start_undo(struct dmm_tool *t, struct dmm_start *c)
+{
+	c->s.has_id = true;
+	memcpy(c->s.id, c->id, sizeof(c->id));
+	memcpy(c->s.hex, c->hex, sizeof(c->hex));
+	c->s.has_record = true;
+	c->s.record.to = c->to;
+	dmm_forget(t, &c->s);
+}
+
+static int start_record(struct dmm_tool *t, struct dmm_start *c)
+{
+	dmm_autofree char *table = dmm_dm_table_format(c->attached ? &c->s.origin_table :
+								     &c->s.table, false);
+	struct dmm_record rec = {
+		.to = c->to, .major = c->s.live.major, .minor = c->s.live.minor,
+		.size_bytes = c->pre.size_bytes, .block_bytes = c->pre.block_bytes,
+		.started_s = (u64)time(NULL), .conn_epoch = c->conn_epoch, .table = table,
+	};
+	int ret;
+
+	memcpy(rec.id, c->id, sizeof(c->id));
+	snprintf(rec.source, sizeof(rec.source), "%s", c->s.live.name);
+	ret = table ? dmm_record_save(DMM_RUN_DIR, &rec) : -ENOMEM;
+	if (!ret)
+		return 0;
+	dmm_next(t, "df %s", DMM_RUN_DIR);
+	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE,
+			c->attached ? DMM_USE_ATTACHED : DMM_USE_UNCHANGED,
+			"cannot write %s/%s.json: %s", DMM_RUN_DIR, c->hex, strerror(-ret));
+}
+
+/*
+ * The data connection: connected and introduced here, then the kernel's.
+ * Returns 0 or the exit code, with c->why.
+ */
+static int start_connect(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_nl_req req = {
+		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&c->s), .conn_epoch = c->conn_epoch,
+		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_MIGRATION) | DMM_NL_BIT(DMM_A_DISK) |
+		       DMM_NL_BIT(DMM_A_CONN_EPOCH) | DMM_NL_BIT(DMM_A_CONN_INDEX) |
+		       DMM_NL_BIT(DMM_A_FD),
+	};
+	struct dmm_remote data;
+	int ret;
+
+	dmm_remote_init(&data);
+	if (dmm_remote_open(&data, &c->to) || dmm_remote_attach(&data, c->id, c->conn_epoch)) {
+		snprintf(c->why, sizeof(c->why), "%s", data.why);
+		dmm_remote_close(&data);
+		return data.exit;
+	}
+	ret = dmm_tool_nl(t);
+	if (!ret) {
+		memcpy(req.migration, c->id, sizeof(c->id));
+		req.fd = (u32)data.client.fd;
+		ret = dmm_nl_do(t->nl, &req);
+	}
+	dmm_remote_close(&data);	/* the kernel has a reference of its own */
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "the kernel does not take the connection: %s",
+			 dmm_nl_text(t, ret));
+		return DMM_EXIT_LOCAL;
+	}
+	dmm_stop_at("attached");
+
+	req = (struct dmm_nl_req) { .cmd = DMM_CMD_START, .set = DMM_NL_BIT(DMM_A_DEV),
+				    .dev = dmm_source_dev(&c->s) };
+	if (t->args.bandwidth != DMM_UNSET) {
+		req.set |= DMM_NL_BIT(DMM_A_RATE);
+		req.rate = t->args.bandwidth;
+	}
+	ret = dmm_nl_do(t->nl, &req);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "the kernel does not start: %s",
+			 dmm_nl_text(t, ret));
+		return DMM_EXIT_LOCAL;
+	}
+	dmm_stop_at("started");
+	return 0;
+}
+
+static const char start_interrupted[] = "interrupted before it began";
+
+/* From PREPARED on: the changes, and their way back. */
+static int start_change(struct dmm_tool *t, struct dmm_start *c)
+{
+	bool restored;
+	int ret;
+
+	ret = start_record(t, c);
+	if (ret)
+		goto err_forget;
+	dmm_stop_at("prepared");
+	dmm_next(t, "dmmigrate start %s %s (again)", t->args.operands[0], t->args.operands[1]);
+	if (dmm_signal_seen()) {
+		ret = dmm_fail(t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE,
+			       c->attached ? DMM_USE_ATTACHED : DMM_USE_UNCHANGED, "%s",
+			       start_interrupted);
+		goto err_forget;
+	}
+	if (!c->attached) {
+		ret = dmm_attach(t, &c->s, c->id, c->pre.block_bytes);
+		if (ret)
+			goto err_forget;
+	}
+	ret = dmm_attach_awake(t, &c->s, c->why, sizeof(c->why));
+	if (!ret)
+		ret = start_connect(t, c);
+	if (!ret && dmm_signal_seen()) {
+		snprintf(c->why, sizeof(c->why), "%s", start_interrupted);
+		ret = DMM_EXIT_ABORTED;
+	}
+	if (!ret)
+		return 0;
+	if (c->attached)	/* and it stays so, as this start found it */
+		return dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", c->why);
+	if (dmm_detach(t, &c->s, &restored)) {
+		dmm_next(t, "dmmigrate cancel %s", t->source);
+		return dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", c->why);
+	}
+	dmm_next(t, "dmmigrate start %s %s (again)", t->args.operands[0], t->args.operands[1]);
+	ret = dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_RESTORED, "%s", c->why);
+err_forget:
+	/* what is left of a failed attach is needed to mend it */
+	if (!c->s.has_origin)
+		start_undo(t, c);
+	return ret;
+}
+
+static int start_wait(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_monitor m = { .until_ready = true, .max_pause_ms = DMM_READY_PAUSE_MS,
+				 .timeout_ms = DMM_UNSET, .quiet = t->args.json,
+				 .interval_ms = DMM_MONITOR_INTERVAL_MS };
+	enum dmm_monitor_end end;
+
+	/* who waits changes nothing: cancel, cutover and the rest are free to */
+	dmm_source_unlock(&c->s);
+	end = dmm_monitor_run(t, &c->s, &m);
+	if (end == DMM_MON_INTERRUPTED) {
+		dmm_say(t, "Detached: the copy goes on.  See dmmigrate watch %s", t->source);
+		return DMM_EXIT_OK;
+	}
+	if (end == DMM_MON_READY)
+		dmm_say(t, "The first sweep is done.  Next: dmmigrate cutover %s", t->source);
+	return dmm_monitor_report(t, &m, end);
+}
+
+static int start_run(struct dmm_tool *t, struct dmm_start *c)
+{
+	bool running = false;
+	int ret;
+
+	ret = dmm_source_open(t, t->args.operands[0], &c->s);
+	if (!ret && !c->s.has_live) {
+		dmm_next(t, "dmmigrate clean %s", t->args.operands[0]);
+		ret = dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNKNOWN,
+			       "there is no such device any more, only leftovers of a migration");
+	}
+	if (!ret && !t->args.dry_run)	/* which changes nothing, not even /run */
+		ret = dmm_source_lock(t, &c->s);
+	if (!ret)
+		ret = dmm_source_fence_lost(t, &c->s);
+	if (ret)
+		return ret;
+	if (c->s.migrate && !c->s.named_origin) {
+		ret = start_attached(t, c, &running);
+		if (!ret)
+			ret = dmm_preflight_sizes(t, &c->s, &c->pre);
+	} else {
+		ret = dmm_preflight_source(t, &c->s, &c->pre);
+		if (!ret)
+			ret = start_identify(t, c);
+	}
+	if (ret)
+		return ret;
+	dmm_id_format(c->id, c->hex);
+	if (running) {
+		dmm_say(t, "%s is being migrated to %s:%s already (migration %s).", t->source,
+			c->to.host, c->to.path, c->hex);
+		dmm_start_result(t, c, true);
+		dmm_signals_block();
+		return t->args.wait ? start_wait(t, c) : DMM_EXIT_OK;
+	}
+	if (t->args.dry_run) {
+		ret = start_prepare(t, c, true);
+		return ret ? ret : dmm_start_dry_run(t, c);
+	}
+	/* nothing that goes on is stopped before the receiver has answered */
+	if (dmm_remote_open(&c->remote, &c->to))
+		return start_remote_failed(t, c);
+	dmm_signals_block();
+	if (c->attached) {
+		ret = dmm_stop(t, &c->s);
+		if (ret)
+			return ret;
+	}
+	if (c->again)	/* prepared under this id before: its receiver begins anew */
+		dmm_remote_forget(&c->remote, c->id);
+	ret = start_prepare(t, c, false);
+	if (!ret)
+		ret = start_change(t, c);
+	if (ret)
+		return ret;
+	if (le32_to_cpu(c->prepared.flags) & DMM_PREPARED_BUFFERED)
+		dmm_note(t, "the destination does not take O_DIRECT: it is written buffered");
+	dmm_say(t, "%s is being migrated to %s:%s (migration %s).", t->source, c->to.host,
+		c->to.path, c->hex);
+	dmm_start_result(t, c, false);
+	if (t->args.wait)
+		return start_wait(t, c);
+	dmm_say(t, "Next: dmmigrate watch %s", t->source);
+	return DMM_EXIT_OK;
+}
+
+static int cmd_start(struct dmm_tool *t)
+{
+	struct dmm_start c = { 0 };
+	const char *why;
+	int ret;
+
+	if (dmm_parse_target(t->args.operands[1], &c.to, &why))
+		return dmm_usage(t, "'%.128s': %s", t->args.operands[1], why);
+	dmm_remote_init(&c.remote);
+	ret = start_run(t, &c);
+	dmm_remote_close(&c.remote);
+	dmm_source_clear(&c.s);
+	return ret;
+}
+
+const struct dmm_verb dmm_verb_start = {
+	.name = "start",
+	.operands = "SOURCE HOST[:PORT]:/DEST",
+	.brief = "attach SOURCE and begin to copy it, live, to /DEST at HOST\n\n"
+		 "SOURCE stays in use all the time.  /DEST is a block device or file there, at least as\n"
+		 "large.  Starting again what runs already is the same migration; what lost its connection\n"
+		 "is copied again from the beginning.",
+	.options = start_options,
+	.min_operands = 2,
+	.max_operands = 2,
+	.needs_root = true,
+	.run = cmd_start,
+};

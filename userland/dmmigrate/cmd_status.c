@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * status: what is going on and what to do about it, in the manner of zpool status.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "core/state.h"
+#include "core/wire.h"
+#include "monitor.h"
+#include "status_json.h"
+
+static const struct dmm_option status_options[] = {
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+struct advice {
+	const char *status, *action;	/* %s: the source */
+};
+
+static struct advice status_advice(const struct dmm_nl_info *info, const struct dmm_figures *f)
+{
+	switch (info->state) {
+	case DMM_STATE_IDLE:
+		return (struct advice) { "Attached, but not started (a start was interrupted, or its "
+			"table loaded anew): nothing is tracked or copied.",
+			"dmmigrate start %s HOST:/DEST begins, dmmigrate cancel %s detaches." };
+	case DMM_STATE_COPYING:
+		if (!f->sweep_done)
+			return (struct advice) { "The first sweep is running; the guest's writes are "
+				"tracked.", "None; dmmigrate wait %s ends when it may be cut over." };
+		if (f->eta == DMM_ETA_NOT_CONVERGING)
+			return (struct advice) { "The guest dirties blocks as fast as they are shipped.",
+				"Lift the throttle (dmmigrate throttle %s unlimited), accept a longer "
+				"pause (dmmigrate cutover %s --timeout 15s), or wait for a quieter hour." };
+		return (struct advice) { "Caught up; what the guest writes is shipped as it comes.",
+			"dmmigrate cutover %s hands over." };
+	case DMM_STATE_PAUSED:
+		return (struct advice) { "Paused: writes are tracked, nothing is shipped.",
+			"dmmigrate resume %s" };
+	case DMM_STATE_FREEZING:
+	case DMM_STATE_FROZEN:
+		return (struct advice) { "A cutover is under way: writes are held for a moment.",
+			"None; without the fence it thaws by itself." };
+	case DMM_STATE_FENCED:
+		return (struct advice) { "Cut over: the destination owns the data, writes to the source "
+			"are held.", "dmmigrate verify %s compares both sides, dmmigrate clean %s gives the "
+			"source up; dmmigrate cutover %s again where it did not end." };
+	case DMM_STATE_DISCONNECTED:
+		return (struct advice) { "The connection is lost; the guest is not affected, its writes "
+			"are tracked.", "dmmigrate start %s HOST:/DEST copies again, dmmigrate cancel %s "
+			"gives up." };
+	case DMM_STATE_FAILED:
+		return (struct advice) { "The migration failed; the guest is not affected.",
+			"Mend the cause; dmmigrate start %s HOST:/DEST copies again, dmmigrate cancel %s "
+			"gives up." };
+	case DMM_STATE_STOPPING:
+		return (struct advice) { "Stopped, but the source's disk still owes the answer to a read.",
+			"dmmigrate cancel %s once the disk answers." };
+	default:
+		return (struct advice) { "Unknown to this version of the tool.",
+			"Update the tool to the module's version." };
+	}
+}
+
+/* Replaces every %s by the source. */
+static void say_with_source(struct dmm_tool *t, const char *label, const char *text)
+{
+	char line[768];
+	size_t n = 0;
+
+	for (; *text && n + 1 < sizeof(line); text++) {
+		if (text[0] == '%' && text[1] == 's') {
+			n += snprintf(line + n, sizeof(line) - n, "%s", t->source);
+			if (n >= sizeof(line))
+				n = sizeof(line) - 1;
+			text++;
+		} else {
+			line[n++] = *text;
+		}
+	}
+	line[n] = '\0';
+	dmm_say(t, "%s%s", label, line);
+}
+
+static void status_text(struct dmm_tool *t, const struct dmm_source *s,
+			const struct dmm_nl_info *info, const struct dmm_figures *f)
+{
+	struct advice a = status_advice(info, f);
+	char line[256], size[32], shipped[32], hex[DMM_ID_HEX];
+
+	dmm_id_format(info->migration, hex);
+	dmm_say(t, "   source: %s (%u:%u)%s%s", t->source, s->live.major, s->live.minor,
+		dmm_id_is_zero(info->migration) ? "" : ", migration ",
+		dmm_id_is_zero(info->migration) ? "" : hex);
+	if (s->has_record)
+		dmm_say(t, "     dest: %s:%u:%s", s->record.to.host, s->record.to.port,
+			s->record.to.path);
+	else
+		dmm_say(t, "     dest: unknown (the record is %s)",
+			s->record_damaged ? "damaged" : "lost");
+	dmm_say(t, "    state: %s%s", dmm_state_name(info->state),
+		s->live.suspended ? "; the device is SUSPENDED, not by dmmigrate: its I/O waits" : "");
+	say_with_source(t, "   status: ", a.status);
+	say_with_source(t, "   action: ", a.action);
+	dmm_say(t, " progress: %s", dmm_format_progress(line, sizeof(line), f));
+	dmm_say(t, "  shipped: %s for a disk of %s, %llu blocks sent again",
+		dmm_format_bytes(shipped, sizeof(shipped), info->shipped_bytes, ""),
+		dmm_format_bytes(size, sizeof(size), info->size_bytes, ""), info->resent_blocks);
+	if (info->rate)
+		dmm_say(t, " throttle: %s", dmm_format_bytes(size, sizeof(size), info->rate, "/s"));
+	if (info->alerts)
+		dmm_say(t, "   alerts: %llu writes of unknown kind (their ranges are copied whole)",
+			info->alerts);
+	if (info->error)
+		dmm_say(t, "   errors: %s: %s%s%s", dmm_side_name(info->error_side),
+			info->remote_status ? dmm_wire_err_text(info->remote_status) :
+			strerror(-info->error), *info->reason ? ": " : "", info->reason);
+	else
+		dmm_say(t, "   errors: none%s%s", *info->reason ? "; " : "", info->reason);
+}
+
+static void status_figures(const struct dmm_nl_info *info, struct dmm_figures *f)
+{
+	struct dmm_progress p = { 0 };
+	struct dmm_sample sample;
+
+	dmm_sample_from_info(info, dmm_monotonic_ns(), &sample);
+	dmm_progress_add(&p, &sample, f);
+}
+
+/* One migration. Exit code. */
+static int status_one(struct dmm_tool *t, const char *spec, struct json_object *list)
+{
+	struct dmm_source s;
+	struct dmm_nl_info info;
+	struct dmm_figures f;
+	int ret;
+
+	ret = dmm_source_open_migration(t, spec, &s);
+	if (!ret)
+		ret = dmm_source_info(t, &s, &info);
+	if (!ret) {
+		/* before ATTACH the kernel knows no id; the origin device does */
+		if (s.has_id)
+			memcpy(info.migration, s.id, sizeof(info.migration));
+		status_figures(&info, &f);
+		status_text(t, &s, &info, &f);
+		json_object_array_add(list, dmm_status_json(&info, &f, t->source,
+							    s.has_record ? &s.record : NULL));
+	}
+	dmm_source_clear(&s);
+	return ret;
+}
+
+static int status_all(struct dmm_tool *t, struct json_object *list)
+{
+	dmm_autofree struct dmm_nl_info *infos = NULL;
+	struct dmm_dm_dev dev;
+	unsigned int nr = 0, i;
+	int ret, code = DMM_EXIT_OK;
+
+	ret = dmm_tool_nl(t);
+	if (ret == -ENOENT)	/* no module: no migrations */
+		ret = 0;
+	else if (!ret)
+		ret = dmm_nl_dump(t->nl, &infos, &nr);
+	if (ret)
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
+				"cannot ask the kernel: %s", dmm_nl_text(t, ret));
+	for (i = 0; i < nr; i++) {
+		if (dmm_dm_find_number(infos[i].dev >> 20, infos[i].dev & 0xfffff, &dev))
+			continue;	/* gone since */
+		if (i)
+			dmm_say(t, "%s", "");
+		ret = status_one(t, dev.name, list);
+		if (ret)
+			code = ret;
+	}
+	if (!nr)
+		dmm_say(t, "no migrations");
+	return code;
+}
+
+static int cmd_status(struct dmm_tool *t)
+{
+	struct json_object *list = json_object_new_array();
+	int ret;
+
+	dmm_result_add(t, "migrations", list);
+	if (t->args.nr_operands)
+		ret = status_one(t, t->args.operands[0], list);
+	else
+		ret = status_all(t, list);
+	return ret;
+}
+
+const struct dmm_verb dmm_verb_status = {
+	.name = "status",
+	.operands = "[SOURCE]",
+	.brief = "tell state, progress, and what to do next",
+	.options = status_options,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_status,
+};

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * wait: until the first sweep is done and a cutover may be expected to be short.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "monitor.h"
+#include "status_json.h"
+
+static const struct dmm_option wait_options[] = {
+	DMM_OPTION("timeout", TIME, timeout_ms, "TIME", "give up after so long, exit code 7"),
+	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
+		   "what is left must ship in so long (default 1000)"),
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+static int cmd_wait(struct dmm_tool *t)
+{
+	struct dmm_monitor m = { .until_ready = true, .timeout_ms = t->args.timeout_ms,
+				 .max_pause_ms = DMM_READY_PAUSE_MS,
+				 .interval_ms = DMM_MONITOR_INTERVAL_MS };
+	enum dmm_monitor_end end;
+	struct dmm_source s;
+	const char *spec;
+	int ret;
+
+	if (t->args.max_pause_ms != DMM_UNSET)
+		m.max_pause_ms = t->args.max_pause_ms;
+	/* for scripts: a progress line is for people who look */
+	m.quiet = t->args.json || !isatty(STDOUT_FILENO);
+	spec = dmm_source_spec(t, &ret);
+	if (!spec)
+		return ret;
+	ret = dmm_source_open_migration(t, spec, &s);
+	if (ret)
+		goto out_clear;
+	dmm_signals_block();
+	end = dmm_monitor_run(t, &s, &m);
+	if (end == DMM_MON_READY)
+		dmm_say(t, "%s is ready to be cut over.", t->source);
+	ret = dmm_monitor_report(t, &m, end);
+	dmm_result_bool(t, "ready", end == DMM_MON_READY || end == DMM_MON_FENCED);
+	if (end != DMM_MON_ERROR && end != DMM_MON_GONE)
+		dmm_result_add(t, "migration_status",
+			       dmm_status_json(&m.info, &m.figures, t->source,
+					       s.has_record ? &s.record : NULL));
+out_clear:
+	dmm_source_clear(&s);
+	return ret;
+}
+
+const struct dmm_verb dmm_verb_wait = {
+	.name = "wait",
+	.operands = "[SOURCE]",
+	.brief = "wait until the first sweep is done and little is left to ship",
+	.options = wait_options,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_wait,
+};

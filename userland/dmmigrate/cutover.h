@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between cmd_cutover.c, cutover_steps.c and cutover_report.c: one hand-over and what it took.
+ */
+#ifndef DMM_CUTOVER_H
+#define DMM_CUTOVER_H
+
+#include "remote.h"
+#include "source.h"
+#include "tool.h"
+#include "verify.h"
+
+enum dmm_step {
+	DMM_STEP_STOP,		/* hook */
+	DMM_STEP_VERIFY,
+	DMM_STEP_FENCE,
+	DMM_STEP_FINISH,
+	DMM_STEP_START,		/* hook */
+	DMM_NR_STEPS,
+};
+
+struct dmm_cutover {
+	struct dmm_source s;
+	struct dmm_nl_info info;	/* the latest */
+	struct dmm_remote remote;
+	struct dmm_verify verify;
+	u64 epoch;
+	u32 timeout_ms;
+	int hold_fd;			/* a stop hook must not remove the device; -1 */
+	bool stopped;			/* the stop hook was begun */
+	bool frozen_asked;
+	bool again;			/* found fenced: only what remained was done */
+	u64 begin_ns, freeze_ns, frozen_ns, end_ns;
+	u64 step_ns[DMM_NR_STEPS];
+	char why[768];
+};
+
+/* cutover_steps.c */
+
+/* What must hold before the writer is stopped. 0 or an exit code, reported. */
+int dmm_cutover_check(struct dmm_tool *t, struct dmm_cutover *c);
+
+/* FREEZE, and waits for its end. 0 or an exit code with c->why. */
+int dmm_cutover_freeze(struct dmm_tool *t, struct dmm_cutover *c, struct dmm_nl_events *ev);
+
+/* Looks at where the freeze is: 0 frozen, -EINPROGRESS, or why it ended. */
+int dmm_cutover_look(struct dmm_tool *t, struct dmm_cutover *c);
+
+/* FENCE: the point of no return. 0, or an exit code with c->why; AMBIGUOUS when nobody knows. */
+int dmm_cutover_fence(struct dmm_tool *t, struct dmm_cutover *c);
+
+/*
+ * FINISH; the connection may have been idle for long: once more on a new one.  A receiver that was
+ * restarted knows the disk no more, and needs not: the barrier before the fence flushed all of it.
+ * 0 or an exit code with c->why.
+ */
+int dmm_cutover_finish(struct dmm_tool *t, struct dmm_cutover *c);
+
+/* cutover_report.c */
+
+/*
+ * Compares the sides, going on where it was left, until @deadline_ns (0: to the end).  Not getting to
+ * the end is no failure.  0 or an exit code with c->why.
+ */
+int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c, u64 deadline_ns, u32 range_bytes);
+
+/* The pause by step, for people and machines. */
+void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c);
+
+#endif

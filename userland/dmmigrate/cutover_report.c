@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The verification within a cutover, and the account of its pause.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "cutover.h"
+#include "monitor.h"
+#include "progress.h"
+
+int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c, u64 deadline_ns, u32 range_bytes)
+{
+	struct dmm_verify *v = &c->verify;
+	u64 begin_ns = dmm_monotonic_ns();
+	int ret = 0;
+
+	if (v->fd < 0)
+		ret = dmm_verify_open(v, &c->s);
+	if (ret)
+		v->local_failed = true;
+	if (!ret && c->remote.client.fd < 0)
+		ret = dmm_remote_open(&c->remote, &c->s.record.to);
+	if (!ret) {
+		v->range_bytes = range_bytes;
+		ret = dmm_verify_run(t, v, &c->remote, deadline_ns);
+	}
+	c->step_ns[DMM_STEP_VERIFY] += dmm_monotonic_ns() - begin_ns;
+	if (ret == -EAGAIN)	/* the rest after the fence */
+		ret = 0;
+	/* what thawed is being written: then a difference says nothing */
+	if (v->diff_ranges && deadline_ns && dmm_cutover_look(t, c)) {
+		snprintf(c->why, sizeof(c->why), "it thawed while the sides were compared%s%s",
+			 *c->info.reason ? ": " : "", c->info.reason);
+		return DMM_EXIT_ABORTED;
+	}
+	if (v->diff_ranges) {
+		dmm_verify_result(t, v);
+		snprintf(c->why, sizeof(c->why), "the sides differ in %llu ranges of 1 MiB",
+			 v->diff_ranges);
+		return DMM_EXIT_DIFFERENCE;
+	}
+	if (!ret) {
+		if (v->done_bytes == v->size_bytes && !deadline_ns)
+			dmm_verify_result(t, v);
+		return 0;
+	}
+	if (ret == -ECANCELED) {
+		snprintf(c->why, sizeof(c->why), "the comparison was interrupted");
+		return DMM_EXIT_ABORTED;
+	}
+	if (v->local_failed) {
+		snprintf(c->why, sizeof(c->why), "the source's disk cannot be read to compare it: %s",
+			 strerror(-ret));
+		return DMM_EXIT_LOCAL;
+	}
+	snprintf(c->why, sizeof(c->why), "%s", c->remote.why);
+	return c->remote.exit;
+}
+
+static void report_step(struct dmm_tool *t, struct json_object *steps, const char *text,
+			const char *key, u64 ns, const char *remark)
+{
+	json_object_object_add(steps, key, json_object_new_uint64(ns));
+	dmm_say(t, "  %-12s %8.1f ms%s", text, (double)ns / 1e6, remark);
+}
+
+void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
+{
+	struct json_object *steps = json_object_new_object();
+	const struct dmm_nl_info *i = &c->info;
+	char left[32], remark[64];
+	u64 pause_ns = c->end_ns - c->begin_ns;
+
+	dmm_say(t, "%s is cut over to %s:%s.", t->source, c->s.record.to.host, c->s.record.to.path);
+	if (!c->again) {
+		snprintf(remark, sizeof(remark), "  (%s)",
+			 dmm_format_bytes(left, sizeof(left), i->freeze_blocks * i->block_bytes, ""));
+		if (t->args.hook_stop)
+			report_step(t, steps, "stop hook", "stop_hook_ns", c->step_ns[DMM_STEP_STOP],
+				    "");
+		report_step(t, steps, "hold, drain", "drain_ns", i->drain_ns, "");
+		report_step(t, steps, "ship", "ship_ns", i->ship_ns, remark);
+		report_step(t, steps, "barrier", "barrier_ns", i->barrier_ns, "");
+		report_step(t, steps, "fence", "fence_ns", c->step_ns[DMM_STEP_FENCE], "");
+	}
+	report_step(t, steps, "finish", "finish_ns", c->step_ns[DMM_STEP_FINISH], "");
+	if (t->args.verify)
+		report_step(t, steps, "verify", "verify_ns", c->step_ns[DMM_STEP_VERIFY], "");
+	if (t->args.hook_start)
+		report_step(t, steps, "start hook", "start_hook_ns", c->step_ns[DMM_STEP_START], "");
+	dmm_say(t, "  %-12s %8.1f ms", c->again ? "rest" : "pause", (double)pause_ns / 1e6);
+	if (t->args.verify)
+		dmm_say(t, "Both sides agree in all %llu bytes.", c->verify.size_bytes);
+	dmm_say(t, "The destination owns the data; %s is fenced.  Next: dmmigrate clean %s", t->source,
+		t->source);
+
+	dmm_result_text(t, "source", t->source);
+	dmm_result_text(t, "migration", c->s.hex);
+	dmm_result_text(t, "owner", "destination");
+	dmm_result_text(t, "source_device", "fenced");
+	dmm_result_u64(t, "epoch", i->epoch);
+	dmm_result_bool(t, "resumed_after_fence", c->again);
+	dmm_result_u64(t, c->again ? "rest_ns" : "pause_ns", pause_ns);
+	dmm_result_u64(t, "freeze_ns", c->again ? 0 : c->frozen_ns - c->freeze_ns);
+	dmm_result_u64(t, "freeze_bytes", i->freeze_blocks * i->block_bytes);
+	dmm_result_u64(t, "shipped_bytes", i->shipped_bytes);
+	dmm_result_u64(t, "prehold_bytes", i->prehold_bytes);
+	dmm_result_u64(t, "resent_blocks", i->resent_blocks);
+	dmm_result_add(t, "steps", steps);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Options as tables: one entry says how an option is called, what it takes, where
+ * the value goes and what the help says.  Parsing has no side effects but stderr's.
+ */
+#ifndef DMM_OPTIONS_H
+#define DMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/env.h"
+
+#define DMM_SOURCE_BYTES	256
+#define DMM_MAX_OPERANDS	2
+#define DMM_UNSET		(~0ull)
+
+enum dmm_option_type {
+	DMM_OPT_FLAG,
+	DMM_OPT_TEXT,
+	DMM_OPT_RATE,		/* bytes per second, 0 = unlimited */
+	DMM_OPT_BLOCK,		/* power of two, 4K to 1M */
+	DMM_OPT_TIME,		/* a bare number is seconds; stored as ms */
+	DMM_OPT_MS,		/* a bare number is milliseconds */
+	DMM_OPT_FREEZE_MS,	/* the same, 1 to DMM_MAX_FREEZE_MS */
+};
+
+struct dmm_option {
+	const char *name;		/* NULL ends a table */
+	enum dmm_option_type type;
+	size_t offset;			/* in struct dmm_args */
+	const char *value;		/* "RATE", NULL for a flag */
+	const char *help;
+};
+
+#define DMM_OPTION(_name, _type, _member, _value, _help) \
+	{ _name, DMM_OPT_##_type, offsetof(struct dmm_args, _member), _value, _help }
+#define DMM_OPTION_JSON	DMM_OPTION("json", FLAG, json, NULL, "print JSON (schema_version 1)")
+#define DMM_OPTION_END	{ NULL, DMM_OPT_FLAG, 0, NULL, NULL }
+
+/* The union of all verbs' options; each verb's table lists its own. Strings are argv's. */
+struct dmm_args {
+	bool help;
+	bool json;
+	bool yes;
+	bool dry_run;
+	bool wait;
+	bool verify;
+	u64 bandwidth;		/* DMM_UNSET: not given */
+	u64 block_bytes;	/* DMM_UNSET: not given */
+	u64 timeout_ms;		/* DMM_UNSET: not given */
+	u64 max_pause_ms;	/* DMM_UNSET: not given */
+	u64 interval_ms;	/* DMM_UNSET: not given */
+	const char *hook_stop;
+	const char *hook_start;
+	const char *hook_abort;
+	const char *operands[DMM_MAX_OPERANDS];
+	unsigned int nr_operands;
+};
+
+/*
+ * Parses argv[1..] by @options (--help is always known).  Options and operands may mix;
+ * "--" ends the options.
+ * Returns 0; -EINVAL with one line in @why.
+ */
+int dmm_options_parse(const struct dmm_option *options, int argc, char **argv,
+		      struct dmm_args *args, char *why, size_t why_bytes);
+
+/* "  --bandwidth RATE   ship at most..." one line per option. */
+void dmm_options_help(FILE *f, const struct dmm_option *options);
+
+#endif

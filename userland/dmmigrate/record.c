@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records of migrations, and the locks that go with their devices.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "cleanup.h"
+#include "record.h"
+#include "tool.h"
+
+#define RECORD_MAX_BYTES	65536
+
+void dmm_record_clear(struct dmm_record *r)
+{
+	free(r->table);
+	memset(r, 0, sizeof(*r));
+}
+
+static void record_path(char *path, size_t bytes, const char *dir, const u8 id[DMM_ID_BYTES],
+			const char *suffix)
+{
+	char hex[DMM_ID_HEX];
+
+	dmm_id_format(id, hex);
+	snprintf(path, bytes, "%s/%s.json%s", dir, hex, suffix);
+}
+
+static int record_mkdir(const char *dir)
+{
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static struct json_object *record_to_json(const struct dmm_record *r)
+{
+	struct json_object *o = json_object_new_object();
+	char hex[DMM_ID_HEX];
+
+	dmm_id_format(r->id, hex);
+	json_object_object_add(o, "schema_version", json_object_new_int(DMM_SCHEMA_VERSION));
+	json_object_object_add(o, "migration", json_object_new_string(hex));
+	json_object_object_add(o, "source", json_object_new_string(r->source));
+	json_object_object_add(o, "major", json_object_new_int64(r->major));
+	json_object_object_add(o, "minor", json_object_new_int64(r->minor));
+	json_object_object_add(o, "host", json_object_new_string(r->to.host));
+	json_object_object_add(o, "port", json_object_new_int(r->to.port));
+	json_object_object_add(o, "dest", json_object_new_string(r->to.path));
+	json_object_object_add(o, "size_bytes", json_object_new_uint64(r->size_bytes));
+	json_object_object_add(o, "block_bytes", json_object_new_int64(r->block_bytes));
+	json_object_object_add(o, "started_s", json_object_new_uint64(r->started_s));
+	json_object_object_add(o, "conn_epoch", json_object_new_uint64(r->conn_epoch));
+	json_object_object_add(o, "fenced", json_object_new_boolean(r->fenced));
+	json_object_object_add(o, "handed_over", json_object_new_boolean(r->handed_over));
+	if (r->table)
+		json_object_object_add(o, "table", json_object_new_string(r->table));
+	return o;
+}
+
+int dmm_record_save(const char *dir, const struct dmm_record *r)
+{
+	char path[512], tmp[520];
+	dmm_autoclose int fd = -1;
+	struct json_object *o;
+	const char *text;
+	int ret;
+
+	ret = record_mkdir(dir);
+	if (ret)
+		return ret;
+	record_path(path, sizeof(path), dir, r->id, "");
+	record_path(tmp, sizeof(tmp), dir, r->id, ".new");
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	o = record_to_json(r);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+						  JSON_C_TO_STRING_NOSLASHESCAPE);
+	ret = dprintf(fd, "%s\n", text) < 0 ? -errno : 0;
+	json_object_put(o);
+	if (!ret && fsync(fd))
+		ret = -errno;
+	if (!ret && rename(tmp, path))
+		ret = -errno;
+	if (ret)
+		unlink(tmp);
+	return ret;
+}
+
+static int json_text(struct json_object *o, const char *key, char *buf, size_t bytes)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_string) ||
+	    (size_t)json_object_get_string_len(v) >= bytes ||
+	    strlen(json_object_get_string(v)) != (size_t)json_object_get_string_len(v))
+		return -EBADMSG;
+	snprintf(buf, bytes, "%s", json_object_get_string(v));
+	return 0;
+}
+
+static int json_number(struct json_object *o, const char *key, u64 min, u64 max, u64 *value)
+{
+	struct json_object *v;
+	u64 n;
+
+	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_int) ||
+	    json_object_get_int64(v) < 0)
+		return -EBADMSG;
+	n = json_object_get_uint64(v);
+	if (n < min || n > max)
+		return -EBADMSG;
+	*value = n;
+	return 0;
+}
+
+/* Absent in records of before there was such a thing. */
+static int json_flag(struct json_object *o, const char *key, bool *value)
+{
+	struct json_object *v;
+
+	*value = false;
+	if (!json_object_object_get_ex(o, key, &v))
+		return 0;
+	if (!json_object_is_type(v, json_type_boolean))
+		return -EBADMSG;
+	*value = json_object_get_boolean(v);
+	return 0;
+}
+
+static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
+{
+	u64 version, major, minor, port, size, block, started, epoch;
+	struct json_object *table;
+	char hex[DMM_ID_HEX];
+	u8 own[DMM_ID_BYTES];
+
+	if (!json_object_is_type(o, json_type_object) ||
+	    json_number(o, "schema_version", DMM_SCHEMA_VERSION, DMM_SCHEMA_VERSION, &version) ||
+	    json_text(o, "migration", hex, sizeof(hex)) || dmm_id_parse(hex, own) ||
+	    memcmp(own, id, sizeof(own)) ||
+	    json_text(o, "source", r->source, sizeof(r->source)) ||
+	    json_text(o, "host", r->to.host, sizeof(r->to.host)) ||
+	    json_text(o, "dest", r->to.path, sizeof(r->to.path)) ||
+	    json_number(o, "major", 0, ~0u, &major) || json_number(o, "minor", 0, ~0u, &minor) ||
+	    json_number(o, "port", 1, 65535, &port) ||
+	    json_number(o, "size_bytes", 1, ~0ull >> 1, &size) ||
+	    json_number(o, "block_bytes", DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES, &block) ||
+	    json_number(o, "started_s", 0, ~0ull >> 1, &started) ||
+	    json_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) ||
+	    json_flag(o, "fenced", &r->fenced) || json_flag(o, "handed_over", &r->handed_over))
+		return -EBADMSG;
+	memcpy(r->id, id, DMM_ID_BYTES);
+	r->major = major;
+	r->minor = minor;
+	r->to.port = port;
+	r->size_bytes = size;
+	r->block_bytes = block;
+	r->started_s = started;
+	r->conn_epoch = epoch;
+	if (json_object_object_get_ex(o, "table", &table) &&
+	    json_object_is_type(table, json_type_string)) {
+		r->table = strdup(json_object_get_string(table));
+		if (!r->table)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
+{
+	dmm_autofree char *text = malloc(RECORD_MAX_BYTES);
+	struct dmm_record rec = { 0 };
+	struct json_object *o;
+	char path[512];
+	ssize_t n;
+	int fd, ret;
+
+	if (!text)
+		return -ENOMEM;
+	record_path(path, sizeof(path), dir, id, "");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, RECORD_MAX_BYTES - 1);
+	ret = n < 0 ? -errno : 0;
+	close(fd);
+	if (ret)
+		return ret;
+	text[n] = '\0';
+	o = json_tokener_parse(text);
+	if (!o)
+		return -EBADMSG;
+	ret = record_from_json(o, id, &rec);
+	json_object_put(o);
+	if (ret) {
+		dmm_record_clear(&rec);
+		return ret;
+	}
+	*r = rec;
+	return 0;
+}
+
+int dmm_record_remove(const char *dir, const u8 id[DMM_ID_BYTES])
+{
+	char path[512];
+
+	record_path(path, sizeof(path), dir, id, ".new");
+	unlink(path);
+	record_path(path, sizeof(path), dir, id, "");
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+/* "<32 hex>.json" and nothing else. */
+static int record_name_parse(const char *name, u8 id[DMM_ID_BYTES])
+{
+	char hex[DMM_ID_HEX];
+
+	if (strlen(name) != DMM_ID_HEX - 1 + strlen(".json") ||
+	    strcmp(name + DMM_ID_HEX - 1, ".json"))
+		return -EINVAL;
+	memcpy(hex, name, DMM_ID_HEX - 1);
+	hex[DMM_ID_HEX - 1] = '\0';
+	return dmm_id_parse(hex, id);
+}
+
+int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr)
+{
+	u8 (*list)[DMM_ID_BYTES] = NULL, (*grown)[DMM_ID_BYTES], id[DMM_ID_BYTES];
+	unsigned int n = 0;
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	if (!d && errno != ENOENT)
+		return -errno;
+	while (d && (e = readdir(d))) {
+		if (record_name_parse(e->d_name, id))
+			continue;
+		grown = reallocarray(list, n + 1, sizeof(*list));
+		if (!grown) {
+			free(list);
+			closedir(d);
+			return -ENOMEM;
+		}
+		list = grown;
+		memcpy(list[n++], id, DMM_ID_BYTES);
+	}
+	if (d)
+		closedir(d);
+	*ids = list;
+	*nr = n;
+	return 0;
+}
+
+bool dmm_record_is_of(const struct dmm_record *r, const char *name, unsigned int major,
+		      unsigned int minor)
+{
+	bool same_name = !strcmp(r->source, name);
+	bool same_number = r->major == major && r->minor == minor;
+
+	return r->fenced ? same_name || same_number : same_name && same_number;
+}
+
+int dmm_record_find(const char *dir, const char *name, const struct dmm_dm_dev *dev,
+		    struct dmm_record *r)
+{
+	u8 (*ids)[DMM_ID_BYTES];
+	struct dmm_record rec;
+	unsigned int nr, i;
+	int ret;
+
+	ret = dmm_record_list(dir, &ids, &nr);
+	if (ret)
+		return ret;
+	ret = -ENOENT;
+	for (i = 0; i < nr && ret; i++) {
+		if (dmm_record_load(dir, ids[i], &rec))
+			continue;
+		if (dev ? dmm_record_is_of(&rec, name, dev->major, dev->minor) :
+			  !strcmp(rec.source, name)) {
+			*r = rec;
+			ret = 0;
+		} else {
+			dmm_record_clear(&rec);
+		}
+	}
+	free(ids);
+	return ret;
+}
+
+int dmm_record_lock(const char *dir, const char *key)
+{
+	char path[512];
+	int fd, ret;
+
+	ret = record_mkdir(dir);
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), "%s/lock.%s", dir, key);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}

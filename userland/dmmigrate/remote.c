@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests to the receiver.  Every failure becomes one sentence that says what
+ * happened and, where the cause is likely, what to look at.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "remote.h"
+#include "tool.h"
+
+void dmm_remote_init(struct dmm_remote *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->client.fd = -1;
+}
+
+void dmm_remote_close(struct dmm_remote *r)
+{
+	dmm_client_close(&r->client);
+}
+
+static int remote_fail(struct dmm_remote *r, int err, const char *doing)
+{
+	const char *text = r->client.why;
+
+	r->err = err;
+	r->code = 0;
+	r->exit = DMM_EXIT_TRANSPORT;
+	if (err == -EREMOTEIO) {
+		r->code = le32_to_cpu(r->refuse.code);
+		r->exit = dmm_exit_from_wire(r->code);
+		snprintf(r->why, sizeof(r->why), "the receiver at %s refused: %s", r->where,
+			 (const char *)r->refuse.text);
+		return err;
+	}
+	if (!text && err == -ECONNREFUSED)
+		text = "connection refused: is dmmigrated running there?";
+	if (!text && err == -ETIMEDOUT)
+		text = "no answer in time";
+	snprintf(r->why, sizeof(r->why), "cannot %s (%s): %s", doing, r->where,
+		 text ? text : strerror(-err));
+	return err;
+}
+
+int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
+{
+	bool v6 = strchr(to->host, ':');
+	int ret;
+
+	dmm_remote_close(r);
+	snprintf(r->where, sizeof(r->where), "%s%s%s:%u", v6 ? "[" : "", to->host, v6 ? "]" : "",
+		 to->port);
+	ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, &r->client);
+	if (ret)
+		return remote_fail(r, ret, "connect to the receiver");
+	ret = dmm_client_hello(&r->client, "dmmigrate " DMM_TOOL_VERSION, &r->hello, &r->refuse);
+	if (ret) {
+		remote_fail(r, ret, "agree on a version with the receiver");
+		dmm_remote_close(r);
+	}
+	return ret;
+}
+
+static int remote_request(struct dmm_remote *r, u16 type, const void *payload, u32 bytes,
+			  u16 expect, void *reply, u32 reply_bytes, int timeout_ms,
+			  const char *doing)
+{
+	int ret;
+
+	if (r->client.fd < 0)
+		return remote_fail(r, -ENOTCONN, doing);
+	r->client.timeout_ms = timeout_ms;
+	r->code = 0;
+	ret = dmm_client_request(&r->client, type, payload, bytes, expect, reply, reply_bytes,
+				 &r->refuse);
+	if (!ret)
+		return 0;
+	remote_fail(r, ret, doing);
+	/* after a failure nobody knows where in the stream we are; a refusal closes, too */
+	dmm_remote_close(r);
+	return ret;
+}
+
+static void disk_id(struct dmm_wire_disk *d, const u8 id[DMM_ID_BYTES])
+{
+	memset(d, 0, sizeof(*d));
+	memcpy(d->migration, id, DMM_ID_BYTES);
+}
+
+int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
+		       struct dmm_wire_prepared *prepared)
+{
+	int ret = remote_request(r, DMM_MSG_PREPARE, req, sizeof(*req), DMM_MSG_PREPARED, prepared,
+				 sizeof(*prepared), DMM_CLIENT_TIMEOUT_MS, "prepare the destination");
+
+	if (!ret && dmm_text_check(prepared->signature, sizeof(prepared->signature))) {
+		r->client.why = "the answer is malformed";
+		ret = remote_fail(r, -EPROTO, "prepare the destination");
+		dmm_remote_close(r);
+	}
+	return ret;
+}
+
+int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], struct dmm_wire_query_ok *q)
+{
+	struct dmm_wire_disk d;
+
+	disk_id(&d, id);
+	return remote_request(r, DMM_MSG_QUERY, &d, sizeof(d), DMM_MSG_QUERY_OK, q, sizeof(*q),
+			      DMM_CLIENT_TIMEOUT_MS, "ask the receiver about the disk");
+}
+
+int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES])
+{
+	struct dmm_wire_disk d;
+
+	disk_id(&d, id);
+	return remote_request(r, DMM_MSG_FINISH, &d, sizeof(d), DMM_MSG_FINISH_OK, NULL, 0,
+			      DMM_REMOTE_SLOW_MS, "finish the disk at the receiver");
+}
+
+int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES])
+{
+	struct dmm_wire_disk d;
+
+	disk_id(&d, id);
+	return remote_request(r, DMM_MSG_FORGET, &d, sizeof(d), DMM_MSG_FORGET_OK, NULL, 0,
+			      DMM_CLIENT_TIMEOUT_MS, "have the receiver forget the disk");
+}
+
+int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offset_bytes,
+		      u64 length_bytes, u8 digest[16])
+{
+	struct dmm_wire_digest req;
+	struct dmm_wire_digest_ok ok;
+	int ret;
+
+	memset(&req, 0, sizeof(req));
+	disk_id(&req.id, id);
+	req.offset_bytes = cpu_to_le64(offset_bytes);
+	req.length_bytes = cpu_to_le64(length_bytes);
+	req.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
+	ret = remote_request(r, DMM_MSG_DIGEST, &req, sizeof(req), DMM_MSG_DIGEST_OK, &ok,
+			     sizeof(ok), DMM_REMOTE_SLOW_MS, "get a digest from the receiver");
+	if (!ret)
+		memcpy(digest, ok.digest, 16);
+	return ret;
+}
+
+int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch)
+{
+	struct dmm_wire_attach req;
+
+	memset(&req, 0, sizeof(req));
+	disk_id(&req.id, id);
+	req.conn_epoch = cpu_to_le64(conn_epoch);
+	req.conns = cpu_to_le32(1);
+	return remote_request(r, DMM_MSG_ATTACH, &req, sizeof(req), DMM_MSG_ATTACHED, NULL, 0,
+			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
+}

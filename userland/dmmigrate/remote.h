@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The receiver, as the verbs see it: one control or data connection, requests,
+ * and one sentence that says what went wrong.
+ */
+#ifndef DMM_REMOTE_H
+#define DMM_REMOTE_H
+
+#include "exitcode.h"
+#include "parse.h"
+#include "wireio.h"
+
+#define DMM_REMOTE_CONNECT_MS	10000
+#define DMM_REMOTE_SLOW_MS	120000	/* DIGEST, FINISH: a flush or 64 MiB from a busy disk */
+
+/* Owned by one thread; zeroed and then dmm_remote_init()ed. */
+struct dmm_remote {
+	struct dmm_client client;
+	struct dmm_wire_hello_ok hello;
+	struct dmm_wire_refuse refuse;
+	char where[DMM_HOST_MAX + 16];	/* "host:port", for messages */
+	char why[768];			/* after a failure: a sentence */
+	enum dmm_exit exit;		/* after a failure: its exit code */
+	int err;			/* after a failure: its errno */
+	u32 code;			/* after a refusal: enum dmm_wire_err, else 0 */
+};
+
+void dmm_remote_init(struct dmm_remote *r);
+void dmm_remote_close(struct dmm_remote *r);	/* idempotent */
+
+/* All of these: 0, or a negative errno with why, exit and code filled. */
+int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to);	/* connects, HELLO */
+int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
+		       struct dmm_wire_prepared *prepared);
+int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], struct dmm_wire_query_ok *q);
+int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES]);
+int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES]);
+int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offset_bytes,
+		      u64 length_bytes, u8 digest[16]);
+int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between cmd_start.c and start_dry.c: what one start works with.
+ */
+#ifndef DMM_START_H
+#define DMM_START_H
+
+#include "preflight.h"
+#include "remote.h"
+#include "source.h"
+#include "tool.h"
+
+struct dmm_start {
+	struct dmm_source s;
+	struct dmm_target to;
+	struct dmm_preflight pre;
+	struct dmm_remote remote;	/* control */
+	struct dmm_wire_prepared prepared;
+	u8 id[DMM_ID_BYTES];
+	char hex[DMM_ID_HEX];
+	u64 conn_epoch;
+	bool again;			/* the same migration, begun before */
+	bool attached;			/* its target was live before */
+	char why[768];			/* of a failure that is reported once it is undone */
+};
+
+/* Prints what a start would do, after both ends agreed. */
+int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c);
+
+/* The result of a start, for --json. */
+void dmm_start_result(struct dmm_tool *t, const struct dmm_start *c, bool running);
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Digests of both sides.  While the receiver reads its range a thread reads ours,
+ * so a range costs the slower side's time, not the sum.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+#include <xxhash.h>
+
+#include "fullio.h"
+#include "monitor.h"
+#include "progress.h"
+#include "verify.h"
+
+int dmm_verify_open(struct dmm_verify *v, const struct dmm_source *s)
+{
+	char node[160];
+	int ret;
+
+	memset(v, 0, sizeof(*v));
+	v->fd = -1;
+	ret = dmm_dm_node(&s->origin, node, sizeof(node));
+	if (ret)
+		return ret;
+	v->fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (v->fd < 0)
+		return -errno;
+	memcpy(v->id, s->id, DMM_ID_BYTES);
+	v->size_bytes = dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES;
+	v->range_bytes = DMM_VERIFY_RANGE_BYTES;
+	return 0;
+}
+
+void dmm_verify_close(struct dmm_verify *v)
+{
+	if (v->fd >= 0)
+		close(v->fd);
+	v->fd = -1;
+}
+
+int dmm_verify_digest(int fd, u64 offset_bytes, u64 length_bytes, void *buf, u8 digest[16])
+{
+	XXH3_state_t *state = XXH3_createState();
+	XXH128_canonical_t canonical;
+	u64 done = 0, n;
+	int ret = 0;
+
+	if (!state)
+		return -ENOMEM;
+	XXH3_128bits_reset(state);
+	while (done < length_bytes) {
+		n = dmm_min_u64(length_bytes - done, DMM_VERIFY_FINE_BYTES);
+		ret = dmm_pread_full(fd, buf, n, offset_bytes + done);
+		if (ret)
+			break;
+		XXH3_128bits_update(state, buf, n);
+		done += n;
+	}
+	if (!ret) {
+		XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+		memcpy(digest, canonical.digest, 16);
+	}
+	XXH3_freeState(state);
+	return ret;
+}
+
+struct local_job {
+	int fd;
+	u64 offset_bytes, length_bytes;
+	void *buf;
+	u8 digest[16];
+	int ret;
+};
+
+static void *local_thread(void *arg)
+{
+	struct local_job *j = arg;
+
+	j->ret = dmm_verify_digest(j->fd, j->offset_bytes, j->length_bytes, j->buf, j->digest);
+	return NULL;
+}
+
+/* 1: equal, 0: they differ, -errno. */
+static int verify_range(struct dmm_verify *v, struct dmm_remote *r, u64 offset_bytes,
+			u64 length_bytes, void *buf)
+{
+	struct local_job job = { .fd = v->fd, .offset_bytes = offset_bytes,
+				 .length_bytes = length_bytes, .buf = buf };
+	pthread_t thread;
+	u8 digest[16];
+	int ret;
+
+	ret = pthread_create(&thread, NULL, local_thread, &job);
+	if (ret) {
+		v->local_failed = true;
+		return -ret;
+	}
+	ret = dmm_remote_digest(r, v->id, offset_bytes, length_bytes, digest);
+	pthread_join(thread, NULL);
+	if (ret)
+		return ret;
+	if (job.ret) {
+		v->local_failed = true;
+		return job.ret;
+	}
+	return !memcmp(digest, job.digest, sizeof(digest));
+}
+
+/* A range differs: find out where. */
+static int verify_refine(struct dmm_verify *v, struct dmm_remote *r, u64 offset_bytes,
+			 u64 length_bytes, void *buf)
+{
+	u64 done, n;
+	int ret;
+
+	for (done = 0; done < length_bytes; done += n) {
+		n = dmm_min_u64(length_bytes - done, DMM_VERIFY_FINE_BYTES);
+		ret = verify_range(v, r, offset_bytes + done, n, buf);
+		if (ret < 0)
+			return ret;
+		if (ret)
+			continue;
+		if (v->diff_ranges < DMM_VERIFY_LISTED)
+			v->diff_offset[v->diff_ranges] = offset_bytes + done;
+		v->diff_ranges++;
+	}
+	return 0;
+}
+
+static void verify_show(struct dmm_tool *t, const struct dmm_verify *v, u64 bytes, u64 span_ns)
+{
+	char line[128], done[32], rate[32];
+
+	if (span_ns < 1000000)
+		span_ns = 1000000;
+	dmm_format_bytes(done, sizeof(done), v->done_bytes, "");
+	dmm_format_bytes(rate, sizeof(rate), (u64)((long double)bytes * 1e9L / span_ns), "/s");
+	snprintf(line, sizeof(line), "verify %u.%u%%  %s  %s  %llu ranges differ",
+		 (u32)((long double)v->done_bytes * 1000 / v->size_bytes) / 10,
+		 (u32)((long double)v->done_bytes * 1000 / v->size_bytes) % 10, done, rate,
+		 v->diff_ranges);
+	dmm_progress_line(t, line);
+}
+
+int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r, u64 deadline_ns)
+{
+	u64 begin_ns = dmm_monotonic_ns(), begin_bytes = v->done_bytes;
+	u64 shown_ns = begin_ns, range_ns, longest_ns = 0, n;
+	void *buf = NULL;
+	int ret = 0;
+
+	v->local_failed = false;
+	if (posix_memalign(&buf, 4096, DMM_VERIFY_FINE_BYTES)) {
+		v->local_failed = true;
+		return -ENOMEM;
+	}
+	while (v->done_bytes < v->size_bytes) {
+		range_ns = dmm_monotonic_ns();
+		/* the deadline must not fall into a range */
+		if (deadline_ns && range_ns + longest_ns >= deadline_ns) {
+			ret = -EAGAIN;
+			break;
+		}
+		if (dmm_signal_seen()) {
+			ret = -ECANCELED;
+			break;
+		}
+		n = dmm_min_u64(v->size_bytes - v->done_bytes, v->range_bytes);
+		ret = verify_range(v, r, v->done_bytes, n, buf);
+		if (!ret)
+			ret = verify_refine(v, r, v->done_bytes, n, buf);
+		if (ret < 0)
+			break;
+		ret = 0;
+		v->done_bytes += n;
+		longest_ns = dmm_max_u64(longest_ns, dmm_monotonic_ns() - range_ns);
+		if (dmm_monotonic_ns() - shown_ns > 1000000000ull || v->done_bytes == v->size_bytes) {
+			shown_ns = dmm_monotonic_ns();
+			verify_show(t, v, v->done_bytes - begin_bytes, shown_ns - begin_ns);
+		}
+	}
+	free(buf);
+	dmm_progress_end(t);
+	return ret;
+}
+
+void dmm_verify_result(struct dmm_tool *t, const struct dmm_verify *v)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+	u64 i, listed = dmm_min_u64(v->diff_ranges, DMM_VERIFY_LISTED);
+
+	for (i = 0; i < listed; i++) {
+		json_object_array_add(list, json_object_new_uint64(v->diff_offset[i]));
+		dmm_note(t, "the sides differ at bytes %llu to %llu", v->diff_offset[i],
+			 dmm_min_u64(v->diff_offset[i] + DMM_VERIFY_FINE_BYTES,
+				     v->size_bytes) - 1);
+	}
+	if (v->diff_ranges > listed)
+		dmm_note(t, "... and in %llu more ranges of 1 MiB", v->diff_ranges - listed);
+	json_object_object_add(o, "algorithm", json_object_new_string("xxh3-128"));
+	json_object_object_add(o, "compared_bytes", json_object_new_uint64(v->done_bytes));
+	json_object_object_add(o, "size_bytes", json_object_new_uint64(v->size_bytes));
+	json_object_object_add(o, "equal", json_object_new_boolean(
+			       v->done_bytes == v->size_bytes && !v->diff_ranges));
+	json_object_object_add(o, "different_ranges", json_object_new_uint64(v->diff_ranges));
+	json_object_object_add(o, "range_bytes", json_object_new_uint64(DMM_VERIFY_FINE_BYTES));
+	json_object_object_add(o, "first_offsets", list);
+	dmm_result_add(t, "verify", o);
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The allow-list.
+ */
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allow.h"
+
+void dmm_allow_init(struct dmm_allow *a)
+{
+	memset(a, 0, sizeof(*a));
+	pthread_rwlock_init(&a->lock, NULL);
+}
+
+static void allow_free(char **globs, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		free(globs[i]);
+	free(globs);
+}
+
+void dmm_allow_exit(struct dmm_allow *a)
+{
+	allow_free(a->globs, a->nr);
+	pthread_rwlock_destroy(&a->lock);
+}
+
+void dmm_allow_replace(struct dmm_allow *a, char **globs, u32 nr)
+{
+	char **old;
+	u32 old_nr;
+
+	pthread_rwlock_wrlock(&a->lock);
+	old = a->globs;
+	old_nr = a->nr;
+	a->globs = globs;
+	a->nr = nr;
+	pthread_rwlock_unlock(&a->lock);
+	allow_free(old, old_nr);
+}
+
+bool dmm_allow_empty(struct dmm_allow *a)
+{
+	bool empty;
+
+	pthread_rwlock_rdlock(&a->lock);
+	empty = !a->nr;
+	pthread_rwlock_unlock(&a->lock);
+	return empty;
+}
+
+bool dmm_allow_match(struct dmm_allow *a, const char *path)
+{
+	bool found = false;
+	u32 i;
+
+	pthread_rwlock_rdlock(&a->lock);
+	for (i = 0; i < a->nr && !found; i++)
+		found = !fnmatch(a->globs[i], path, FNM_PATHNAME | FNM_PERIOD);
+	pthread_rwlock_unlock(&a->lock);
+	return found;
+}
+
+/* Where only root makes names: not /dev/shm, which is everybody's. */
+static bool in_dev(const char *path)
+{
+	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9) &&
+	       strncmp(path, "/dev/mqueue/", 12);
+}
+
+bool dmm_allow_destination(struct dmm_allow *a, const char *path, const char *resolved)
+{
+	if (!dmm_path_is_canonical(path) || !dmm_allow_match(a, path))
+		return false;
+	if (in_dev(path) && in_dev(resolved))
+		return true;
+	return dmm_allow_match(a, resolved);
+}
+
+bool dmm_path_is_canonical(const char *path)
+{
+	size_t n;
+
+	if (*path != '/')
+		return false;
+	while (*path == '/') {
+		path++;
+		n = strcspn(path, "/");
+		if (!n || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
+			return false;
+		path += n;
+	}
+	return true;
+}

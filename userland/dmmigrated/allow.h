@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The allow-list: which destinations peers may have prepared.  Without one,
+ * none.
+ */
+#ifndef DMM_ALLOW_H
+#define DMM_ALLOW_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "core/env.h"
+
+#define DMM_ALLOW_MAX	256u
+
+struct dmm_allow {
+	pthread_rwlock_t lock;		/* a leaf; protects all below */
+	char **globs;
+	u32 nr;
+};
+
+void dmm_allow_init(struct dmm_allow *a);
+void dmm_allow_exit(struct dmm_allow *a);
+/* Takes @globs (malloc'ed strings in a malloc'ed array) in place of what there was. */
+void dmm_allow_replace(struct dmm_allow *a, char **globs, u32 nr);
+bool dmm_allow_empty(struct dmm_allow *a);
+
+/*
+ * Is the name @path allowed, by itself?  fnmatch(3) with FNM_PATHNAME: a '*' does not cross a '/'.
+ */
+bool dmm_allow_match(struct dmm_allow *a, const char *path);
+
+/*
+ * May the destination called @path, which is @resolved once all symbolic links are followed, be
+ * written?  Both names must be allowed; only that a name in /dev leads to another in /dev
+ * (LVM's and udev's links, which root alone makes) is taken on trust.
+ */
+bool dmm_allow_destination(struct dmm_allow *a, const char *path, const char *resolved);
+
+/* Absolute, without "//", "/./", "/../", or a slash at the end: what globs can be trusted with. */
+bool dmm_path_is_canonical(const char *path);
+
+#endif

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Control connections.  Every request is decoded, which validates it, then
+ * executed and answered; a refusal ends the connection.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "fullio.h"
+
+#define MAX_TOUCHED	DMM_MAX_DISKS	/* disks that one connection may deal with */
+
+struct control {
+	struct dmm_session *s;
+	/* Disks that this connection dealt with: they are no orphans while it lives. */
+	struct dmm_disk **touched;
+	u32 nr_touched;
+};
+
+/* What a handler answers with. */
+struct reply {
+	u16 type;
+	u32 bytes;
+	union {
+		struct dmm_wire_prepared prepared;
+		struct dmm_wire_digest_ok digest;
+		struct dmm_wire_query_ok query;
+	} u;
+};
+
+/* Keeps the reference to @d until the end of the connection; takes it over in any case. */
+static int control_touch(struct control *c, struct dmm_disk *d, struct dmm_refusal *r)
+{
+	u32 i;
+
+	for (i = 0; i < c->nr_touched; i++) {
+		if (c->touched[i] == d) {
+			dmm_registry_put(&c->s->rc->registry, d);
+			return 0;
+		}
+	}
+	if (c->nr_touched == MAX_TOUCHED) {
+		dmm_registry_put(&c->s->rc->registry, d);
+		return dmm_refuse(r, DMM_WERR_LIMIT, "more than %u disks on one connection: "
+				  "open another", MAX_TOUCHED);
+	}
+	c->touched[c->nr_touched++] = d;
+	return 0;
+}
+
+static void control_untouch(struct control *c, struct dmm_disk *d)
+{
+	u32 i;
+
+	for (i = 0; i < c->nr_touched; i++) {
+		if (c->touched[i] != d)
+			continue;
+		c->touched[i] = c->touched[--c->nr_touched];
+		dmm_registry_put(&c->s->rc->registry, d);
+		return;
+	}
+}
+
+static void control_name(struct control *c, const struct dmm_disk_name *name)
+{
+	memcpy(c->s->log_id.migration, name->migration, DMM_ID_BYTES);
+	c->s->log_id.disk = name->disk;
+}
+
+/* The disk that a request names; the connection keeps the reference. */
+static int control_disk(struct control *c, const struct dmm_disk_name *name,
+			struct dmm_disk **disk, struct dmm_refusal *r)
+{
+	struct dmm_disk *d;
+	int ret;
+
+	control_name(c, name);
+	d = dmm_registry_get(&c->s->rc->registry, name, r);
+	if (!d)
+		return -ENOENT;
+	ret = control_touch(c, d, r);
+	if (!ret)
+		*disk = d;
+	return ret;
+}
+
+static int control_prepare(struct control *c, const u8 *payload, struct reply *reply,
+			   struct dmm_refusal *r)
+{
+	struct dmm_prepare p;
+	struct dmm_disk *d;
+	int ret;
+
+	ret = dmm_prepare_decode(payload, &p, r);
+	if (ret)
+		return ret;
+	control_name(c, &p.name);
+	ret = dmm_registry_prepare(&c->s->rc->registry, &p, &reply->u.prepared, &d, r);
+	if (ret)
+		return ret;
+	reply->type = DMM_MSG_PREPARED;
+	reply->bytes = sizeof(reply->u.prepared);
+	if (!d) {
+		dmm_info(&c->s->log_id, "%s checked for %s:%s: fit", p.dest_path, p.source_host,
+			 p.source_path);
+		return 0;
+	}
+	dmm_info(&c->s->log_id, "%s prepared for %s:%s, %llu bytes%s%s", p.dest_path, p.source_host,
+		 p.source_path, p.size_bytes,
+		 d->dest.flags & DMM_PREPARED_BUFFERED ? ", buffered" : "",
+		 d->dest.signature[0] ? ", its signature may be overwritten" : "");
+	return control_touch(c, d, r);
+}
+
+static int control_digest(struct control *c, const u8 *payload, struct reply *reply,
+			  struct dmm_refusal *r)
+{
+	struct dmm_digest_request rq;
+	struct dmm_digest_reader rd;
+	struct dmm_refusal late;
+	struct dmm_disk *d;
+	int ret, end;
+
+	ret = dmm_digest_decode(payload, &rq, r);
+	if (!ret)
+		ret = control_disk(c, &rq.name, &d, r);
+	if (ret)
+		return ret;
+	if (rq.offset_bytes > d->prepare.size_bytes ||
+	    rq.length_bytes > d->prepare.size_bytes - rq.offset_bytes)
+		return dmm_refuse(r, DMM_WERR_RANGE, "digest of %llu bytes at %llu: the disk has %llu",
+				  rq.length_bytes, rq.offset_bytes, d->prepare.size_bytes);
+	ret = dmm_disk_digest_begin(d, &rd, r);
+	if (ret)
+		return ret;
+	ret = dmm_digest_range(&c->s->rc->digester, rd.fd, rq.offset_bytes, rq.length_bytes,
+			       d->dest.align_bytes, c->s->rc->stop_fd, reply->u.digest.digest, r);
+	end = dmm_disk_digest_end(d, &rd, &late);
+	if (!ret && end) {
+		*r = late;
+		ret = end;
+	}
+	reply->type = DMM_MSG_DIGEST_OK;
+	reply->bytes = sizeof(reply->u.digest);
+	return ret;
+}
+
+static int control_query(struct control *c, const u8 *payload, struct reply *reply,
+			 struct dmm_refusal *r)
+{
+	struct dmm_disk_name name;
+	struct dmm_disk *d;
+	int ret;
+
+	ret = dmm_disk_name_decode(payload, &name, r);
+	if (!ret)
+		ret = control_disk(c, &name, &d, r);
+	if (ret)
+		return ret;
+	reply->type = DMM_MSG_QUERY_OK;
+	reply->bytes = sizeof(reply->u.query);
+	return dmm_disk_query(d, &reply->u.query, r);
+}
+
+static int control_finish(struct control *c, const u8 *payload, struct reply *reply,
+			  struct dmm_refusal *r)
+{
+	struct dmm_disk_name name;
+	struct dmm_disk *d;
+	int ret;
+
+	ret = dmm_disk_name_decode(payload, &name, r);
+	if (!ret)
+		ret = control_disk(c, &name, &d, r);
+	if (!ret)
+		ret = dmm_disk_finish(d, c->s->rc->stop_fd, r);
+	if (ret)
+		return ret;
+	dmm_info(&c->s->log_id, "%s finished: flushed and closed", d->dest.path);
+	reply->type = DMM_MSG_FINISH_OK;
+	return 0;
+}
+
+static int control_forget(struct control *c, const u8 *payload, struct reply *reply,
+			  struct dmm_refusal *r)
+{
+	struct dmm_disk_name name;
+	struct dmm_disk *d;
+	int ret;
+
+	ret = dmm_disk_name_decode(payload, &name, r);
+	if (!ret)
+		ret = control_disk(c, &name, &d, r);
+	if (!ret)
+		ret = dmm_disk_release(d, c->s->rc->stop_fd, r);
+	if (ret)
+		return ret;
+	dmm_info(&c->s->log_id, "%s forgotten; its contents stay as they are", d->dest.path);
+	dmm_registry_forget(&c->s->rc->registry, d);
+	control_untouch(c, d);
+	reply->type = DMM_MSG_FORGET_OK;
+	return 0;
+}
+
+static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
+			   struct dmm_refusal *r)
+{
+	static const struct {
+		u16 type;
+		int (*handle)(struct control *c, const u8 *payload, struct reply *reply,
+			      struct dmm_refusal *r);
+	} handlers[] = {
+		{ DMM_MSG_PREPARE, control_prepare },
+		{ DMM_MSG_DIGEST, control_digest },
+		{ DMM_MSG_QUERY, control_query },
+		{ DMM_MSG_FINISH, control_finish },
+		{ DMM_MSG_FORGET, control_forget },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		if (handlers[i].type == type)
+			return handlers[i].handle(c, payload, reply, r);
+	}
+	return dmm_refuse(r, DMM_WERR_PROTOCOL, "message %u is out of place here", type);
+}
+
+void dmm_control_run(struct dmm_session *s, struct dmm_frame *f, u8 *payload)
+{
+	struct control c = { .s = s };
+	struct dmm_refusal r;
+	struct reply reply;
+	int ret;
+
+	c.touched = calloc(MAX_TOUCHED, sizeof(*c.touched));
+	if (!c.touched) {
+		dmm_refuse(&r, DMM_WERR_INTERNAL, "out of memory");
+		dmm_session_refuse(s, &r);
+		return;
+	}
+	for (;;) {
+		memset(&reply, 0, sizeof(reply));
+		ret = control_execute(&c, f->type, payload, &reply, &r);
+		if (!ret && dmm_session_reply(s, reply.type, &reply.u, reply.bytes))
+			break;
+		/* idle for as long as the migration takes: keepalive finds dead peers */
+		if (!ret)
+			ret = dmm_session_recv(s, f, payload, DMM_MAX_CONTROL_BYTES, DMM_NO_DEADLINE,
+					       &r);
+		if (ret == -ENODATA)
+			break;
+		if (ret) {
+			dmm_session_refuse(s, &r);
+			break;
+		}
+	}
+	while (c.nr_touched)
+		dmm_registry_put(&s->rc->registry, c.touched[--c.nr_touched]);
+	free(c.touched);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Decoding and validating requests.  Payloads are copied first: a frame's
+ * buffer need not be aligned.
+ */
+#include <string.h>
+
+#include "core/env.h"
+#include "ctlmsg.h"
+
+#define MAX_LBS_BYTES	65536u
+
+static int malformed(struct dmm_refusal *r, const char *what)
+{
+	return dmm_refuse(r, DMM_WERR_PROTOCOL, "malformed request: %s", what);
+}
+
+static bool is_zero(const void *p, size_t bytes)
+{
+	const u8 *b = p;
+
+	while (bytes--) {
+		if (*b++)
+			return false;
+	}
+	return true;
+}
+
+static bool is_power_of_2_within(u32 v, u32 min, u32 max)
+{
+	return v >= min && v <= max && !(v & (v - 1));
+}
+
+int dmm_hello_decode(const void *payload, struct dmm_hello *h, struct dmm_refusal *r)
+{
+	struct dmm_wire_hello w;
+
+	memcpy(&w, payload, sizeof(w));
+	if (w.reserved)
+		return malformed(r, "reserved field of HELLO is not zero");
+	if (dmm_text_check(w.program, sizeof(w.program)))
+		return malformed(r, "program name of HELLO is not text");
+	if (le16_to_cpu(w.version_min) > le16_to_cpu(w.version_max))
+		return malformed(r, "versions of HELLO are the wrong way round");
+	h->version_min = le16_to_cpu(w.version_min);
+	h->version_max = le16_to_cpu(w.version_max);
+	h->features = le64_to_cpu(w.features);
+	memcpy(h->program, w.program, sizeof(h->program));
+	return 0;
+}
+
+static int name_check(const struct dmm_wire_disk *w, struct dmm_refusal *r)
+{
+	if (w->pad)
+		return malformed(r, "padding of the disk's name is not zero");
+	if (dmm_id_is_zero(w->migration))
+		return malformed(r, "the migration's id is zero");
+	if (le32_to_cpu(w->disk) >= DMM_MAX_DISKS)
+		return dmm_refuse(r, DMM_WERR_LIMIT, "disk %u: a migration has at most %u disks",
+				  le32_to_cpu(w->disk), DMM_MAX_DISKS);
+	return 0;
+}
+
+static void name_take(const struct dmm_wire_disk *w, struct dmm_disk_name *n)
+{
+	memcpy(n->migration, w->migration, sizeof(n->migration));
+	n->disk = le32_to_cpu(w->disk);
+}
+
+int dmm_disk_name_decode(const void *payload, struct dmm_disk_name *n, struct dmm_refusal *r)
+{
+	struct dmm_wire_disk w;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w, r);
+	if (!ret)
+		name_take(&w, n);
+	return ret;
+}
+
+static int prepare_check_texts(const struct dmm_wire_prepare *w, struct dmm_refusal *r)
+{
+	if (dmm_text_check(w->source_identity, sizeof(w->source_identity)))
+		return malformed(r, "the source's identity is not text");
+	if (dmm_text_check(w->source_host, sizeof(w->source_host)))
+		return malformed(r, "the source's host name is not text");
+	if (dmm_text_check(w->source_path, sizeof(w->source_path)))
+		return malformed(r, "the source's path is not text");
+	if (dmm_text_check(w->dest_path, sizeof(w->dest_path)))
+		return malformed(r, "the destination's path is not text");
+	if (!w->dest_path[0])
+		return malformed(r, "the destination's path is empty");
+	return 0;
+}
+
+static int prepare_check_numbers(const struct dmm_wire_prepare *w, struct dmm_refusal *r)
+{
+	u64 size_bytes = le64_to_cpu(w->size_bytes);
+	u32 block_bytes = le32_to_cpu(w->block_bytes);
+	u32 lbs_bytes = le32_to_cpu(w->lbs_bytes);
+	u32 conns = le32_to_cpu(w->conns);
+
+	if (le32_to_cpu(w->flags) & ~(DMM_PREPARE_OVERWRITE | DMM_PREPARE_CHECK))
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown flags %#x of PREPARE: "
+				  "the source is newer than this receiver, upgrade it",
+				  le32_to_cpu(w->flags));
+	if (!is_zero(w->reserved, sizeof(w->reserved)))
+		return malformed(r, "reserved bytes of PREPARE are not zero");
+	if (!is_power_of_2_within(block_bytes, DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES))
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "block size of %u bytes: "
+				  "a power of two from %u to %u is supported", block_bytes,
+				  DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES);
+	if (!is_power_of_2_within(lbs_bytes, DMM_SECTOR_BYTES, MAX_LBS_BYTES) ||
+	    lbs_bytes > block_bytes)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "logical block size of %u bytes: "
+				  "a power of two from 512 to the block size is supported",
+				  lbs_bytes);
+	if (!size_bytes || size_bytes % lbs_bytes || size_bytes > (~0ull >> 1) - DMM_MAX_EXTENT_BYTES)
+		return dmm_refuse(r, DMM_WERR_RANGE, "source of %llu bytes: not a whole number of "
+				  "logical blocks of %u bytes, or too large", size_bytes, lbs_bytes);
+	if (!conns || conns > DMM_MAX_CONNS)
+		return dmm_refuse(r, DMM_WERR_LIMIT, "%u connections: 1 to %u are supported", conns,
+				  DMM_MAX_CONNS);
+	return 0;
+}
+
+int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r)
+{
+	struct dmm_wire_prepare w;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (!ret)
+		ret = prepare_check_texts(&w, r);
+	if (!ret)
+		ret = prepare_check_numbers(&w, r);
+	if (ret)
+		return ret;
+	name_take(&w.id, &p->name);
+	p->size_bytes = le64_to_cpu(w.size_bytes);
+	p->block_bytes = le32_to_cpu(w.block_bytes);
+	p->lbs_bytes = le32_to_cpu(w.lbs_bytes);
+	p->conns = le32_to_cpu(w.conns);
+	p->flags = le32_to_cpu(w.flags);
+	memcpy(p->source_identity, w.source_identity, sizeof(p->source_identity));
+	memcpy(p->source_host, w.source_host, sizeof(p->source_host));
+	memcpy(p->source_path, w.source_path, sizeof(p->source_path));
+	memcpy(p->dest_path, w.dest_path, sizeof(p->dest_path));
+	return 0;
+}
+
+int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct dmm_refusal *r)
+{
+	struct dmm_wire_digest w;
+	u64 offset, length;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (ret)
+		return ret;
+	if (w.pad)
+		return malformed(r, "padding of DIGEST is not zero");
+	if (le32_to_cpu(w.algorithm) != DMM_DIGEST_XXH3_128)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "digest algorithm %u is not known here: "
+				  "upgrade this receiver", le32_to_cpu(w.algorithm));
+	offset = le64_to_cpu(w.offset_bytes);
+	length = le64_to_cpu(w.length_bytes);
+	if (!length || length > DMM_MAX_DIGEST_BYTES || length % DMM_SECTOR_BYTES ||
+	    offset % DMM_SECTOR_BYTES || offset > (~0ull >> 1) - length)
+		return dmm_refuse(r, DMM_WERR_RANGE, "digest of %llu bytes at %llu: whole sectors, "
+				  "at most %llu bytes", length, offset, DMM_MAX_DIGEST_BYTES);
+	name_take(&w.id, &d->name);
+	d->offset_bytes = offset;
+	d->length_bytes = length;
+	return 0;
+}
+
+int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r)
+{
+	struct dmm_wire_attach w;
+	u32 conns, index;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (ret)
+		return ret;
+	conns = le32_to_cpu(w.conns);
+	index = le32_to_cpu(w.conn_index);
+	if (!w.conn_epoch || le64_to_cpu(w.conn_epoch) > ~0ull >> 1)
+		return malformed(r, "the connection epoch is 0 or too large");
+	if (!conns || conns > DMM_MAX_CONNS || index >= conns)
+		return dmm_refuse(r, DMM_WERR_LIMIT, "connection %u of %u: there are at most %u, "
+				  "counted from 0", index, conns, DMM_MAX_CONNS);
+	name_take(&w.id, &a->name);
+	a->epoch = le64_to_cpu(w.conn_epoch);
+	a->index = index;
+	a->conns = conns;
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests in native form.  A decoder checks everything that can be checked
+ * without looking at the machine or at other requests; what it returns is
+ * used without a second look.  Pure; no side effects.
+ */
+#ifndef DMM_CTLMSG_H
+#define DMM_CTLMSG_H
+
+#include "core/env.h"
+#include "identity.h"
+#include "log.h"
+#include "parse.h"
+#include "refusal.h"
+
+struct dmm_hello {
+	u16 version_min;
+	u16 version_max;
+	u64 features;
+	char program[48];
+};
+
+struct dmm_disk_name {
+	u8 migration[DMM_ID_BYTES];
+	u32 disk;
+};
+
+struct dmm_prepare {
+	struct dmm_disk_name name;
+	u64 size_bytes;
+	u32 block_bytes;
+	u32 lbs_bytes;
+	u32 conns;
+	u32 flags;
+	char source_identity[DMM_IDENTITY_MAX];
+	char source_host[64];
+	char source_path[256];
+	char dest_path[DMM_PATH_MAX];
+};
+
+struct dmm_digest_request {
+	struct dmm_disk_name name;
+	u64 offset_bytes;
+	u64 length_bytes;
+};
+
+struct dmm_attach {
+	struct dmm_disk_name name;
+	u64 epoch;
+	u32 index;
+	u32 conns;
+};
+
+/*
+ * Each takes the payload of a frame of its type (whose size dmm_wire_hdr_decode() has
+ * checked).  0, or a negative errno with @r filled; the result is then untouched.
+ */
+int dmm_hello_decode(const void *payload, struct dmm_hello *h, struct dmm_refusal *r);
+int dmm_disk_name_decode(const void *payload, struct dmm_disk_name *n, struct dmm_refusal *r);
+int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r);
+int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct dmm_refusal *r);
+int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Data connections: extents come in, are written in order where they overlap,
+ * and are acknowledged when they are written; barriers flush.
+ */
+#ifndef DMM_DATA_H
+#define DMM_DATA_H
+
+#include "session.h"
+
+#define DMM_DATA_DEPTH	32u	/* extents of one connection that are received and not acknowledged */
+
+/*
+ * Serves a connection whose first request was ATTACH, with this payload, to its end.
+ * When it returns, no write of it is in flight.
+ */
+void dmm_data_run(struct dmm_session *s, const u8 *attach);
+
+#endif

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Opening and checking destinations.  The cheap and telling checks come
+ * first; the claim (O_EXCL, locks) is taken before size, identity and
+ * signature are read, so that they are those of what is written later.  Who uses
+ * it is asked before, for a reason that helps, and after.
+ */
+#include <blkid/blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "dest.h"
+#include "fullio.h"
+#include "inuse.h"
+
+#define FILE_PROBE_BYTES	8192u	/* a file must be this long to be tried for O_DIRECT */
+
+static int dest_check_path(struct dmm_allow *allow, const char *path, char resolved[PATH_MAX],
+			   struct stat *st, struct dmm_refusal *r)
+{
+	char buf[96], buf2[96];
+
+	dmm_short_path(path, buf);
+	if (path[0] != '/')
+		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s is not an absolute path: "
+				  "name the destination from the root, like /dev/vg0/disk",
+				  dmm_short_path(path, buf));
+	if (!dmm_path_is_canonical(path))
+		return dmm_refuse(r, DMM_WERR_DENIED, "%s: write the path without //, . and ..",
+				  dmm_short_path(path, buf));
+	if (dmm_allow_empty(allow))
+		return dmm_refuse(r, DMM_WERR_DENIED,
+				  "no destination is allowed here: add 'allow = %s' to dmmigrated.conf",
+				  dmm_short_path(path, buf));
+	/* before anything can be learnt about the path, existence included */
+	if (!dmm_allow_match(allow, path))
+		return dmm_refuse(r, DMM_WERR_DENIED, "%s is not on the allow-list: "
+				  "add an 'allow' line to dmmigrated.conf and reload",
+				  dmm_short_path(path, buf));
+	if (!realpath(path, resolved) || stat(resolved, st)) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s does not exist: "
+					  "create the destination first",
+					  dmm_short_path(path, buf));
+		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s: %s", dmm_short_path(path, buf),
+				  strerror(errno));
+	}
+	if (!dmm_allow_destination(allow, path, resolved))
+		return dmm_refuse(r, DMM_WERR_DENIED,
+				  "%s leads to %s, which is not on the allow-list",
+				  dmm_short_path(path, buf), dmm_short_path(resolved, buf2));
+	if (!S_ISBLK(st->st_mode) && !S_ISREG(st->st_mode))
+		return dmm_refuse(r, DMM_WERR_NOTFOUND,
+				  "%s is neither a block device nor a regular file",
+				  dmm_short_path(path, buf));
+	return 0;
+}
+
+/* Locks a file in both ways that others (QEMU; flock(1)) would. They go with the descriptor. */
+static int dest_lock_file(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return -errno;
+	return fcntl(fd, F_OFD_SETLK, &whole) ? -errno : 0;
+}
+
+/* Is the open file still where @resolved says? A directory may have become a link since. */
+static bool fd_is_at(int fd, const char *resolved)
+{
+	char link[32], opened[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, opened, sizeof(opened) - 1);
+	if (n < 0)
+		return false;
+	opened[n] = '\0';
+	return !strcmp(opened, resolved);
+}
+
+/*
+ * Opens and claims what @st showed, and makes sure that it is that, at that place.  Returns the
+ * descriptor, and what it leads to in *st.
+ */
+static int dest_claim(const char *path, const char *resolved, struct stat *st,
+		      struct dmm_refusal *r)
+{
+	bool block = S_ISBLK(st->st_mode);
+	struct stat now;
+	char buf[96];
+	int fd, ret;
+
+	dmm_short_path(path, buf);
+	fd = open(resolved, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (block ? O_EXCL : 0));
+	if (fd < 0) {
+		switch (errno) {
+		case EBUSY:
+			return dmm_refuse(r, DMM_WERR_BUSY, "%s is claimed by the kernel or another "
+					  "program (mounted elsewhere, RAID, LVM?): release it first",
+					  dmm_short_path(path, buf));
+		case EROFS:
+		case EACCES:
+		case EPERM:
+			return dmm_refuse(r, DMM_WERR_DENIED,
+					  "%s is read-only: make it writable (blockdev --setrw, "
+					  "lvchange -prw) or name another destination",
+					  dmm_short_path(path, buf));
+		case ENXIO:
+		case ENODEV:
+		case ENOMEDIUM:
+			return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s has no device behind it: %s",
+					  dmm_short_path(path, buf), strerror(errno));
+		}
+		return dmm_refuse(r, DMM_WERR_IO, "cannot open %s: %s", dmm_short_path(path, buf),
+				  strerror(errno));
+	}
+	if (!fd_is_at(fd, resolved) || fstat(fd, &now) || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) ||
+	    (block ? now.st_rdev != st->st_rdev :
+	     now.st_dev != st->st_dev || now.st_ino != st->st_ino)) {
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s changed while it was looked at: try again",
+				 dmm_short_path(path, buf));
+		goto err_close;
+	}
+	if (!block && dest_lock_file(fd)) {
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s is locked by another program: stop that first",
+				 dmm_short_path(path, buf));
+		goto err_close;
+	}
+	*st = now;
+	return fd;
+
+err_close:
+	close(fd);
+	return ret;
+}
+
+static int dest_geometry(struct dmm_dest *d, const struct dmm_dest_request *rq,
+			 const struct stat *st, struct dmm_refusal *r)
+{
+	char buf[96];
+	int lbs = 512, ro = 0;
+
+	if (S_ISBLK(st->st_mode)) {
+		if (ioctl(d->fd, BLKGETSIZE64, &d->size_bytes) || ioctl(d->fd, BLKSSZGET, &lbs))
+			return dmm_refuse(r, DMM_WERR_IO, "cannot ask %s for its size: %s",
+					  dmm_short_path(d->path, buf), strerror(errno));
+		if (!ioctl(d->fd, BLKROGET, &ro) && ro)
+			return dmm_refuse(r, DMM_WERR_DENIED, "%s is read-only: make it writable "
+					  "(blockdev --setrw) or name another destination",
+					  dmm_short_path(d->path, buf));
+	} else {
+		d->size_bytes = st->st_size;
+		d->flags |= DMM_PREPARED_FILE;
+	}
+	d->lbs_bytes = lbs;
+	if (d->size_bytes < rq->size_bytes)
+		return dmm_refuse(r, DMM_WERR_TOOSMALL,
+				  "%s has %llu bytes, the source %llu: enlarge it by %llu bytes",
+				  dmm_short_path(d->path, buf), d->size_bytes, rq->size_bytes,
+				  rq->size_bytes - d->size_bytes);
+	/*
+	 * A guest that was told of 512-byte blocks would fail on a disk with larger ones, so
+	 * there is no use in rewriting partial blocks here.
+	 */
+	if (d->lbs_bytes > rq->lbs_bytes)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED,
+				  "%s has logical blocks of %u bytes, the source of %u: the guest's "
+				  "I/O would fail there; name a destination with smaller blocks",
+				  dmm_short_path(d->path, buf), d->lbs_bytes, rq->lbs_bytes);
+	return 0;
+}
+
+static int dest_check_identity(struct dmm_dest *d, const struct dmm_dest_request *rq,
+			       const char *resolved, struct dmm_refusal *r)
+{
+	char which[DMM_IDENTITY_MAX], buf[96];
+
+	if (dmm_disk_identity(resolved, d->identity, sizeof(d->identity)) < 0)
+		d->identity[0] = '\0';
+	if (!dmm_identity_same(d->identity, rq->source_identity, which, sizeof(which)))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_SAMEDISK,
+			  "%s is the source itself or shares storage with it (%.64s): "
+			  "name another destination", dmm_short_path(d->path, buf), which);
+}
+
+/* The allow-list is about names: another one, of anybody's choice, must not lead round it. */
+static int dest_check_names(const char *path, const struct stat *st, struct dmm_refusal *r)
+{
+	char buf[96];
+
+	if (!S_ISREG(st->st_mode) || st->st_nlink == 1)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_DENIED, "%s has %lu names (hard links): "
+			  "remove the others, or name another destination",
+			  dmm_short_path(path, buf), (unsigned long)st->st_nlink);
+}
+
+/* Images of virtual disks that libblkid does not know. */
+static const char *image_signature(int fd)
+{
+	char head[512];
+
+	if (dmm_pread_full(fd, head, sizeof(head), 0))
+		return NULL;
+	if (!memcmp(head, "conectix", 8))
+		return "vhd";
+	if (!memcmp(head, "vhdxfile", 8))
+		return "vhdx";
+	if (!memcmp(head, "QFI\xfb", 4))
+		return "qcow2";
+	return NULL;
+}
+
+/* What is on the disk: @name is empty when nothing is recognised. 0 or -errno. */
+static int dest_signature(int fd, char *name, size_t size)
+{
+	const char *found = image_signature(fd);
+	blkid_probe pr;
+	int n, ret = 0;
+
+	name[0] = '\0';
+	if (found) {
+		strncat(name, found, size - 1);
+		return 0;
+	}
+	pr = blkid_new_probe();
+	if (!pr)
+		return -ENOMEM;
+	errno = 0;
+	if (blkid_probe_set_device(pr, fd, 0, 0) ||
+	    blkid_probe_enable_superblocks(pr, 1) ||
+	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_BADCSUM) ||
+	    blkid_probe_enable_partitions(pr, 1)) {
+		ret = errno ? -errno : -EIO;
+		goto out_free;
+	}
+	n = blkid_do_safeprobe(pr);
+	if (n == -2) {
+		strncat(name, "several", size - 1);
+	} else if (n < 0) {
+		ret = errno ? -errno : -EIO;
+	} else if (!n) {
+		if (blkid_probe_lookup_value(pr, "TYPE", &found, NULL) &&
+		    blkid_probe_lookup_value(pr, "PTTYPE", &found, NULL))
+			found = "unknown";
+		strncat(name, found, size - 1);
+	}
+out_free:
+	blkid_free_probe(pr);
+	return ret;
+}
+
+static int dest_check_signature(struct dmm_dest *d, const struct dmm_dest_request *rq,
+				struct dmm_refusal *r)
+{
+	char buf[96];
+	int ret = dest_signature(d->fd, d->signature, sizeof(d->signature));
+
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_IO, "cannot read %s to look for a signature: %s",
+				  dmm_short_path(d->path, buf), strerror(-ret));
+	if (d->signature[0] && !rq->overwrite)
+		return dmm_refuse(r, DMM_WERR_SIGNATURE, "%s carries a signature (%s): "
+				  "confirm that it may be overwritten, or name another destination",
+				  dmm_short_path(d->path, buf), d->signature);
+	return 0;
+}
+
+/*
+ * Direct I/O where it works with the source's alignment.  Files on some filesystems take
+ * O_DIRECT and then insist on more than the source's blocks, or refuse it altogether.
+ */
+static void dest_set_direct(struct dmm_dest *d, const struct dmm_dest_request *rq)
+{
+	int flags = fcntl(d->fd, F_GETFL);
+	void *probe;
+
+	d->align_bytes = d->lbs_bytes;
+	if (fcntl(d->fd, F_SETFL, flags | O_DIRECT))
+		goto buffered;
+	if (!(d->flags & DMM_PREPARED_FILE))
+		return;
+	if (d->size_bytes >= FILE_PROBE_BYTES && !posix_memalign(&probe, 4096, 4096)) {
+		int ret = dmm_pread_full(d->fd, probe, rq->lbs_bytes > 4096 ? 4096 : rq->lbs_bytes,
+					 rq->lbs_bytes > 4096 ? 4096 : rq->lbs_bytes);
+
+		free(probe);
+		if (!ret) {
+			d->align_bytes = rq->lbs_bytes > 4096 ? 4096 : rq->lbs_bytes;
+			return;
+		}
+	}
+	fcntl(d->fd, F_SETFL, flags);
+buffered:
+	d->align_bytes = 1;
+	d->flags |= DMM_PREPARED_BUFFERED;
+}
+
+int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, struct dmm_dest *d,
+		  struct dmm_refusal *r)
+{
+	char resolved[PATH_MAX];
+	struct stat st;
+	int ret;
+
+	memset(d, 0, sizeof(*d));
+	d->fd = -1;
+	strncat(d->path, rq->path, sizeof(d->path) - 1);
+	ret = dest_check_path(allow, rq->path, resolved, &st, r);
+	if (ret)
+		return ret;
+	ret = dmm_inuse_check("", &st, rq->path, r);
+	if (ret)
+		return ret;
+	d->fd = dest_claim(rq->path, resolved, &st, r);
+	if (d->fd < 0) {
+		ret = d->fd;
+		d->fd = -1;
+		return ret;
+	}
+	d->dev = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
+	d->ino = S_ISBLK(st.st_mode) ? 0 : st.st_ino;
+	/* again: whoever came before the claim did not know of it */
+	ret = dmm_inuse_check("", &st, rq->path, r);
+	if (!ret)
+		ret = dest_geometry(d, rq, &st, r);
+	if (!ret)
+		ret = dest_check_identity(d, rq, resolved, r);
+	if (!ret)
+		ret = dest_check_names(rq->path, &st, r);
+	if (!ret)
+		ret = dest_check_signature(d, rq, r);
+	if (ret) {
+		dmm_dest_close(d);
+		return ret;
+	}
+	dest_set_direct(d, rq);
+	return 0;
+}
+
+void dmm_dest_close(struct dmm_dest *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+}
+
+int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r)
+{
+	char identity[DMM_IDENTITY_MAX], buf[96];
+	struct stat st;
+	bool same;
+	int fd, ret;
+
+	fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+		  (d->flags & DMM_PREPARED_BUFFERED ? 0 : O_DIRECT));
+	if (fd < 0)
+		return dmm_refuse(r, errno == ENOENT ? DMM_WERR_NOTFOUND : DMM_WERR_IO,
+				  "cannot open %s again: %s", dmm_short_path(d->path, buf),
+				  strerror(errno));
+	ret = fstat(fd, &st) ? -errno : 0;
+	if (d->flags & DMM_PREPARED_FILE)
+		same = !ret && S_ISREG(st.st_mode) && st.st_dev == d->dev && st.st_ino == d->ino;
+	else
+		same = !ret && S_ISBLK(st.st_mode) && st.st_rdev == d->dev;
+	if (!same)
+		goto err_changed;
+	/* The number of a removed device is soon another's: its first identity tells. */
+	if (!(d->flags & DMM_PREPARED_FILE) && d->identity[0] &&
+	    dmm_disk_identity(d->path, identity, sizeof(identity)) > 0 &&
+	    (strcspn(identity, " ") != strcspn(d->identity, " ") ||
+	     strncmp(identity, d->identity, strcspn(identity, " "))))
+		goto err_changed;
+	return fd;
+
+err_changed:
+	close(fd);
+	return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s is not the device any more that was written: "
+			  "it was replaced since", dmm_short_path(d->path, buf));
+}

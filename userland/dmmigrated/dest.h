@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A destination: an existing block device or regular file that passed every
+ * check and is held open, exclusively, for as long as it is prepared.
+ * Nothing here creates, extends or erases anything.
+ */
+#ifndef DMM_DEST_H
+#define DMM_DEST_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "allow.h"
+#include "identity.h"
+#include "parse.h"
+#include "refusal.h"
+
+/* What is asked for; borrowed during the call. */
+struct dmm_dest_request {
+	const char *path;
+	u64 size_bytes;			/* of the source */
+	u32 lbs_bytes;			/* of the source */
+	bool overwrite;			/* a signature there was confirmed */
+	const char *source_identity;	/* dmm_disk_identity() of the source, may be "" */
+};
+
+/* Constant after open but for fd, which finish closes. */
+struct dmm_dest {
+	int fd;				/* -1: closed */
+	char path[DMM_PATH_MAX];	/* as asked for */
+	dev_t dev;			/* block device: its number; file: that of its filesystem */
+	ino_t ino;			/* file; 0 for a block device */
+	u64 size_bytes;
+	u32 lbs_bytes;
+	u32 align_bytes;		/* of direct I/O; 1 when buffered */
+	u32 flags;			/* DMM_PREPARED_* */
+	char signature[48];
+	char identity[DMM_IDENTITY_MAX];
+};
+
+/*
+ * Checks and opens.  On success the caller owns @d and closes it.
+ * Returns 0 or a negative errno with @r filled.
+ * Context: any thread; may block as long as the device does.
+ */
+int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, struct dmm_dest *d,
+		  struct dmm_refusal *r);
+
+/* Gives up the claim. Accepts a closed one. */
+void dmm_dest_close(struct dmm_dest *d);
+
+/*
+ * Opens a closed destination again for reading only, without claiming it, if the same
+ * device is still there.  Returns the descriptor, which the caller closes, or a negative errno with @r filled.
+ */
+int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r);
+
+#endif

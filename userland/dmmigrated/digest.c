@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading ranges of a destination back and hashing them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "digest.h"
+#include "fullio.h"
+
+#define DIGEST_WAIT_MS	20000u	/* less than the tool waits for an answer */
+
+int dmm_digester_init(struct dmm_digester *dg)
+{
+	u32 i;
+
+	dg->memory = mmap(NULL, DMM_DIGESTS_AT_ONCE * DMM_DIGEST_BUFFER_BYTES,
+			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (dg->memory == MAP_FAILED)
+		return -ENOMEM;
+	for (i = 0; i < DMM_DIGESTS_AT_ONCE; i++)
+		dg->free[i] = dg->memory + i * DMM_DIGEST_BUFFER_BYTES;
+	dg->nr_free = DMM_DIGESTS_AT_ONCE;
+	dg->wait_ms = DIGEST_WAIT_MS;
+	pthread_mutex_init(&dg->lock, NULL);
+	pthread_cond_init(&dg->freed, NULL);
+	return 0;
+}
+
+void dmm_digester_exit(struct dmm_digester *dg)
+{
+	pthread_cond_destroy(&dg->freed);
+	pthread_mutex_destroy(&dg->lock);
+	munmap(dg->memory, DMM_DIGESTS_AT_ONCE * DMM_DIGEST_BUFFER_BYTES);
+}
+
+/* A buffer, or NULL: those before us read from disks that hang, perhaps, or @stop_fd says so. */
+static u8 *digester_get(struct dmm_digester *dg, int stop_fd)
+{
+	u64 deadline_ms = dmm_now_ms() + dg->wait_ms;
+	struct timespec until;
+	u8 *buf = NULL;
+
+	pthread_mutex_lock(&dg->lock);
+	while (!dg->nr_free && dmm_now_ms() < deadline_ms &&
+	       dmm_wait_fd(-1, 0, 0, stop_fd) != -ECANCELED) {
+		clock_gettime(CLOCK_REALTIME, &until);	/* in steps, so it does not matter which */
+		until.tv_nsec += 100000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+		pthread_cond_timedwait(&dg->freed, &dg->lock, &until);
+	}
+	if (dg->nr_free)
+		buf = dg->free[--dg->nr_free];
+	pthread_mutex_unlock(&dg->lock);
+	return buf;
+}
+
+static void digester_put(struct dmm_digester *dg, u8 *buf)
+{
+	pthread_mutex_lock(&dg->lock);
+	dg->free[dg->nr_free++] = buf;
+	pthread_cond_signal(&dg->freed);
+	pthread_mutex_unlock(&dg->lock);
+}
+
+/*
+ * Reads at least @want bytes at @offset, at most @bytes: a file may end before the aligned
+ * end, and then its last read is short.
+ */
+static int read_at_least(int fd, u8 *buf, size_t bytes, size_t want, u64 offset)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < want) {
+		n = pread(fd, buf + done, bytes - done, offset + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -ENODATA;
+		done += n;
+	}
+	return 0;
+}
+
+static int digest_read(int fd, u8 *buf, u64 offset, u64 length, u64 align, int stop_fd,
+		       XXH3_state_t *state)
+{
+	u64 end = offset + length, from, to, last;
+	int ret;
+
+	for (from = offset & ~(align - 1); from < end; from = to) {
+		if (dmm_wait_fd(-1, 0, 0, stop_fd) == -ECANCELED)
+			return -ECANCELED;
+		to = from + DMM_DIGEST_BUFFER_BYTES;
+		last = to < end ? to : end;
+		if (to > end)
+			to = (end + align - 1) & ~(align - 1);
+		ret = read_at_least(fd, buf, to - from, last - from, from);
+		if (ret)
+			return ret;
+		if (from < offset)
+			XXH3_128bits_update(state, buf + (offset - from), last - offset);
+		else
+			XXH3_128bits_update(state, buf, last - from);
+	}
+	return 0;
+}
+
+int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 length_bytes,
+		     u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r)
+{
+	XXH3_state_t *state = XXH3_createState();
+	XXH128_canonical_t canonical;
+	u8 *buf;
+	int ret;
+
+	if (!state)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+	XXH3_128bits_reset(state);
+	/* dirty pages stay: dmm_disk_digest_begin() has written them, and has their errors */
+	if (align_bytes == 1)
+		posix_fadvise(fd, offset_bytes, length_bytes, POSIX_FADV_DONTNEED);
+	buf = digester_get(dg, stop_fd);
+	if (!buf) {
+		XXH3_freeState(state);
+		return dmm_refuse(r, DMM_WERR_BUSY, "%u digests are being read already: try again later, "
+				  "and see whether a disk here hangs", DMM_DIGESTS_AT_ONCE);
+	}
+	ret = digest_read(fd, buf, offset_bytes, length_bytes, align_bytes, stop_fd, state);
+	digester_put(dg, buf);
+	if (ret == -ECANCELED) {
+		ret = dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
+	} else if (ret) {
+		ret = dmm_refuse(r, DMM_WERR_IO, "cannot read %llu bytes at %llu back: %s",
+				 length_bytes, offset_bytes, strerror(-ret));
+	} else {
+		XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+		memset(digest, 0, 32);
+		memcpy(digest, canonical.digest, sizeof(canonical.digest));
+	}
+	XXH3_freeState(state);
+	return ret;
+}

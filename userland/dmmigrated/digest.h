@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Digests of what lies on a destination, read from the device and not from
+ * memory.  A few at a time, each with one buffer, whoever asks.
+ */
+#ifndef DMM_DIGEST_H
+#define DMM_DIGEST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "refusal.h"
+
+#define DMM_DIGESTS_AT_ONCE	4
+#define DMM_DIGEST_BUFFER_BYTES	(1u << 20)
+
+struct dmm_digester {
+	pthread_mutex_t lock;	/* a leaf */
+	pthread_cond_t freed;
+	/* protected by lock */
+	u32 nr_free;
+	u8 *free[DMM_DIGESTS_AT_ONCE];
+	/* constant after init */
+	u8 *memory;
+	u32 wait_ms;		/* for one's turn; tests shorten it */
+};
+
+int dmm_digester_init(struct dmm_digester *dg);
+void dmm_digester_exit(struct dmm_digester *dg);
+
+/*
+ * XXH3-128 (seed 0, canonical form) of [@offset_bytes, + @length_bytes) of @fd into
+ * @digest; waits for its turn (then BUSY).  @align_bytes: of the descriptor's direct I/O, 1 when it is buffered (then the
+ * cached copy is dropped first).  Becoming readable, @stop_fd ends it.
+ * 0 or a negative errno with @r filled.
+ * Context: any thread; takes as long as reading does.
+ */
+int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 length_bytes,
+		     u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r);
+
+#endif

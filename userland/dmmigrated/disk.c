@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The state of a prepared disk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/wire.h"
+#include "disk_priv.h"
+#include "fullio.h"
+
+#define FINISH_GRACE_MS		2000u	/* for an END that is still in the socket */
+#define DIGEST_GRACE_MS		5000u	/* for digests that hold the claim */
+
+struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
+{
+	struct dmm_disk *d = calloc(1, sizeof(*d));
+	pthread_condattr_t attr;
+
+	if (!d)
+		return NULL;
+	d->prepare = *p;
+	memcpy(d->log_id.migration, p->name.migration, sizeof(d->log_id.migration));
+	d->log_id.disk = p->name.disk;
+	d->refs = 1;
+	d->closed = true;
+	d->dest.fd = -1;
+	d->idle_since_ms = dmm_now_ms();
+	dmm_order_init(&d->order);
+	dmm_list_init(&d->node);
+	dmm_list_init(&d->attachments);
+	pthread_mutex_init(&d->flush_lock, NULL);
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	return d;
+}
+
+void dmm_disk_destroy(struct dmm_disk *d)
+{
+	dmm_dest_close(&d->dest);
+	dmm_order_exit(&d->order);
+	pthread_cond_destroy(&d->changed);
+	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->flush_lock);
+	free(d);
+}
+
+void dmm_disk_opened(struct dmm_disk *d, const struct dmm_dest *dest)
+{
+	pthread_mutex_lock(&d->lock);
+	d->dest = *dest;
+	d->state = DMM_DISK_PREPARED;
+	d->closed = false;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void dmm_disk_use(struct dmm_disk *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->users++;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void dmm_disk_unuse(struct dmm_disk *d)
+{
+	pthread_mutex_lock(&d->lock);
+	if (!--d->users)
+		d->idle_since_ms = dmm_now_ms();
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* The disk is `closed`, so that no digest begins: waits until none holds the claim. */
+static int disk_wait_digests_locked(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
+{
+	u64 deadline_ms = dmm_now_ms() + DIGEST_GRACE_MS;
+	int ret = 0;
+
+	while (!ret && d->digests)
+		ret = dmm_disk_wait_locked(d, deadline_ms, stop_fd);
+	if (!ret)
+		return 0;
+	return dmm_refuse(r, ret == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_BUSY,
+			  "a digest of the destination is being read: try again later");
+}
+
+u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what)
+{
+	bool first = false;
+
+	pthread_mutex_lock(&d->lock);
+	if (!d->error) {
+		d->error = error;
+		d->state = DMM_DISK_FAILED;
+		first = true;
+	}
+	error = d->error;
+	pthread_mutex_unlock(&d->lock);
+	if (first)
+		dmm_err(&d->log_id, "%s: %s; the disk has failed, the source keeps the data",
+			d->dest.path, what);
+	return error;
+}
+
+u32 dmm_disk_error(struct dmm_disk *d)
+{
+	u32 error;
+
+	pthread_mutex_lock(&d->lock);
+	error = d->error;
+	pthread_mutex_unlock(&d->lock);
+	return error;
+}
+
+void dmm_disk_count_frame(struct dmm_disk *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->received_frames++;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void dmm_disk_count_written(struct dmm_disk *d, u32 bytes)
+{
+	pthread_mutex_lock(&d->lock);
+	d->received_bytes += bytes;
+	if (d->dest.flags & DMM_PREPARED_BUFFERED)
+		d->unflushed_bytes += bytes;
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* Under flush_lock: an error is on record before anybody else's flush can claim success. */
+static u32 disk_flush_locked(struct dmm_disk *d, int (*flush)(void *), void *arg)
+{
+	u32 error = dmm_disk_error(d);
+	char what[96] = "flush: ";
+	int ret;
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&d->lock);
+	d->unflushed_bytes = 0;
+	pthread_mutex_unlock(&d->lock);
+	ret = flush(arg);
+	if (!ret)
+		return dmm_disk_error(d);
+	strncat(what, strerror(-ret), sizeof(what) - strlen(what) - 1);
+	error = ret == -ENOSPC || ret == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
+	return dmm_disk_fail(d, error, what);
+}
+
+static int flush_by_writer(void *w)
+{
+	return dmm_writer_flush(w);
+}
+
+static int flush_by_fd(void *fd)
+{
+	return fdatasync(*(int *)fd) ? -errno : 0;
+}
+
+void dmm_disk_bound_dirty(struct dmm_disk *d)
+{
+	bool much;
+
+	pthread_mutex_lock(&d->lock);
+	much = d->unflushed_bytes >= DMM_DISK_DIRTY_BYTES;
+	pthread_mutex_unlock(&d->lock);
+	if (!much)
+		return;
+	pthread_mutex_lock(&d->flush_lock);
+	/* dest.fd stays open while a connection is attached */
+	disk_flush_locked(d, flush_by_fd, &d->dest.fd);
+	pthread_mutex_unlock(&d->flush_lock);
+}
+
+u32 dmm_disk_barrier(struct dmm_disk *d, struct dmm_writer *w, u64 barrier)
+{
+	u32 error;
+
+	pthread_mutex_lock(&d->flush_lock);
+	error = disk_flush_locked(d, flush_by_writer, w);
+	if (!error) {
+		pthread_mutex_lock(&d->lock);
+		if (barrier > d->barrier)	/* another connection may be further */
+			d->barrier = barrier;
+		pthread_mutex_unlock(&d->lock);
+	}
+	pthread_mutex_unlock(&d->flush_lock);
+	return error;
+}
+
+int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_refusal *r)
+{
+	int ret = 0;
+
+	memset(q, 0, sizeof(*q));
+	pthread_mutex_lock(&d->lock);
+	q->size_bytes = cpu_to_le64(d->prepare.size_bytes);
+	q->received_bytes = cpu_to_le64(d->received_bytes);
+	q->barrier = cpu_to_le64(d->barrier);
+	q->state = cpu_to_le32(d->state);
+	q->conns = cpu_to_le32(d->attached);
+	q->error = cpu_to_le32(d->error);
+	if (!d->state)
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "the disk is being prepared: try again");
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
+/* Flushes and closes the destination of a disk that nothing else can begin on. */
+static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
+{
+	u32 error;
+
+	pthread_mutex_lock(&d->flush_lock);
+	error = disk_flush_locked(d, flush_by_fd, &d->dest.fd);
+	pthread_mutex_unlock(&d->flush_lock);
+	if (error)
+		return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
+				  "the source keeps the data");
+	pthread_mutex_lock(&d->lock);
+	dmm_dest_close(&d->dest);
+	d->state = DMM_DISK_FINISHED;
+	pthread_mutex_unlock(&d->lock);
+	return 0;
+}
+
+int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
+{
+	int ret;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->state == DMM_DISK_FINISHED) {
+		pthread_mutex_unlock(&d->lock);
+		return 0;
+	}
+	ret = dmm_disk_wait_older_locked(d, DISK_ALL_EPOCHS, FINISH_GRACE_MS, stop_fd);
+	if (ret)
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "a data connection is attached: "
+				 "stop the source's migration first");
+	else
+		ret = dmm_disk_check_state_locked(d, r);
+	if (!ret) {
+		d->closed = true;
+		ret = disk_wait_digests_locked(d, stop_fd, r);
+		d->closed = !ret;
+	}
+	pthread_mutex_unlock(&d->lock);
+	if (ret)
+		return ret;
+
+	ret = disk_close_flushed(d, r);
+	pthread_mutex_lock(&d->lock);
+	d->closed = false;
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
+int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
+{
+	bool was_closed;
+	int ret;
+
+	pthread_mutex_lock(&d->lock);
+	was_closed = d->closed;
+	d->closed = true;
+	if (was_closed) {
+		ret = dmm_refuse(r, DMM_WERR_BUSY,
+				 "the disk is being prepared, finished or forgotten: try again");
+		goto out_unlock;
+	}
+	dmm_disk_kick_older_locked(d, DISK_ALL_EPOCHS);
+	ret = dmm_disk_wait_older_locked(d, DISK_ALL_EPOCHS, DISK_KICK_MS, stop_fd);
+	if (ret) {
+		d->closed = false;
+		ret = dmm_refuse(r, ret == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_BUSY,
+				 "writes to the destination are still in flight: try again later");
+		goto out_unlock;
+	}
+	ret = disk_wait_digests_locked(d, stop_fd, r);
+	if (ret) {
+		d->closed = false;
+		goto out_unlock;
+	}
+	dmm_dest_close(&d->dest);
+out_unlock:
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
+/*
+ * Dirty pages cannot be dropped from the cache, so a digest writes them first.  @fd shares its
+ * error state with the barriers' descriptor: what it is told, they are not told any more.
+ */
+static int disk_flush_for_digest(struct dmm_disk *d, int fd, struct dmm_refusal *r)
+{
+	u32 error;
+
+	if (!(d->dest.flags & DMM_PREPARED_BUFFERED))
+		return 0;
+	pthread_mutex_lock(&d->flush_lock);
+	error = disk_flush_locked(d, flush_by_fd, &fd);
+	pthread_mutex_unlock(&d->flush_lock);
+	if (!error)
+		return 0;
+	return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
+			  "the source keeps the data");
+}
+
+static void disk_digest_close(struct dmm_disk *d, struct dmm_digest_reader *rd)
+{
+	close(rd->fd);
+	if (!rd->claims)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->digests--;
+	pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+}
+
+int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+{
+	int ret = 0;
+
+	rd->claims = false;
+	pthread_mutex_lock(&d->lock);
+	rd->frames = d->received_frames;
+	if (d->state != DMM_DISK_FINISHED) {
+		ret = dmm_disk_check_state_locked(d, r);
+		if (ret)
+			goto out_unlock;
+		rd->fd = fcntl(d->dest.fd, F_DUPFD_CLOEXEC, 0);
+		if (rd->fd < 0) {
+			ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
+			goto out_unlock;
+		}
+		rd->claims = true;
+		d->digests++;
+	}
+out_unlock:
+	pthread_mutex_unlock(&d->lock);
+	if (ret)
+		return ret;
+	if (!rd->claims) {	/* finished, for good: what is read of dest is constant */
+		rd->fd = dmm_dest_reopen(&d->dest, r);
+		return rd->fd < 0 ? rd->fd : 0;
+	}
+	if (dmm_order_idle(&d->order))
+		ret = disk_flush_for_digest(d, rd->fd, r);
+	else
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "writes are in flight: freeze the source first");
+	if (ret)
+		disk_digest_close(d, rd);
+	return ret;
+}
+
+int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+{
+	bool same;
+
+	pthread_mutex_lock(&d->lock);
+	same = d->received_frames == rd->frames;
+	pthread_mutex_unlock(&d->lock);
+	/* data.c adds to the order before it counts: one of the two shows a newcomer */
+	same = same && dmm_order_idle(&d->order);
+	disk_digest_close(d, rd);
+	if (same)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_BUSY, "data arrived while the digest was read: "
+			  "freeze the source first");
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One prepared disk: its destination, its state, its first error, and which
+ * data connections are attached.
+ *
+ *	PREPARED --attach--> RECEIVING --last detach--> PREPARED --finish--> FINISHED
+ *	    any but FINISHED --fail--> FAILED (for good: the first error sticks)
+ *
+ * Locks, in order: registry.lock > disk.flush_lock > disk.lock.  The order's and the pool's locks
+ * are leaves.  No lock is held during I/O but flush_lock.
+ */
+#ifndef DMM_DISK_H
+#define DMM_DISK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "ctlmsg.h"
+#include "dest.h"
+#include "list.h"
+#include "order.h"
+#include "writer.h"
+
+struct dmm_disk {
+	/* constant after creation */
+	struct dmm_prepare prepare;
+	struct dmm_log_id log_id;	/* without a peer */
+	struct dmm_order order;		/* has its own lock */
+
+	/* protected by the registry's lock */
+	u32 refs;
+	bool listed;
+	struct dmm_list node;
+
+	/* one flush at a time: the kernel reports a lost write to one fsync only */
+	pthread_mutex_t flush_lock;
+
+	/* protected by lock */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;		/* an attachment or a digest went */
+	bool closed;			/* being prepared, finished or forgotten: nothing may begin */
+	enum dmm_disk_state state;
+	/* constant once opened; but finish and release close its fd, with none attached */
+	struct dmm_dest dest;
+	u32 error;			/* enum dmm_wire_err: the first one */
+	u64 epoch;			/* newest set of connections */
+	struct dmm_list attachments;
+	u32 attached;
+	u32 users;			/* connections of either kind that deal with this disk */
+	u64 idle_since_ms;		/* when users became 0 */
+	u64 received_bytes;
+	u64 received_frames;		/* DATA taken in; a digest compares it before and after */
+	u64 unflushed_bytes;		/* written since the last flush began; counted when BUFFERED */
+	u64 barrier;			/* newest one flushed */
+	u32 digests;			/* that hold a duplicate of dest.fd, and so the claim */
+};
+
+/* A data connection, as its disk sees it. Protected by the disk's lock but kicked (atomic). */
+struct dmm_attachment {
+	u64 epoch;
+	u32 index;
+	int wake_fd;			/* constant; eventfd, borrowed */
+	atomic_bool kicked;		/* end now: a newer set of connections, or FORGET, wants the disk */
+	struct dmm_list node;
+};
+
+/* Starts with one reference, `closed`. NULL: out of memory. */
+struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p);
+/* Closes the destination. Nothing may refer to it any more. */
+void dmm_disk_destroy(struct dmm_disk *d);
+
+/* Takes over the opened destination: the disk is PREPARED. */
+void dmm_disk_opened(struct dmm_disk *d, const struct dmm_dest *dest);
+
+/* A connection begins and ends to deal with the disk, for the orphan clock. */
+void dmm_disk_use(struct dmm_disk *d);
+void dmm_disk_unuse(struct dmm_disk *d);
+
+/*
+ * Attaches a data connection.  Connections of older epochs are told to end, and awaited: their
+ * writes have ended before the new one begins (hazard 18).  @stop_fd interrupts that.
+ * 0 or a negative errno with @r filled.
+ */
+int dmm_disk_attach(struct dmm_disk *d, const struct dmm_attach *a, struct dmm_attachment *at,
+		    int wake_fd, int stop_fd, struct dmm_refusal *r);
+/* The connection has no write in flight any more. */
+void dmm_disk_detach(struct dmm_disk *d, struct dmm_attachment *at);
+
+/*
+ * Records an error; the first one stays and is logged.  Returns the first.
+ */
+u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what);
+/* The first error, or DMM_WERR_OK. */
+u32 dmm_disk_error(struct dmm_disk *d);
+
+/* A DATA frame was taken in and is in the order; its write has not begun. */
+void dmm_disk_count_frame(struct dmm_disk *d);
+/* A write succeeded. */
+void dmm_disk_count_written(struct dmm_disk *d, u32 bytes);
+
+/*
+ * Flushes a buffered destination when much was written since the last time, so that no barrier's
+ * flush takes longer than the source waits.  An error is the disk's for good.
+ * Context: a data connection's thread; blocks for the flush of DMM_DISK_DIRTY_BYTES.
+ */
+#define DMM_DISK_DIRTY_BYTES	(16u << 20)
+void dmm_disk_bound_dirty(struct dmm_disk *d);
+
+/*
+ * Flushes for barrier @barrier through @w, which has nothing in flight.  An error of this flush, or any
+ * before, is the disk's for good.  Returns enum dmm_wire_err.
+ */
+u32 dmm_disk_barrier(struct dmm_disk *d, struct dmm_writer *w, u64 barrier);
+
+/* -EBUSY with @r filled while it is being prepared: it has no state yet. */
+int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_refusal *r);
+
+/* Flushes and closes the destination; repeatable. */
+int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
+
+/*
+ * Ends the attachments, waits for them and closes the destination: nothing can begin on this
+ * disk any more.  0, or a negative errno with @r filled.
+ */
+int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
+
+struct dmm_digest_reader {
+	int fd;			/* to read the destination by; closed by end */
+	u64 frames;		/* taken in when it began */
+	bool claims;		/* fd holds the destination's claim */
+};
+
+/*
+ * Begins to read the destination back (a buffered one is flushed first; an error of that is the
+ * disk's for good), and ends it: fails when data came or was written meanwhile.  Each successful
+ * begin has its end.  Both return a negative errno with @r filled.
+ */
+int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
+int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
+
+#endif

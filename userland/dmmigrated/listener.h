@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Listening sockets.  Used by the main thread only.
+ */
+#ifndef DMM_LISTENER_H
+#define DMM_LISTENER_H
+
+#include "options.h"
+#include "receiver.h"
+
+#define DMM_MAX_SOCKETS	64	/* an address may stand for several */
+
+struct dmm_listener {
+	int fds[DMM_MAX_SOCKETS];
+	u32 nr;
+};
+
+/*
+ * Binds every address of @c; one line is logged for what cannot be bound, or for what is
+ * listened on.  0 or -errno, and then nothing stays open.
+ */
+int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c);
+void dmm_listener_close(struct dmm_listener *l);
+
+/* Accepts what is waiting on socket @i. Returns -EMFILE and the like when it should rest a while. */
+int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc);
+
+#endif

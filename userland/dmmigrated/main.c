@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmmigrated: start-up, the main loop (signals, accepting, timers), and an end within
+ * five seconds.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "fullio.h"
+#include "listener.h"
+#include "log.h"
+#include "receiver.h"
+
+#define TICK_MS		5000u	/* orphans, status */
+#define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
+#define STOP_MS		4500u	/* for sessions to end */
+
+enum { EXIT_USAGE = 2, EXIT_LISTEN = 4, EXIT_LOCAL = 5 };
+
+struct daemon {
+	int argc;
+	char **argv;
+	struct dmm_receiver rc;
+	struct dmm_listener listener;
+	int signal_fd;
+	u64 orphan_ms;
+	u64 rest_until_ms;	/* no accepting before */
+	u64 next_tick_ms;
+};
+
+static int signals_open(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	/* before any thread is made: all inherit the mask */
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -EINVAL;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Only the allow-list and the log level can change while running. */
+static void daemon_reload(struct daemon *dm)
+{
+	struct dmm_config c;
+
+	sd_notify(0, "RELOADING=1");
+	if (dmm_options_parse(dm->argc, dm->argv, &c) == DMM_OPTIONS_RUN) {
+		dmm_log_set_max(c.log_level);
+		dmm_notice(NULL, "reloaded %s: %u patterns on the allow-list; addresses, buffers and limits "
+			   "need a restart", c.path, c.nr_allow);
+		dmm_allow_replace(&dm->rc.allow, c.allow, c.nr_allow);
+		c.allow = NULL;
+		c.nr_allow = 0;
+		dmm_config_exit(&c);
+	} else {
+		dmm_err(NULL, "reload: the configuration has an error, the old one stays");
+	}
+	sd_notify(0, "READY=1");
+}
+
+static void daemon_tick(struct daemon *dm)
+{
+	dmm_registry_expire(&dm->rc.registry, dm->orphan_ms);
+	sd_notifyf(0, "STATUS=%u disks prepared, %u connections",
+		   dmm_registry_count(&dm->rc.registry), dmm_receiver_sessions(&dm->rc));
+	dm->next_tick_ms = dmm_now_ms() + TICK_MS;
+}
+
+/* Returns true when it is time to stop. */
+static bool daemon_signals(struct daemon *dm)
+{
+	struct signalfd_siginfo si;
+	bool stop = false;
+
+	while (read(dm->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGHUP)
+			daemon_reload(dm);
+		else
+			stop = true;
+	}
+	return stop;
+}
+
+static void daemon_accept(struct daemon *dm, u32 i)
+{
+	int ret = dmm_listener_accept(&dm->listener, i, &dm->rc);
+
+	if (!ret)
+		return;
+	dmm_err(NULL, "cannot accept connections: %s", strerror(-ret));
+	dm->rest_until_ms = dmm_now_ms() + REST_MS;
+}
+
+static void daemon_loop(struct daemon *dm)
+{
+	struct pollfd p[1 + DMM_MAX_SOCKETS];
+	u64 now_ms, until_ms;
+	u32 i;
+	int n;
+
+	for (;;) {
+		now_ms = dmm_now_ms();
+		if (now_ms >= dm->next_tick_ms)
+			daemon_tick(dm);
+		until_ms = dm->next_tick_ms;
+		p[0] = (struct pollfd){ .fd = dm->signal_fd, .events = POLLIN };
+		for (i = 0; i < dm->listener.nr; i++)
+			p[1 + i] = (struct pollfd){
+				.fd = now_ms < dm->rest_until_ms ? -1 : dm->listener.fds[i],
+				.events = POLLIN,
+			};
+		if (now_ms < dm->rest_until_ms && dm->rest_until_ms < until_ms)
+			until_ms = dm->rest_until_ms;
+		n = poll(p, 1 + dm->listener.nr, until_ms > now_ms ? (int)(until_ms - now_ms) : 0);
+		if (n <= 0)
+			continue;
+		if (p[0].revents && daemon_signals(dm))
+			return;
+		for (i = 0; i < dm->listener.nr; i++) {
+			if (p[1 + i].revents)
+				daemon_accept(dm, i);
+		}
+	}
+}
+
+/* Acknowledges what is in flight and goes. Returns the exit code. */
+static int daemon_stop(struct daemon *dm)
+{
+	sd_notify(0, "STOPPING=1");
+	dmm_notice(NULL, "stopping");
+	dmm_listener_close(&dm->listener);
+	dmm_receiver_stop(&dm->rc);
+	if (dmm_receiver_wait(&dm->rc, STOP_MS)) {
+		/* Their memory must not be freed under them: leave without ceremony. */
+		dmm_err(NULL, "%u connections wait for disks that do not answer: not waiting any longer",
+			dmm_receiver_sessions(&dm->rc));
+		_exit(EXIT_LOCAL);
+	}
+	dmm_receiver_exit(&dm->rc);
+	close(dm->signal_fd);
+	dmm_notice(NULL, "stopped");
+	return EXIT_SUCCESS;
+}
+
+static void raise_limits(const struct dmm_config *c)
+{
+	struct rlimit rl;
+	rlim_t want = 64 + 8 * (rlim_t)c->max_sessions + 4 * (rlim_t)c->max_disks;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) || rl.rlim_cur >= want)
+		return;
+	rl.rlim_cur = rl.rlim_max < want ? rl.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon dm = { .argc = argc, .argv = argv };
+	struct dmm_config c;
+	int ret;
+
+	switch (dmm_options_parse(argc, argv, &c)) {
+	case DMM_OPTIONS_DONE:
+		return EXIT_SUCCESS;
+	case DMM_OPTIONS_ERROR:
+		return EXIT_USAGE;
+	case DMM_OPTIONS_RUN:
+		break;
+	}
+	dmm_log_init("dmmigrated", c.foreground);
+	dmm_log_set_max(c.log_level);
+	mallopt(M_ARENA_MAX, 2);	/* many threads, little malloc */
+	raise_limits(&c);
+	dm.orphan_ms = c.orphan_ms;
+	dm.signal_fd = signals_open();
+	if (dm.signal_fd < 0) {
+		dmm_err(NULL, "cannot set up signals: %s", strerror(-dm.signal_fd));
+		dmm_config_exit(&c);
+		return EXIT_LOCAL;
+	}
+	if (!c.nr_allow)
+		dmm_warn(NULL, "no 'allow' in %s: every destination will be refused", c.path);
+	ret = dmm_receiver_init(&dm.rc, &c);
+	if (ret) {
+		dmm_err(NULL, "cannot start: %s", strerror(-ret));
+		dmm_config_exit(&c);
+		return EXIT_LOCAL;
+	}
+	ret = dmm_listener_open(&dm.listener, &c);
+	dmm_config_exit(&c);
+	if (ret) {
+		dmm_receiver_exit(&dm.rc);
+		return EXIT_LISTEN;
+	}
+	sd_notify(0, "READY=1\nSTATUS=waiting for sources");
+	daemon_loop(&dm);
+	return daemon_stop(&dm);
+}

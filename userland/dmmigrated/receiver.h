@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The daemon as a whole: what all sessions share.  One per process; tests
+ * make their own.
+ *
+ * Threads: main (signals, accepting, timers: main.c, listener.c) and one per
+ * connection (session.c).  No other.
+ */
+#ifndef DMM_RECEIVER_H
+#define DMM_RECEIVER_H
+
+#include <pthread.h>
+
+#include "bufpool.h"
+#include "digest.h"
+#include "options.h"
+#include "registry.h"
+
+struct dmm_receiver {
+	/* constant after init */
+	u32 max_sessions;
+	u64 handshake_ms;
+	u64 stall_ms;
+	u64 ack_ms;
+	const struct dmm_engine_ops *engine;
+	u8 instance[DMM_ID_BYTES];
+	u8 boot[DMM_ID_BYTES];
+	int stop_fd;			/* eventfd: readable once the daemon is going down */
+	/* with locks of their own */
+	struct dmm_bufpool *pool;
+	struct dmm_allow allow;
+	struct dmm_registry registry;
+	struct dmm_digester digester;
+	/* protected by lock (a leaf) */
+	pthread_mutex_t lock;
+	pthread_cond_t ended;		/* a session has ended */
+	u32 nr_sessions;
+	/* owned by main's thread: lines about connections that are turned away */
+	u64 complain_ms;		/* not before */
+	u32 unsaid;			/* since the last one */
+};
+
+/* Takes the allow-list out of @c. 0 or -errno. */
+int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c);
+/* All sessions have ended. */
+void dmm_receiver_exit(struct dmm_receiver *rc);
+
+/* Tells every session to end what it does and close. Any thread, idempotent. */
+void dmm_receiver_stop(struct dmm_receiver *rc);
+u32 dmm_receiver_sessions(struct dmm_receiver *rc);
+
+/* Waits until all sessions have ended. -ETIMEDOUT. */
+int dmm_receiver_wait(struct dmm_receiver *rc, u64 timeout_ms);
+
+#endif

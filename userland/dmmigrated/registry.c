@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The registry of prepared disks.  A record is listed before its destination
+ * is opened, so that two requests for one disk cannot both open it, and no
+ * lock is held while a device is slow.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fullio.h"
+#include "registry.h"
+
+void dmm_registry_init(struct dmm_registry *reg, u32 max_disks, struct dmm_allow *allow)
+{
+	pthread_mutex_init(&reg->lock, NULL);
+	dmm_list_init(&reg->disks);
+	reg->nr_disks = 0;
+	reg->max_disks = max_disks;
+	reg->allow = allow;
+}
+
+/* Whoever drops the last reference puts the disk on @dead, to destroy it without the lock. */
+static void registry_unref_locked(struct dmm_disk *d, struct dmm_list *dead)
+{
+	if (!--d->refs)
+		dmm_list_add_tail(dead, &d->node);
+}
+
+static void registry_unlist_locked(struct dmm_registry *reg, struct dmm_disk *d,
+				   struct dmm_list *dead)
+{
+	if (!d->listed)
+		return;
+	d->listed = false;
+	dmm_list_del(&d->node);
+	reg->nr_disks--;
+	registry_unref_locked(d, dead);
+}
+
+/* Closing a device may take as long as the device likes: never under the lock. */
+static void registry_bury(struct dmm_list *dead)
+{
+	struct dmm_disk *d;
+
+	while (!dmm_list_empty(dead)) {
+		d = dmm_list_entry(dead->next, struct dmm_disk, node);
+		dmm_list_del(&d->node);
+		dmm_disk_destroy(d);
+	}
+}
+
+void dmm_registry_exit(struct dmm_registry *reg)
+{
+	struct dmm_list dead;
+
+	dmm_list_init(&dead);
+	pthread_mutex_lock(&reg->lock);
+	while (!dmm_list_empty(&reg->disks))
+		registry_unlist_locked(reg, dmm_list_entry(reg->disks.next, struct dmm_disk, node),
+				       &dead);
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+	pthread_mutex_destroy(&reg->lock);
+}
+
+static struct dmm_disk *registry_find_locked(struct dmm_registry *reg,
+					     const struct dmm_disk_name *name)
+{
+	struct dmm_disk *d;
+	struct dmm_list *pos;
+
+	dmm_list_for_each(pos, &reg->disks) {
+		d = dmm_list_entry(pos, struct dmm_disk, node);
+		if (d->prepare.name.disk == name->disk &&
+		    !memcmp(d->prepare.name.migration, name->migration, DMM_ID_BYTES))
+			return d;
+	}
+	return NULL;
+}
+
+/* A reference of the caller's; it counts as a user. */
+static void disk_ref_locked(struct dmm_disk *d)
+{
+	d->refs++;
+	dmm_disk_use(d);
+}
+
+/* Is @d finished and nobody's business at the moment? */
+static bool disk_is_left(struct dmm_disk *d)
+{
+	bool left;
+
+	pthread_mutex_lock(&d->lock);
+	left = d->state == DMM_DISK_FINISHED && !d->users;
+	pthread_mutex_unlock(&d->lock);
+	return left;
+}
+
+/* Makes room by dropping the record of the disk that finished first. */
+static bool registry_make_room_locked(struct dmm_registry *reg, struct dmm_list *dead)
+{
+	struct dmm_disk *d;
+	struct dmm_list *pos;
+
+	if (reg->nr_disks < reg->max_disks)
+		return true;
+	dmm_list_for_each(pos, &reg->disks) {
+		d = dmm_list_entry(pos, struct dmm_disk, node);
+		if (!disk_is_left(d))
+			continue;
+		dmm_notice(&d->log_id, "forgotten to make room: it was finished");
+		registry_unlist_locked(reg, d, dead);
+		return true;
+	}
+	return false;
+}
+
+/* The answer for a disk that is prepared already. */
+static int prepare_again(struct dmm_disk *d, const struct dmm_prepare *p, struct dmm_refusal *r)
+{
+	const struct dmm_prepare *q = &d->prepare;
+	int ret = 0;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->closed)
+		ret = dmm_refuse(r, DMM_WERR_BUSY,
+				 "the disk is being prepared, finished or forgotten: try again");
+	else if (strcmp(p->dest_path, q->dest_path) || p->size_bytes != q->size_bytes ||
+		 p->block_bytes != q->block_bytes || p->lbs_bytes != q->lbs_bytes ||
+		 p->conns != q->conns)
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "the disk is prepared already with another "
+				 "destination, size or geometry: FORGET it first");
+	else if (d->error)
+		ret = dmm_refuse(r, d->error, "the disk has failed: mend the destination, "
+				 "FORGET the disk and start again");
+	else if (d->state == DMM_DISK_FINISHED)
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "the disk is finished: FORGET it first");
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
+static bool dest_is(const struct dmm_dest *d, dev_t dev, ino_t ino)
+{
+	return d->size_bytes && d->dev == dev && d->ino == ino;
+}
+
+/* When @path is busy because of us: say for which migration. */
+static void prepare_explain_busy(struct dmm_registry *reg, const char *path, struct dmm_refusal *r)
+{
+	char hex[DMM_ID_HEX], buf[96];
+	struct dmm_disk *d;
+	struct dmm_list *pos;
+	bool block, taken;
+	struct stat st;
+
+	if (stat(path, &st))
+		return;
+	block = S_ISBLK(st.st_mode);
+	pthread_mutex_lock(&reg->lock);
+	dmm_list_for_each(pos, &reg->disks) {
+		d = dmm_list_entry(pos, struct dmm_disk, node);
+		pthread_mutex_lock(&d->lock);
+		taken = d->dest.fd >= 0 && dest_is(&d->dest, block ? st.st_rdev : st.st_dev,
+						   block ? 0 : st.st_ino);
+		pthread_mutex_unlock(&d->lock);
+		if (!taken)
+			continue;
+		dmm_id_format(d->prepare.name.migration, hex);
+		dmm_refuse(r, DMM_WERR_BUSY, "%s is taken by disk %u of migration %s: "
+			   "cancel that, or name another destination", dmm_short_path(path, buf),
+			   d->prepare.name.disk, hex);
+		break;
+	}
+	pthread_mutex_unlock(&reg->lock);
+}
+
+/* What was finished on the same destination before is of the past once it is prepared again. */
+static void registry_drop_superseded(struct dmm_registry *reg, const struct dmm_dest *dest)
+{
+	struct dmm_list dead, *pos, *tmp;
+	struct dmm_disk *d;
+	bool superseded;
+
+	dmm_list_init(&dead);
+	pthread_mutex_lock(&reg->lock);
+	dmm_list_for_each_safe(pos, tmp, &reg->disks) {
+		d = dmm_list_entry(pos, struct dmm_disk, node);
+		pthread_mutex_lock(&d->lock);
+		superseded = d->state == DMM_DISK_FINISHED &&
+			     dest_is(&d->dest, dest->dev, dest->ino);
+		pthread_mutex_unlock(&d->lock);
+		if (!superseded)
+			continue;
+		dmm_notice(&d->log_id, "forgotten: its destination %s is prepared again", dest->path);
+		registry_unlist_locked(reg, d, &dead);
+	}
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+}
+
+static void prepared_fill(struct dmm_wire_prepared *w, const struct dmm_dest *dest)
+{
+	memset(w, 0, sizeof(*w));
+	w->size_bytes = cpu_to_le64(dest->size_bytes);
+	w->lbs_bytes = cpu_to_le32(dest->lbs_bytes);
+	w->flags = cpu_to_le32(dest->flags);
+	dmm_text_put(w->signature, sizeof(w->signature), dest->signature);
+}
+
+static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
+			struct dmm_dest *dest, struct dmm_refusal *r)
+{
+	const struct dmm_dest_request rq = {
+		.path = p->dest_path,
+		.size_bytes = p->size_bytes,
+		.lbs_bytes = p->lbs_bytes,
+		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
+		.source_identity = p->source_identity,
+	};
+	int ret = dmm_dest_open(reg->allow, &rq, dest, r);
+
+	if (ret && r->code == DMM_WERR_BUSY)
+		prepare_explain_busy(reg, p->dest_path, r);
+	return ret;
+}
+
+/*
+ * Lists a record for @p and sets *disk, or *again for the one that exists; a reference
+ * is the caller's either way.
+ */
+static int registry_enter(struct dmm_registry *reg, const struct dmm_prepare *p,
+			  struct dmm_disk **disk, bool *again, struct dmm_refusal *r)
+{
+	struct dmm_list dead;
+	struct dmm_disk *d;
+	int ret = 0;
+
+	dmm_list_init(&dead);
+	pthread_mutex_lock(&reg->lock);
+	d = registry_find_locked(reg, &p->name);
+	*again = d;
+	if (d) {
+		ret = prepare_again(d, p, r);
+		goto out_ref;
+	}
+	if (p->flags & DMM_PREPARE_CHECK) {	/* nothing to enter */
+		*disk = NULL;
+		goto out_unlock;
+	}
+	if (!registry_make_room_locked(reg, &dead)) {
+		ret = dmm_refuse(r, DMM_WERR_LIMIT, "%u disks are prepared, no more are allowed: "
+				 "cancel finished migrations or raise max_disks in dmmigrated.conf",
+				 reg->nr_disks);
+		goto out_unlock;
+	}
+	d = dmm_disk_create(p);
+	if (!d) {
+		ret = dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+		goto out_unlock;
+	}
+	d->listed = true;
+	dmm_list_add_tail(&reg->disks, &d->node);
+	reg->nr_disks++;
+out_ref:
+	if (!ret) {
+		disk_ref_locked(d);
+		*disk = d;
+	}
+out_unlock:
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+	return ret;
+}
+
+int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
+			 struct dmm_wire_prepared *prepared, struct dmm_disk **disk,
+			 struct dmm_refusal *r)
+{
+	struct dmm_disk *d = NULL;
+	struct dmm_dest dest;
+	bool again;
+	int ret;
+
+	ret = registry_enter(reg, p, &d, &again, r);
+	if (ret)
+		return ret;
+	if (again) {
+		prepared_fill(prepared, &d->dest);
+		*disk = d;
+		return 0;
+	}
+	ret = prepare_open(reg, p, &dest, r);
+	if (ret) {
+		if (d) {
+			dmm_registry_forget(reg, d);
+			dmm_registry_put(reg, d);
+		}
+		return ret;
+	}
+	prepared_fill(prepared, &dest);
+	if (d) {
+		registry_drop_superseded(reg, &dest);
+		dmm_disk_opened(d, &dest);	/* takes it over */
+	} else {
+		dmm_dest_close(&dest);
+	}
+	*disk = d;
+	return 0;
+}
+
+struct dmm_disk *dmm_registry_get(struct dmm_registry *reg, const struct dmm_disk_name *name,
+				  struct dmm_refusal *r)
+{
+	struct dmm_disk *d;
+
+	pthread_mutex_lock(&reg->lock);
+	d = registry_find_locked(reg, name);
+	if (d)
+		disk_ref_locked(d);
+	pthread_mutex_unlock(&reg->lock);
+	if (!d)
+		dmm_refuse(r, DMM_WERR_NOTFOUND, "disk %u of this migration is not prepared here: "
+			   "PREPARE it (the receiver may have been restarted)", name->disk);
+	return d;
+}
+
+void dmm_registry_put(struct dmm_registry *reg, struct dmm_disk *disk)
+{
+	struct dmm_list dead;
+
+	if (!disk)
+		return;
+	dmm_list_init(&dead);
+	dmm_disk_unuse(disk);
+	pthread_mutex_lock(&reg->lock);
+	registry_unref_locked(disk, &dead);
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+}
+
+void dmm_registry_forget(struct dmm_registry *reg, struct dmm_disk *disk)
+{
+	struct dmm_list dead;
+
+	dmm_list_init(&dead);
+	pthread_mutex_lock(&reg->lock);
+	registry_unlist_locked(reg, disk, &dead);
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+}
+
+void dmm_registry_expire(struct dmm_registry *reg, u64 orphan_ms)
+{
+	struct dmm_list dead, *pos, *tmp;
+	u64 now_ms = dmm_now_ms();
+	struct dmm_disk *d;
+	bool orphan;
+
+	dmm_list_init(&dead);
+	pthread_mutex_lock(&reg->lock);
+	dmm_list_for_each_safe(pos, tmp, &reg->disks) {
+		d = dmm_list_entry(pos, struct dmm_disk, node);
+		pthread_mutex_lock(&d->lock);
+		/* nobody can become a user meanwhile: that takes the registry's lock */
+		orphan = !d->users && !d->closed && d->state != DMM_DISK_FINISHED &&
+			 now_ms >= d->idle_since_ms + orphan_ms;
+		pthread_mutex_unlock(&d->lock);
+		if (!orphan)
+			continue;
+		dmm_warn(&d->log_id, "%s released: no connection for %llu s; its contents stay as they are",
+			 d->dest.path, (now_ms - d->idle_since_ms) / 1000);
+		registry_unlist_locked(reg, d, &dead);
+	}
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+}
+
+u32 dmm_registry_count(struct dmm_registry *reg)
+{
+	u32 nr;
+
+	pthread_mutex_lock(&reg->lock);
+	nr = reg->nr_disks;
+	pthread_mutex_unlock(&reg->lock);
+	return nr;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Connections: threads, HELLO, sending and refusing, an orderly end.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "data.h"
+#include "fullio.h"
+#include "session.h"
+#include "version.h"
+#include "wireio.h"
+
+#define LINGER_MS	2000u	/* for a refused peer to read why */
+#define COMPLAIN_MS	10000u	/* between two lines about too many connections */
+#define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define STACK_BYTES	(1u << 20)
+#else
+#define STACK_BYTES	(256u << 10)
+#endif
+
+/* What a new thread is given; it frees it. */
+struct session_start {
+	struct dmm_receiver *rc;
+	int fd;
+	char peer[DMM_PEER_TEXT];
+};
+
+int dmm_session_recv(struct dmm_session *s, struct dmm_frame *f, void *payload, u32 cap,
+		     u64 start_ms, struct dmm_refusal *r)
+{
+	const char *why = NULL;
+	int ret;
+
+	ret = dmm_wait_fd(s->fd, POLLIN, start_ms, s->rc->stop_fd);
+	if (!ret)
+		ret = dmm_wireio_recv_until(s->fd, f, payload, cap, dmm_now_ms() + s->rc->stall_ms,
+					    s->rc->stop_fd, &why);
+	switch (ret) {
+	case 0:
+		break;
+	case -ENODATA:
+		return ret;
+	case -ECANCELED:
+		return dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
+	case -ETIMEDOUT:
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "no message, or the rest of one, in time");
+	case -EBADMSG:
+		return dmm_refuse(r, why && strstr(why, "checksum") ? DMM_WERR_CRC : DMM_WERR_PROTOCOL,
+				  "malformed message: %s", why ? why : "?");
+	case -EMSGSIZE:
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "malformed message: too long");
+	default:
+		dmm_info(&s->log_id, "connection lost: %s", strerror(-ret));
+		return -ENODATA;
+	}
+	if (f->seq != s->rx_seq + 1)
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "sequence number %llu instead of %llu", f->seq,
+				  s->rx_seq + 1);
+	s->rx_seq++;
+	return 0;
+}
+
+int dmm_session_reply(struct dmm_session *s, u16 type, const void *payload, u32 bytes)
+{
+	return dmm_wireio_send_until(s->fd, type, &s->tx_seq, payload, bytes,
+				     dmm_now_ms() + s->rc->ack_ms, s->rc->stop_fd);
+}
+
+static void session_say_refused(struct dmm_session *s, const struct dmm_refusal *r)
+{
+	struct dmm_wire_refuse w;
+
+	memset(&w, 0, sizeof(w));
+	w.code = cpu_to_le32(r->code);
+	snprintf((char *)w.text, sizeof(w.text), "%s", r->text);
+	dmm_session_reply(s, DMM_MSG_REFUSE, &w, sizeof(w));
+	s->refused = true;
+}
+
+void dmm_session_refuse(struct dmm_session *s, const struct dmm_refusal *r)
+{
+	dmm_log(r->code == DMM_WERR_SHUTDOWN ? LOG_INFO : LOG_WARNING, &s->log_id, "refused: %s", r->text);
+	session_say_refused(s, r);
+}
+
+/* Version and features. Returns 0 when the conversation goes on. */
+static int session_hello(struct dmm_session *s)
+{
+	u8 payload[DMM_MAX_CONTROL_BYTES];
+	struct dmm_wire_hello_ok ok;
+	struct dmm_refusal r;
+	struct dmm_hello h;
+	struct dmm_frame f;
+	u64 deadline_ms = dmm_now_ms() + s->rc->handshake_ms;
+	const char *why = NULL;
+	int ret;
+
+	/* the deadline is for all of it, so that dribbling does not help */
+	ret = dmm_wireio_recv_until(s->fd, &f, payload, sizeof(payload), deadline_ms,
+				    s->rc->stop_fd, &why);
+	if (ret == -EBADMSG || ret == -EMSGSIZE) {
+		ret = dmm_refuse(&r, DMM_WERR_PROTOCOL, "this is not a dmmigrate source: %s",
+				 why ? why : "message too long");
+	} else if (ret == -ECANCELED) {
+		ret = dmm_refuse(&r, DMM_WERR_SHUTDOWN, "the receiver is going down");
+	} else if (ret) {
+		/* a port scanner, or a peer that says nothing: nothing is said to it either */
+		dmm_info(&s->log_id, "closed before HELLO: %s",
+			 ret == -ENODATA ? "the peer closed" : strerror(-ret));
+		return ret;
+	} else if (f.type != DMM_MSG_HELLO || f.seq != 1) {
+		ret = dmm_refuse(&r, DMM_WERR_PROTOCOL, "the first message is not HELLO");
+	} else {
+		ret = dmm_hello_decode(payload, &h, &r);
+	}
+	if (!ret && (h.version_min > DMM_WIRE_VERSION || h.version_max < DMM_WIRE_VERSION))
+		ret = dmm_refuse(&r, DMM_WERR_VERSION,
+				 "%s speaks protocol versions %u to %u, this receiver %u: upgrade the %s",
+				 h.program[0] ? h.program : "the source", h.version_min, h.version_max,
+				 DMM_WIRE_VERSION,
+				 h.version_min > DMM_WIRE_VERSION ? "receiver" : "source");
+	if (ret) {
+		dmm_session_refuse(s, &r);
+		return ret;
+	}
+	s->rx_seq = 1;
+	memset(&ok, 0, sizeof(ok));
+	ok.version = cpu_to_le16(DMM_WIRE_VERSION);
+	memcpy(ok.instance, s->rc->instance, sizeof(ok.instance));
+	memcpy(ok.boot, s->rc->boot, sizeof(ok.boot));
+	dmm_text_put(ok.program, sizeof(ok.program), "dmmigrated " DMM_VERSION);
+	dmm_debug(&s->log_id, "HELLO from %s", h.program);
+	return dmm_session_reply(s, DMM_MSG_HELLO_OK, &ok, sizeof(ok));
+}
+
+/*
+ * Closing a socket with unread data in it resets the connection, which may overtake what
+ * was said last.  So: say that this was all, and read until the peer has closed, for a while.
+ */
+static void session_linger(struct dmm_session *s)
+{
+	u64 deadline_ms = dmm_now_ms() + LINGER_MS;
+	char scrap[4096];
+	ssize_t n;
+
+	shutdown(s->fd, SHUT_WR);
+	while (dmm_now_ms() < deadline_ms) {
+		n = recv(s->fd, scrap, sizeof(scrap), MSG_DONTWAIT);
+		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+		if (n < 0 && dmm_wait_fd(s->fd, POLLIN, deadline_ms, -1))
+			return;
+	}
+}
+
+static void session_set_options(int fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		/* a paused migration is silent for hours: a dead host must still be noticed */
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+	};
+	size_t i;
+
+	/* not essential, and a test's socketpair has none of them */
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			   sizeof(options[i].value));
+}
+
+void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer)
+{
+	struct dmm_session s = { .rc = rc, .fd = fd };
+	u8 payload[DMM_MAX_CONTROL_BYTES];
+	struct dmm_refusal r;
+	struct dmm_frame f;
+	int ret;
+
+	snprintf(s.peer, sizeof(s.peer), "%s", peer);
+	s.log_id.disk = DMM_LOG_NO_DISK;
+	s.log_id.peer = s.peer;
+	session_set_options(fd);
+	if (session_hello(&s))
+		goto out;
+	ret = dmm_session_recv(&s, &f, payload, sizeof(payload), dmm_now_ms() + UNDECIDED_MS, &r);
+	if (ret == -ENODATA)
+		goto out;
+	if (ret)
+		dmm_session_refuse(&s, &r);
+	else if (f.type == DMM_MSG_ATTACH)
+		dmm_data_run(&s, payload);
+	else
+		dmm_control_run(&s, &f, payload);
+out:
+	if (s.refused)
+		session_linger(&s);
+}
+
+static void *session_thread(void *arg)
+{
+	struct session_start *start = arg;
+	struct dmm_receiver *rc = start->rc;
+	int fd = start->fd;
+
+	dmm_session_run(rc, fd, start->peer);
+	close(fd);
+	free(start);
+	pthread_mutex_lock(&rc->lock);
+	rc->nr_sessions--;
+	pthread_cond_signal(&rc->ended);
+	pthread_mutex_unlock(&rc->lock);
+	return NULL;
+}
+
+/* Whoever is turned away comes again, fast perhaps: one line in a while, with how many were not said. */
+static bool session_may_complain(struct dmm_receiver *rc, u32 *unsaid)
+{
+	u64 now_ms = dmm_now_ms();
+
+	*unsaid = rc->unsaid;
+	rc->unsaid++;
+	if (now_ms < rc->complain_ms)
+		return false;
+	rc->unsaid = 0;
+	rc->complain_ms = now_ms + COMPLAIN_MS;
+	return true;
+}
+
+/* Main's thread must not wait for a peer: what fits into the socket's empty buffer, and off. */
+static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer)
+{
+	struct dmm_session s = { .rc = rc, .fd = fd };
+	struct dmm_refusal r;
+	u32 unsaid;
+
+	s.log_id.disk = DMM_LOG_NO_DISK;
+	s.log_id.peer = peer;
+	dmm_refuse(&r, DMM_WERR_LIMIT, "too many connections: at most %u, see max_sessions in "
+		   "dmmigrated.conf", rc->max_sessions);
+	if (session_may_complain(rc, &unsaid))
+		dmm_warn(&s.log_id, "refused: %s (and %u before, unsaid)", r.text, unsaid);
+	session_say_refused(&s, &r);
+	shutdown(fd, SHUT_WR);
+}
+
+int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer)
+{
+	struct session_start *start = NULL;
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool full;
+	int ret;
+
+	pthread_mutex_lock(&rc->lock);
+	full = rc->nr_sessions >= rc->max_sessions;
+	if (!full)
+		rc->nr_sessions++;
+	pthread_mutex_unlock(&rc->lock);
+	if (full) {
+		session_turn_away(rc, fd, peer);
+		close(fd);
+		return -EUSERS;
+	}
+	start = malloc(sizeof(*start));
+	ret = -ENOMEM;
+	if (!start)
+		goto err_uncount;
+	start->rc = rc;
+	start->fd = fd;
+	snprintf(start->peer, sizeof(start->peer), "%s", peer);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	ret = -pthread_create(&thread, &attr, session_thread, start);
+	pthread_attr_destroy(&attr);
+	if (!ret)
+		return 0;
+	free(start);
+err_uncount:
+	pthread_mutex_lock(&rc->lock);
+	rc->nr_sessions--;
+	pthread_mutex_unlock(&rc->lock);
+	close(fd);
+	return ret;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between dm.c and dm_swap.c: tasks of libdevmapper.
+ */
+#ifndef DMM_LIB_DM_PRIV_H
+#define DMM_LIB_DM_PRIV_H
+
+#include <stdbool.h>
+
+struct dm_task;
+struct dmm_dm_table;
+
+/* Runs the ioctl; on failure collects the reasons. 0 or -errno. Borrows @dmt. */
+int dmm_dm_run(struct dm_task *dmt);
+
+/* Keeps the reason of a first failure over the recovery from it. */
+void dmm_dm_set_reason(const char *text);
+
+/* -ENOMEM. */
+int dmm_dm_set_table(struct dm_task *dmt, const struct dmm_dm_table *t, bool read_only);
+
+#endif

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Device-mapper tables as data.  The list of targets that may be moved is a
+ * white list: a target that is not on it is refused, whether we know why or not.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "dmtable.h"
+#include "parse.h"
+
+/* reason NULL: may be moved */
+static const struct {
+	const char *type;
+	const char *reason;
+} target_rules[] = {
+	{ "linear", NULL },
+	{ "striped", NULL },
+	{ "crypt", NULL },
+	{ "thin", NULL },
+	{ "delay", NULL },
+	{ "flakey", NULL },
+	{ "error", NULL },
+	{ "migrate", "is being migrated already" },
+	{ "multipath", "cannot be replaced while in use: put a linear device above it, and let its "
+		       "user open that one" },
+	{ "snapshot", "keeps state of its own: merge or remove the snapshot first" },
+	{ "snapshot-origin", "has snapshots: remove them first" },
+	{ "snapshot-merge", "keeps state of its own: wait for the merge to end" },
+	{ "raid", "keeps state of its own: copy it offline" },
+	{ "mirror", "keeps state of its own: copy it offline" },
+	{ "cache", "keeps state of its own: uncache it first (lvconvert --uncache)" },
+	{ "writecache", "keeps state of its own: uncache it first (lvconvert --uncache)" },
+	{ "era", "keeps state of its own: copy it offline" },
+	{ "clone", "keeps state of its own: wait for the hydration to end, then replace it by linear" },
+	{ "integrity", "keeps state of its own: copy it offline" },
+	{ "vdo", "keeps state of its own: copy it offline" },
+	{ "thin-pool", "is a pool, no volume: migrate the thin volumes in it" },
+	{ "zoned", "is zoned" },
+	{ "zero", "has no contents" },
+};
+
+static int rule_find(const char *type, size_t *rule)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(target_rules) / sizeof(target_rules[0]); i++) {
+		if (!strcmp(type, target_rules[i].type)) {
+			*rule = i;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int dmm_dm_table_add(struct dmm_dm_table *t, u64 start_sectors, u64 len_sectors,
+		     const char *type, const char *params)
+{
+	struct dmm_dm_target *targets;
+	char *own_type, *own_params;
+
+	targets = reallocarray(t->targets, t->nr + 1, sizeof(*targets));
+	if (!targets)
+		return -ENOMEM;
+	t->targets = targets;
+	own_type = strdup(type);
+	own_params = strdup(params ? params : "");
+	if (!own_type || !own_params) {
+		free(own_type);
+		free(own_params);
+		return -ENOMEM;
+	}
+	t->targets[t->nr++] = (struct dmm_dm_target) {
+		.start_sectors = start_sectors, .len_sectors = len_sectors,
+		.type = own_type, .params = own_params,
+	};
+	return 0;
+}
+
+void dmm_dm_table_clear(struct dmm_dm_table *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr; i++) {
+		free(t->targets[i].type);
+		/* may hold a key */
+		explicit_bzero(t->targets[i].params, strlen(t->targets[i].params));
+		free(t->targets[i].params);
+	}
+	free(t->targets);
+	*t = (struct dmm_dm_table) { 0 };
+}
+
+/* One line, modified in place. */
+static int table_parse_line(char *line, struct dmm_dm_table *t)
+{
+	char *save = NULL, *start, *len, *type, *params;
+	u64 start_sectors, len_sectors;
+
+	start = strtok_r(line, " \t", &save);
+	len = strtok_r(NULL, " \t", &save);
+	type = strtok_r(NULL, " \t", &save);
+	if (!start || !len || !type)
+		return -EINVAL;
+	if (dmm_parse_u64(start, 0, ~0ull >> 10, &start_sectors) ||
+	    dmm_parse_u64(len, 1, ~0ull >> 10, &len_sectors))
+		return -EINVAL;
+	params = save ? save + strspn(save, " \t") : NULL;
+	return dmm_dm_table_add(t, start_sectors, len_sectors, type, params);
+}
+
+int dmm_dm_table_parse(const char *text, struct dmm_dm_table *t)
+{
+	dmm_autofree char *copy = strdup(text);
+	char *save = NULL, *line;
+	int ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	for (line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		ret = table_parse_line(line, t);
+		if (ret)
+			break;
+	}
+	explicit_bzero(copy, strlen(text));
+	if (!ret && !t->nr)
+		ret = -EINVAL;
+	if (ret)
+		dmm_dm_table_clear(t);
+	return ret;
+}
+
+/* The key is the second word of a crypt line; ":size:type:name" only names one in a keyring. */
+static bool crypt_key(const char *params, size_t *at, size_t *bytes)
+{
+	const char *key = strchr(params, ' ');
+
+	if (!key)
+		return false;
+	key += strspn(key, " ");
+	*at = key - params;
+	*bytes = strcspn(key, " ");
+	return *bytes && *key != ':' && *key != '-';
+}
+
+bool dmm_dm_table_secret(const struct dmm_dm_table *t)
+{
+	unsigned int i;
+	size_t at, bytes;
+
+	for (i = 0; i < t->nr; i++) {
+		if (!strcmp(t->targets[i].type, "crypt") &&
+		    crypt_key(t->targets[i].params, &at, &bytes))
+			return true;
+	}
+	return false;
+}
+
+char *dmm_dm_table_format(const struct dmm_dm_table *t, bool keys)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	unsigned int i;
+	size_t at, len;
+	FILE *f = open_memstream(&text, &bytes);
+
+	if (!f)
+		return NULL;
+	for (i = 0; i < t->nr; i++) {
+		const struct dmm_dm_target *g = &t->targets[i];
+
+		fprintf(f, "%s%llu %llu %s", i ? "\n" : "", g->start_sectors,
+			g->len_sectors, g->type);
+		if (!*g->params)
+			continue;
+		if (keys || strcmp(g->type, "crypt") || !crypt_key(g->params, &at, &len)) {
+			fprintf(f, " %s", g->params);
+			continue;
+		}
+		fprintf(f, " %.*s", (int)at, g->params);
+		for (; len; len--) {
+			fputc('0', f);
+			at++;
+		}
+		fputs(g->params + at, f);
+	}
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+bool dmm_dm_table_equal(const struct dmm_dm_table *a, const struct dmm_dm_table *b)
+{
+	unsigned int i;
+
+	if (a->nr != b->nr)
+		return false;
+	for (i = 0; i < a->nr; i++) {
+		if (a->targets[i].start_sectors != b->targets[i].start_sectors ||
+		    a->targets[i].len_sectors != b->targets[i].len_sectors ||
+		    strcmp(a->targets[i].type, b->targets[i].type) ||
+		    strcmp(a->targets[i].params, b->targets[i].params))
+			return false;
+	}
+	return true;
+}
+
+u64 dmm_dm_table_sectors(const struct dmm_dm_table *t)
+{
+	const struct dmm_dm_target *last;
+
+	if (!t->nr)
+		return 0;
+	last = &t->targets[t->nr - 1];
+	return last->start_sectors + last->len_sectors;
+}
+
+int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes)
+{
+	u64 expect_sectors = 0;
+	unsigned int i;
+	size_t rule;
+
+	if (!t->nr) {
+		snprintf(why, why_bytes, "its table is empty: load one first");
+		return -EINVAL;
+	}
+	for (i = 0; i < t->nr; i++) {
+		const struct dmm_dm_target *g = &t->targets[i];
+
+		if (g->start_sectors != expect_sectors || !g->len_sectors) {
+			snprintf(why, why_bytes, "its table has a gap at sector %llu",
+				 expect_sectors);
+			return -EINVAL;
+		}
+		expect_sectors += g->len_sectors;
+		if (rule_find(g->type, &rule)) {
+			snprintf(why, why_bytes, "its target '%s' is not one that can be moved (linear, "
+				 "striped, crypt, thin): put a linear device above it, or copy it offline",
+				 g->type);
+			return -EOPNOTSUPP;
+		}
+		if (target_rules[rule].reason) {
+			snprintf(why, why_bytes, "its target '%s' %s", g->type,
+				 target_rules[rule].reason);
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
+int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
+			 u32 *block_sectors)
+{
+	unsigned int a, b, c;
+	int end = 0;
+
+	if (t->nr != 1 || strcmp(t->targets[0].type, DMM_TARGET_NAME) || t->targets[0].start_sectors)
+		return -ENOENT;
+	if (sscanf(t->targets[0].params, "%u:%u %u%n", &a, &b, &c, &end) != 3 || !c ||
+	    (t->targets[0].params[end] && t->targets[0].params[end] != ' '))
+		return -EINVAL;
+	*major = a;
+	*minor = b;
+	*block_sectors = c;
+	return 0;
+}
+
+int dmm_origin_uuid_parse(const char *uuid, u8 id[16])
+{
+	size_t prefix = strlen(DMM_UUID_PREFIX);
+	char hex[DMM_ID_HEX];
+
+	if (strncmp(uuid, DMM_UUID_PREFIX, prefix) ||
+	    strlen(uuid) != prefix + DMM_ID_HEX - 1 + strlen("-origin") ||
+	    strcmp(uuid + prefix + DMM_ID_HEX - 1, "-origin"))
+		return -EINVAL;
+	memcpy(hex, uuid + prefix, DMM_ID_HEX - 1);
+	hex[DMM_ID_HEX - 1] = '\0';
+	return dmm_id_parse(hex, id);
+}
+
+void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES])
+{
+	char hex[DMM_ID_HEX];
+
+	dmm_id_format(id, hex);
+	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-origin", DMM_UUID_PREFIX, hex);
+}
+
+void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES])
+{
+	char hex[DMM_ID_HEX];
+
+	if (strlen(live) + strlen(DMM_ORIGIN_SUFFIX) < DMM_DM_NAME_BYTES) {
+		snprintf(name, DMM_DM_NAME_BYTES, "%s%s", live, DMM_ORIGIN_SUFFIX);
+		return;
+	}
+	dmm_id_format(id, hex);
+	snprintf(name, DMM_DM_NAME_BYTES, "dmm-%s-origin", hex);
+}

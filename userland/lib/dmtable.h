@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Device-mapper tables as data: parsing, printing, and the rules of which
+ * table may be moved to an origin device (design.rst, "dm rules").
+ * Pure: no ioctl, no logging.
+ */
+#ifndef DMM_LIB_DMTABLE_H
+#define DMM_LIB_DMTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/env.h"
+
+#define DMM_DM_NAME_BYTES	128		/* DM_NAME_LEN, with the NUL */
+#define DMM_DM_UUID_BYTES	129		/* DM_UUID_LEN, with the NUL */
+#define DMM_ORIGIN_SUFFIX	"-dmm-origin"
+#define DMM_UUID_PREFIX		"DMM-"
+#define DMM_TARGET_NAME		"migrate"
+
+struct dmm_dm_target {
+	u64 start_sectors;
+	u64 len_sectors;
+	char *type;		/* owned */
+	char *params;		/* owned, never NULL */
+};
+
+/* Targets in order of their start.  {} is an empty table. */
+struct dmm_dm_table {
+	struct dmm_dm_target *targets;	/* owned */
+	unsigned int nr;
+};
+
+/* Appends a copy. -ENOMEM. */
+int dmm_dm_table_add(struct dmm_dm_table *t, u64 start_sectors, u64 len_sectors,
+		     const char *type, const char *params);
+
+/* Frees what the table owns and empties it. */
+void dmm_dm_table_clear(struct dmm_dm_table *t);
+
+/*
+ * Reads what `dmsetup table --showkeys` prints for one device, a target per line.
+ * Returns 0 with @t filled (must be empty before), -EINVAL, -ENOMEM.
+ */
+int dmm_dm_table_parse(const char *text, struct dmm_dm_table *t);
+
+/*
+ * The table as dmsetup takes it: one "start len type params" line per target, newline
+ * between them, none at the end.  Keys of dm-crypt are shown as `dmsetup table` shows
+ * them, zeroed, unless @keys.  Returns a string that the caller frees, NULL without memory.
+ */
+char *dmm_dm_table_format(const struct dmm_dm_table *t, bool keys);
+
+bool dmm_dm_table_equal(const struct dmm_dm_table *a, const struct dmm_dm_table *b);
+
+/* Length of the device in sectors: where the last target ends. */
+u64 dmm_dm_table_sectors(const struct dmm_dm_table *t);
+
+/*
+ * May this table be moved below the migrate target?  Returns 0; -EOPNOTSUPP or -EINVAL (gaps,
+ * empty) with one line in @why that says what is wrong and what to do.
+ */
+int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes);
+
+/* Does the table carry secrets (dm-crypt with its key inline)? */
+bool dmm_dm_table_secret(const struct dmm_dm_table *t);
+
+/*
+ * Is @t one target `migrate` over the whole device?  Then its origin and block size
+ * come out.  Returns 0, -ENOENT (not that target), -EINVAL (that target, unreadable parameters).
+ */
+int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
+			 u32 *block_sectors);
+
+/* "DMM-<32 hex digits>-origin" <-> migration id. -EINVAL: not an origin's UUID. */
+int dmm_origin_uuid_parse(const char *uuid, u8 id[16]);
+void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES]);
+
+/* "<name>-dmm-origin", or "dmm-<id>-origin" where that would be too long. */
+void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES]);
+
+#endif
