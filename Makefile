@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# dmmigrate: `make` builds userland and the module into build/.
+#
+#   make userland | modules	one of them
+#   make modules KDIR=DIR	against the kernel build tree DIR
+#   make install DESTDIR=DIR	both; the module for KDIR's release
+#   make demo			the main job, live, on two virtual hosts
+#   make check			all tests, see CONTRIBUTING.md
+#   make check-live		a disk moves while it is written to
+#   make style			what a machine can say about style
+#   make clean
+#
+# DMM_DEBUG=1 adds the stop points that tests use, DMM_MUTANT=n breaks a rule of
+# the design on purpose (tests only), DMM_WERROR=1 makes warnings fatal.  W=, C=
+# and CF= reach Kbuild as usual.
+
+TOP := $(CURDIR)
+BUILD := $(TOP)/build
+
+.PHONY: all userland tools modules kunit-module demo check check-live style check-headers install install-userland install-modules clean
+all: userland modules
+
+# --- userland ---------------------------------------------------------------
+
+userland:
+	$(MAKE) -C userland O=$(BUILD)/userland$(if $(filter 1,$(DMM_DEBUG)),-debug) \
+		DMM_DEBUG=$(DMM_DEBUG)
+
+# what the tests run beside it
+tools:
+	$(MAKE) -C tests/tools OUT=$(BUILD)/tests/tools
+
+# --- module -----------------------------------------------------------------
+
+# Which kernel: the running one's build tree, else the newest Debian headers.
+ifndef KDIR
+KDIR := /lib/modules/$(shell uname -r)/build
+ifeq ($(wildcard $(KDIR)/Makefile),)
+KDIR := $(lastword $(shell ls -d /usr/src/linux-headers-*-amd64 2>/dev/null | sort -V))
+kdir-note = , the newest headers installed (none for the running kernel)
+endif
+endif
+
+# not kernel.release: Debian's 6.1 has the upstream version there
+KRELEASE := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+KARCH := $(if $(shell grep -sx CONFIG_UML=y $(KDIR)/include/config/auto.conf),ARCH=um)
+kvariant := $(KRELEASE)$(if $(filter 1,$(DMM_DEBUG)),-debug)$(if $(DMM_MUTANT),-mutant$(DMM_MUTANT))
+KOUT := $(BUILD)/kmod-$(kvariant)
+
+# $(call kbuild,DIR,SOURCES,M,TARGET): a tree of symlinks to SOURCES in DIR, so that several
+# kernels build side by side and incrementally, then Kbuild on DIR/M
+define kbuild
+	@mkdir -p $(1)
+	@flock $(1)/.lock sh $(TOP)/scripts/mirror.sh $(TOP) $(1) $(2)
+	@flock $(1)/.lock $(MAKE) -C $(KDIR) $(KARGS) $(KARCH) M=$(1)$(3) \
+		DMM_DEBUG=$(DMM_DEBUG) DMM_MUTANT=$(DMM_MUTANT) DMM_WERROR=$(DMM_WERROR) $(4)
+endef
+
+modules:
+	@test -n "$(KRELEASE)" || { echo "make: '$(KDIR)' is no kernel build tree:" \
+		"install linux-headers-amd64 or give KDIR=" >&2; exit 1; }
+	@case "$(DMM_MUTANT)" in *[!0-9]*) echo "make: DMM_MUTANT='$(DMM_MUTANT)' is no number" >&2; \
+		exit 1 ;; esac
+	@echo "modules: for $(KRELEASE) from $(KDIR)$(kdir-note)"
+	$(call kbuild,$(KOUT),Kbuild kmod include,,modules)
+	@ln -sfn kmod/dm-migrate.ko $(KOUT)/dm-migrate.ko
+
+kunit-module:
+	$(call kbuild,$(BUILD)/kunit-$(KRELEASE),kmod include tests/kunit tests/vectors,/tests/kunit,modules)
+
+# --- tests ------------------------------------------------------------------
+
+demo:
+	@tests/demo/run
+
+check:
+	scripts/run-checks.sh
+
+# One claim, on both stock kernels: the move is live.  With DMM_MUTANT=n it must fail.
+check-live:
+	@status=0; for kernel in 6.1 6.12; do \
+		DMM_MUTANT=$(DMM_MUTANT) tests/qemu/run --kernel $$kernel live || status=1; \
+	done; exit $$status
+
+style:
+	scripts/style.sh
+
+# used by it: every header of the module compiles alone
+check-headers:
+	$(call kbuild,$(BUILD)/headers,kmod include,/check,modules)
+
+# --- install ----------------------------------------------------------------
+
+install: install-userland install-modules
+
+install-userland: userland
+	$(MAKE) -C userland O=$(BUILD)/userland DESTDIR=$(DESTDIR) install
+
+# depmod only on the live system: a package runs its own
+install-modules: modules
+	install -D -m 0644 $(KOUT)/kmod/dm-migrate.ko \
+		$(DESTDIR)/lib/modules/$(KRELEASE)/updates/dm-migrate.ko
+	$(if $(DESTDIR),,depmod $(KRELEASE))
+
+clean:
+	rm -rf $(BUILD)
