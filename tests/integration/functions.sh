@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# shellcheck disable=SC2034 # LOAD, RECEIVER and the like are for the tests
+# What VM tests share: sourced first by each of them, in busybox ash, as root,
+# in a virtual machine that may be wrecked.  Topology of most tests:
+#
+#   initial netns (source)                        netns b (receiver)
+#   A ── A-low ── null_blk    10.77.0.1 ── veth ── 10.77.0.2    B ── B-low ── null_blk
+#
+# A and B are what is migrated and its destination; -low is where faults are
+# planted.  Every migration test ends with the sector checker's verdict.
+set -eu
+
+TEST=$(basename "$0" .sh)
+TMP=${DMM_TMP:-/tmp}/$TEST.$$
+CONFIGFS=/sys/kernel/config
+STOP=/sys/kernel/debug/dm-migrate/stop
+ADDR_A=10.77.0.1
+ADDR_B=10.77.0.2
+PORT=7790
+CLEANUPS=
+mkdir -p "$TMP"
+
+# ---- end of a test ----
+
+say() { echo "# $*"; }
+fail() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+skip() {
+	echo "SKIP: $*"
+	exit 77
+}
+
+# cleanup_fn COMMAND: runs at the end, the last one first
+cleanup_fn() {
+	CLEANUPS="$*
+$CLEANUPS"
+}
+
+run_cleanups() {
+	status=$?
+	trap - EXIT INT TERM
+	set +e
+	[ $status = 0 ] || [ $status = 77 ] || show_state
+	dmsetup info -c --noheadings -o name -S suspended=1 2>/dev/null | while read -r d; do
+		timeout 5 dmsetup resume "$d"
+	done
+	echo "$CLEANUPS" | while read -r line; do
+		[ -n "$line" ] && eval "$line" >/dev/null 2>&1 </dev/null
+	done
+	rm -rf "$TMP"
+	exit $status
+}
+trap run_cleanups EXIT
+trap 'exit 1' INT TERM
+
+# What one wants to see of a failed test.
+show_state() {
+	echo "--- dmsetup:"
+	dmsetup info -c -o name,uuid,suspended,open 2>/dev/null
+	dmsetup status 2>/dev/null
+	dmm-nl dump 2>/dev/null
+	for f in "$TMP"/*.log "$TMP"/*.out; do
+		[ -s "$f" ] && echo "--- $f:" && tail -n 25 "$f"
+	done
+	return 0
+}
+
+# ---- needs ----
+
+# requires THING...: a program, "module:NAME", "target:NAME" or "debug" (stop points); skips without it
+requires() {
+	local r
+	for r in "$@"; do
+		case $r in
+		module:*) modprobe "${r#module:}" 2>/dev/null || [ -d "/sys/module/${r#module:}" ] ||
+			skip "no kernel module ${r#module:}" ;;
+		target:*) has_target "${r#target:}" || skip "no device-mapper target ${r#target:}" ;;
+		debug) [ -w $STOP ] || skip "the module has no stop points (make DMM_DEBUG=1)" ;;
+		*) command -v "$r" >/dev/null || skip "no program $r" ;;
+		esac
+	done
+}
+
+has_target() {
+	modprobe "dm-$1" 2>/dev/null || true
+	dmsetup targets | grep -q "^$1 "
+}
+
+# load_module: the one under test
+load_module() {
+	modprobe dm-migrate || fail "cannot load dm-migrate"
+	cleanup_fn "rmmod dm-migrate"
+}
+
+# ---- waiting ----
+
+now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
+
+# wait_for SECONDS CONDITION...: until the command succeeds
+wait_for() {
+	local until
+	until=$(($(now_ms) + $1 * 1000))
+	shift
+	while ! "$@" 2>/dev/null; do
+		[ "$(now_ms)" -lt $until ] || return 1
+		usleep 20000
+	done
+}
+
+must_wait_for() {
+	wait_for "$@" || {
+		shift
+		fail "waited in vain for: $*"
+	}
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# assert WHAT GOT OPERATOR WANT, operators of test(1)
+assert() {
+	test "$2" "$3" "$4" || fail "$1: $2, wanted $3 $4"
+}
+
+# refused STATUS TEXT COMMAND...: the command must exit with STATUS and say TEXT in one line
+refused() {
+	local want=$1 text=$2 got=0
+	shift 2
+	"$@" >"$TMP/refused.out" 2>&1 </dev/null || got=$?
+	[ $got = "$want" ] || fail "exit $got, wanted $want: $* ($(cat "$TMP/refused.out"))"
+	grep -q -- "$text" "$TMP/refused.out" ||
+		fail "'$text' was not said by: $* ($(cat "$TMP/refused.out"))"
+}
+
+# ---- kernel log ----
+
+log_mark() { echo "dmm-test-mark $TEST $$ ${1:-}" >/dev/kmsg; }
+log_since() { dmesg | sed "1,/dmm-test-mark $TEST $$ ${1:-}\$/d"; }
+must_log() { log_since "$2" | grep -q -- "$1" || fail "not in the kernel log: $1"; }
+
+# ---- disks ----
+
+null_blk_ready() {
+	[ -d $CONFIGFS/nullb ] && return 0
+	modprobe null_blk nr_devices=0 2>/dev/null || true
+	mount -t configfs none $CONFIGFS 2>/dev/null || true
+	[ -d $CONFIGFS/nullb ] || skip "no null_blk with configfs"
+}
+
+# raw_disk NAME MIB [LOGICAL-BLOCK-SIZE] [null_blk attribute=value]...: prints its node
+raw_disk() {
+	null_blk_ready
+	local n=$1 c=$CONFIGFS/nullb/$1 a
+	mkdir "$c"
+	echo "$2" >"$c/size"
+	echo "${3:-512}" >"$c/blocksize"
+	echo 1 >"$c/memory_backed"
+	shift 2
+	[ $# = 0 ] || shift
+	for a in discard=1 "$@"; do
+		echo "${a#*=}" >"$c/${a%%=*}" || fail "null_blk: $a"
+	done
+	echo 1 >"$c/power"
+	[ -b "/dev/$n" ] && echo "/dev/$n" || echo "/dev/nullb$(cat "$c/index")"
+}
+
+drop_raw_disk() {
+	echo 0 >"$CONFIGFS/nullb/$1/power"
+	rmdir "$CONFIGFS/nullb/$1"
+}
+
+# make_disk NAME MIB [as raw_disk]: /dev/mapper/NAME over NAME-low over NAME's null_blk
+make_disk() {
+	local node sectors
+	node=$(raw_disk "$1-raw" "$2" ${3:+"$3"} ${4:+"$4"} ${5:+"$5"})
+	cleanup_fn "drop_raw_disk $1-raw"
+	sectors=$(blockdev --getsz "$node")
+	dm_create "$1-low" "0 $sectors linear $node 0"
+	dm_create "$1" "0 $sectors linear /dev/mapper/$1-low 0"
+	echo "$node" >"$TMP/$1.raw"
+}
+
+raw_of() { cat "$TMP/$1.raw"; }
+sectors_of() { blockdev --getsz "/dev/mapper/$1"; }
+
+# dm_create NAME TABLE [UUID]
+dm_create() {
+	dmsetup create "$1" ${3:+-u "$3"} --table "$2" || fail "dmsetup create $1: $2"
+	cleanup_fn "dm_drop $1"
+}
+
+# Whatever state it is in, it goes; held and hanging I/O is failed first.
+dm_drop() {
+	dmsetup info "$1" >/dev/null 2>&1 || return 0
+	dmsetup remove "$1" 2>/dev/null && return 0
+	timeout 5 dmsetup remove --force "$1" 2>/dev/null && return 0
+	timeout 5 dmsetup remove --retry "$1"
+}
+
+# dm_replace NAME TABLE: swap the live table
+dm_replace() {
+	dmsetup load "$1" --table "$2" || fail "dmsetup load $1: $2"
+	dmsetup resume "$1"
+}
+
+low_table() { echo "0 $(sectors_of "$1") linear $(raw_of "$1") 0"; }
+
+# ---- attaching without the tool ----
+
+# attach_raw NAME [BLOCK-SECTORS]: what the tool does, by dmsetup
+attach_raw() {
+	dm_create "$1-origin" "$(dmsetup table "$1")"
+	dmsetup load "$1" --table "0 $(sectors_of "$1") migrate /dev/mapper/$1-origin ${2:-8}"
+	dmsetup resume --nolockfs "$1"
+}
+
+detach_raw() {
+	dmsetup load "$1" --table "$(dmsetup table "$1-origin")"
+	dmsetup resume --nolockfs "$1"
+	dmsetup remove "$1-origin"
+}
+
+# connect_raw NAME MODE... [phony options]: a phony receiver in netns b, attached to the kernel
+connect_raw() {
+	local name=$1
+	shift
+	phony --raw "$@"
+	reconnect_raw "$name"
+}
+
+# reconnect_raw NAME: another connection to the same phony receiver
+reconnect_raw() {
+	dmm-nl attach "/dev/mapper/$1" "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch=1 conn_index=0
+}
+
+# ---- a migration without tool and receiver ----
+
+# raw_migration NAME DEST MODE [phony options]: attached, connected and started
+raw_migration() {
+	local name=$1 dest=$2
+	shift 2
+	attach_raw "$name"
+	connect_raw "$name" --write "/dev/mapper/$dest" "$@"
+	dmm-nl start "/dev/mapper/$name"
+}
+
+# raw_cutover NAME EPOCH [TIMEOUT-MS]: freeze and fence
+raw_cutover() {
+	dmm-nl freeze "/dev/mapper/$1" epoch="$2" timeout_ms="${3:-5000}"
+	await_state "$1" frozen
+	dmm-nl fence "/dev/mapper/$1" epoch="$2"
+	state_is "$1" fenced || fail "$1 is $(st "$1" state) after the fence"
+}
+
+# stop_raw NAME: STOP, which must return within a second
+stop_raw() {
+	local took
+	took=$(dmm-nl stop "/dev/mapper/$1" | sed -n 's/^took_ms=//p')
+	assert "milliseconds that STOP took" "$took" -lt 1000
+}
+
+# release_fenced NAME: what is held fails, the device is an error table; the load ends
+release_fenced() {
+	dmsetup load "$1" --table "0 $(sectors_of "$1") error"
+	dmsetup resume --noflush --nolockfs "$1"
+}
+
+# ---- hosts ----
+
+two_hosts() { add_host b 10.77.0; }
+
+# add_host NAME NET: a netns with NET.2, on a link dmm-NAME of its own, here with NET.1
+add_host() {
+	ip netns add "$1"
+	cleanup_fn "ip netns del $1"
+	ip link add "dmm-$1" type veth peer name eth0 netns "$1"
+	cleanup_fn "ip link del dmm-$1"
+	ip addr add "$2.1/24" dev "dmm-$1"
+	ip link set "dmm-$1" up
+	ip -n "$1" addr add "$2.2/24" dev eth0
+	ip -n "$1" link set eth0 up
+	ip -n "$1" link set lo up
+}
+
+in_b() { ip netns exec b "$@"; }
+
+# listens NETNS
+listens() { ip netns exec "$1" cat /proc/net/tcp | grep -qi ":$(printf %04X $PORT) .* 0A "; }
+
+# background NAME COMMAND...: its pid in $PID, its output in $TMP/NAME.log
+background() {
+	local name=$1
+	shift
+	"$@" >"$TMP/$name.log" 2>&1 </dev/null &
+	PID=$!
+	cleanup_fn "kill -CONT $PID; kill $PID; usleep 100000; kill -9 $PID"
+}
+
+start_receiver() { start_receiver_on b $ADDR_B; }
+
+# start_receiver_on NETNS ADDRESS: dmmigrated with the words of $RECEIVER_OPTIONS, its pid in $RECEIVER
+start_receiver_on() {
+	local ns=$1 address=$2
+	RECEIVERS=$((${RECEIVERS:-0} + 1))
+	# shellcheck disable=SC2086
+	background "receiver-$ns$RECEIVERS" ip netns exec "$ns" dmmigrated --listen "$address" --port $PORT \
+		--allow '/dev/mapper/*' --foreground ${RECEIVER_OPTIONS:-}
+	RECEIVER=$PID
+	must_wait_for 10 listens "$ns"
+}
+
+# phony MODE... [options]: a receiver that misbehaves; its pid in $PHONY
+phony() {
+	background "phony$PORT" ip netns exec b dmm-phony-recv --port $PORT "$@"
+	PHONY=$PID
+	must_wait_for 10 listens b
+}
+
+# ---- the tool ----
+
+# start_migration [options]: A to B on host b
+# shellcheck disable=SC2120
+start_migration() {
+	dmmigrate start "$@" A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 ||
+		fail "start: exit $?: $(cat "$TMP/start.out")"
+}
+
+# cutover [options]: of A; what it printed is in $TMP/cutover.out
+cutover() {
+	dmmigrate cutover "$@" A >"$TMP/cutover.out" 2>&1 || fail "cutover: exit $?: $(cat "$TMP/cutover.out")"
+	state_is A fenced || fail "$(st A state) after the cutover"
+}
+
+# finish_migration: cut over under load, judge B, give A up, end the load
+finish_migration() {
+	timeout 60 dmmigrate wait A >"$TMP/wait.out" 2>&1 || fail "not converging: $(cat "$TMP/wait.out")"
+	cutover --timeout 15000
+	usleep 200000
+	checker_verdict /dev/mapper/B A --forbid-pending
+	dmmigrate clean --yes A >"$TMP/clean.out" || fail "clean: exit $?"
+	kill "$LOAD"
+	wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
+}
+
+# remember_devices: what restored must find again
+remember_devices() {
+	dmsetup table | sort >"$TMP/tables"
+	dmsetup info -c --noheadings -o name,uuid,suspended,tables_loaded | sort >"$TMP/infos"
+}
+
+# restored WHAT: every table, name and flag is as remembered, nothing is left over
+restored() {
+	dmsetup table | sort | diff "$TMP/tables" - >"$TMP/diff" || fail "$1: tables differ: $(cat "$TMP/diff")"
+	dmsetup info -c --noheadings -o name,uuid,suspended,tables_loaded | sort | diff "$TMP/infos" - >"$TMP/diff" ||
+		fail "$1: devices differ: $(cat "$TMP/diff")"
+	dmmigrate clean >"$TMP/leftovers" || fail "$1: clean: exit $?"
+	grep -q 'no leftovers' "$TMP/leftovers" || fail "$1: $(cat "$TMP/leftovers")"
+}
+
+# ---- status ----
+
+# st NAME FIELD: of `dmsetup status`
+st() {
+	dmsetup status "$1" | awk -v want="$2" '$3 == "migrate" {
+		n = split("state block_sectors total dirty inflight shipped resent submitted completed " \
+			  "reads held alerts error", f, " ")
+		for (i = 1; i <= n; i++)
+			if (f[i] == want) { print $(i + 3); exit }
+	}'
+}
+
+# nl NAME FIELD: of the netlink GET
+nl() { dmm-nl get "/dev/mapper/$1" | sed -n "s/^$2=//p"; }
+
+# await NAME SECONDS CONDITION...: as dmm-nl wait has them
+await() {
+	local name=$1 seconds=$2
+	shift 2
+	dmm-nl wait "/dev/mapper/$name" "$seconds" "$@" 2>/dev/null || fail "waited $seconds s for: $*"
+}
+
+state_is() { [ "$(st "$1" state)" = "$2" ]; }
+await_state() { await "$1" "${3:-20}" "state=$2"; }
+await_quiet() { await "$1" "${2:-30}" dirty_blocks=0 inflight_bytes=0; }
+
+# ---- stop points ----
+
+stop_arm() {
+	echo "$1 ${2:-1}" >$STOP
+	cleanup_fn "echo 'go $1' >$STOP"
+}
+stop_reached() { grep -q "^$1 .*reached=1" $STOP; }
+stop_await() { must_wait_for "${2:-20}" stop_reached "$1"; }
+stop_go() { echo "go $1" >$STOP; }
+
+# ---- load and verdict ----
+
+# fill NAME: self-describing sectors all over the disk
+fill() { dmm-load "/dev/mapper/$1" --journal "$TMP/$1.journal" --fill >/dev/null; }
+
+# one NAME OP...: single operations, journalled
+one() {
+	local d=$1 o
+	shift
+	for o in "$@"; do
+		set -- "$@" --op "$o"
+		shift
+	done
+	dmm-load "/dev/mapper/$d" --journal "$TMP/$d.journal" "$@" >/dev/null
+}
+
+# start_load NAME [options]: several writers, of everything, until stop_load; pid in $LOAD.
+# At a rate that leaves the emulated processors time for what is tested.
+start_load() {
+	local d=$1
+	shift
+	background "load-$d" dmm-load "/dev/mapper/$d" --journal "$TMP/$d.journal" \
+		--seconds 600 --discard 4 --zeroes 4 --fua 4 --flush 2 --hot 25 --rate 120 --sizes 512..256K "$@"
+	LOAD=$PID
+}
+
+# stop_load: ends it; no operation may have failed
+stop_load() {
+	local r=0
+	kill -TERM "$LOAD"
+	wait "$LOAD" || r=$?
+	[ $r = 0 ] || fail "the load saw an error: $(cat "$TMP"/load-*.log)"
+}
+
+# checker_verdict DEV JOURNAL-OF [options]: every sector of DEV by the journal of disk NAME
+checker_verdict() {
+	local dev=$1 j=$2
+	shift 2
+	dmm-check "$dev" --journal "$TMP/$j.journal" "$@" >"$TMP/check.out" 2>&1 || {
+		cat "$TMP/check.out"
+		fail "the sector checker's verdict on $dev"
+	}
+	say "$(tail -n 1 "$TMP/check.out")"
+}
+
+same_disks() { cmp "$1" "$2" >/dev/null || fail "$1 and $2 differ"; }

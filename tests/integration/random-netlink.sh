@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# timeout: 300
+# This test will send thousands of random, half right and right netlink messages
+# from several threads while a guest writes: each is answered, none without
+# CAP_SYS_ADMIN succeeds, no write of the guest fails, and after STOP the device
+# is idle with the right data. DRBD crashed on crafted messages (hazard 30).
+# shellcheck source=functions.sh
+. functions.sh
+requires dmm-nlfuzz
+load_module
+ip link set lo up
+make_disk A 16
+fill A
+attach_raw A
+dev=/dev/mapper/A
+majmin=$(dmsetup info -c --noheadings -o major,minor --separator : A)
+
+start_load A --writers 2
+dmm-nlfuzz --dev "$majmin" --count 3000 --seed 1 --no-fence >"$TMP/fuzz.out" || {
+	cat "$TMP/fuzz.out"
+	fail "fuzzing"
+}
+cat "$TMP/fuzz.out"
+for cmd in 1 2 6 9 10; do
+	grep -q "^succeeded:.* $cmd=" "$TMP/fuzz.out" || fail "command $cmd never succeeded: that fuzzed nothing"
+done
+dmm-nlfuzz --dev "$majmin" --count 500 --seed 2 --no-cap || fail "without the capability"
+dmm-nl stop $dev
+stop_load
+assert "state" "$(st A state)" = idle
+assert "bios held" "$(st A held)" = 0
+checker_verdict $dev A
+
+for errno in ENOTSOCK ENOTCONN EPROTONOSUPPORT ENONET EBUSY ENODEV EINVAL ESTALE; do
+	grep -q "^$errno " "$TMP/fuzz.out" || fail "no $errno among the answers"
+done
+
+# With FENCE, after which nothing is left to do but to replace the table.  The threads
+# are in each other's way: it may take more than one run to get that far.
+seed=3
+while [ $seed -lt 23 ]; do
+	dmm-nlfuzz --dev "$majmin" --count 1000 --threads 2 --seed $seed >"$TMP/fuzz.out" || {
+		cat "$TMP/fuzz.out"
+		fail "fuzzing with fence, seed $seed"
+	}
+	! grep -q "^succeeded:.* 8=" "$TMP/fuzz.out" || break
+	seed=$((seed + 1))
+done
+say "fenced with seed $seed"
+assert "state" "$(st A state)" = fenced
+dmm-nlfuzz --dev "$majmin" --count 1000 --seed 100 || fail "fuzzing what is fenced"
+assert "state" "$(st A state)" = fenced
+release_fenced A

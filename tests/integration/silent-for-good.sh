@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# This test will stop one receiver for good and cut the link to another, half-open:
+# after 30 s without an acknowledgement both are DISCONNECTED, their guests
+# have noticed nothing, and cancel puts the tables back.
+# timeout: 150
+. functions.sh
+requires ip dmmigrate dmmigrated
+load_module
+add_host b 10.77.0
+add_host c 10.77.1
+for d in A B C D; do make_disk $d 8; done
+fill A
+fill C
+remember_devices
+start_receiver_on b 10.77.0.2
+STOPPED=$RECEIVER
+start_receiver_on c 10.77.1.2
+start_load C --writers 2 --rate 40 --sizes 512..16K
+LOAD_C=$LOAD
+start_load A --writers 2 --rate 40 --sizes 512..16K
+start_migration --bandwidth 1M
+dmmigrate start --bandwidth 1M C 10.77.1.2:/dev/mapper/D >/dev/null || fail "start: exit $?"
+for d in A C; do await $d 10 "acked_bytes>=1048576"; done
+kill -STOP "$STOPPED"
+ip -n c link set eth0 down
+begun=$(now_ms)
+await A 45 state=disconnected
+await C 15 state=disconnected
+assert "ms until DISCONNECTED" $(($(now_ms) - begun)) -ge 25000
+for d in A C; do
+	assert "$d: error" "$(st $d error)" = link:-110
+	nl $d reason | grep -q '30 s' || fail "$d: reason: $(nl $d reason)"
+done
+# neither receiver can be told: that takes a while, but the tables are back at once
+dmmigrate cancel A >"$TMP/cancel-A.out" 2>&1 &
+pid_a=$!
+dmmigrate cancel C >"$TMP/cancel-C.out" 2>&1 &
+pid_c=$!
+for d in A C; do
+	must_wait_for 5 sh -c "dmsetup table $d | grep -q linear"
+done
+kill -CONT "$STOPPED"
+wait $pid_a || fail "cancel A: exit $?: $(cat "$TMP/cancel-A.out")"
+wait $pid_c || fail "cancel C: exit $?: $(cat "$TMP/cancel-C.out")"
+grep -q 'not told' "$TMP/cancel-C.out" || fail "cancel C: $(cat "$TMP/cancel-C.out")"
+stop_load
+LOAD=$LOAD_C
+stop_load
+restored "after both"
+checker_verdict /dev/mapper/A A
+checker_verdict /dev/mapper/C C

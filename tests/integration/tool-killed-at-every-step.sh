@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# This test will kill the tool at every step of start and of cancel, under load:
+# afterwards clean lists what is left and removes it, or start goes on, the table is what
+# it was, and the guest has noticed nothing.
+# timeout: 180
+. functions.sh
+requires ip dmmigrate dmmigrated
+load_module
+two_hosts
+make_disk A 8
+make_disk B 8
+fill A
+remember_devices
+start_receiver
+start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
+[ "$(sh -c 'DMM_TOOL_STOP_AT=prepared dmmigrate start --dry-run A 10.77.0.2:/dev/mapper/B >/dev/null; echo $?')" = 0 ] ||
+	fail "dry run"
+restored "dry run"
+
+# killed STEP COMMAND...: must die there
+killed() {
+	local step=$1 status=0
+	shift
+	DMM_TOOL_STOP_AT=$step "$@" >"$TMP/killed.out" 2>&1 || status=$?
+	[ $status = 137 ] || fail "the tool did not stop at $step: exit $status: $(cat "$TMP/killed.out")"
+}
+
+start_steps="prepared origin-created table-loaded swapped attached started"
+for step in $start_steps; do
+	killed "$step" dmmigrate start --bandwidth 2M A "$ADDR_B:/dev/mapper/B"
+	dmmigrate list >"$TMP/list.out" 2>&1 || fail "list after $step: exit $?"
+	dmmigrate status >"$TMP/status.out" 2>&1 || true
+	dmmigrate clean >"$TMP/leftovers" || fail "clean after $step: exit $?"
+	if [ "$step" = started ]; then
+		# it runs: that is no leftover
+		assert "state" "$(st A state)" = copying
+		refused 3 'no leftover' dmmigrate clean A
+		dmmigrate cancel A >/dev/null || fail "cancel after $step: exit $?"
+	else
+		grep -q 'no leftovers' "$TMP/leftovers" && fail "nothing was listed after $step"
+		dmmigrate clean A >"$TMP/clean.out" 2>&1 ||
+			fail "clean A after $step: exit $?: $(cat "$TMP/clean.out")"
+	fi
+	restored "killed at $step, then clean"
+done
+
+# the same, and start goes on from there, or says what must be done before; what cancel leaves
+# when killed, cancel ends
+for step in prepared table-loaded swapped started; do
+	killed "$step" dmmigrate start A "$ADDR_B:/dev/mapper/B"
+	case $step in
+	table-loaded)
+		refused 3 'an interrupted start left.*next: dmmigrate cancel A' \
+			dmmigrate start A "$ADDR_B:/dev/mapper/B" ;;
+	*)
+		start_migration
+		state_is A copying || fail "$(st A state) after a second start" ;;
+	esac
+	dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
+	restored "killed at $step, started again, cancelled"
+done
+for step in stop-sent restored origin-removed; do
+	start_migration --bandwidth 2M
+	killed $step dmmigrate cancel A
+	dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after $step: exit $?: $(cat "$TMP/cancel.out")"
+	restored "killed at $step of cancel, cancelled again"
+done
+start_migration --bandwidth 2M
+killed stop-sent dmmigrate cancel A
+dmmigrate clean A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+restored "killed at stop-sent of cancel, then clean"
+
+# killed in a cutover's hooks: before the fence the source goes on, after it only forward
+start_migration
+# shellcheck disable=SC2016
+background cutover dmmigrate cutover A --hook-stop 'touch '"$TMP"'/in-hook; sleep 60'
+must_wait_for 10 test -e "$TMP/in-hook"
+kill -9 "$PID"
+state_is A copying || fail "$(st A state) after the tool was killed in the stop hook"
+rm "$TMP/in-hook"
+timeout 60 dmmigrate wait A >/dev/null
+background cutover dmmigrate cutover A --timeout 15000 --hook-start 'touch '"$TMP"'/in-hook; sleep 60'
+must_wait_for 20 test -e "$TMP/in-hook"
+kill -9 "$PID"
+state_is A fenced || fail "$(st A state) after the tool was killed in the start hook"
+dmmigrate cutover A --hook-start 'echo started' >"$TMP/cutover.out" 2>&1 ||
+	fail "cutover again: exit $?: $(cat "$TMP/cutover.out")"
+grep -q started "$TMP/cutover.out" || fail "the start hook did not run"
+checker_verdict /dev/mapper/B A --forbid-pending
+dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"
+kill "$LOAD"
+wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"

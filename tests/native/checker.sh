@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# This test will plant faults on a copy of a loaded disk and see the sector
+# checker flag each by its own name, and accept what concurrency allows.
+# A checker that accepts everything would make every other test worthless.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+tools=${DMM_TOOLS:-$top/build/tests/tools}
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-checker.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+img=$tmp/disk j=$tmp/journal
+failures=0
+
+load() { "$tools/dmm-load" "$img" --buffered --journal "$j" "$@" >/dev/null; }
+
+# check NAME EXPECTED-STATUS EXPECTED-TEXT [ARGS]: judge $img
+check() {
+	local name=$1 want=$2 text=$3 got=0
+	shift 3
+	"$tools/dmm-check" "$img" --buffered --journal "$j" "$@" >"$tmp/out" 2>&1 || got=$?
+	if [ "$got" = "$want" ] && grep -q -- "$text" "$tmp/out"; then
+		echo "ok: $name"
+	else
+		echo "FAILED: $name: exit $got, wanted $want and '$text':"
+		cat "$tmp/out"
+		failures=$((failures + 1))
+	fi
+}
+
+sector() { dd if="$1" of="$3" bs=512 skip="$2" seek="$4" count=1 conv=notrunc status=none; }
+damage() { printf 'garbage' | dd of="$img" bs=1 seek=$(($1 * 512 + $2)) conv=notrunc status=none; }
+# field SEQ FIELD: where 64-bit field FIELD (0 issued, 1 completed) of operation SEQ lies
+field() { echo $((64 + ($1 - 1) * 64 + $2 * 8)); }
+get() { od -An -t u8 -j "$(field "$1" "$2")" -N 8 "$j" | tr -d ' '; }
+put() {
+	local v=$3 s=''
+	for _ in 1 2 3 4 5 6 7 8; do
+		s=$s$(printf '\\x%02x' $((v & 255)))
+		v=$((v >> 8))
+	done
+	printf '%b' "$s" | dd of="$j" bs=1 seek="$(field "$1" "$2")" conv=notrunc status=none
+}
+
+truncate -s 8M "$img"
+check "no journal yet" 2 'No such file'
+load --fill --journal-ops 20000
+check "a filled disk" 0 'OK: 16384 sectors'
+cp "$img" "$tmp/filled"
+load --writers 8 --ops 4000 --sizes 512..256K --hot 30 --discard 5 --zeroes 5 --fua 2 --flush 2
+check "after many overlapping writers" 0 'OK: .*writes [1-9][0-9]* discards [1-9][0-9]* zeroes [1-9]'
+cp "$img" "$tmp/loaded"
+load --op write:1M:4096 --op write:2M:4096 --op write:3M:512 --op zeroes:4M:4096 \
+	--op discard:5M:4096 --op write:6M:8192 --op write:6M:4096
+check "after single operations" 0 'OK'
+cp "$img" "$tmp/good"
+last=$("$tools/dmm-check" "$img" --buffered --journal "$j" --distinct 4096 | sed -n 's/.*distinct=\([0-9]*\).*/\1/p')
+[ "$last" -gt 100 ] || { echo "FAILED: distinct blocks: '$last'"; failures=$((failures + 1)); }
+
+restore() { cp "$tmp/good" "$img"; }
+lba1=2048 lba3=6144 lba4=8192 lba6=12288
+
+restore; damage $lba1 200
+check "a torn sector" 1 "lba $lba1: torn"
+restore; damage $lba1 0
+check "something that is no sector of ours" 1 "lba $lba1: alien"
+restore; sector "$tmp/good" $lba3 "$img" $lba1
+check "another sector's data" 1 "lba $lba1: misplaced"
+restore; sector "$tmp/loaded" $lba1 "$img" $lba1
+check "older data" 1 "lba $lba1: \(stale\|lost\)"
+restore; sector "$tmp/filled" $lba1 "$img" $lba1
+check "the initial data after a write" 1 "lba $lba1: stale"
+restore; sector /dev/zero 0 "$img" $lba1
+check "a lost write" 1 "lba $lba1: lost"
+restore; sector "$tmp/filled" $lba4 "$img" $lba4
+check "data that was zeroed" 1 "lba $lba4: stale"
+restore; sector "$tmp/good" 5 "$img" 7; damage 9 300
+check "two faults, both counted" 1 'FAULTY: 16384 sectors, torn 1, misplaced 1;'
+restore; dd if="$tmp/filled" of="$img" bs=4096 seek=256 skip=256 count=1 conv=notrunc status=none
+check "a whole block of old data" 1 'stale 8;'
+restore; truncate -s 7M "$img"
+check "a disk too small for its journal" 2 'but the disk of the journal has'
+restore; truncate -s 9M "$img"
+check "a larger copy is judged over the size of its source" 0 'OK: 16384 sectors'
+
+# The two last writes of 6M: the older is stale, unless the journal says that they ran concurrently.
+restore
+seq=$(od -An -t u8 -j $((lba6 * 512 + 16)) -N 8 "$img" | tr -d ' ')
+older=$(od -An -t u8 -j $(((lba6 + 8) * 512 + 16)) -N 8 "$img" | tr -d ' ')
+[ "$older" = $((seq - 1)) ]
+cp "$tmp/loaded" "$tmp/only"
+"$tools/dmm-load" "$tmp/only" --buffered --journal "$j" --op write:6M:8192 >/dev/null
+third=$(od -An -t u8 -j $((lba6 * 512 + 16)) -N 8 "$tmp/only" | tr -d ' ')
+sector "$tmp/only" $lba6 "$img" $lba6
+check "the write issued last" 1 'stale'	# 6M+512.. still holds the one before it
+dd if="$tmp/only" of="$img" bs=8192 skip=768 seek=768 count=1 conv=notrunc status=none
+check "all of the write issued last" 0 'OK'
+restore
+check "what it replaced" 1 "lba $lba6: stale"
+put "$seq" 1 "$(($(get "$third" 0) + 1))"
+put "$older" 1 "$(($(get "$third" 0) + 1))"
+check "what it replaced, had they been concurrent" 0 'OK'
+put "$seq" 1 0
+check "what it replaced, never completed" 0 'pending 1'
+check "the same when forbidden" 1 'pending' --forbid-pending
+put "$third" 1 0
+cp "$tmp/only" "$img.third"
+dd if="$img.third" of="$img" bs=8192 skip=768 seek=768 count=1 conv=notrunc status=none
+check "a write that never completed may have happened" 0 'pending 2'
+
+# Without a fill a disk begins as zeroes, or as anything.
+j=$tmp/journal2
+head -c 1M /dev/urandom >"$img"
+load --op write:0:4096
+check "unknown initial data" 1 'lba 8: alien'
+check "unknown initial data, allowed" 0 'OK' --initial any
+
+# A killed writer leaves a usable journal, and what follows is judged by both in turn.
+j=$tmp/journal3
+truncate -s 0 "$img"; truncate -s 4M "$img"
+"$tools/dmm-load" "$img" --buffered --journal "$j" --fill --seconds 60 --discard 5 >/dev/null &
+pid=$!
+sleep 1
+kill -9 $pid
+wait $pid 2>/dev/null || true
+check "a killed writer" 0 'OK'
+cp "$img" "$tmp/killed"
+"$tools/dmm-load" "$img" --buffered --journal "$tmp/journal4" --fill --ops 50 >/dev/null
+check "a second journal" 0 'OK' --journal "$tmp/journal4"
+check "the first journal alone" 1 'alien'
+cp "$tmp/killed" "$img"
+check "data of the first after the second" 1 'stale' --journal "$tmp/journal4"
+
+# Bad input: one line, exit code 2.
+printf 'no journal' >"$j"
+check "a file that is no journal" 2 'not a journal'
+got=0
+"$tools/dmm-load" "$img" --buffered --journal "$tmp/j5" --sizes 512..3 >"$tmp/out" 2>&1 || got=$?
+{ [ $got = 2 ] && grep -q 'sizes must be' "$tmp/out"; } || { echo "FAILED: bad sizes"; failures=1; }
+got=0
+"$tools/dmm-load" "$img" --buffered --journal "$tmp/j5" --op write:4M:512 >"$tmp/out" 2>&1 || got=$?
+{ [ $got = 2 ] && grep -q 'does not fit' "$tmp/out"; } || { echo "FAILED: beyond the end"; failures=1; }
+
+[ $failures = 0 ] || exit 1
+echo "checker: every planted fault was flagged"

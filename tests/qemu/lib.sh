@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What run, two-vms and kunit share: building for a kernel, the initrd, booting.
+# Every guest is an initrd and nothing else; it reports through a port of its own
+# (virtio-serial, or a serial line of UML), never through console text.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+
+QEMU_DIR=$DMM_TOP/tests/qemu
+BUILD=$DMM_TOP/build
+readonly QEMU_DIR BUILD
+
+# Host programs for the guests; busybox supplies the rest.  Debian's busybox runs its own
+# applets where a program of that name is in PATH, hence no shell of its, nor anything of its
+# that starts other programs.
+GUEST_PROGRAMS=(dash timeout env setsid nohup nice xargs find stat
+	dmsetup blockdev losetup ip tc ss nft mkfs.ext4 e2fsck)
+
+# Modules of the stock kernels.  "early" ones are loaded by init, with what they
+# need; the others wait for `modprobe`, mostly because tests give them parameters.
+EARLY_MODULES=(virtio_pci virtio_console virtio_blk virtio_net dm-mod ext4 loop veth
+	configfs crc32c_generic)
+LATE_MODULES=(dm-flakey dm-delay dm-zero dm-log-writes dm-snapshot dm-mirror dm-crypt dm-thin-pool
+	dm-multipath brd null_blk scsi_debug sd_mod sch_netem sch_tbf sch_ingress sch_fq_codel
+	cls_u32 nf_tables nft_ct nft_limit nft_reject_inet dummy)
+
+check_kernel_name()
+{
+	case $1 in
+	6.1|6.12|uml) ;;
+	*) die "unknown kernel '$1': give 6.1, 6.12 or uml" ;;
+	esac
+}
+
+# build_for KERNEL -- userland, test tools and the debug module; sets KDIR, RELEASE, KO
+build_for()
+{
+	local log=$BUILD/build-$1.log
+
+	mkdir -p "$BUILD"
+	KDIR=$("$DMM_TOP/scripts/kernels.sh" kdir "$1")
+	RELEASE=$(sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h")
+	(
+		flock 9
+		make -C "$DMM_TOP" -s userland tools DMM_DEBUG=1 &&
+			make -C "$DMM_TOP" -s modules KDIR="$KDIR" DMM_DEBUG=1 \
+				DMM_MUTANT="${DMM_MUTANT-}" DMM_WERROR=1
+	) > "$log" 2>&1 9> "$BUILD/.lock" ||
+		{ grep -E 'error|Error|warning' "$log" >&2 || tail -n 20 "$log" >&2; die "the build failed, see $log"; }
+	KO=$BUILD/kmod-$RELEASE-debug${DMM_MUTANT:+-mutant$DMM_MUTANT}/kmod/dm-migrate.ko
+}
+
+# copy_program ROOT PROGRAM -- with the libraries it needs
+copy_program()
+{
+	local root=$1 path lib
+
+	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || die "$2 is missing: run scripts/install-packages.sh"
+	rm -f "$root/bin/$(basename "$2")"
+	cp -L "$path" "$root/bin/"
+	# statically linked programs have no libraries, and ldd fails on them
+	for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*' || true); do
+		[ -e "$root$lib" ] && continue
+		mkdir -p "$root$(dirname "$lib")"
+		cp -L "$lib" "$root$lib"
+	done
+}
+
+# What stays the same from run to run: programs of the host, the kernel's modules.
+make_base_root()
+{
+	local root=$1 kernel=$2 tree modules module file name
+
+	mkdir -p "$root"/{bin,dev,etc,proc,run,sys,tmp,t,mnt,root,files}
+	ln -s bin "$root/sbin"
+	mkdir "$root/usr"
+	ln -s ../bin "$root/usr/bin"
+	ln -s ../bin "$root/usr/sbin"
+	cp -L "$(command -v busybox)" "$root/bin/busybox"
+	for name in $(busybox --list); do
+		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
+	done
+	ln -sf dash "$root/bin/sh"
+	for name in "${GUEST_PROGRAMS[@]}"; do
+		copy_program "$root" "$name"
+	done
+	cp /etc/mke2fs.conf "$root/etc/"
+	echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
+	echo 'root:x:0:' > "$root/etc/group"
+	printf '127.0.0.1 localhost\n::1 localhost\n10.77.0.1 a\n10.77.0.2 b\n' > "$root/etc/hosts"
+
+	mkdir -p "$root/lib/modules/$RELEASE/kernel" "$root/lib/modules/$RELEASE/updates"
+	ln -s "lib/modules/$RELEASE/updates" "$root/mods"
+	: > "$root/etc/early-modules"
+	modules=(brd null_blk)
+	if [ "$kernel" = uml ]; then
+		tree=$("$DMM_TOP/scripts/kernels.sh" uml)
+	else
+		tree=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
+		modules=("${EARLY_MODULES[@]}" "${LATE_MODULES[@]}")
+		printf '%s\n' "${EARLY_MODULES[@]}" > "$root/etc/early-modules"
+	fi
+	cp "$tree/lib/modules/$RELEASE"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$RELEASE/"
+	for module in "${modules[@]}"; do
+		PATH=$PATH:/sbin modprobe -d "$tree" -S "$RELEASE" --show-depends "$module" ||
+			die "kernel $RELEASE has no module $module"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+	while read -r file; do
+		cp "$file" "$root/lib/modules/$RELEASE/kernel/"
+	done
+	xz -d -q "$root/lib/modules/$RELEASE/kernel/"*.xz 2>/dev/null || true
+}
+
+# make_initrd KERNEL OUT [PER_BOOT_DIR] -- the cached root, our things, and the
+# contents of PER_BOOT_DIR over it
+make_initrd()
+{
+	local kernel=$1 out=$2 extra=${3-} dir=$BUILD/initrd-$1${DMM_MUTANT:+-mutant$DMM_MUTANT} key program
+
+	key=$( { echo "$RELEASE"; declare -f make_base_root copy_program
+		echo "${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
+		stat -L -c '%n %s %Y' "$(command -v busybox)" "$(PATH=$PATH:/sbin command -v dmsetup)" \
+			/lib/x86_64-linux-gnu/libc.so.6; } | sha256sum)
+	mkdir -p "$dir"
+	(
+		flock 9
+		set -e
+		if [ "$(cat "$dir/key" 2>/dev/null)" != "$key" ]; then
+			rm -rf "$dir/root" "$dir/key"
+			make_base_root "$dir/root" "$kernel"
+			echo "$key" > "$dir/key"
+		fi
+		cd "$dir/root"
+		rm -rf t
+		mkdir t
+		cp "${DMM_TESTS:-$DMM_TOP/tests/integration}"/* t/ 2>/dev/null || true
+		cp --remove-destination "$QEMU_DIR"/guest/* bin/
+		ln -sf bin/init init
+		for program in "$BUILD"/userland-debug/dmmigrate "$BUILD"/userland-debug/dmmigrated \
+				"$BUILD"/tests/tools/*; do
+			case $program in *.[oda]) continue ;; esac
+			[ -f "$program" ] && [ -x "$program" ] && copy_program . "$program"
+		done
+		cp "$KO" "lib/modules/$RELEASE/updates/"
+		PATH=$PATH:/sbin depmod -b . "$RELEASE"
+		find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet > "$out"
+	) 9> "$dir/lock"
+	if [ -n "$extra" ]; then
+		(cd "$extra" && find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >> "$out"
+	fi
+}
+
+# boot KERNEL INITRD CONSOLE [QEMU_ARG...] -- in the foreground of its own process
+# group; the guest's report is its standard output, the console goes to a file
+boot()
+{
+	local kernel=$1 initrd=$2 console=$3 stock uml
+	shift 3
+
+	if [ "$kernel" = uml ]; then
+		uml=$("$DMM_TOP/scripts/kernels.sh" uml)/linux
+		# pinned, or its system calls are ten times slower; /dev/shm is its memory
+		TMPDIR=/dev/shm exec setsid taskset -c "${DMM_UML_CPU:-0}" "$uml" mem=1G initrd="$initrd" \
+			con=null con0=null,fd:2 ssl=null ssl0=null,fd:3 quiet panic=-1 \
+			slub_debug=- kasan_multi_shot log_buf_len=1M dmm_kernel=uml \
+			3>&1 > "$console" 2>&1 < /dev/null
+	fi
+	stock=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
+	exec setsid qemu-system-x86_64 -M q35 -accel "${DMM_QEMU_ACCEL:-tcg,thread=multi}" -cpu max \
+		-smp 2 -m "${DMM_QEMU_MEMORY:-1G}" -display none -no-reboot -nodefaults -monitor none \
+		-kernel "$stock"/boot/vmlinuz-* -initrd "$initrd" \
+		-append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off init_on_alloc=0 log_buf_len=4M dmm_kernel=$kernel" \
+		-serial "file:$console" \
+		-device virtio-serial-pci -chardev file,id=report,path=/dev/stdout \
+		-device virtserialport,chardev=report,name=dmm.report \
+		"$@" < /dev/null
+}

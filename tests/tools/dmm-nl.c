@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmm-nl: one netlink command to dm-migrate.ko, right or wrong, without the
+ * tool and its checks.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "rawnl.h"
+#include "util.h"
+
+static const char help[] =
+"usage: dmm-nl COMMAND DEV [NAME=VALUE]...\n"
+"commands: attach start pause resume rate freeze thaw fence stop get, dump (no DEV),\n"
+"          events SECONDS (prints a line for each),\n"
+"          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
+"values:   rate= epoch= timeout_ms= conn_epoch= conn_index= disk= migration=TEXT force\n"
+"          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
+"                             unconnected, listening, udp, unix, file, none, 9999\n"
+"          dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
+"Prints what get answers as name=value, for stop how long it took.\n"
+"Exit: 0, 1 with the errno's name, 2 usage.\n";
+
+static const struct {
+	const char *name;
+	uint16_t attr;
+	uint8_t bytes;
+} names[] = {
+	{ "dev", DMM_A_DEV, 8 }, { "disk", DMM_A_DISK, 4 },
+	{ "conn_epoch", DMM_A_CONN_EPOCH, 8 }, { "conn_index", DMM_A_CONN_INDEX, 4 },
+	{ "rate", DMM_A_RATE, 8 }, { "epoch", DMM_A_EPOCH, 8 },
+	{ "timeout_ms", DMM_A_TIMEOUT_MS, 4 }, { "state", DMM_A_STATE, 4 },
+	{ "old_state", DMM_A_OLD_STATE, 4 }, { "error", DMM_A_ERROR, 4 },
+	{ "error_side", DMM_A_ERROR_SIDE, 4 }, { "freeze_result", DMM_A_FREEZE_RESULT, 4 },
+	{ "size_bytes", DMM_A_SIZE_BYTES, 8 }, { "block_bytes", DMM_A_BLOCK_BYTES, 4 },
+	{ "dirty_blocks", DMM_A_DIRTY_BLOCKS, 8 }, { "inflight_bytes", DMM_A_INFLIGHT_BYTES, 8 },
+	{ "acked_bytes", DMM_A_ACKED_BYTES, 8 }, { "shipped_bytes", DMM_A_SHIPPED_BYTES, 8 },
+	{ "prehold_bytes", DMM_A_PREHOLD_BYTES, 8 }, { "resent_blocks", DMM_A_RESENT_BLOCKS, 8 },
+	{ "redirtied_blocks", DMM_A_REDIRTIED_BLOCKS, 8 },
+	{ "writes_submitted", DMM_A_WRITES_SUBMITTED, 8 },
+	{ "writes_completed", DMM_A_WRITES_COMPLETED, 8 }, { "reads", DMM_A_READS, 8 },
+	{ "held", DMM_A_HELD, 4 }, { "alerts", DMM_A_ALERTS, 8 },
+	{ "sweep_blocks", DMM_A_SWEEP_BLOCKS, 8 }, { "hold_ns", DMM_A_HOLD_NS, 8 },
+	{ "drain_ns", DMM_A_DRAIN_NS, 8 }, { "ship_ns", DMM_A_SHIP_NS, 8 },
+	{ "barrier_ns", DMM_A_BARRIER_NS, 8 }, { "freeze_blocks", DMM_A_FREEZE_BLOCKS, 8 },
+	{ "barrier", DMM_A_BARRIER, 8 }, { "start_ns", DMM_A_START_NS, 8 },
+	{ "remote_status", DMM_A_REMOTE_STATUS, 4 },
+};
+
+static const char *const states[] = {
+	"idle", "copying", "paused", "freezing", "frozen", "fenced", "disconnected", "failed",
+	"stopping",
+};
+
+static void __attribute__((noreturn)) usage(const char *what)
+{
+	fprintf(stderr, "dmm-nl: %s; dmm-nl --help shows what there is\n", what);
+	exit(EXIT_USAGE);
+}
+
+static void print_attr(uint16_t type, const void *data, size_t bytes, void *arg)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	if (type == DMM_A_REASON) {
+		printf("reason=%.*s%c", (int)bytes, (const char *)data, *(char *)arg);
+		return;
+	}
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].attr != type || bytes != names[i].bytes)
+			continue;
+		memcpy(&v, data, bytes);
+		if (type == DMM_A_STATE || type == DMM_A_OLD_STATE)
+			printf("%s=%s%c", names[i].name,
+			       v < __DMM_STATE_MAX ? states[v] : "?", *(char *)arg);
+		else if (type == DMM_A_ERROR || type == DMM_A_FREEZE_RESULT)
+			printf("%s=%d%c", names[i].name, (int)(int32_t)v, *(char *)arg);
+		else
+			printf("%s=%llu%c", names[i].name, (unsigned long long)v, *(char *)arg);
+	}
+}
+
+static void print_msg(uint8_t cmd, const void *attrs, size_t bytes, void *arg)
+{
+	if (cmd == DMM_CMD_EVENT && *(char *)arg == ' ')
+		printf("event ");
+	rawnl_attrs(attrs, bytes, print_attr, arg);
+	printf(*(char *)arg == ' ' ? "\n" : "");
+	fflush(stdout);
+}
+
+static int tcp_socket(const char *spec)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	char host[64];
+	const char *colon = strrchr(spec, ':');
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (!colon || (size_t)(colon - spec) >= sizeof(host))
+		usage("fd=tcp:ADDRESS:PORT");
+	memcpy(host, spec, (size_t)(colon - spec));
+	host[colon - spec] = 0;
+	a.sin_port = htons((uint16_t)need_number(colon + 1, "port", 1, 65535));
+	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
+		usage("fd=tcp:ADDRESS:PORT, the address as 10.0.0.1");
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+		perror("dmm-nl: connect");
+		exit(EXIT_USAGE);
+	}
+	return fd;
+}
+
+static void enter_netns(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
+		perror(path);
+		exit(EXIT_USAGE);
+	}
+	close(fd);
+}
+
+/* A socket keeps the namespace in which it was made. */
+static int netns_socket(const char *spec)
+{
+	const char *colon = strchr(spec, ':');
+	char path[80];
+	int fd;
+
+	if (!colon)
+		usage("fd=netns:NAME:ADDRESS:PORT");
+	snprintf(path, sizeof(path), "/run/netns/%.*s", (int)(colon - spec), spec);
+	enter_netns(path);
+	fd = tcp_socket(colon + 1);
+	enter_netns("/proc/1/ns/net");
+	return fd;
+}
+
+static int make_fd(const char *kind)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int pair[2], fd;
+
+	if (!strncmp(kind, "tcp:", 4))
+		return tcp_socket(kind + 4);
+	if (!strncmp(kind, "netns:", 6))
+		return netns_socket(kind + 6);
+	if (!strcmp(kind, "unconnected"))
+		return socket(AF_INET, SOCK_STREAM, 0);
+	if (!strcmp(kind, "listening")) {
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		return bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1) ? -1 : fd;
+	}
+	if (!strcmp(kind, "udp"))
+		return socket(AF_INET, SOCK_DGRAM, 0);
+	if (!strcmp(kind, "unix"))
+		return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) ? -1 : pair[0];
+	if (!strcmp(kind, "file"))
+		return open("/dev/zero", O_RDWR);
+	if (!strcmp(kind, "9999"))
+		return 9999;
+	usage("unknown kind of fd");
+}
+
+static void put_value(struct rawnl_msg *m, const char *text)
+{
+	const char *eq = strchr(text, '=');
+	size_t len = eq ? (size_t)(eq - text) : strlen(text), i;
+	uint8_t id[16] = { 0 };
+
+	if (!strcmp(text, "force")) {
+		rawnl_put(m, DMM_A_FORCE, NULL, 0);
+		return;
+	}
+	if (!eq)
+		usage("arguments are NAME=VALUE");
+	if (!strncmp(text, "fd=", 3)) {
+		if (strcmp(eq + 1, "none"))
+			rawnl_put_u32(m, DMM_A_FD, (uint32_t)make_fd(eq + 1));
+		return;
+	}
+	if (!strncmp(text, "migration=", 10)) {
+		memcpy(id, eq + 1, strnlen(eq + 1, sizeof(id)));
+		rawnl_put(m, DMM_A_MIGRATION, id, sizeof(id));
+		return;
+	}
+	if (!strncmp(text, "u8:", 3)) {
+		id[0] = (uint8_t)need_number(eq + 1, text, 0, 255);
+		rawnl_put(m, (uint16_t)strtoul(text + 3, NULL, 10), id, 1);
+		return;
+	}
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i].name) != len || memcmp(names[i].name, text, len))
+			continue;
+		if (names[i].bytes == 8)
+			rawnl_put_u64(m, names[i].attr,
+				      need_number(eq + 1, text, 0, UINT64_MAX));
+		else
+			rawnl_put_u32(m, names[i].attr,
+				      (uint32_t)need_number(eq + 1, text, 0, UINT32_MAX));
+		return;
+	}
+	usage("unknown NAME");
+}
+
+static int find_cmd(const char *name)
+{
+	static const char *const cmds[] = {
+		[DMM_CMD_ATTACH] = "attach", [DMM_CMD_START] = "start", [DMM_CMD_PAUSE] = "pause",
+		[DMM_CMD_RESUME] = "resume", [DMM_CMD_RATE] = "rate", [DMM_CMD_FREEZE] = "freeze",
+		[DMM_CMD_THAW] = "thaw", [DMM_CMD_FENCE] = "fence", [DMM_CMD_STOP] = "stop",
+		[DMM_CMD_GET] = "get",
+	};
+	size_t i;
+
+	for (i = 1; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		if (!strcmp(cmds[i], name))
+			return (int)i;
+	usage("unknown command");
+}
+
+static void put_dev(struct rawnl_msg *m, const char *path, char **values, int n)
+{
+	struct stat st;
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!strncmp(values[i], "dev=", 4))
+			return;
+	if (stat(path, &st) || !S_ISBLK(st.st_mode))
+		usage("DEV is not a block device");
+	rawnl_put_u64(m, DMM_A_DEV, (uint64_t)major(st.st_rdev) << 20 | minor(st.st_rdev));
+}
+
+struct condition {
+	const char *text;
+	bool holds;
+};
+
+struct conditions {
+	struct condition list[8];
+	unsigned int nr;
+};
+
+static bool compare(const char *text, const char *name, uint64_t v, uint16_t type)
+{
+	size_t len = strlen(name);
+	const char *value = text + len + 1;
+
+	if (strncmp(text, name, len))
+		return false;
+	if (text[len] == '=' && type == DMM_A_STATE)
+		return v < __DMM_STATE_MAX && !strcmp(value, states[v]);
+	if (text[len] == '=')
+		return v == need_number(value, text, 0, UINT64_MAX);
+	if (value[0] == '=' && text[len] == '>')
+		return v >= need_number(value + 1, text, 0, UINT64_MAX);
+	if (value[0] == '=' && text[len] == '<')
+		return v <= need_number(value + 1, text, 0, UINT64_MAX);
+	return false;
+}
+
+static void judge_attr(uint16_t type, const void *data, size_t bytes, void *arg)
+{
+	struct conditions *c = arg;
+	uint64_t v = 0;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].attr != type || bytes != names[i].bytes)
+			continue;
+		memcpy(&v, data, bytes);
+		for (j = 0; j < c->nr; j++)
+			c->list[j].holds |= compare(c->list[j].text, names[i].name, v, type);
+	}
+}
+
+static void judge_msg(uint8_t cmd, const void *attrs, size_t bytes, void *arg)
+{
+	(void)cmd;
+	rawnl_attrs(attrs, bytes, judge_attr, arg);
+}
+
+/* Asks until all conditions hold in one answer: 0 or -ETIMEDOUT. */
+static int wait_until(struct rawnl *nl, const char *dev, uint64_t seconds, char **texts,
+		      unsigned int nr)
+{
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + seconds * 1000000000u;
+	struct conditions c = { .nr = nr };
+	struct rawnl_msg m;
+	unsigned int i;
+	bool all;
+	int err;
+
+	if (!nr || nr > sizeof(c.list) / sizeof(c.list[0]))
+		usage("wait takes 1 to 8 conditions");
+	for (;;) {
+		for (i = 0; i < nr; i++)
+			c.list[i] = (struct condition){ .text = texts[i] };
+		rawnl_begin(&m, DMM_CMD_GET, DMM_GENL_VERSION);
+		put_dev(&m, dev, NULL, 0);
+		err = rawnl_talk(nl, &m, 0, judge_msg, &c);
+		if (err)
+			return err;
+		for (all = true, i = 0; i < nr; i++)
+			all = all && c.list[i].holds;
+		if (all)
+			return 0;
+		if (clock_ns(CLOCK_MONOTONIC) > end)
+			return -ETIMEDOUT;
+		usleep(5000);
+	}
+}
+
+static int listen_events(struct rawnl *nl, uint64_t seconds)
+{
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + seconds * 1000000000u, now;
+	int err = rawnl_join(nl);
+	char sep = ' ';
+
+	printf("listening\n");
+	fflush(stdout);
+	while (!err && (now = clock_ns(CLOCK_MONOTONIC)) < end) {
+		err = rawnl_wait(nl, (int)((end - now) / 1000000u + 1), print_msg, &sep);
+		if (err == -ETIMEDOUT)
+			return 0;
+	}
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct rawnl nl;
+	struct rawnl_msg m;
+	char sep = '\n';
+	uint64_t begun;
+	int err, i;
+
+	if (argc > 1 && !strcmp(argv[1], "--help")) {
+		fputs(help, stdout);
+		return 0;
+	}
+	if (argc < 2)
+		usage("needs a command");
+	err = rawnl_open(&nl);
+	if (!err && !strcmp(argv[1], "events")) {
+		if (argc != 3)
+			usage("events SECONDS");
+		err = listen_events(&nl, need_number(argv[2], "seconds", 1, 86400));
+	} else if (!err && !strcmp(argv[1], "wait")) {
+		if (argc < 5)
+			usage("wait DEV SECONDS CONDITION...");
+		err = wait_until(&nl, argv[2], need_number(argv[3], "seconds", 0, 86400), argv + 4,
+				 (unsigned int)argc - 4);
+	} else if (!err && !strcmp(argv[1], "dump")) {
+		rawnl_begin(&m, DMM_CMD_GET, DMM_GENL_VERSION);
+		sep = ' ';
+		err = rawnl_talk(&nl, &m, NLM_F_DUMP, print_msg, &sep);
+	} else if (!err) {
+		if (argc < 3)
+			usage("needs COMMAND DEV");
+		rawnl_begin(&m, (uint8_t)find_cmd(argv[1]), DMM_GENL_VERSION);
+		put_dev(&m, argv[2], argv + 3, argc - 3);
+		for (i = 3; i < argc; i++)
+			put_value(&m, argv[i]);
+		begun = clock_ns(CLOCK_MONOTONIC);
+		err = rawnl_talk(&nl, &m, 0, print_msg, &sep);
+		if (!strcmp(argv[1], "stop"))
+			printf("took_ms=%llu\n", (unsigned long long)
+			       (clock_ns(CLOCK_MONOTONIC) - begun) / 1000000u);
+	}
+	if (!err)
+		return 0;
+	fprintf(stderr, "dmm-nl %s: -%s%s%s\n", argv[1], strerrorname_np(-err),
+		nl.text[0] ? ": " : "", nl.text);
+	return 1;
+}

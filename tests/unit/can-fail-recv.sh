@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Break one rule of the receiver at a time, in a copy, and see its unit tests fail.
+# A rule whose breaking no test notices is an untested one: exit 1, and its line.
+#
+# usage: tests/unit/can-fail-recv.sh [PATTERN]	only rules whose line matches
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-can-fail.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+pattern=${1:-.}
+survivors=0 broken=0 stale=0
+tree=$tmp/tree
+
+mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
+cp -r "$top/include" "$tree/"
+cp -r "$top/kmod/core" "$tree/kmod/"
+cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
+cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c "$tree/tests/unit/"
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,parts,bufpool,ctlmsg,control,host} \
+	> "$tmp/out" 2>&1 || {
+	cat "$tmp/out"
+	exit 2
+}
+
+failure='FAILED\|Could not run test'
+
+# fails PROGRAM: it does; the first failure will do
+fails()
+{
+	local pid
+
+	rc=0
+	DMM_TEST_WAIT_MS=4000 timeout 120 "$1" > "$tmp/out" 2>&1 &
+	pid=$!
+	while kill -0 $pid 2>/dev/null && ! grep -q "$failure" "$tmp/out"; do
+		sleep 0.2
+	done
+	kill $pid 2>/dev/null || true
+	wait $pid 2>/dev/null || rc=$?
+	[ $rc != 0 ] || grep -q "$failure" "$tmp/out"
+}
+
+# rule TEST FILE SED WHAT: with FILE (of userland/dmmigrated) changed by SED, TEST has to fail
+rule()
+{
+	local test=test_recv_$1 file=userland/dmmigrated/$2 sed=$3 what=$4
+
+	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
+	broken=$((broken + 1))
+	sed -E -z "$sed" "$top/$file" > "$tree/$file"
+	if cmp -s "$top/$file" "$tree/$file"; then
+		echo "STALE: $1: $what: the expression matches nothing any more: mend it"
+		stale=$((stale + 1))
+		return
+	fi
+	if ! make -s -C "$tree/tests/unit" WERROR= "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1; then
+		echo "can-fail: '$what': does not build:" >&2
+		cat "$tmp/out" >&2
+		exit 2
+	fi
+	if fails "$tree/build/tests/unit/$test"; then
+		echo "caught: $1: $what ($(grep -om 1 "$failure.*" "$tmp/out" || echo "exit status $rc"))"
+	else
+		echo "SURVIVED: $1: $what"
+		survivors=$((survivors + 1))
+	fi
+	cp "$top/$file" "$tree/$file"
+}
+
+d='rule data'
+# overlaps
+$d order.c 's/ready = !e->blockers;/ready = true;/' 'overlapping writes do not wait'
+$d order.c 's/e->blockers \+= extents_overlap/e->blockers = extents_overlap/' 'only the last blocker counts'
+$d order.c 's/b->first_bytes < a->end_bytes/b->first_bytes + 4096 < a->end_bytes/' 'small overlaps are overlooked'
+rule parts order.c 's/\|\| --later->blockers\)/|| --later->blockers > 1)/' 'the last blocker is not awaited'
+rule parts order.c 's/ready = !e->blockers;\n\tpthread_mutex_unlock\(&o->lock\);/pthread_mutex_unlock(\&o->lock);\n\tsched_yield();\n\tready = !e->blockers;/; s/#include <sys\/eventfd.h>/#include <sched.h>\n&/' 'readiness is decided without the lock'
+# acknowledgements, barriers
+$d data_tx.c 's/\|\| d->in_order \|\|/||/' 'a barrier flushes before completions'
+$d data_tx.c 's/\tack.status = dmm_disk_barrier\([^;]*;/\tack.status = 0;/' 'a barrier does not flush'
+$d data_tx.c 's/(\t\tdmm_writer_start\([^;]*;)/{\n\t\tconst struct dmm_ack a = { .type = DMM_MSG_DATA, .seq = slot->seq };\n\t\tdmm_data_queue_ack(d, \&a);\n\1\n\t}/' 'acknowledged when it is submitted'
+$d disk.c 's/\tif \(error\)\n\t\treturn error;\n(\tpthread_mutex_lock\(&d->lock\);\n\td->unflushed)/\1/' 'a flush that failed is tried again'
+$d disk.c 's/return dmm_disk_fail\(d, error, what\);/return error;/' 'a failed flush does not stick'
+$d data_tx.c 's/\tif \(error\)\n\t\tslot_end/\tif (0)\n\t\tslot_end/' 'after an error those that waited are written'
+$d data_tx.c 's/slot_end\(d, slot, dmm_disk_fail\(d->disk, status, what\)\)/slot_end(d, slot, DMM_WERR_OK)/' 'a failed write is acknowledged'
+$d data_tx.c 's/\tif \(d->phase == RX_BARRIER\) \{/\tif (0) {/' 'a barrier behind a failed write is not answered'
+$d data_rx.c 's/if \(f.arg <= d->barrier\)/if (f.arg < d->barrier)/' 'a barrier number twice'
+# checks
+$d data_rx.c 's/if \(!dmm_wire_crc_ok\(&d->frame, d->crc\)\)/if (0)/' 'checksums of data are not checked'
+$d data_rx.c 's/if \(f.type != DMM_MSG_DATA && !dmm_wire_crc_ok\(&f, d->crc\)\)/if (0)/' 'checksums of barriers are not checked'
+$d data_rx.c 's/dmm_wire_data_check\(f, d->disk->prepare.size_bytes\)/0/' 'ranges are not checked'
+$d data_rx.c 's/dmm_wire_data_check\(f, d->disk->prepare.size_bytes\)/dmm_wire_data_check(f, d->disk->prepare.size_bytes + 512)/' 'ranges are checked wrongly'
+$d data_rx.c 's/if \(f.seq != d->seq \+ 1\)/if (f.seq <= d->seq)/' 'frames may be left out'
+$d data_rx.c 's/if \(f.seq != d->seq \+ 1\)/if (f.seq > d->seq + 1)/' 'frames may be repeated'
+$d data.c 's/\t\tdata_check_deadlines\(d\);\n//' 'a stalled frame is awaited for ever'
+$d data.c 's/if \(dmm_data_wants_bytes\(d\) && dmm_data_in_frame\(d\)( &&)/if (dmm_data_wants_bytes(d)\1/' 'silence between frames is a stall'
+$d data.c 's/\tdmm_writer_close\(&d->writer\);[^\n]*\n(.*\tfor \(i)/\1/; s/if \(d->phase != RX_OVER \|\| d->in_order\)/if (d->phase != RX_OVER)/' 'a connection ends before its writes'
+# writes
+$d writer.c 's/if \(write->done_bytes == write->bytes\)/if (1)/' 'a short write is a whole one'
+$d writer.c 's/\(char \*\)write->buf \+ write->done_bytes/(char *)write->buf/' 'the rest of a short write is taken from its beginning'
+rule parts writer.c 's/write->done_bytes &= [^;]*;/;/' 'the rest of a short write is misaligned'
+$d writer.c 's/result != -EAGAIN && //' 'EAGAIN is an error'
+$d writer.c 's/\+\+write->retries > DMM_WRITER_RETRIES/0/' 'no progress is no end'
+rule parts writer.c 's/\tif \(w->in_flight\)\n\t\treturn -EBUSY;/\t/' 'a flush does not insist on completions'
+rule parts writer.c 's/case DMM_IO_BUSY:\n\t\tdmm_list_add_tail\(&w->backlog, &write->node\);/case DMM_IO_BUSY:/' 'what finds no room is lost'
+rule parts engine_libaio.c 's/\te->failed\[e->nr_failed\+\+\] = io;/\t(void)io;/' 'what cannot be submitted is lost'
+rule parts engine_libaio.c 's/io->result = \(s64\)e->events\[i\].res;/io->result = io->bytes;/' 'errors are overlooked'
+# buffers
+rule bufpool bufpool.c 's/else if \(!pool_has_share_locked\(pool, user\)\)/else if (!pool->nr_free)/' 'promised buffers are given away'
+rule bufpool bufpool.c 's/pool->promised \+ pool->joining;/pool->promised;/' 'newcomers wait behind the greedy'
+rule bufpool bufpool.c 's/ &&\n\t       user->held - DMM_BUFPOOL_GUARANTEE < pool->nr_free - spoken_for//' 'one takes all that nobody was promised'
+rule bufpool bufpool.c 's/\tif \(user->granted\)\n\t\tpool_put_locked\(pool, user, user->granted\);/\t/' 'a buffer that was granted too late is lost'
+rule bufpool bufpool.c 's/\t\teventfd_write\(user->wake_fd, 1\);//' 'who was granted a buffer is not woken'
+# requests
+c='rule control'
+rule ctlmsg ctlmsg.c 's/if \(w->pad\)/if (0)/' 'padding is not checked'
+rule ctlmsg ctlmsg.c 's/if \(dmm_id_is_zero\(w->migration\)\)/if (0)/' 'migration 0'
+rule ctlmsg ctlmsg.c 's/if \(!is_zero\(w->reserved, sizeof\(w->reserved\)\)\)/if (0)/' 'reserved bytes are not checked'
+rule ctlmsg ctlmsg.c 's/size_bytes % lbs_bytes \|\| //' 'a size of half blocks'
+rule ctlmsg ctlmsg.c 's/offset > \(~0ull >> 1\) - length/0/' 'a digest that wraps around'
+rule ctlmsg ctlmsg.c 's/index >= conns/0/' 'connection 5 of 2'
+rule ctlmsg ctlmsg.c 's/\|\| le64_to_cpu\(w.conn_epoch\) > ~0ull >> 1//' 'an epoch that cannot be superseded'
+$c control.c 's/rq.length_bytes > d->prepare.size_bytes - rq.offset_bytes/0/' 'digests beyond the source'
+$c disk_attach.c 's/if \(a->epoch < d->epoch\)/if (0)/' 'an older epoch is served'
+$c disk_attach.c 's/if \(at->epoch == a->epoch && at->index == a->index\)/if (0)/' 'one connection twice'
+$c disk_attach.c 's/\t\tatomic_store\(&at->kicked, true\);\n//' 'a newer epoch does not end the older'
+$c disk.c 's/\tif \(ret\)\n\t\treturn ret;\n\n(\tret = disk_close_flushed)/\1/' 'FINISH goes on when it is refused'
+$c registry.c 's/orphan = !d->users && /orphan = /' 'disks with connections are orphans'
+$c registry.c 's/\*again = d;/*again = d = NULL;/' 'PREPARE is not idempotent'
+$c registry.c 's/ \|\|\n\t\t p->conns != q->conns//' 'PREPARE again with other connections'
+$c session.c 's/if \(f->seq != s->rx_seq \+ 1\)/if (0)/; s/f.type != DMM_MSG_HELLO \|\| f.seq != 1/f.type != DMM_MSG_HELLO/' 'sequence numbers of requests are not checked'
+$c session.c 's/h.version_min > DMM_WIRE_VERSION \|\| h.version_max < DMM_WIRE_VERSION/0/' 'any version'
+$c session.c 's/full = rc->nr_sessions >= rc->max_sessions/full = false/' 'any number of connections'
+$c digest.c 's/XXH3_128bits_update\(state, buf \+ \(offset - from\), last - offset\)/XXH3_128bits_update(state, buf, last - from)/; s/XXH3_128bits_update\(state, buf, last - from\);/;/' 'digests of the wrong bytes'
+# host and options
+h='rule host'
+$h inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'
+$h inuse.c 's/ret = target_add_partitions\(&t\)/ret = 0/' 'partitions are overlooked'
+$h inuse.c 's/"%x:%x"/"%u:%u"/' 'xen devices are decimal'
+$h inuse.c 's/\(flags & O_ACCMODE\) != O_RDONLY/1/' 'readers count as writers'
+$h inuse.c 's/check_mounts, check_swaps/check_mounts/' 'swap is overlooked'
+$h options.c 's/if \(\*section && strcmp\(section, "dmmigrated"\)\)/if (0)/' 'any section'
+$h options.c 's/st->own_listen\)/0)/' 'addresses of the command line are added'
+rule parts allow.c 's/FNM_PATHNAME \| FNM_PERIOD/0/' 'a star takes slashes'
+rule parts allow.c 's/!dmm_path_is_canonical\(path\) \|\| //' 'paths with dots'
+rule parts allow.c 's/return dmm_allow_match\(a, resolved\)/return true/' 'links lead anywhere'
+rule parts allow.c 's/ && strncmp\(path, "\/dev\/shm\/", 9\)//' '/dev/shm is trusted'
+
+echo "$broken rules broken, $survivors survived, $stale stale"
+[ $stale = 0 ] || exit 2
+[ $survivors = 0 ] && [ $broken -gt 0 ]

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Break one rule of the tool at a time, in a copy, and see its unit tests fail.
+# A rule whose breaking no test notices is an untested one: exit 1, and its line.
+#
+# usage: tests/unit/can-fail-tool.sh [PATTERN]	only rules whose line matches
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-can-fail.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+pattern=${1:-.}
+survivors=0 broken=0
+tree=$tmp/tree
+
+mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
+cp -r "$top/include" "$tree/"
+cp -r "$top/kmod/core" "$tree/kmod/"
+cp -r "$top/userland/lib" "$top/userland/dmmigrate" "$top/userland/Makefile" "$tree/userland/"
+cp "$top/tests/unit/Makefile" "$top"/tests/unit/test_tool_*.c "$tree/tests/unit/"
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_tool_{dmtable,progress,options,nl,report} \
+	> "$tmp/out" 2>&1 || {
+	cat "$tmp/out"
+	exit 2
+}
+
+# rule TEST FILE SED WHAT: with FILE (of userland) changed by SED, TEST has to fail
+rule()
+{
+	local test=test_tool_$1 file=userland/$2 sed=$3 what=$4 rc=0
+
+	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
+	broken=$((broken + 1))
+	sed -E -z "$sed" "$top/$file" > "$tree/$file"
+	if cmp -s "$top/$file" "$tree/$file"; then
+		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
+		exit 2
+	fi
+	if ! make -s -C "$tree/tests/unit" WERROR= "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1; then
+		echo "can-fail: '$what': does not build:" >&2
+		cat "$tmp/out" >&2
+		exit 2
+	fi
+	timeout 120 "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1 || rc=$?
+	if [ $rc = 0 ]; then
+		echo "SURVIVED: $1: $what"
+		survivors=$((survivors + 1))
+	else
+		echo "caught: $1: $what"
+	fi
+	cp "$top/$file" "$tree/$file"
+}
+
+t='rule dmtable lib/dmtable.c'
+$t 's/g->start_sectors != expect_sectors \|\| //' 'gaps'
+$t 's/if \(target_rules\[rule\]\.reason\)/if (0)/' 'any known target may be moved'
+$t 's/if \(rule_find\(g->type, &rule\)\) \{/rule = 0;\n\t\tif (rule_find(g->type, \&rule) \&\& 0) {/' 'any unknown target may be moved'
+$t "s/\*key != ':' && //" 'names of keys count as keys'
+$t "s/fputc\('0', f\)/fputc(g->params[at], f)/" 'keys are printed'
+$t 's/t->nr != 1 \|\| //' 'migrate as one target of several'
+$t 's/ \|\| !c \|\|/ ||/' 'blocks of 0'
+$t 's/< DMM_DM_NAME_BYTES\)/<= DMM_DM_NAME_BYTES)/' 'names a byte too long'
+$t 's/if \(!ret && !t->nr\)/if (0)/' 'empty tables'
+$t 's/parse_u64\(len, 1,/parse_u64(len, 0,/' 'targets of length 0'
+
+p='rule progress lib/progress.c'
+$p 's/if \(percent > p->percent_x100\)/if (1)/' 'percentages run backwards'
+$p 's/ship_bps <= f->dirty_bps/ship_bps < f->dirty_bps/' 'as fast as dirtied converges'
+$p 's/f->ship_bps - f->dirty_bps/f->ship_bps/' 'the ETA knows of no guest'
+$p 's/ <= DMM_PROGRESS_WINDOW_NS/ <= DMM_PROGRESS_WINDOW_NS * 100/' 'no window'
+$p 's/ \+ !!\(s->size_bytes % s->block_bytes\)//' 'the partial last block is none'
+$p 's/if \(!f->sweep_done\)\n\t\treturn false;//' 'ready before the sweep is done'
+$p 's/last->start_ns != s->start_ns \|\| //' 'a new start is the old one'
+$p 's/s->state == DMM_STATE_IDLE/0/' 'progress of a stopped migration'
+$p 's/ \+ s->inflight_bytes//' 'what is in flight has arrived'
+$p 's/dmm_min_u64\((s->dirty_blocks \* s->block_bytes \+ s->inflight_bytes),\s*s->size_bytes\)/\1/' 'more remains than there is'
+
+o='rule options dmmigrate/options.c'
+$o 's/ \|\| \(v & \(v - 1\)\)//' 'block sizes of any value'
+$o 's/v > DMM_MAX_FREEZE_MS/0/' 'freezes without limit'
+$o 's/\|\| !v \|\|/||/' 'freezes of 0 ms'
+$o 's/if \(!\*value\)/if (0)/' 'empty hooks'
+$o 's/args->bandwidth = DMM_UNSET;//' 'a bandwidth that nobody gave'
+rule options dmmigrate/cmd_wait.c 's/DMM_OPTION_JSON,//' 'a verb without --json'
+
+n='rule nl lib/nl_msg.c'
+$n 's/INFO\(ACKED_BYTES, U64, acked_bytes\)/INFO(ACKED_BYTES, U64, shipped_bytes)/' 'a wrong field'
+$n 's/if \(bytes != sizeof\(u64\)\)/if (0)/' 'u64 of any size'
+$n 's/if \(bytes != DMM_ID_BYTES\)/if (0)/' 'ids of any size'
+$n 's/ && i < \(size_t\)bytes//' 'text beyond its attribute'
+$n 's/if \(!\(r.present & DMM_NL_BIT\(DMM_A_DEV\)\)\)/if (0)/' 'answers about no device'
+$n 's/REQ\(EPOCH, U64, epoch\)/REQ(EPOCH, U32, epoch)/' 'a wrong size'
+$n 's/if \(!\(req->set & DMM_NL_BIT\(req_fields\[i\]\.attr\)\)\)/if (0)/' 'attributes that nobody asked for'
+
+rule report lib/exitcode.c 's/return DMM_EXIT_REMOTE;\n\tdefault/return DMM_EXIT_LOCAL;\n\tdefault/' 'the wrong side'
+rule report lib/exitcode.c 's/\tcase DMM_WERR_SAMEDISK:\n//' 'a refusal that is no pre-flight'
+r='rule report dmmigrate/record.c'
+$r 's/memcmp\(own, id, sizeof\(own\)\) \|\|//' "another migration's record"
+$r 's/LOCK_EX \| LOCK_NB/LOCK_SH | LOCK_NB/' 'locks for everybody'
+$r 's/, 0600\);/, 0644);/g' 'records for everybody to read'
+rule report dmmigrate/hook.c 's/128 \+ WTERMSIG/WTERMSIG/' 'a killed hook'
+rule report dmmigrate/hook.c 's/setenv\("DMM_DEST"/setenv("DMM_DST"/' "a hook's environment"
+rule report dmmigrate/status_json.c 's/fenced \? "destination" : "source"/"source"/' 'the wrong owner'
+rule report dmmigrate/status_json.c 's/eta_ms \* 1000000/eta_ms * 1000/' 'the wrong unit'
+rule report dmmigrate/report.c 's/return code;\n\}\n\nint dmm_usage/return 1;\n}\n\nint dmm_usage/' 'the wrong exit code'
+
+echo "$broken rules broken, $survivors survived"
+[ $survivors = 0 ] && [ $broken -gt 0 ]

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Break one rule of kmod/core at a time, in a copy, and see its unit test fail.
+# A rule whose breaking no test notices is an untested one: exit 1, and its line.
+#
+# usage: tests/unit/can-fail.sh [PATTERN]	only rules whose line matches
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-can-fail.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+pattern=${1:-.}
+survivors=0 broken=0
+
+# tree TEST: a fresh copy of what TEST is built from
+tree() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/userland/lib" "$tmp/tree/tests/unit"
+	cp -r "$top/kmod" "$top/include" "$tmp/tree/"
+	cp "$top/userland/lib/crc32c.c" "$tmp/tree/userland/lib/"
+	cp -r "$top/tests/vectors" "$tmp/tree/tests/"
+	cp "$top/tests/unit/Makefile" "$top"/tests/unit/*_cmocka.h "$top/tests/unit/$1.c" \
+		"$tmp/tree/tests/unit/"
+}
+
+# rule TEST FILE SED WHAT: with FILE (of kmod/core) changed by SED, TEST has to fail
+rule() {
+	local test=test_core_$1 file=kmod/core/$2 sed=$3 what=$4 out rc=0 seconds
+
+	grep -q -- "$pattern" <<<"$1 $2 $what" || return 0
+	broken=$((broken + 1))
+	tree "$test"
+	sed -E -z "$sed" "$top/$file" >"$tmp/tree/$file"
+	if cmp -s "$top/$file" "$tmp/tree/$file"; then
+		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
+		exit 2
+	fi
+	out=$tmp/out
+	if ! make -s -C "$tmp/tree/tests/unit" WERROR= OUT="$tmp/bin" "$tmp/bin/$test" >"$out" 2>&1; then
+		if grep -q 'static assertion failed' "$out"; then
+			echo "caught: $1: $what (at build time)"
+			return
+		fi
+		echo "can-fail: '$what': does not build:" >&2
+		cat "$out" >&2
+		exit 2
+	fi
+	# races need luck, more of it on a busy machine
+	for seconds in 2 20 60; do
+		[ $rc = 0 ] || break
+		DMM_STRESS_SECONDS=$seconds timeout 200 "$tmp/bin/$test" >"$out" 2>&1 || rc=$?
+		[ "$1" = race ] || break
+	done
+	if [ $rc = 0 ]; then
+		echo "SURVIVED: $1: $what"
+		survivors=$((survivors + 1))
+	else
+		echo "caught: $1: $what ($(sed -n 's/^\[  FAILED  \] \([a-z].*\)/\1/p' "$out" |
+			sort -u | tr '\n' ' ')rc $rc)"
+	fi
+}
+
+b='rule bitmap bitmap.c' r='rule race bitmap.c'
+$b 's/#if DMM_MUTANT == 14/#if 1/' 'mark rounds in (mutant 14)'
+$b 's/(\*first = \(off_bytes >> block_shift\)) \+ !!\(off_bytes & mask\)/\1/' 'clear rounds its head out'
+$b 's/end = \(off_bytes \+ len_bytes\) >>/end = (off_bytes + len_bytes + mask) >>/' 'clear rounds its tail out'
+$b 's/(end = \(size_bytes >> block_shift\)) \+ !!\(size_bytes & mask\)/\1/' 'the partial last block never counts as covered'
+$b 's/off_bytes \+ dmm_min_u64\(len_bytes - 1, ~off_bytes\)/off_bytes + len_bytes - 1/' 'an end beyond 2^64 wraps'
+$b 's/\n\tbm_summary_set\(bm, idx >>[^;]*;/\n/' 'mark sets no summary'
+$r 's/(\told = dmm_word_fetch_or\(mask, w\);\n[^\n]*\n)(\tbm_summary_set[^;]*;)/\2\n\1/' 'summary set before the word'
+$r 's/\tdmm_word_fetch_andnot\(bm_summary_bit[^\n]*\n\tif \(bm_chunk_dirty\(bm, chunk\)\)/&(void)0;\n\tif (0)/' 'settle does not look again'
+$b 's/\tif \(bm_chunk_dirty\(bm, chunk\)\)\n\t\treturn;\n(\tdmm_word_fetch_andnot\([^;]*;).*\tif \(bm_chunk_dirty[^;]*;\n\}/\1\n}/' 'clear drops the summary of a dirty chunk'
+$b 's/\n\t\tfor \(; chunk <= last; chunk\+\+\)\n\t\t\tbm_settle\(bm, chunk\);/\n/' 'clear leaves the summary'
+$r 's/\tdmm_smp_mb\(\);\n\t\/\* The hot path/\t\/* The hot path/' 'mark tests without a barrier'
+$b 's/(static dmm_noinline.*)&& !\(~dmm_read_once\([^)]*\) & mask\)\)/\1\&\& 0)/; s/if \(\(old & mask\) == mask\)/if (0)/' 'marking what is dirty writes'
+$b 's/return dmm_popcount\(mask & ~old\)/return dmm_popcount(mask)/' 'mark counts what was dirty'
+$b 's/\t\tdmm_atomic64_sub\(\(s64\)cleared[^;]*;/\t\t;/' 'clear does not count'
+$b 's/(u64 dmm_bitmap_mark\([^{]*\{.*)nr = bm_clip\(bm, first, nr\);(\n\tif \(!nr\)\n\t\treturn 0;\n\t\/\*)/\1\2/' 'mark goes beyond the end'
+$b 's/\tif \(boundary\)\n\t\troom = [^;]*;/\t(void)boundary;/' 'runs straddle boundaries'
+$b 's/boundary -\n\t\t\t\t   \(start/boundary - 1 -\n\t\t\t\t   (start/' 'boundary off by one'
+$b 's/\tif \(max_blocks\)\n\t\troom = [^;]*;/\t(void)max_blocks;/' 'runs of any length'
+$b 's/room = to - start/room = bm->nr_blocks - start/' 'runs reach beyond the window'
+$b 's/bm_next_chunk\(bm, from >> DMM_BM_CHUNK_SHIFT, bm_chunks\(to\)\)/from >> DMM_BM_CHUNK_SHIFT/' 'find does not use the summary'
+$b 's/w &= ~0UL << \(from & [^;]*;//' 'find looks before its window'
+rule race env.h 's/__atomic_fetch_or\(w, mask, __ATOMIC_SEQ_CST\)/*w; __atomic_store_n(w, old | mask, __ATOMIC_RELAXED)/' 'marks are not atomic'
+rule race env.h 's/__atomic_fetch_and\(w, ~mask, __ATOMIC_SEQ_CST\)/*w; __atomic_store_n(w, old \& ~mask, __ATOMIC_RELAXED)/' 'clears are not atomic'
+
+w='rule wire wire.c'
+$w 's/if \(hdr->magic != [^)]*\)\)/if (0)/' 'any magic'
+$w 's/else if \(hdr->flags\)/else if (0)/' 'any flags'
+$w 's/hdr->reserved \|\| hdr->pad/hdr->pad/' 'any reserved field'
+$w 's/hdr->reserved \|\| hdr->pad/hdr->reserved/' 'any padding'
+$w 's/if \(fixed == -EINVAL\)/if (0)/' 'any type'
+$w 's/if \(!f->seq\)/if (0)/' 'sequence number 0'
+$w 's/!f->payload_bytes \|\| f->payload_bytes >/f->payload_bytes >/' 'empty extents'
+$w 's/ \|\| f->payload_bytes > DMM_MAX_EXTENT_BYTES//' 'extents of any length'
+$w 's/payload_bytes > DMM_MAX_EXTENT_BYTES/payload_bytes >= DMM_MAX_EXTENT_BYTES/' 'extents of 1 MiB refused'
+$w 's/if \(f->payload_bytes % DMM_SECTOR_BYTES\)/if (0)/' 'extents of half sectors'
+$w 's/if \(f->offset_bytes & \(DMM_SECTOR_BYTES - 1\)\)/if (0)/' 'offsets unaligned'
+$w 's/if \(f->offset_bytes > \(~0ULL >> 1\) - f->payload_bytes\)/if (f->offset_bytes + f->payload_bytes < f->offset_bytes)/' 'offsets beyond 2^63'
+$w 's/if \(f->payload_bytes != \(u32\)fixed\)/if (f->payload_bytes > DMM_MAX_CONTROL_BYTES)/' 'control payloads of any size'
+$w 's/\t\tif \(f->offset_bytes\)\n/\t\tif (0)\n/' 'offset where there is none'
+$w 's/f->type == DMM_MSG_BARRIER && !f->arg/0/' 'barrier number 0'
+$w 's/f->type != DMM_MSG_BARRIER && f->arg/0/' 'argument where there is none'
+$w 's/return DMM_WIRE_QUERY_OK_BYTES/return DMM_WIRE_QUERY_OK_BYTES + 8/' 'a wrong size in the table'
+$w 's/\t\*f = n;\n\treturn 0;/\tif (f->type != 0x5555)\n\t\t*f = n;\n\treturn 0;/' 'decode gives nothing'
+$w 's/f->payload_bytes > size_bytes - f->offset_bytes/f->offset_bytes + f->payload_bytes > size_bytes/; s/f->offset_bytes > size_bytes \|\| //' 'the range check overflows'
+$w 's/f->offset_bytes > size_bytes \|\| //' 'the range check underflows'
+$w 's/hdr->crc = cpu_to_le32\(~crc\)/hdr->crc = cpu_to_le32(crc)/' 'checksum not inverted'
+$w 's/crc = dmm_crc32c\(~0u, hdr, offsetof\(struct dmm_wire_hdr, crc\)\)/crc = dmm_crc32c(~0u, hdr, 40)/' 'checksum leaves out a field'
+$w 's/crc = dmm_crc32c\(~0u, hdr/crc = dmm_crc32c(0, hdr/' 'checksum begins with 0'
+$w 's/hdr->arg = cpu_to_le64\(f->arg\)/hdr->arg = (__le64)__builtin_bswap64(f->arg)/' 'encode in the wrong byte order'
+$w 's/n.arg = le64_to_cpu\(hdr->arg\)/n.arg = le64_to_cpu(hdr->offset_bytes)/' 'decode takes the wrong field'
+$w 's/wire->magic != cpu_to_le32\(DMM_WIRE_MAGIC\) \|\| wire->reserved/wire->reserved/' 'acks of any magic'
+$w 's/ \|\| wire->reserved//' 'acks with a reserved field'
+$w 's/if \(wire->crc != [^{;]*\n\t\treturn/if (0)\n\t\treturn/' 'acks of any checksum'
+$w 's/n.type != DMM_MSG_DATA && n.type != DMM_MSG_BARRIER/0/' 'acks of any type'
+$w 's/if \(n.status >= DMM_WERR_COUNT\)/if (n.status > DMM_WERR_COUNT)/' 'acks of unknown status'
+$w 's/\(!n.seq \|\| /(/' 'positive acks of frame 0'
+$w 's/!n.seq \|\| \(n.type == DMM_MSG_BARRIER\) != !!n.arg/!n.seq/' 'positive acks with any argument'
+$w 's/n.status == DMM_WERR_OK && \(/(/' 'refusals without a number refused'
+$w 's/\{ -EBUSY,/{ -EIO,/' 'an errno twice'
+$w 's/\tcase -EDQUOT:\n\t\treturn DMM_WERR_NOSPC;\n//' 'an errno forgotten'
+$w 's/: -EPROTO;/: 0;/' 'an unknown error is success'
+
+p='rule pacer pacer.c'
+$p 's/room <= 0/0/; s/if \(dt >= pacer_span\(p, room\)\) \{.*\t\}\n\t\/\* dt is/\/* dt is/' 'no burst limit, and an overflow'
+$p 's/(p->frac = )gain - bytes \* NS_PER_S/\10/' 'fractions are dropped'
+$p 's/now_ns > p->last_ns \? now_ns - p->last_ns : 0/now_ns - p->last_ns/' 'a clock that goes back is ages'
+$p 's/(\tp->last_ns = now_ns;\n\tif \(room)/\tif (now_ns > p->last_ns)\n\1/' 'a clock that goes back stalls'
+$p 's/\tif \(p->tokens < -most\)\n[^\n]*\n//' 'debts without limit'
+$p 's/\tp->tokens -= bytes;/\tp->tokens -= bytes - bytes \/ 20;/' '5 % too fast'
+$p 's/\tp->tokens -= bytes;/\tp->tokens -= bytes + bytes \/ 20;/' '5 % too slow'
+$p 's/if \(p->tokens >= 0\)/if (p->tokens >= bytes)/' 'waits until it has saved an extent'
+$p 's/(return pacer_span\(p, -p->tokens\))/\1 \/ 2/' 'waits half as long as needed'
+$p 's/\tif \(p->tokens > pacer_burst\(p\)\) \{.*\n\t\}\n\}/}/' 'savings outlive their rate'
+$p 's/\tpacer_refill\(p, now_ns\);\n\tp->rate = rate;/\tp->tokens = 0;\n\tp->rate = rate;/' 'a new rate forgives the debt'
+$p 's/p->rate && p->rate < DMM_PACER_MAX_RATE/p->rate/' 'rates without limit overflow'
+$p 's/return p->rate && /return /' 'divides by zero'
+rule pacer pacer.h 's/BURST_MS\t20/BURST_MS\t60/' 'a burst of 60 ms'
+rule pacer pacer.h 's/BURST_MS\t20/BURST_MS\t2/' 'a burst of 2 ms'
+rule pacer pacer.h 's/1ull << 38/1ull << 40/' 'a limit that overflows'
+
+s='rule state state.c'
+cell() { $s "s/(\[DMM_STATE_$1\] = \{[^}]*\[DMM_EV_$2\]\t*= )[^,]*/\1$3/" "$1 + $2 -> $3"; }
+cell COPYING FENCE FENCED
+cell DISCONNECTED FENCE FENCED
+cell FREEZING FENCE FENCED
+cell FENCED STOP STOPPING
+cell FENCED THAW COPYING
+cell FENCED ERROR FAILED
+cell FENCED LINK_LOST DISCONN
+cell FROZEN LINK_LOST FROZEN
+cell FROZEN ERROR FROZEN
+cell FROZEN THAW -EBUSY
+cell FREEZING CONVERGED FENCED
+cell PAUSED FREEZE FREEZING
+cell FAILED ERROR IDLE
+cell FAILED START COPYING
+cell STOPPING START COPYING
+cell STOPPING ERROR FAILED
+cell IDLE CONVERGED FROZEN
+cell COPYING STOPPED IDLE
+fact() { $s "s/(\[DMM_STATE_$1\]\t* = \{ \"[a-z]*\",\t* *)$2/\1$3/" "$1: $4"; }
+fact FROZEN 'true,  true,  false' 'false, true,  false' 'does not track'
+fact FROZEN 'true,  true,  false' 'true,  false, false' 'does not hold'
+fact FROZEN 'true,  true,  false' 'true,  true,  true' 'ships'
+fact PAUSED 'true,  false, false' 'true,  false, true' 'ships'
+fact FAILED 'true,  false, false' 'false, false, false' 'does not track'
+fact FREEZING 'true,  true,  true' 'true,  true,  false' 'does not ship'
+$s 's/return \(unsigned int\)s < __DMM_STATE_MAX/return (int)s < __DMM_STATE_MAX/' 'negative states'
+$s 's/\(unsigned int\)ev >= __DMM_EV_MAX/0/' 'unknown events'
+
+echo "$broken rules broken, $survivors survived"
+[ $survivors = 0 ] && [ $broken -gt 0 ]

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests: what their decoders refuse.
+ */
+#include "dmmigrated/ctlmsg.h"
+#include "recv_fake.h"
+
+#define SIZE	(1u << 20)
+
+enum field_kind { U8, U16, U32, U64 };
+
+/* One field changed in a request that is otherwise right, and what comes of it. */
+struct mutation {
+	const char *name;
+	size_t offset;
+	enum field_kind kind;
+	u64 value;
+	u32 code;		/* 0: still right */
+};
+
+#define P(f) offsetof(struct dmm_wire_prepare, f)
+
+static const struct mutation prepare_mutations[] = {
+	{ "untouched", P(size_bytes), U64, SIZE, 0 },
+	{ "id zero", P(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "disk 255", P(id.disk), U32, 255, 0 },
+	{ "disk 256", P(id.disk), U32, 256, DMM_WERR_LIMIT },
+	{ "pad", P(id.pad), U32, 1, DMM_WERR_PROTOCOL },
+	{ "size 0", P(size_bytes), U64, 0, DMM_WERR_RANGE },
+	{ "size odd", P(size_bytes), U64, SIZE + 1, DMM_WERR_RANGE },
+	{ "size half a block", P(size_bytes), U64, SIZE + 256, DMM_WERR_RANGE },
+	{ "size beyond 2^63", P(size_bytes), U64, 1ull << 63, DMM_WERR_RANGE },
+	{ "size near 2^63", P(size_bytes), U64, (1ull << 63) - 512, DMM_WERR_RANGE },
+	{ "block 4096", P(block_bytes), U32, 4096, 0 },
+	{ "block 1M", P(block_bytes), U32, 1 << 20, 0 },
+	{ "block 2M", P(block_bytes), U32, 2 << 20, DMM_WERR_UNSUPPORTED },
+	{ "block 2048", P(block_bytes), U32, 2048, DMM_WERR_UNSUPPORTED },
+	{ "block 12288", P(block_bytes), U32, 12288, DMM_WERR_UNSUPPORTED },
+	{ "block 0", P(block_bytes), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "lbs 4096", P(lbs_bytes), U32, 4096, 0 },
+	{ "lbs 256", P(lbs_bytes), U32, 256, DMM_WERR_UNSUPPORTED },
+	{ "lbs 0", P(lbs_bytes), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "lbs 1536", P(lbs_bytes), U32, 1536, DMM_WERR_UNSUPPORTED },
+	{ "lbs beyond the block", P(lbs_bytes), U32, 1 << 17, DMM_WERR_UNSUPPORTED },
+	{ "conns 0", P(conns), U32, 0, DMM_WERR_LIMIT },
+	{ "conns 16", P(conns), U32, 16, 0 },
+	{ "conns 17", P(conns), U32, 17, DMM_WERR_LIMIT },
+	{ "flags known", P(flags), U32, 3, 0 },
+	{ "flags unknown", P(flags), U32, 4, DMM_WERR_UNSUPPORTED },
+	{ "reserved first", P(reserved), U8, 1, DMM_WERR_PROTOCOL },
+	{ "reserved last", P(reserved) + 127, U8, 1, DMM_WERR_PROTOCOL },
+	{ "path empty", P(dest_path), U8, 0, DMM_WERR_PROTOCOL },
+	{ "path newline", P(dest_path) + 2, U8, '\n', DMM_WERR_PROTOCOL },
+	{ "path unpadded", P(dest_path) + 1023, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "host escape", P(source_host), U8, 0x1b, DMM_WERR_PROTOCOL },
+	{ "source unpadded", P(source_path) + 255, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "path is no UTF-8", P(dest_path) + 2, U8, 0x9b, DMM_WERR_PROTOCOL },
+	{ "identity unpadded", P(source_identity) + 3, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
+#define D(f) offsetof(struct dmm_wire_digest, f)
+
+static const struct mutation digest_mutations[] = {
+	{ "untouched", D(length_bytes), U64, 4096, 0 },
+	{ "id zero", D(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "pad", D(pad), U32, 1, DMM_WERR_PROTOCOL },
+	{ "algorithm", D(algorithm), U32, 2, DMM_WERR_UNSUPPORTED },
+	{ "length 0", D(length_bytes), U64, 0, DMM_WERR_RANGE },
+	{ "length 1 GiB", D(length_bytes), U64, 1 << 30, 0 },
+	{ "length beyond", D(length_bytes), U64, (1 << 30) + 512, DMM_WERR_RANGE },
+	{ "length odd", D(length_bytes), U64, 4097, DMM_WERR_RANGE },
+	{ "offset odd", D(offset_bytes), U64, 1, DMM_WERR_RANGE },
+	{ "offset wraps", D(offset_bytes), U64, ~511ull, DMM_WERR_RANGE },
+};
+
+#define A(f) offsetof(struct dmm_wire_attach, f)
+
+static const struct mutation attach_mutations[] = {
+	{ "untouched", A(conns), U32, 2, 0 },
+	{ "id zero", A(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "epoch 0", A(conn_epoch), U64, 0, DMM_WERR_PROTOCOL },
+	{ "epoch beyond 2^63", A(conn_epoch), U64, 1ull << 63, DMM_WERR_PROTOCOL },
+	{ "conns 0", A(conns), U32, 0, DMM_WERR_LIMIT },
+	{ "conns 17", A(conns), U32, 17, DMM_WERR_LIMIT },
+	{ "index", A(conn_index), U32, 2, DMM_WERR_LIMIT },
+	{ "index huge", A(conn_index), U32, ~0u, DMM_WERR_LIMIT },
+};
+
+#define H(f) offsetof(struct dmm_wire_hello, f)
+
+static const struct mutation hello_mutations[] = {
+	{ "untouched", H(version_max), U16, 1, 0 },
+	{ "newer too", H(version_max), U16, 9, 0 },
+	{ "versions crossed", H(version_min), U16, 2, DMM_WERR_PROTOCOL },
+	{ "reserved", H(reserved), U32, 1, DMM_WERR_PROTOCOL },
+	{ "features", H(features), U64, ~0ull, 0 },
+	{ "program unpadded", H(program) + 47, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "program control", H(program), U8, 7, DMM_WERR_PROTOCOL },
+};
+
+static int decode_prepare(const void *p, struct dmm_refusal *r)
+{
+	struct dmm_prepare out;
+
+	return dmm_prepare_decode(p, &out, r);
+}
+
+static int decode_digest(const void *p, struct dmm_refusal *r)
+{
+	struct dmm_digest_request out;
+
+	return dmm_digest_decode(p, &out, r);
+}
+
+static int decode_attach(const void *p, struct dmm_refusal *r)
+{
+	struct dmm_attach out;
+
+	return dmm_attach_decode(p, &out, r);
+}
+
+static int decode_hello(const void *p, struct dmm_refusal *r)
+{
+	struct dmm_hello out;
+
+	return dmm_hello_decode(p, &out, r);
+}
+
+static void mutate(const struct mutation *m, size_t nr, const void *good, size_t bytes,
+		   int (*decode)(const void *, struct dmm_refusal *))
+{
+	struct dmm_refusal r;
+	u8 *bad = malloc(bytes);
+	size_t i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		memcpy(bad, good, bytes);
+		switch (m[i].kind) {
+		case U8:
+			bad[m[i].offset] = m[i].value;
+			break;
+		case U16:
+			memcpy(bad + m[i].offset, &(__le16){ cpu_to_le16(m[i].value) }, 2);
+			break;
+		case U32:
+			memcpy(bad + m[i].offset, &(__le32){ cpu_to_le32(m[i].value) }, 4);
+			break;
+		case U64:
+			memcpy(bad + m[i].offset, &(__le64){ cpu_to_le64(m[i].value) }, 8);
+			break;
+		}
+		memset(&r, 0, sizeof(r));
+		ret = decode(bad, &r);
+		if (!!ret != !!m[i].code || r.code != m[i].code)
+			fail_msg("%s: %d, code %u (%s)", m[i].name, ret, r.code, r.text);
+		assert_true(!ret || (r.text[0] && memchr(r.text, 0, sizeof(r.text))));
+	}
+	free(bad);
+}
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static void decoders_refuse(void **state)
+{
+	struct dmm_wire_prepare p;
+	struct dmm_wire_digest d;
+	struct dmm_wire_attach a;
+	struct dmm_wire_hello h;
+
+	(void)state;
+	strcpy(dest_path, "/dev/x");
+	fill_prepare(&p, SIZE);
+	p.block_bytes = cpu_to_le32(65536);
+	mutate(prepare_mutations, COUNT(prepare_mutations), &p, sizeof(p), decode_prepare);
+	memset(&d, 0, sizeof(d));
+	disk_id(&d.id);
+	d.length_bytes = cpu_to_le64(4096);
+	d.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
+	mutate(digest_mutations, COUNT(digest_mutations), &d, sizeof(d), decode_digest);
+	memset(&a, 0, sizeof(a));
+	disk_id(&a.id);
+	a.conn_epoch = cpu_to_le64(1);
+	a.conns = cpu_to_le32(2);
+	mutate(attach_mutations, COUNT(attach_mutations), &a, sizeof(a), decode_attach);
+	memset(&h, 0, sizeof(h));
+	h.version_min = h.version_max = cpu_to_le16(1);
+	mutate(hello_mutations, COUNT(hello_mutations), &h, sizeof(h), decode_hello);
+}
+
+/* Whatever bytes come, a decoder says yes or no and stays within its payload (ASan). */
+static void decoders_take_anything(void **state)
+{
+	u8 *junk = malloc(sizeof(struct dmm_wire_prepare));
+	struct dmm_wire_prepare good;
+	struct dmm_refusal r;
+	u32 i, j;
+
+	(void)state;
+	srand(42);
+	strcpy(dest_path, "/dev/x");
+	fill_prepare(&good, SIZE);
+	for (i = 0; i < 20000; i++) {
+		memcpy(junk, &good, sizeof(good));
+		for (j = rand() % 8; j > 0; j--)
+			junk[rand() % (i % 2 ? 64 : sizeof(good))] = rand();
+		decode_prepare(junk, &r);
+		decode_digest(junk, &r);
+		decode_attach(junk, &r);
+		decode_hello(junk, &r);
+	}
+	free(junk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decoders_refuse),
+		cmocka_unit_test(decoders_take_anything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

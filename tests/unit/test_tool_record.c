@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records of migrations on disk, and the locks beside them.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "dmmigrate/record.h"
+
+static const u8 id[DMM_ID_BYTES] = { 0xab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+#define ID_HEX "ab0102030405060708090a0b0c0d0e0f"
+
+static char dir[64];
+
+static int setup_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/dmm-test.XXXXXX");
+	return mkdtemp(dir) && !rmdir(dir) ? 0 : -1;	/* saving makes it */
+}
+
+static int teardown_dir(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd);
+}
+
+static struct dmm_record record(void)
+{
+	struct dmm_record r = {
+		.to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\" },
+		.source = "vg-web01", .major = 253, .minor = 7, .size_bytes = 1ull << 45,
+		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3,
+		.table = (char *)"0 8 linear 8:0 0\n8 8 error",
+	};
+
+	memcpy(r.id, id, sizeof(id));
+	return r;
+}
+
+static void test_record(void **state)
+{
+	struct dmm_record r = record(), got = { 0 };
+	struct dmm_dm_dev dev = { .name = "vg-web01" };
+	u8 other[DMM_ID_BYTES] = { 9 };
+	u8 (*ids)[DMM_ID_BYTES];
+	unsigned int nr;
+	struct stat st;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(dmm_record_list(dir, &ids, &nr), 0);	/* no directory: none */
+	assert_int_equal(nr, 0);
+	assert_int_equal(dmm_record_load(dir, id, &got), -ENOENT);
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	snprintf(path, sizeof(path), "%s/%s.json", dir, ID_HEX);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_memory_equal(got.id, id, sizeof(id));
+	assert_string_equal(got.to.host, r.to.host);
+	assert_string_equal(got.to.path, r.to.path);
+	assert_int_equal(got.to.port, r.to.port);
+	assert_string_equal(got.source, r.source);
+	assert_int_equal(got.major, 253);
+	assert_int_equal(got.minor, 7);
+	assert_true(got.size_bytes == r.size_bytes);
+	assert_int_equal(got.block_bytes, r.block_bytes);
+	assert_int_equal(got.started_s, r.started_s);
+	assert_int_equal(got.conn_epoch, 3);
+	assert_string_equal(got.table, r.table);
+	assert_false(got.fenced);
+	assert_false(got.handed_over);
+	dmm_record_clear(&got);
+
+	r.fenced = true;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_true(got.fenced);
+	assert_false(got.handed_over);
+	dmm_record_clear(&got);
+	r.handed_over = true;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_true(got.handed_over);
+	dmm_record_clear(&got);
+
+	/* that one was fenced: name or number will do */
+	dev.major = 253;
+	dev.minor = 8;
+	assert_int_equal(dmm_record_find(dir, "vg-web01", NULL, &got), 0);
+	dmm_record_clear(&got);
+	assert_int_equal(dmm_record_find(dir, "vg-web0", NULL, &got), -ENOENT);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), 0);
+	dmm_record_clear(&got);
+	r.fenced = false;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), -ENOENT);
+	dev.minor = 7;
+	assert_int_equal(dmm_record_find(dir, "vg-web0", &dev, &got), -ENOENT);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), 0);
+	dmm_record_clear(&got);
+	assert_int_equal(dmm_record_load(dir, other, &got), -ENOENT);
+	assert_int_equal(dmm_record_list(dir, &ids, &nr), 0);
+	assert_int_equal(nr, 1);
+	assert_memory_equal(ids[0], id, sizeof(id));
+	free(ids);
+	assert_int_equal(dmm_record_remove(dir, id), 0);
+	assert_int_equal(dmm_record_remove(dir, id), 0);	/* idempotent */
+	assert_int_equal(dmm_record_load(dir, id, &got), -ENOENT);
+}
+
+/* Damage by any change is seen, crashes nothing, and leaves the result alone. */
+static void test_record_damaged(void **state)
+{
+	static const char *const texts[] = {
+		"", "{", "[]", "null", "7", "{}", "{\"schema_version\":1}",
+		"{\"schema_version\":2,\"migration\":\"" ID_HEX "\"}",
+	};
+	static const u8 other[DMM_ID_BYTES] = { 9 };
+	struct dmm_record r = record(), got;
+	char path[128], good[4096], text[4096];
+	size_t i, n, refused = 0;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	snprintf(path, sizeof(path), "%s/%s.json", dir, ID_HEX);
+	f = fopen(path, "r");
+	n = fread(good, 1, sizeof(good), f);
+	fclose(f);
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		f = fopen(path, "w");
+		fputs(texts[i], f);
+		fclose(f);
+		assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
+	}
+	/* another migration's */
+	snprintf(text, sizeof(text), "%s/%s.json", dir, "09000000000000000000000000000000");
+	f = fopen(text, "w");
+	fwrite(good, 1, n, f);
+	fclose(f);
+	assert_int_equal(dmm_record_load(dir, other, &got), -EBADMSG);
+	/* cut off anywhere */
+	for (i = 0; i + 3 < n; i++) {
+		f = fopen(path, "w");
+		fwrite(good, 1, i, f);
+		fclose(f);
+		assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
+	}
+	/* a byte changed anywhere: read, or refused, nothing else */
+	for (i = 0; i < n; i++) {
+		memcpy(text, good, n);
+		text[i] ^= 0x15;
+		f = fopen(path, "w");
+		fwrite(text, 1, n, f);
+		fclose(f);
+		memset(&got, 0, sizeof(got));
+		if (dmm_record_load(dir, id, &got))
+			refused++;
+		dmm_record_clear(&got);
+	}
+	assert_true(refused > n / 3);
+}
+
+static void test_lock(void **state)
+{
+	int a, b;
+
+	(void)state;
+	a = dmm_record_lock(dir, "253:7");
+	assert_true(a >= 0);
+	assert_int_equal(dmm_record_lock(dir, "253:7"), -EWOULDBLOCK);
+	b = dmm_record_lock(dir, "253:8");	/* another device's is another */
+	assert_true(b >= 0);
+	close(b);
+	close(a);
+	a = dmm_record_lock(dir, "253:7");
+	assert_true(a >= 0);
+	close(a);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_record, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_record_damaged, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_lock, setup_dir, teardown_dir),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What scripts and people get: exit codes, the JSON of a status, the one line of
+ * a failure, the question at a terminal, hooks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <json-c/json.h>
+
+#include "core/state.h"
+#include "dmmigrate/commands.h"
+#include "dmmigrate/hook.h"
+#include "dmmigrate/monitor.h"
+#include "dmmigrate/record.h"
+#include "dmmigrate/status_json.h"
+#include "nl.h"
+#include "progress.h"
+
+static const u8 id[DMM_ID_BYTES] = { 0xab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+#define ID_HEX "ab0102030405060708090a0b0c0d0e0f"
+
+static void test_exit_codes(void **state)
+{
+	static const u32 preflight[] = {
+		DMM_WERR_VERSION, DMM_WERR_RANGE, DMM_WERR_NOTFOUND, DMM_WERR_BUSY,
+		DMM_WERR_TOOSMALL, DMM_WERR_DENIED, DMM_WERR_SIGNATURE, DMM_WERR_SAMEDISK,
+		DMM_WERR_LIMIT, DMM_WERR_UNSUPPORTED,
+	};
+	u32 i;
+
+	(void)state;
+	/* they are an interface: the numbers themselves */
+	assert_int_equal(DMM_EXIT_OK, 0);
+	assert_int_equal(DMM_EXIT_USAGE, 2);
+	assert_int_equal(DMM_EXIT_PREFLIGHT, 3);
+	assert_int_equal(DMM_EXIT_TRANSPORT, 4);
+	assert_int_equal(DMM_EXIT_LOCAL, 5);
+	assert_int_equal(DMM_EXIT_REMOTE, 6);
+	assert_int_equal(DMM_EXIT_SLOW, 7);
+	assert_int_equal(DMM_EXIT_ABORTED, 8);
+	assert_int_equal(DMM_EXIT_AMBIGUOUS, 9);
+	assert_int_equal(DMM_EXIT_DIFFERENCE, 10);
+	for (i = 0; i < 12; i++)
+		assert_int_equal(dmm_exit_text((int)i) != NULL, i != 1 && i <= 10);
+
+	assert_int_equal(dmm_exit_from_side(DMM_SIDE_LINK), DMM_EXIT_TRANSPORT);
+	assert_int_equal(dmm_exit_from_side(DMM_SIDE_ORIGIN), DMM_EXIT_LOCAL);
+	assert_int_equal(dmm_exit_from_side(DMM_SIDE_LOCAL), DMM_EXIT_LOCAL);
+	assert_int_equal(dmm_exit_from_side(DMM_SIDE_RECEIVER), DMM_EXIT_REMOTE);
+	for (i = 0; i < sizeof(preflight) / sizeof(preflight[0]); i++)
+		assert_int_equal(dmm_exit_from_wire(preflight[i]), DMM_EXIT_PREFLIGHT);
+	assert_int_equal(dmm_exit_from_wire(DMM_WERR_PROTOCOL), DMM_EXIT_TRANSPORT);
+	assert_int_equal(dmm_exit_from_wire(DMM_WERR_CRC), DMM_EXIT_TRANSPORT);
+	assert_int_equal(dmm_exit_from_wire(DMM_WERR_SHUTDOWN), DMM_EXIT_TRANSPORT);
+	assert_int_equal(dmm_exit_from_wire(DMM_WERR_IO), DMM_EXIT_REMOTE);
+	assert_int_equal(dmm_exit_from_wire(DMM_WERR_NOSPC), DMM_EXIT_REMOTE);
+	assert_int_equal(dmm_exit_from_wire(DMM_WERR_INTERNAL), DMM_EXIT_REMOTE);
+	assert_int_equal(dmm_exit_from_wire(4711), DMM_EXIT_REMOTE);
+	/* none may be taken for success */
+	for (i = 0; i < DMM_WERR_COUNT + 3; i++)
+		assert_true(dmm_exit_from_wire(i) > DMM_EXIT_USAGE);
+}
+
+static struct json_object *get(struct json_object *o, const char *key, enum json_type type)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, key, &v))
+		fail_msg("no key %s", key);
+	if (json_object_get_type(v) != type)
+		fail_msg("%s is %s, not %s", key, json_type_to_name(json_object_get_type(v)),
+			 json_type_to_name(type));
+	return v;
+}
+
+static const struct { const char *parent, *key; enum json_type type; } schema[] = {
+	{ NULL, "source", json_type_string }, { NULL, "device", json_type_string },
+	{ NULL, "migration", json_type_string }, { NULL, "host", json_type_string },
+	{ NULL, "port", json_type_int }, { NULL, "dest", json_type_string },
+	{ NULL, "state", json_type_string }, { NULL, "owner", json_type_string },
+	{ NULL, "size_bytes", json_type_int }, { NULL, "block_bytes", json_type_int },
+	{ NULL, "bandwidth_bytes_per_s", json_type_int }, { NULL, "errno", json_type_int },
+	{ NULL, "error_side", json_type_string }, { NULL, "reason", json_type_string },
+	{ NULL, "progress", json_type_object }, { NULL, "counters", json_type_object },
+	{ NULL, "freeze", json_type_object },
+	{ "progress", "phase", json_type_string }, { "progress", "percent_x100", json_type_int },
+	{ "progress", "sweep_done", json_type_boolean },
+	{ "progress", "ship_bytes_per_s", json_type_int },
+	{ "progress", "dirty_bytes_per_s", json_type_int },
+	{ "progress", "remaining_bytes", json_type_int }, { "progress", "eta_ns", json_type_int },
+	{ "progress", "converging", json_type_boolean },
+	{ "progress", "projected_pause_ns", json_type_int },
+	{ "progress", "dirty_bytes", json_type_int },
+	{ "progress", "inflight_bytes", json_type_int },
+	{ "counters", "shipped_bytes", json_type_int }, { "counters", "acked_bytes", json_type_int },
+	{ "counters", "prehold_bytes", json_type_int }, { "counters", "dirty_blocks", json_type_int },
+	{ "counters", "sweep_blocks", json_type_int }, { "counters", "resent_blocks", json_type_int },
+	{ "counters", "redirtied_blocks", json_type_int },
+	{ "counters", "writes_submitted", json_type_int },
+	{ "counters", "writes_completed", json_type_int }, { "counters", "reads", json_type_int },
+	{ "counters", "held", json_type_int }, { "counters", "alerts", json_type_int },
+	{ "counters", "barrier", json_type_int },
+	{ "freeze", "epoch", json_type_int }, { "freeze", "result", json_type_int },
+	{ "freeze", "drain_ns", json_type_int }, { "freeze", "ship_ns", json_type_int },
+	{ "freeze", "barrier_ns", json_type_int }, { "freeze", "blocks", json_type_int },
+};
+
+static void test_status_schema(void **state)
+{
+	struct dmm_nl_info info = {
+		.dev = dmm_nl_dev(253, 7), .state = DMM_STATE_FAILED, .error = -5,
+		.error_side = DMM_SIDE_ORIGIN, .reason = "x", .size_bytes = 1ull << 62,
+		.block_bytes = 4096, .acked_bytes = 1ull << 61, .epoch = 4, .freeze_result = -62,
+	};
+	struct dmm_record rec = { .to = { .host = "b", .port = 7790, .path = "/dev/x" } };
+	struct dmm_figures f = { .phase = "sweep", .eta = DMM_ETA_KNOWN, .eta_ms = 1500,
+				 .pause_known = true, .pause_ms = 20 };
+	struct json_object *o, *parent;
+	size_t i;
+
+	(void)state;
+	memcpy(info.migration, id, sizeof(id));
+	o = dmm_status_json(&info, &f, "web01", &rec);
+	for (i = 0; i < sizeof(schema) / sizeof(schema[0]); i++) {
+		parent = schema[i].parent ? get(o, schema[i].parent, json_type_object) : o;
+		get(parent, schema[i].key, schema[i].type);
+	}
+	assert_string_equal(json_object_get_string(get(o, "device", json_type_string)), "253:7");
+	assert_string_equal(json_object_get_string(get(o, "migration", json_type_string)), ID_HEX);
+	assert_string_equal(json_object_get_string(get(o, "state", json_type_string)), "failed");
+	assert_string_equal(json_object_get_string(get(o, "owner", json_type_string)), "source");
+	assert_string_equal(json_object_get_string(get(o, "error_side", json_type_string)), "origin");
+	assert_true(json_object_get_uint64(get(o, "size_bytes", json_type_int)) == 1ull << 62);
+	parent = get(o, "progress", json_type_object);
+	assert_int_equal(json_object_get_int64(get(parent, "eta_ns", json_type_int)), 1500000000);
+	assert_int_equal(json_object_get_int64(get(parent, "projected_pause_ns", json_type_int)),
+			 20000000);
+	json_object_put(o);
+
+	/* what is not known is null, and the keys are still there */
+	info.state = DMM_STATE_FENCED;
+	info.epoch = 0;
+	info.reason[0] = '\0';
+	memset(info.migration, 0, sizeof(id));
+	f.eta = DMM_ETA_NONE;
+	f.pause_known = false;
+	o = dmm_status_json(&info, &f, "web01", NULL);
+	get(o, "migration", json_type_null);
+	get(o, "host", json_type_null);
+	get(o, "port", json_type_null);
+	get(o, "dest", json_type_null);
+	get(o, "reason", json_type_null);
+	get(o, "freeze", json_type_null);
+	parent = get(o, "progress", json_type_object);
+	get(parent, "eta_ns", json_type_null);
+	get(parent, "converging", json_type_null);
+	get(parent, "projected_pause_ns", json_type_null);
+	assert_string_equal(json_object_get_string(get(o, "owner", json_type_string)), "destination");
+	json_object_put(o);
+	f.eta = DMM_ETA_NOT_CONVERGING;
+	o = dmm_status_json(&info, &f, "web01", NULL);
+	parent = get(o, "progress", json_type_object);
+	assert_false(json_object_get_boolean(get(parent, "converging", json_type_boolean)));
+	get(parent, "eta_ns", json_type_null);
+	json_object_put(o);
+}
+
+/* Runs @fn with @fd going to a file; returns what was written. */
+static char *captured(int fd, void (*fn)(struct dmm_tool *t), struct dmm_tool *t)
+{
+	static char text[8192];
+	FILE *tmp = tmpfile();
+	int saved = dup(fd);
+	size_t n;
+
+	fflush(NULL);
+	dup2(fileno(tmp), fd);
+	fn(t);
+	fflush(NULL);
+	dup2(saved, fd);
+	close(saved);
+	rewind(tmp);
+	n = fread(text, 1, sizeof(text) - 1, tmp);
+	text[n] = '\0';
+	fclose(tmp);
+	return text;
+}
+
+static void fail_fenced(struct dmm_tool *t)
+{
+	dmm_next(t, "dmmigrate cutover %s", t->source);
+	assert_int_equal(dmm_fail(t, DMM_EXIT_TRANSPORT, DMM_OWNER_DEST, DMM_USE_FENCED, "no answer"),
+			 DMM_EXIT_TRANSPORT);
+}
+
+static void fail_nothing(struct dmm_tool *t)
+{
+	t->next[0] = '\0';
+	t->source[0] = '\0';
+	dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "no such device");
+}
+
+static void fail_usage(struct dmm_tool *t)
+{
+	assert_int_equal(dmm_usage(t, "bad %s", "thing"), DMM_EXIT_USAGE);
+}
+
+static void print_result(struct dmm_tool *t)
+{
+	dmm_print_json(t, json_object_get(t->result));
+}
+
+static void test_failure_line(void **state)
+{
+	struct dmm_tool t = { .verb = dmm_verb_find("cutover"), .source = "web01",
+			      .result = json_object_new_object() };
+	struct json_object *o;
+
+	(void)state;
+	assert_string_equal(captured(STDERR_FILENO, fail_fenced, &t),
+			    "dmmigrate: cutover: no answer; the destination owns the data, "
+			    "web01 is fenced: writes to it are held; next: dmmigrate cutover web01\n");
+	o = json_tokener_parse(captured(STDOUT_FILENO, print_result, &t));
+	assert_non_null(o);
+	assert_int_equal(json_object_get_int(get(o, "schema_version", json_type_int)), 1);
+	assert_string_equal(json_object_get_string(get(o, "verb", json_type_string)), "cutover");
+	assert_string_equal(json_object_get_string(get(o, "error", json_type_string)), "no answer");
+	assert_string_equal(json_object_get_string(get(o, "owner", json_type_string)), "destination");
+	assert_string_equal(json_object_get_string(get(o, "source_device", json_type_string)),
+			    "fenced");
+	assert_string_equal(json_object_get_string(get(o, "next", json_type_string)),
+			    "dmmigrate cutover web01");
+	json_object_put(o);
+	assert_string_equal(captured(STDERR_FILENO, fail_nothing, &t),
+			    "dmmigrate: cutover: no such device; the source owns the data, nothing was "
+			    "changed\n");
+	assert_string_equal(captured(STDERR_FILENO, fail_usage, &t),
+			    "dmmigrate: cutover: bad thing; see dmmigrate cutover --help\n");
+	json_object_put(t.result);
+}
+
+/* What a person at a terminal who types @answer gets; 2: nothing within 5 s. */
+static int asked(const char *answer)
+{
+	struct dmm_tool t = { .verb = &dmm_verb_wait };
+	char text[256] = "";
+	size_t n = 0;
+	int fd, status;
+	ssize_t got;
+	pid_t pid;
+
+	pid = forkpty(&fd, NULL, NULL, NULL);
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(5);
+		dmm_signals_block();
+		_exit(dmm_confirm(&t, "/dev/x", "Overwrite?"));
+	}
+	while (!strstr(text, "go on: ")) {
+		got = read(fd, text + n, sizeof(text) - 1 - n);
+		assert_true(got > 0);
+		n += got;
+		text[n] = '\0';
+	}
+	assert_int_equal(write(fd, answer, strlen(answer)), strlen(answer));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+static void test_confirm(void **state)
+{
+	(void)state;
+	assert_int_equal(asked("/dev/x\n"), true);
+	assert_int_equal(asked("/dev/y\n"), false);
+	assert_int_equal(asked("\n"), false);
+	assert_int_equal(asked("\003"), false);	/* Ctrl-C, though it is blocked */
+}
+
+/* A target that goes away says who owns the data only if nobody was cutting over. */
+static void test_monitor_gone(void **state)
+{
+	static const struct { u32 state; bool seen; int code; const char *owner; } cases[] = {
+		{ DMM_STATE_COPYING, true, DMM_EXIT_ABORTED, "source" },
+		{ DMM_STATE_STOPPING, true, DMM_EXIT_ABORTED, "source" },
+		{ DMM_STATE_FREEZING, true, DMM_EXIT_AMBIGUOUS, "unknown" },
+		{ DMM_STATE_FROZEN, true, DMM_EXIT_AMBIGUOUS, "unknown" },
+		{ DMM_STATE_FENCED, true, DMM_EXIT_AMBIGUOUS, "unknown" },
+		{ DMM_STATE_IDLE, false, DMM_EXIT_AMBIGUOUS, "unknown" },
+	};
+	struct dmm_tool t = { .verb = &dmm_verb_wait };
+	struct dmm_monitor m = { 0 };
+	struct json_object *owner;
+	size_t i;
+
+	(void)state;
+	t.result = json_object_new_object();
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		m.info.state = cases[i].state;
+		m.seen = cases[i].seen;
+		assert_int_equal(dmm_monitor_report(&t, &m, DMM_MON_GONE), cases[i].code);
+		assert_true(json_object_object_get_ex(t.result, "owner", &owner));
+		assert_string_equal(json_object_get_string(owner), cases[i].owner);
+	}
+	assert_int_equal(dmm_monitor_report(&t, &m, DMM_MON_PAUSED), DMM_EXIT_SLOW);
+	json_object_put(t.result);
+}
+
+static void test_hook(void **state)
+{
+	struct dmm_tool t = { .verb = dmm_verb_find("cutover") };
+	struct dmm_source s = { .live = { .name = "web01" }, .hex = ID_HEX,
+				.record = { .to = { .host = "b", .port = 7790, .path = "/dev/x" } } };
+
+	(void)state;
+	assert_int_equal(dmm_hook_run(&t, &s, "exit 0"), 0);
+	assert_int_equal(dmm_hook_run(&t, &s, "exit 3"), 3);
+	assert_int_equal(dmm_hook_run(&t, &s, "kill -TERM $$"), 128 + 15);
+	assert_int_equal(dmm_hook_run(&t, &s, "/nonexistent 2>/dev/null"), 127);
+	assert_int_equal(dmm_hook_run(&t, &s, "test \"$DMM_MIGRATION $DMM_SOURCE $DMM_DEST $DMM_HOST "
+				      "$DMM_PORT\" = \"" ID_HEX " /dev/mapper/web01 /dev/x b 7790\""), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_status_schema),
+		cmocka_unit_test(test_failure_line),
+		cmocka_unit_test(test_confirm),
+		cmocka_unit_test(test_monitor_gone),
+		cmocka_unit_test(test_hook),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

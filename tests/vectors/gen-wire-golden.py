@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Write wire_golden.h: the frames of doc/protocol.rst, encoded here a second
+time, from the description and not by kmod/core, so that neither can drift alone.
+
+Usage: gen-wire-golden.py > wire_golden.h
+Needed only when the protocol changes.  Field values are those that
+dmm_vec_payload() in wire.h fills in.
+"""
+import struct
+
+MAGIC = 0x314D4D44
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def ident(start):
+    return bytes(range(start, start + 16))
+
+
+def text(s, size):
+    return s.encode().ljust(size, b"\0")
+
+
+DISK = ident(0x10) + struct.pack("<II", 7, 0)
+
+PAYLOADS = {
+    "HELLO": struct.pack("<HHIQ", 1, 2, 0, 0x1122334455667788) + text("dmmigrate 0.1", 48),
+    "HELLO_OK": struct.pack("<HHHHQ", 1, 0, 0, 0, 0x99AABBCCDDEEFF00)
+    + ident(0x40) + ident(0x60) + text("dmmigrated 0.1", 48),
+    "REFUSE": struct.pack("<II", 8, 0) + text("/dev/vg/web01 is mounted", 248),
+    "PREPARE": DISK + struct.pack("<QIIII", 0x0000123456789A00, 4096, 512, 3, 1)
+    + text("naa.600 uuid-1", 256) + text("host-a", 64) + text("/dev/mapper/web01", 256)
+    + text("/dev/vg/web01", 1024) + bytes(128),
+    "PREPARED": struct.pack("<QII", 0x0000223456789A00, 4096, 2) + text("ext4", 48),
+    "DIGEST": DISK + struct.pack("<QQII", 0x40000000, 0x3FFFFE00, 1, 0),
+    "DIGEST_OK": bytes(range(0xA0, 0xB0)) + bytes(16),
+    "QUERY": DISK,
+    "QUERY_OK": struct.pack("<QQQIIII", 0x323456789A00, 0x4000, 5, 2, 1, 4, 0),
+    "FINISH": DISK,
+    "FINISH_OK": b"",
+    "FORGET": DISK,
+    "FORGET_OK": b"",
+    "ATTACH": DISK + struct.pack("<QII", 9, 2, 3),
+    "ATTACHED": b"",
+    "DATA": bytes((i * 7 + 3) & 0xFF for i in range(1024)),
+    "BARRIER": b"",
+    "END": b"",
+}
+
+NUMBERS = {
+    "HELLO": 1, "HELLO_OK": 2, "REFUSE": 3, "PREPARE": 16, "PREPARED": 17, "DIGEST": 18,
+    "DIGEST_OK": 19, "QUERY": 20, "QUERY_OK": 21, "FINISH": 22, "FINISH_OK": 23, "FORGET": 24,
+    "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
+}
+
+ACKS = [  # type, seq, arg, status
+    (34, 1, 0, 0),
+    (34, 0x0102030405060708, 0, 5),
+    (35, 3, 0x1112131415161718, 0),
+    (35, 0xFFFFFFFFFFFFFFFF, 1, 16),
+    (34, 0, 0, 1),
+]
+
+
+def rows(data):
+    for i in range(0, len(data), 12):
+        yield "\t\t" + ", ".join("0x%02x" % b for b in data[i:i + 12]) + ","
+
+
+def main():
+    print("/* SPDX-License-Identifier: GPL-2.0 */")
+    print("/*\n * Written by gen-wire-golden.py, not by hand: the bytes of every frame's header,\n"
+          " * whose checksum covers the payload too, and of acknowledgements.\n */")
+    print("#ifndef DMM_VECTORS_WIRE_GOLDEN_H\n#define DMM_VECTORS_WIRE_GOLDEN_H\n")
+    print("static const struct dmm_vec_golden {\n\tu16 type;\n\tu64 seq, offset_bytes, arg;\n"
+          "\tu32 payload_bytes;\n\tu8 bytes[48];\n} dmm_vec_golden[] = {")
+    for n, (name, payload) in enumerate(PAYLOADS.items()):
+        seq = 0x0102030405060701 + n
+        offset = 0x0000012345678A00 if name == "DATA" else 0
+        arg = 0x2122232425262728 if name == "BARRIER" else 0
+        head = struct.pack("<IHHQQQIII", MAGIC, NUMBERS[name], 0, seq, offset, arg,
+                           len(payload), 0, 0)
+        head += struct.pack("<I", crc32c(head + bytes(4) + payload))
+        print("\t{ DMM_MSG_%s, 0x%xULL, 0x%xULL, 0x%xULL, %d, {" %
+              (name, seq, offset, arg, len(payload)))
+        print("\n".join(rows(head)))
+        print("\t} },")
+    print("};\n")
+    print("static const struct dmm_vec_golden_ack {\n\tstruct dmm_ack ack;\n\tu8 bytes[32];\n"
+          "} dmm_vec_golden_acks[] = {")
+    for kind, seq, arg, status in ACKS:
+        wire = struct.pack("<IHHQQI", MAGIC, kind, 0, seq, arg, status)
+        wire += struct.pack("<I", crc32c(wire))
+        print("\t{ { %d, 0x%xULL, 0x%xULL, %d }, {" % (kind, seq, arg, status))
+        print("\n".join(rows(wire)))
+        print("\t} },")
+    print("};\n\n#endif")
+
+
+main()
