@@ -284,10 +284,17 @@ add_host() {
 	ip -n "$1" link set lo up
 }
 
-in_b() { ip netns exec b "$@"; }
+# in_ns NETNS COMMAND...: not by `ip netns exec`, whose mount namespace keeps a copy of every
+# filesystem mounted here: umount would leave them mounted there
+in_ns() {
+	local ns=$1
+	shift
+	exec nsenter --net="/run/netns/$ns" "$@"
+}
+in_b() { (in_ns b "$@"); }
 
 # listens NETNS
-listens() { ip netns exec "$1" cat /proc/net/tcp | grep -qi ":$(printf %04X $PORT) .* 0A "; }
+listens() { (in_ns "$1" cat /proc/net/tcp) | grep -qi ":$(printf %04X $PORT) .* 0A "; }
 
 # background NAME COMMAND...: its pid in $PID, its output in $TMP/NAME.log
 background() {
@@ -305,7 +312,7 @@ start_receiver_on() {
 	local ns=$1 address=$2
 	RECEIVERS=$((${RECEIVERS:-0} + 1))
 	# shellcheck disable=SC2086
-	background "receiver-$ns$RECEIVERS" ip netns exec "$ns" dmmigrated --listen "$address" --port $PORT \
+	background "receiver-$ns$RECEIVERS" in_ns "$ns" dmmigrated --listen "$address" --port $PORT \
 		--allow '/dev/mapper/*' --foreground ${RECEIVER_OPTIONS:-}
 	RECEIVER=$PID
 	must_wait_for 10 listens "$ns"
@@ -313,7 +320,7 @@ start_receiver_on() {
 
 # phony MODE... [options]: a receiver that misbehaves; its pid in $PHONY
 phony() {
-	background "phony$PORT" ip netns exec b dmm-phony-recv --port $PORT "$@"
+	background "phony$PORT" in_ns b dmm-phony-recv --port $PORT "$@"
 	PHONY=$PID
 	must_wait_for 10 listens b
 }
