@@ -85,6 +85,12 @@ for verb in "status A" "start A $ADDR_B:/dev/mapper/B" "cancel A"; do
 	refused 9 'nobody knows' dmmigrate $verb
 	never_source
 done
+for verb in list status; do
+	dmmigrate $verb >"$TMP/all.out" 2>&1 || fail "$verb: exit $?: $(cat "$TMP/all.out")"
+	grep -q "A was being cut over to $ADDR_B:/dev/mapper/B and its target is gone" "$TMP/all.out" ||
+		fail "$verb does not tell of the fence: $(cat "$TMP/all.out")"
+	dmmigrate $verb --json 2>/dev/null | tr -d ' \n' | grep -q '"lost_fences":\[{"source":"A"' || fail "$verb --json"
+done
 dmmigrate clean A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
 refused 3 'is not being migrated' dmmigrate status A
 

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
+#include "lost_fence.h"
 #include "monitor.h"
 #include "status_json.h"
 
@@ -116,7 +117,7 @@ static int cmd_list(struct dmm_tool *t)
 			dmm_say(t, "no migrations");
 	}
 	scols_unref_table(tb);
-	return DMM_EXIT_OK;
+	return dmm_report_lost_fences(t, infos, nr);
 }
 
 const struct dmm_verb dmm_verb_list = {

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "core/wire.h"
+#include "lost_fence.h"
 #include "monitor.h"
 #include "status_json.h"
 
@@ -185,7 +186,8 @@ static int status_all(struct dmm_tool *t, struct json_object *list)
 	}
 	if (!nr)
 		dmm_say(t, "no migrations");
-	return code;
+	ret = dmm_report_lost_fences(t, infos, nr);
+	return ret ? ret : code;
 }
 
 static int cmd_status(struct dmm_tool *t)

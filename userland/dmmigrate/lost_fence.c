@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "lost_fence.h"
+#include "record.h"
+
+static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
+		       const struct dmm_nl_info *infos, unsigned int nr, struct json_object *lost)
+{
+	struct dmm_record rec = { 0 };
+	char hex[DMM_ID_HEX];
+	struct json_object *o;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!memcmp(infos[i].migration, id, DMM_ID_BYTES))
+			return;
+	dmm_id_format(id, hex);
+	if (!dmm_record_load(DMM_RUN_DIR, id, &rec) && rec.fenced) {
+		dmm_note(t, "%s was being cut over to %s:%s and its target is gone: dmmigrate status %s",
+			 rec.source, rec.to.host, rec.to.path, hex);
+		o = json_object_new_object();
+		json_object_object_add(o, "source", json_object_new_string(rec.source));
+		json_object_object_add(o, "migration", json_object_new_string(hex));
+		json_object_array_add(lost, o);
+	}
+	dmm_record_clear(&rec);
+}
+
+int dmm_report_lost_fences(struct dmm_tool *t, const struct dmm_nl_info *infos, unsigned int nr)
+{
+	struct json_object *lost = json_object_new_array();
+	u8 (*ids)[DMM_ID_BYTES] = NULL;
+	unsigned int nr_ids = 0, i;
+	int ret;
+
+	dmm_result_add(t, "lost_fences", lost);
+	ret = dmm_record_list(DMM_RUN_DIR, &ids, &nr_ids);
+	for (i = 0; i < nr_ids && !ret; i++)
+		report_one(t, ids[i], infos, nr, lost);
+	free(ids);
+	if (!ret)
+		return 0;
+	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
+			"cannot read the records in %s: %s", DMM_RUN_DIR, strerror(-ret));
+}
