@@ -71,6 +71,8 @@ wait "$PID" || fail "cutover: exit $?: $(cat "$TMP/cutover.log")"
 cat "$TMP/cutover.log"
 grep -q 'stopped /dev/mapper/A' "$TMP/cutover.log" || fail "the stop hook did not run"
 grep -q 'started /dev/mapper/B' "$TMP/cutover.log" || fail "the start hook did not run"
+grep -q 'somebody still has A open after the stop hook' "$TMP/cutover.log" ||
+	fail "the load has A open, and nobody is told"
 state_is A fenced || fail "$(st A state) after the cutover"
 usleep 300000	# the guest runs into the hold
 held=$(st A held)

@@ -91,6 +91,19 @@ static int cutover_stuck(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exi
 			c->why);
 }
 
+/*
+ * A stop hook that leaves the device open may have stopped less than it should: a filesystem that
+ * is mounted in another mount namespace stays mounted, and what it has cached is not migrated.
+ */
+static void warn_still_open(struct dmm_tool *t, const struct dmm_cutover *c)
+{
+	struct dmm_dm_dev dev;
+
+	if (!dmm_dm_find_number(c->s.live.major, c->s.live.minor, &dev) && dev.open_count > 1)
+		dmm_note(t, "somebody still has %s open after the stop hook: what is written from now on "
+			 "does not reach the destination", t->source);
+}
+
 /* Up to and including the fence. Exit code, reported. */
 static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
 {
@@ -130,6 +143,7 @@ static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
 			ret = cutover_abort(t, c, DMM_EXIT_ABORTED);
 			goto out_close;
 		}
+		warn_still_open(t, c);
 	}
 	ret = dmm_cutover_freeze(t, c, ev);
 	if (!ret && t->args.verify)
