@@ -44,7 +44,11 @@ esac
 [ -s "$TMP/watch.out" ] || fail "watch printed nothing"
 json throttle A 0
 json wait A
+dmmigrate throttle A 16K >/dev/null	# less than the load writes: something always remains
+await A 20 "dirty_blocks>=16"
 refused 7 'budget' dmmigrate cutover A --max-pause 0
+dmmigrate throttle A 0 >/dev/null
+json wait A
 json cutover A --timeout 15000
 grep -q '"pause_ns"' "$TMP/json.out" || fail "cutover: $(cat "$TMP/json.out")"
 usleep 200000

@@ -296,6 +296,8 @@ in_b() { (in_ns b "$@"); }
 # listens NETNS
 listens() { (in_ns "$1" cat /proc/net/tcp) | grep -qi ":$(printf %04X $PORT) .* 0A "; }
 
+silent() { ! listens "$1"; }
+
 # background NAME COMMAND...: its pid in $PID, its output in $TMP/NAME.log
 background() {
 	local name=$1
@@ -311,6 +313,7 @@ start_receiver() { start_receiver_on b $ADDR_B; }
 start_receiver_on() {
 	local ns=$1 address=$2
 	RECEIVERS=$((${RECEIVERS:-0} + 1))
+	must_wait_for 10 silent "$ns"	# one that was killed may not be gone yet
 	# shellcheck disable=SC2086
 	background "receiver-$ns$RECEIVERS" in_ns "$ns" dmmigrated --listen "$address" --port $PORT \
 		--allow '/dev/mapper/*' --foreground ${RECEIVER_OPTIONS:-}
