@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "core/wire.h"
 #include "disk_priv.h"
 #include "fullio.h"
@@ -217,6 +218,7 @@ int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_r
 static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 {
 	u32 error;
+	int fd;
 
 	pthread_mutex_lock(&d->flush_lock);
 	error = disk_flush_locked(d, flush_by_fd, &d->dest.fd);
@@ -225,7 +227,11 @@ static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 		return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
 				  "the source keeps the data");
 	pthread_mutex_lock(&d->lock);
-	dmm_dest_close(&d->dest);
+	fd = dmm_take_fd(d->dest.fd);
+	pthread_mutex_unlock(&d->lock);
+	/* as slow as a dead file server, and everybody else needs the lock; still `closed` to them */
+	close(fd);
+	pthread_mutex_lock(&d->lock);
 	d->state = DMM_DISK_FINISHED;
 	pthread_mutex_unlock(&d->lock);
 	return 0;
@@ -242,8 +248,8 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 	}
 	ret = dmm_disk_wait_older_locked(d, DISK_ALL_EPOCHS, FINISH_GRACE_MS, stop_fd);
 	if (ret)
-		ret = dmm_refuse(r, DMM_WERR_BUSY, "a data connection is attached: "
-				 "stop the source's migration first");
+		ret = dmm_refuse(r, ret == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_BUSY,
+				 "a data connection is attached: stop the source's migration first");
 	else
 		ret = dmm_disk_check_state_locked(d, r);
 	if (!ret) {
@@ -265,7 +271,7 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 {
 	bool was_closed;
-	int ret;
+	int ret, fd = -1;
 
 	pthread_mutex_lock(&d->lock);
 	was_closed = d->closed;
@@ -288,9 +294,11 @@ int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 		d->closed = false;
 		goto out_unlock;
 	}
-	dmm_dest_close(&d->dest);
+	fd = dmm_take_fd(d->dest.fd);	/* as in disk_close_flushed() */
 out_unlock:
 	pthread_mutex_unlock(&d->lock);
+	if (fd >= 0)
+		close(fd);
 	return ret;
 }
 

@@ -51,6 +51,40 @@ static void registry_bury(struct dmm_list *dead)
 	}
 }
 
+static void *bury_thread(void *arg)
+{
+	registry_bury(arg);
+	free(arg);
+	return NULL;
+}
+
+/* The same by a thread of its own, for a caller on whom others wait. */
+static void registry_bury_aside(struct dmm_list *dead)
+{
+	struct dmm_list *own = dmm_list_empty(dead) ? NULL : malloc(sizeof(*own));
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	if (!own) {
+		registry_bury(dead);
+		return;
+	}
+	dmm_list_init(own);
+	while (!dmm_list_empty(dead)) {
+		struct dmm_list *node = dead->next;
+
+		dmm_list_del(node);
+		dmm_list_add_tail(own, node);
+	}
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ret = pthread_create(&thread, &attr, bury_thread, own);
+	pthread_attr_destroy(&attr);
+	if (ret)
+		bury_thread(own);
+}
+
 void dmm_registry_exit(struct dmm_registry *reg)
 {
 	struct dmm_list dead;
@@ -374,7 +408,7 @@ void dmm_registry_expire(struct dmm_registry *reg, u64 orphan_ms)
 		registry_unlist_locked(reg, d, &dead);
 	}
 	pthread_mutex_unlock(&reg->lock);
-	registry_bury(&dead);
+	registry_bury_aside(&dead);
 }
 
 u32 dmm_registry_count(struct dmm_registry *reg)
