@@ -81,6 +81,31 @@ static void check(const char *expected)
 		fail_msg("'%s' is not in: %s", expected, r.text);
 }
 
+/* A destination that is a partition, 8:17: who has its disk has it, too, but not who has 8:18. */
+static void disk_of_a_partition(void **state)
+{
+	struct stat st = { .st_mode = S_IFBLK | 0660, .st_rdev = makedev(8, 17) };
+	struct dmm_refusal r = { 0 };
+
+	(void)state;
+	put("/sys/dev/block/8:16/dev", "8:16\n");
+	put("/sys/dev/block/8:16/sdb1/partition", "1\n");
+	put("/sys/dev/block/8:16/sdb1/dev", "8:17\n");
+	put("/sys/dev/block/8:16/sdb2/partition", "2\n");
+	put("/sys/dev/block/8:16/sdb2/dev", "8:18\n");
+	assert_int_equal(symlink("8:16/sdb1", in_root("/sys/dev/block/8:17")), 0);
+	put("/proc/self/mountinfo", "99 22 8:18 / /boot rw - ext4 /dev/sdb2 rw\n");
+	put("/sys/bus/xen-backend/devices/vbd-7-51712/physical_device", "8:12\n");	/* hex */
+	assert_int_equal(dmm_inuse_check(root, &st, "/dev/sdb1", &r), 0);
+	put("/sys/bus/xen-backend/devices/vbd-7-51712/physical_device", "8:10\n");
+	assert_int_equal(dmm_inuse_check(root, &st, "/dev/sdb1", &r), -EBUSY);
+	assert_non_null(strstr(r.text, "vbd-7-51712"));
+	put("/sys/bus/xen-backend/devices/vbd-7-51712/physical_device", "8:20\n");
+	put("/proc/self/mountinfo", "99 22 8:16 / /mnt rw - ext4 /dev/sdb rw\n");
+	assert_int_equal(dmm_inuse_check(root, &st, "/dev/sdb1", &r), -EBUSY);
+	assert_non_null(strstr(r.text, "the disk that it is a partition of"));
+}
+
 static void nothing_uses_it(void **state)
 {
 	(void)state;
@@ -333,6 +358,7 @@ int main(void)
 		H(mounts),
 		H(holders),
 		H(guests),
+		H(disk_of_a_partition),
 		H(writers),
 		H(unable_to_look),
 		cmocka_unit_test(options_and_file),

@@ -18,24 +18,13 @@
 #include "cleanup.h"
 #include "fullio.h"
 #include "inuse.h"
-
-#define MAX_DEVS 257	/* a disk and its partitions */
-
-/* What is looked for: a file, or a disk and its partitions. */
-struct inuse_target {
-	const char *root;
-	const char *path;
-	const struct stat *st;
-	dev_t devs[MAX_DEVS];
-	unsigned int nr_devs;		/* 0 for a file */
-	struct dmm_refusal *r;
-};
+#include "inuse_priv.h"
 
 /*
  * What has gone meanwhile, or is unknown to this kernel, uses nothing.  Whatever else keeps us from
  * looking (descriptors or memory run out, permissions) must not pass for "nobody".
  */
-static bool is_gone(int err)
+bool dmm_inuse_gone(int err)
 {
 	return err == ENOENT || err == ESRCH || err == ENOTDIR;
 }
@@ -44,12 +33,12 @@ static bool is_gone(int err)
  * Some processes may not be looked at, in containers even by root.  Disks are refused then; for a
  * file the locks that dest.c takes have to do.
  */
-static bool may_not_look(const struct inuse_target *t, int err)
+bool dmm_inuse_may_not_look(const struct dmm_inuse_target *t, int err)
 {
 	return (err == EACCES || err == EPERM) && !t->nr_devs;
 }
 
-static int cannot_look(const struct inuse_target *t, int err)
+int dmm_inuse_cannot_look(const struct dmm_inuse_target *t, int err)
 {
 	char buf[96];
 
@@ -58,27 +47,27 @@ static int cannot_look(const struct inuse_target *t, int err)
 }
 
 /* The directory, or NULL: then *ret is what the check returns. */
-static DIR *look_into(const struct inuse_target *t, const char *dir, int *ret)
+DIR *dmm_inuse_opendir(const struct dmm_inuse_target *t, const char *dir, int *ret)
 {
 	DIR *d = opendir(dir);
 
-	*ret = d || is_gone(errno) ? 0 : cannot_look(t, errno);
+	*ret = d || dmm_inuse_gone(errno) ? 0 : dmm_inuse_cannot_look(t, errno);
 	return d;
 }
 
 /* Its next entry; NULL: the end, or *ret is set. */
-static struct dirent *look_next(const struct inuse_target *t, DIR *d, int *ret)
+struct dirent *dmm_inuse_readdir(const struct dmm_inuse_target *t, DIR *d, int *ret)
 {
 	struct dirent *de;
 
 	errno = 0;
 	de = readdir(d);
-	if (!de && errno && !is_gone(errno))
-		*ret = cannot_look(t, errno);
+	if (!de && errno && !dmm_inuse_gone(errno))
+		*ret = dmm_inuse_cannot_look(t, errno);
 	return de;
 }
 
-static bool target_is_dev(const struct inuse_target *t, dev_t dev)
+static bool target_is_dev(const struct dmm_inuse_target *t, dev_t dev)
 {
 	unsigned int i;
 
@@ -89,18 +78,18 @@ static bool target_is_dev(const struct inuse_target *t, dev_t dev)
 	return false;
 }
 
-static bool target_is_stat(const struct inuse_target *t, const struct stat *st)
+bool dmm_inuse_is(const struct dmm_inuse_target *t, const struct stat *st)
 {
 	if (t->nr_devs)
 		return S_ISBLK(st->st_mode) && target_is_dev(t, st->st_rdev);
 	return S_ISREG(st->st_mode) && st->st_dev == t->st->st_dev && st->st_ino == t->st->st_ino;
 }
 
-static bool target_is_path(const struct inuse_target *t, const char *path)
+static bool target_is_path(const struct dmm_inuse_target *t, const char *path)
 {
 	struct stat st;
 
-	return !stat(path, &st) && target_is_stat(t, &st);
+	return !stat(path, &st) && dmm_inuse_is(t, &st);
 }
 
 static int read_dev(const char *path, dev_t *dev)
@@ -117,8 +106,27 @@ static int read_dev(const char *path, dev_t *dev)
 	return 0;
 }
 
+/* Who has the disk has its partitions, too. */
+static int target_add_disk(struct dmm_inuse_target *t)
+{
+	char path[256];
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/sys/dev/block/%u:%u/partition", t->root,
+		 major(t->st->st_rdev), minor(t->st->st_rdev));
+	if (access(path, F_OK))
+		return dmm_inuse_gone(errno) ? 0 : dmm_inuse_cannot_look(t, errno);
+	snprintf(path, sizeof(path), "%s/sys/dev/block/%u:%u/../dev", t->root,
+		 major(t->st->st_rdev), minor(t->st->st_rdev));
+	ret = read_dev(path, &t->whole);
+	if (ret)
+		return dmm_inuse_cannot_look(t, -ret);
+	t->devs[t->nr_devs++] = t->whole;
+	return 0;
+}
+
 /* Adds the partitions of the disk: directories below it that have a "partition" file. */
-static int target_add_partitions(struct inuse_target *t)
+static int target_add_partitions(struct dmm_inuse_target *t)
 {
 	char dir[256], path[640];
 	struct dirent *de;
@@ -128,29 +136,31 @@ static int target_add_partitions(struct inuse_target *t)
 
 	snprintf(dir, sizeof(dir), "%s/sys/dev/block/%u:%u", t->root, major(t->st->st_rdev),
 		 minor(t->st->st_rdev));
-	d = look_into(t, dir, &ret);
+	d = dmm_inuse_opendir(t, dir, &ret);
 	if (!d)
 		return ret;
-	while (!ret && t->nr_devs < MAX_DEVS && (de = look_next(t, d, &ret))) {
+	while (!ret && t->nr_devs < MAX_DEVS && (de = dmm_inuse_readdir(t, d, &ret))) {
 		if (de->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/partition", dir, de->d_name);
-		if (access(path, F_OK) && is_gone(errno))
+		if (access(path, F_OK) && dmm_inuse_gone(errno))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/dev", dir, de->d_name);
 		ret = read_dev(path, &dev);
 		if (!ret)
 			t->devs[t->nr_devs++] = dev;
 		else
-			ret = is_gone(-ret) ? 0 : cannot_look(t, -ret);
+			ret = dmm_inuse_gone(-ret) ? 0 : dmm_inuse_cannot_look(t, -ret);
 	}
 	closedir(d);
 	return ret;
 }
 
-static const char *part_of(const struct inuse_target *t, dev_t dev)
+static const char *part_of(const struct dmm_inuse_target *t, dev_t dev)
 {
-	return t->nr_devs && dev != t->devs[0] ? " (a partition of it)" : "";
+	if (!t->nr_devs || dev == t->devs[0])
+		return "";
+	return dev == t->whole ? " (the disk that it is a partition of)" : " (a partition of it)";
 }
 
 /* mountinfo and swaps write blanks as \040 */
@@ -169,7 +179,7 @@ static void unescape(char *s)
 	*out = '\0';
 }
 
-static int check_mountinfo(const struct inuse_target *t, const char *mountinfo)
+static int check_mountinfo(const struct dmm_inuse_target *t, const char *mountinfo)
 {
 	dmm_autofree char *line = NULL;
 	dmm_autofclose FILE *f = NULL;
@@ -182,7 +192,7 @@ static int check_mountinfo(const struct inuse_target *t, const char *mountinfo)
 	snprintf(path, sizeof(path), "%s%s", t->root, mountinfo);
 	f = fopen(path, "re");
 	if (!f)
-		return is_gone(errno) ? 0 : cannot_look(t, errno);
+		return dmm_inuse_gone(errno) ? 0 : dmm_inuse_cannot_look(t, errno);
 	while (getline(&line, &size, f) > 0) {
 		if (sscanf(line, "%*u %*u %u:%u %*s %511s", &maj, &min, where) != 3)
 			continue;
@@ -202,18 +212,18 @@ static int check_mountinfo(const struct inuse_target *t, const char *mountinfo)
 				  dmm_short_path(t->path, buf), dmm_short_path(where, buf2),
 				  part_of(t, makedev(maj, min)));
 	}
-	return feof(f) ? 0 : cannot_look(t, errno);
+	return feof(f) ? 0 : dmm_inuse_cannot_look(t, errno);
 }
 
 /* The host's mounts, and ours when a service manager gave us a namespace of our own. */
-static int check_mounts(const struct inuse_target *t)
+static int check_mounts(const struct dmm_inuse_target *t)
 {
 	int ret = check_mountinfo(t, "/proc/1/mountinfo");
 
 	return ret ? ret : check_mountinfo(t, "/proc/self/mountinfo");
 }
 
-static int check_swaps(const struct inuse_target *t)
+static int check_swaps(const struct dmm_inuse_target *t)
 {
 	dmm_autofree char *line = NULL;
 	dmm_autofclose FILE *f = NULL;
@@ -223,7 +233,7 @@ static int check_swaps(const struct inuse_target *t)
 	snprintf(path, sizeof(path), "%s/proc/swaps", t->root);
 	f = fopen(path, "re");
 	if (!f)
-		return is_gone(errno) ? 0 : cannot_look(t, errno);
+		return dmm_inuse_gone(errno) ? 0 : dmm_inuse_cannot_look(t, errno);
 	while (getline(&line, &size, f) > 0) {
 		if (sscanf(line, "%511s", path) != 1 || path[0] != '/')
 			continue;
@@ -233,10 +243,10 @@ static int check_swaps(const struct inuse_target *t)
 					  "%s is swap space: swapoff it, or name another destination",
 					  dmm_short_path(t->path, buf));
 	}
-	return feof(f) ? 0 : cannot_look(t, errno);
+	return feof(f) ? 0 : dmm_inuse_cannot_look(t, errno);
 }
 
-static int check_holders(const struct inuse_target *t)
+static int check_holders(const struct dmm_inuse_target *t)
 {
 	char dir[256], path[640], name[160], buf[96];
 	struct dirent *de;
@@ -247,10 +257,10 @@ static int check_holders(const struct inuse_target *t)
 	for (i = 0; i < t->nr_devs && !ret; i++) {
 		snprintf(dir, sizeof(dir), "%s/sys/dev/block/%u:%u/holders", t->root,
 			 major(t->devs[i]), minor(t->devs[i]));
-		d = look_into(t, dir, &ret);
+		d = dmm_inuse_opendir(t, dir, &ret);
 		if (!d)
 			continue;
-		while (!ret && (de = look_next(t, d, &ret))) {
+		while (!ret && (de = dmm_inuse_readdir(t, d, &ret))) {
 			if (de->d_name[0] == '.')
 				continue;
 			snprintf(path, sizeof(path), "%s/%s/dm/name", dir, de->d_name);
@@ -267,7 +277,7 @@ static int check_holders(const struct inuse_target *t)
 }
 
 /* 1, 0, or -errno: it could not be asked. */
-static int loop_uses(const struct inuse_target *t, const char *name)
+static int loop_uses(const struct dmm_inuse_target *t, const char *name)
 {
 	dmm_autoclose int fd = -1;
 	struct loop_info64 info;
@@ -282,7 +292,7 @@ static int loop_uses(const struct inuse_target *t, const char *name)
 	return info.lo_device == t->st->st_dev && info.lo_inode == t->st->st_ino;
 }
 
-static int check_loops(const struct inuse_target *t)
+static int check_loops(const struct dmm_inuse_target *t)
 {
 	char path[512], buf[96];
 	struct dirent *de;
@@ -290,18 +300,18 @@ static int check_loops(const struct inuse_target *t)
 	int ret, used;
 
 	snprintf(path, sizeof(path), "%s/sys/block", t->root);
-	d = look_into(t, path, &ret);
+	d = dmm_inuse_opendir(t, path, &ret);
 	if (!d)
 		return ret;
-	while (!ret && (de = look_next(t, d, &ret))) {
+	while (!ret && (de = dmm_inuse_readdir(t, d, &ret))) {
 		if (strncmp(de->d_name, "loop", 4))
 			continue;
 		snprintf(path, sizeof(path), "%s/sys/block/%s/loop/backing_file", t->root, de->d_name);
-		if (access(path, F_OK) && is_gone(errno))
+		if (access(path, F_OK) && dmm_inuse_gone(errno))
 			continue;
 		used = loop_uses(t, de->d_name);
-		if (used < 0 && !is_gone(-used) && !may_not_look(t, -used))
-			ret = cannot_look(t, -used);
+		if (used < 0 && !dmm_inuse_gone(-used) && !dmm_inuse_may_not_look(t, -used))
+			ret = dmm_inuse_cannot_look(t, -used);
 		if (used <= 0)
 			continue;
 		ret = dmm_refuse(t->r, DMM_WERR_BUSY,
@@ -313,7 +323,7 @@ static int check_loops(const struct inuse_target *t)
 }
 
 /* A guest's disk: blkback opens it without claiming it, so O_EXCL would not notice. */
-static int check_xen(const struct inuse_target *t)
+static int check_xen(const struct dmm_inuse_target *t)
 {
 	char dir[256], path[640], text[32], buf[96];
 	struct dirent *de;
@@ -323,16 +333,16 @@ static int check_xen(const struct inuse_target *t)
 	int ret;
 
 	snprintf(dir, sizeof(dir), "%s/sys/bus/xen-backend/devices", t->root);
-	d = look_into(t, dir, &ret);
+	d = dmm_inuse_opendir(t, dir, &ret);
 	if (!d)
 		return ret;
-	while (!ret && (de = look_next(t, d, &ret))) {
+	while (!ret && (de = dmm_inuse_readdir(t, d, &ret))) {
 		if (strncmp(de->d_name, "vbd-", 4))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/physical_device", dir, de->d_name);
 		n = dmm_read_text(path, text, sizeof(text));
-		if (n < 0 && !is_gone(-n)) {
-			ret = cannot_look(t, -n);
+		if (n < 0 && !dmm_inuse_gone(-n)) {
+			ret = dmm_inuse_cannot_look(t, -n);
 			break;
 		}
 		if (n <= 0 || sscanf(text, "%x:%x", &maj, &min) != 2 ||
@@ -346,137 +356,21 @@ static int check_xen(const struct inuse_target *t)
 	return ret;
 }
 
-/* 1, 0, or -errno. */
-static int fd_writes(const char *proc, const char *pid, const char *fd)
-{
-	char path[800], text[1024];
-	unsigned int flags;
-	ssize_t n;
-	char *p;
-
-	snprintf(path, sizeof(path), "%s/%s/fdinfo/%s", proc, pid, fd);
-	n = dmm_read_text(path, text, sizeof(text));
-	if (n == -EFBIG)	/* one with many locks: the flags come first */
-		text[sizeof(text) - 1] = '\0';
-	else if (n < 0)
-		return n;
-	p = strstr(text, "flags:");
-	return p && sscanf(p, "flags: %o", &flags) == 1 && (flags & O_ACCMODE) != O_RDONLY;
-}
-
-/*
- * As stat(2) of a process's descriptor, without asking a file server: one that is dead must
- * not hang us because somebody has a file of it open.
- */
-static int stat_cached(const char *path, struct stat *st)
-{
-	struct statx sx;
-
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &sx))
-		return -errno;
-	memset(st, 0, sizeof(*st));
-	st->st_mode = sx.stx_mode;
-	st->st_ino = sx.stx_ino;
-	st->st_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
-	st->st_rdev = makedev(sx.stx_rdev_major, sx.stx_rdev_minor);
-	return 0;
-}
-
-/* Is descriptor @fd of process @pid the target, open for writing? 1, 0, or -errno: nobody knows. */
-static int descriptor_writes(const struct inuse_target *t, const char *proc, const char *pid,
-			     const char *fd)
-{
-	char path[800], scrap[8];
-	struct stat st;
-	int ret;
-
-	snprintf(path, sizeof(path), "%s/%s/fd/%s", proc, pid, fd);
-	ret = stat_cached(path, &st);
-	/*
-	 * A file server (FUSE) may not let us look at its files, whose names we see nevertheless:
-	 * ours is not among them, it was looked at before.
-	 */
-	if (ret && ret != -ENOMEM && readlink(path, scrap, sizeof(scrap)) >= 0)
-		return 0;
-	if (ret)
-		return ret;
-	return target_is_stat(t, &st) ? fd_writes(proc, pid, fd) : 0;
-}
-
-/* Has process @pid the target open for writing? 1, 0, or -errno. */
-static int process_writes(const struct inuse_target *t, const char *proc, const char *pid)
-{
-	struct dirent *de;
-	char dir[520];
-	int ret = 0;
-	DIR *d;
-
-	snprintf(dir, sizeof(dir), "%s/%s/fd", proc, pid);
-	d = opendir(dir);
-	if (!d)
-		return -errno;
-	while (ret <= 0) {
-		errno = 0;
-		de = readdir(d);
-		if (!de) {
-			ret = -errno;
-			break;
-		}
-		if (de->d_name[0] == '.')
-			continue;
-		ret = descriptor_writes(t, proc, pid, de->d_name);
-		if (ret < 0 && !is_gone(-ret) && !may_not_look(t, -ret))
-			break;
-	}
-	closedir(d);
-	return ret;
-}
-
-/* Readers (udev, a backup) come and go and do no harm: only writers count. */
-static int check_processes(const struct inuse_target *t)
-{
-	char proc[256], path[640], comm[64], self[24], buf[96];
-	struct dirent *de;
-	int ret, writes;
-	DIR *d;
-
-	snprintf(proc, sizeof(proc), "%s/proc", t->root);
-	snprintf(self, sizeof(self), "%d", getpid());
-	d = look_into(t, proc, &ret);
-	if (!d)
-		return ret;
-	while (!ret && (de = look_next(t, d, &ret))) {
-		if (!isdigit(de->d_name[0]) || !strcmp(de->d_name, self))
-			continue;
-		writes = process_writes(t, proc, de->d_name);
-		if (writes < 0 && !is_gone(-writes) && !may_not_look(t, -writes))
-			ret = cannot_look(t, -writes);
-		if (writes <= 0)
-			continue;
-		snprintf(path, sizeof(path), "%s/%s/comm", proc, de->d_name);
-		if (dmm_read_text(path, comm, sizeof(comm)) <= 0)
-			snprintf(comm, sizeof(comm), "?");
-		ret = dmm_refuse(t->r, DMM_WERR_BUSY,
-				 "%s is open for writing by process %.10s (%s): stop it, or name another destination",
-				 dmm_short_path(t->path, buf), de->d_name, comm);
-	}
-	closedir(d);
-	return ret;
-}
-
 int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
 		    struct dmm_refusal *r)
 {
-	static int (* const checks[])(const struct inuse_target *) = {
-		check_mounts, check_swaps, check_holders, check_xen, check_loops, check_processes,
+	static int (* const checks[])(const struct dmm_inuse_target *) = {
+		check_mounts, check_swaps, check_holders, check_xen, check_loops, dmm_inuse_processes,
 	};
-	struct inuse_target t = { .root = root, .path = path, .st = st, .r = r };
+	struct dmm_inuse_target t = { .root = root, .path = path, .st = st, .r = r };
 	size_t i;
 	int ret = 0;
 
 	if (S_ISBLK(st->st_mode)) {
 		t.devs[t.nr_devs++] = st->st_rdev;
-		ret = target_add_partitions(&t);
+		ret = target_add_disk(&t);
+		if (!ret)
+			ret = target_add_partitions(&t);
 	}
 	if (ret)
 		return ret;
