@@ -252,6 +252,15 @@ static void barriers_only_grow(void **state)
 	assert_int_equal(le64_to_cpu(q.barrier), 7);
 	peer_end(&one);
 	peer_end(&two);
+	/* a new epoch numbers its barriers anew: what 7 covered says nothing of it */
+	assert_int_equal(peer_attach(&one, 2, 0), 0);
+	peer_query(&control, &q);
+	assert_int_equal(le64_to_cpu(q.barrier), 0);
+	peer_barrier(&one, 1);
+	peer_expect_ack(&one, DMM_MSG_BARRIER, 1, DMM_WERR_OK);
+	peer_query(&control, &q);
+	assert_int_equal(le64_to_cpu(q.barrier), 1);
+	peer_end(&one);
 	peer_close(&control);
 }
 

@@ -113,6 +113,8 @@ int dmm_disk_attach(struct dmm_disk *d, const struct dmm_attach *a, struct dmm_a
 	if (ret)
 		goto out_unlock;
 	/* claims the epoch before it waits: an older one cannot slip in meanwhile */
+	if (a->epoch > d->epoch)	/* its barriers are numbered anew */
+		d->barrier = 0;
 	d->epoch = a->epoch;
 	dmm_disk_kick_older_locked(d, a->epoch);
 	ret = dmm_disk_wait_older_locked(d, a->epoch, DISK_KICK_MS, stop_fd);
