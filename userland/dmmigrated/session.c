@@ -173,6 +173,8 @@ static void session_set_options(int fd)
 		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
 		{ IPPROTO_TCP, TCP_KEEPINTVL, 15 },
 		{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+		/* and one that owes TCP an acknowledgement, for then nothing is probed */
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 120000 },
 	};
 	size_t i;
 
