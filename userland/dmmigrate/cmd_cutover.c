@@ -76,7 +76,7 @@ static int cutover_stuck(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exi
 	/* 3 and 8 would say that nothing was changed, and that the source has the data */
 	if (code == DMM_EXIT_PREFLIGHT || code == DMM_EXIT_ABORTED)
 		code = DMM_EXIT_REMOTE;
-	if (c->remote.code == DMM_WERR_NOTFOUND) {	/* again would end here again */
+	if (c->forgotten) {	/* again would end here again */
 		dmm_next(t, "make sure that nobody else has written to %s at %s since, start the writer "
 			    "there, then dmmigrate clean %s", c->s.record.to.path,
 			 c->s.record.to.host, t->source);
@@ -102,6 +102,19 @@ static void warn_still_open(struct dmm_tool *t, const struct dmm_cutover *c)
 	if (!dmm_dm_find_number(c->s.live.major, c->s.live.minor, &dev) && dev.open_count > 1)
 		dmm_note(t, "somebody still has %s open after the stop hook: what is written from now on "
 			 "does not reach the destination", t->source);
+}
+
+/*
+ * What somebody wrote by the page cache must be on its way before the hold: written back later it
+ * would be held and then fail.  With hold_fd open a writer's last close does not flush.
+ */
+static int flush_cache(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	if (!fsync(c->hold_fd))
+		return 0;
+	snprintf(c->why, sizeof(c->why), "what is in the page cache of %s cannot be written: %s",
+		 t->source, strerror(errno));
+	return DMM_EXIT_ABORTED;
 }
 
 /* Up to and including the fence. Exit code, reported. */
@@ -132,14 +145,22 @@ static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
 			       "cannot hold %s open: %s", t->source, strerror(-ret));
 		goto out_close;
 	}
+	ret = flush_cache(t, c);	/* now, so that the pause need not wait for it */
+	if (ret) {
+		ret = cutover_abort(t, c, ret);
+		goto out_close;
+	}
 	begin_ns = dmm_monotonic_ns();
 	c->begin_ns = begin_ns;
 	if (t->args.hook_stop) {
 		c->stopped = true;
 		ret = dmm_hook_run(t, &c->s, t->args.hook_stop);
+		if (ret)
+			snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
+		else
+			ret = flush_cache(t, c);
 		c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - begin_ns;
 		if (ret) {
-			snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
 			ret = cutover_abort(t, c, DMM_EXIT_ABORTED);
 			goto out_close;
 		}
@@ -155,8 +176,10 @@ static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
 		snprintf(c->why, sizeof(c->why), "interrupted");
 		ret = DMM_EXIT_ABORTED;
 	}
-	if (!ret)
+	if (!ret) {
+		dmm_stop_at("frozen");
 		ret = dmm_cutover_fence(t, c);
+	}
 	if (ret == DMM_EXIT_AMBIGUOUS) {
 		dmm_next(t, "dmmigrate status %s (copying: the source owns the data; fenced: the "
 			    "destination does)", t->source);
@@ -192,9 +215,11 @@ static int cutover_run(struct dmm_tool *t, struct dmm_cutover *c)
 		if (ret)
 			return ret;
 	}
+	dmm_stop_at("fenced");
 	ret = dmm_cutover_finish(t, c);
 	if (ret)
 		return cutover_stuck(t, c, ret);
+	dmm_stop_at("finished");
 	if (t->args.verify) {
 		ret = dmm_cutover_verify(t, c, 0, DMM_VERIFY_RANGE_BYTES);
 		if (ret == DMM_EXIT_DIFFERENCE) {

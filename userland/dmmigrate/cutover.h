@@ -30,6 +30,7 @@ struct dmm_cutover {
 	bool stopped;			/* the stop hook was begun */
 	bool frozen_asked;
 	bool again;			/* found fenced: only what remained was done */
+	bool forgotten;			/* the receiver does not know the disk, nor can it be checked */
 	u64 begin_ns, freeze_ns, frozen_ns, end_ns;
 	u64 step_ns[DMM_NR_STEPS];
 	char why[768];
@@ -52,6 +53,7 @@ int dmm_cutover_fence(struct dmm_tool *t, struct dmm_cutover *c);
 /*
  * FINISH; the connection may have been idle for long: once more on a new one.  A receiver that was
  * restarted knows the disk no more, and needs not: the barrier before the fence flushed all of it.
+ * But somebody may have the destination by now: then that is an error.
  * 0 or an exit code with c->why.
  */
 int dmm_cutover_finish(struct dmm_tool *t, struct dmm_cutover *c);

@@ -213,6 +213,7 @@ int dmm_cutover_fence(struct dmm_tool *t, struct dmm_cutover *c)
 			 strerror(-ret));
 		return DMM_EXIT_ABORTED;
 	}
+	dmm_stop_at("fence-recorded");
 	ret = dmm_nl_do(t->nl, &req);
 	c->step_ns[DMM_STEP_FENCE] = dmm_monotonic_ns() - begin_ns;
 	if (!ret)
@@ -244,8 +245,11 @@ int dmm_cutover_finish(struct dmm_tool *t, struct dmm_cutover *c)
 	}
 	if (ret && c->remote.code == DMM_WERR_NOTFOUND) {
 		dmm_note(t, "the receiver was restarted since: what it had flushed is all there is");
+		c->forgotten = true;
 		/* only to compare the sides does it have to know the disk again */
-		ret = t->args.verify ? dmm_reintroduce(&c->remote, &c->s) : 0;
+		ret = t->args.verify ? dmm_reintroduce(&c->remote, &c->s) :
+				       dmm_reintroduce_check(&c->remote, &c->s);
+		c->forgotten = ret;
 	}
 	c->step_ns[DMM_STEP_FINISH] = dmm_monotonic_ns() - begin_ns;
 	if (!ret)

@@ -8,7 +8,7 @@
 #include "reintroduce.h"
 #include <dmmigrate/wire.h>
 
-int dmm_reintroduce(struct dmm_remote *r, const struct dmm_source *s)
+static int reintroduce_prepare(struct dmm_remote *r, const struct dmm_source *s, u32 flags)
 {
 	struct dmm_wire_prepared prepared;
 	struct dmm_wire_prepare req;
@@ -27,15 +27,23 @@ int dmm_reintroduce(struct dmm_remote *r, const struct dmm_source *s)
 	req.block_bytes = cpu_to_le32(s->block_sectors * DMM_SECTOR_BYTES);
 	req.lbs_bytes = cpu_to_le32(lbs_bytes);
 	req.conns = cpu_to_le32(1);
-	req.flags = cpu_to_le32(DMM_PREPARE_OVERWRITE);
+	req.flags = cpu_to_le32(DMM_PREPARE_OVERWRITE | flags);
 	snprintf(path, sizeof(path), "/dev/mapper/%s", s->live.name);
 	dmm_text_put(req.source_path, sizeof(req.source_path), path);
 	dmm_text_put(req.dest_path, sizeof(req.dest_path), s->record.to.path);
 
 	ret = r->client.fd < 0 ? dmm_remote_open(r, &s->record.to) : 0;
-	if (!ret)
-		ret = dmm_remote_prepare(r, &req, &prepared);
-	if (!ret)
-		ret = dmm_remote_finish(r, s->id);
-	return ret;
+	return ret ? ret : dmm_remote_prepare(r, &req, &prepared);
+}
+
+int dmm_reintroduce(struct dmm_remote *r, const struct dmm_source *s)
+{
+	int ret = reintroduce_prepare(r, s, 0);
+
+	return ret ? ret : dmm_remote_finish(r, s->id);
+}
+
+int dmm_reintroduce_check(struct dmm_remote *r, const struct dmm_source *s)
+{
+	return reintroduce_prepare(r, s, DMM_PREPARE_CHECK);
 }

@@ -15,4 +15,7 @@
  */
 int dmm_reintroduce(struct dmm_remote *r, const struct dmm_source *s);
 
+/* Only asks whether that would be refused. */
+int dmm_reintroduce_check(struct dmm_remote *r, const struct dmm_source *s);
+
 #endif
