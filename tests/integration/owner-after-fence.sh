@@ -94,6 +94,20 @@ done
 dmmigrate clean A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
 refused 3 'is not being migrated' dmmigrate status A
 
+# the same table is loaded anew, and its target knows of no fence: never back to the old disk
+cut_over
+dmsetup load A --table "$(dmsetup table A)"
+dmsetup resume --noflush --nolockfs A
+state_is A idle || fail "$(st A state) after the reload"
+for verb in "status A" "cancel A" "clean A"; do
+	# shellcheck disable=SC2086
+	refused 9 'nobody knows' dmmigrate $verb
+	never_source
+done
+dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+assert "table after clean" "$(dmsetup table A | cut -d ' ' -f 3)" = error
+dm_replace A "$table"
+
 # the record is lost after the fence
 cut_over
 rm /run/dmmigrate/*.json
@@ -111,5 +125,22 @@ dmmigrate cutover A --hook-start "echo x >>$TMP/started-there" >"$TMP/cutover.ou
 	fail "cutover: exit $?: $(cat "$TMP/cutover.out")"
 grep -q 'receiver was restarted' "$TMP/cutover.out" || fail "$(cat "$TMP/cutover.out")"
 [ -e "$TMP/started-there" ] || fail "the start hook did not run"
+again
+
+# and somebody has the destination by then: the start hook does not run on top of that
+start_migration
+timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+refused 6 'start hook failed' dmmigrate cutover A --hook-start 'exit 3'
+kill -9 "$RECEIVER"
+start_receiver
+background holder sh -c "exec sleep 60 >/dev/mapper/B"
+usleep 300000
+rm "$TMP/started-there"
+refused 6 'the destination owns' dmmigrate cutover A --hook-start "touch $TMP/started-there"
+[ ! -e "$TMP/started-there" ] || fail "the start hook ran on a destination that is in use"
+kill "$PID"
+wait "$PID" || true
+# its hook fails: that is what is said
+refused 6 'the start hook failed.*next: dmmigrate cutover A' dmmigrate cutover A --hook-start 'exit 3'
 dmmigrate verify A >/dev/null || fail "verify: exit $?"
 again

@@ -3,7 +3,7 @@
 # This test will kill the tool at every step of start and of cancel, under load:
 # afterwards clean lists what is left and removes it, or start goes on, the table is what
 # it was, and the guest has noticed nothing.
-# timeout: 180
+# timeout: 240
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module
@@ -70,6 +70,41 @@ start_migration --bandwidth 2M
 killed stop-sent dmmigrate cancel A
 dmmigrate clean A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
 restored "killed at stop-sent of cancel, then clean"
+
+# killed in a cutover: before FENCE it thaws by itself, behind it the way is forward only
+start_migration --bandwidth 0
+timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+for step in frozen fence-recorded; do
+	killed $step dmmigrate cutover A --timeout 2000
+	await A 10 state=copying
+	dmmigrate status A >"$TMP/status.out" 2>&1 || fail "status after $step: exit $?: $(cat "$TMP/status.out")"
+done
+dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after fence-recorded: exit $?: $(cat "$TMP/cancel.out")"
+restored "killed at fence-recorded, cancelled"
+table=$(dmsetup table A)
+for step in fenced finished error-loaded error-live; do
+	start_migration
+	timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+	case $step in
+	error-*)
+		cutover --timeout 15000
+		killed $step dmmigrate clean --yes A ;;
+	*)
+		killed $step dmmigrate cutover A --timeout 15000
+		refused 3 'cannot be taken back' dmmigrate cancel A
+		cutover --timeout 15000 ;;
+	esac
+	checker_verdict /dev/mapper/B A --forbid-pending
+	dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean after $step: exit $?: $(cat "$TMP/clean.out")"
+	assert "table after $step and clean" "$(dmsetup table A | cut -d ' ' -f 3)" = error
+	# the guest is to go on, from what B has
+	kill "$LOAD"
+	wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
+	dm_replace A "$table"
+	rm "$TMP/A.journal"
+	fill A
+	start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
+done
 
 # killed in a cutover's hooks: before the fence the source goes on, after it only forward
 start_migration

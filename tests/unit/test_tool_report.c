@@ -333,6 +333,25 @@ static void test_hook(void **state)
 				      "$DMM_PORT\" = \"" ID_HEX " /dev/mapper/web01 /dev/x b 7790\""), 0);
 }
 
+/* JSON is UTF-8, whatever bytes a name has. */
+static void test_json_text(void **state)
+{
+	static const struct { const char *in, *out; } cases[] = {
+		{ "web01", "web01" }, { "", "" }, { "\xff\xfe", "??" }, { "d\xc3\xbcrre", "d\xc3\xbcrre" },
+		{ "cut \xe2\x82", "cut ??" }, { "a\nb\x1b", "a?b?" },
+	};
+	struct json_object *o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		o = dmm_json_text(cases[i].in);
+		assert_string_equal(json_object_get_string(o), cases[i].out);
+		json_object_put(o);
+	}
+	assert_null(dmm_json_text(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_monitor_gone),
 		cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_json_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

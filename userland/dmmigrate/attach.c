@@ -361,6 +361,8 @@ int dmm_release(struct dmm_tool *t, struct dmm_source *s)
 			return code;
 		}
 		ret = dmm_dm_load(&s->live, &error, s->live.read_only);
+		if (!ret)
+			dmm_stop_at("error-loaded");
 	}
 	/*
 	 * The held writes go back to device-mapper, and from there into the error target.  That one
@@ -378,12 +380,13 @@ int dmm_release(struct dmm_tool *t, struct dmm_source *s)
 				"cannot replace its table by the error target: %s",
 				*dmm_dm_reason() ? dmm_dm_reason() : strerror(-ret));
 	}
+	dmm_stop_at("error-live");
 	s->migrate = false;
 	s->ours = false;
 	return dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_GIVEN_UP);
 }
 
-int dmm_forget(struct dmm_tool *t, struct dmm_source *s)
+void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 {
 	struct dmm_remote r;
 	int ret;
@@ -406,5 +409,4 @@ int dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 			dmm_note(t, "cannot remove %s/%s.json: %s", DMM_RUN_DIR, s->hex,
 				 strerror(-ret));
 	}
-	return 0;
 }

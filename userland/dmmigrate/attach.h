@@ -52,8 +52,8 @@ int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner o
 
 /*
  * Tells the receiver to forget, and removes the record.  A receiver that cannot be
- * reached is a note.  0 or an exit code, reported.
+ * reached is a note.
  */
-int dmm_forget(struct dmm_tool *t, struct dmm_source *s);
+void dmm_forget(struct dmm_tool *t, struct dmm_source *s);
 
 #endif

@@ -34,9 +34,7 @@ static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 	ret = dmm_detach(t, s, &restored);
 	if (ret)
 		return ret;
-	ret = dmm_forget(t, s);
-	if (ret)
-		return ret;
+	dmm_forget(t, s);
 	dmm_result_bool(t, "was_running", restored);
 	dmm_result_text(t, "source_device", restored ? "restored" : "unchanged");
 	if (restored)

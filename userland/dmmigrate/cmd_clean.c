@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
+#include "status_json.h"
 
 static const struct dmm_option clean_options[] = {
 	DMM_OPTION("yes", FLAG, yes, NULL, "give up a cut-over source without asking"),
@@ -26,10 +27,10 @@ static void clean_item(struct dmm_tool *t, struct json_object *list, const char 
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "kind", json_object_new_string(kind));
-	json_object_object_add(o, "name", json_object_new_string(name));
-	json_object_object_add(o, "migration", json_object_new_string(hex));
-	json_object_object_add(o, "action", json_object_new_string(action));
+	json_object_object_add(o, "kind", dmm_json_text(kind));
+	json_object_object_add(o, "name", dmm_json_text(name));
+	json_object_object_add(o, "migration", dmm_json_text(hex));
+	json_object_object_add(o, "action", dmm_json_text(action));
 	json_object_array_add(list, o);
 	dmm_say(t, "%s %s (migration %s): %s", kind, name, hex, action);
 }
@@ -133,27 +134,35 @@ static void say_old_table(struct dmm_tool *t, char *table, bool secret)
 		dmm_say(t, "(the key of the crypt target is shown as zeros: put the real one in)");
 }
 
-/* After the cutover: the source's table goes, its disk stays. */
-static int clean_fenced(struct dmm_tool *t, struct dmm_source *s)
+/*
+ * After the cutover: the source's table goes, its disk stays.  Where the fenced table was
+ * loaded anew the target knows nothing of a fence (@state), but the record does.
+ */
+static int clean_fenced(struct dmm_tool *t, struct dmm_source *s, enum dmm_state state)
 {
+	bool known = state == DMM_STATE_FENCED;
 	dmm_autofree char *table = dmm_dm_table_format(&s->origin_table, false);
 	bool secret = dmm_dm_table_secret(&s->origin_table);
 	int ret;
 
 	if (!t->args.yes &&
-	    !dmm_confirm(t, t->source, "The destination owns the data.  Every further read and write "
-			 "of the source\ndevice will fail; its disk is kept as it is.")) {
-		dmm_next(t, "dmmigrate clean --yes %s", t->source);
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, DMM_USE_FENCED,
+	    !dmm_confirm(t, t->source, known ?
+			 "The destination owns the data.  Every further read and write of the source\n"
+			 "device will fail; its disk is kept as it is." :
+			 "It was cut over, then its fenced table was loaded anew.  Every further read and "
+			 "write\nof the source device will fail; its disk is kept as it is.")) {
+		dmm_next(t, "dmmigrate clean --yes %s%s", t->source, known ? "" :
+			 " (once the destination is known to have the data)");
+		return dmm_fail(t, known ? DMM_EXIT_PREFLIGHT : DMM_EXIT_AMBIGUOUS,
+				known ? DMM_OWNER_DEST : DMM_OWNER_UNKNOWN,
+				known ? DMM_USE_FENCED : DMM_USE_ATTACHED,
 				"giving up the source needs a confirmation");
 	}
 	dmm_signals_block();
 	ret = dmm_release(t, s);
 	if (ret)
 		return ret;
-	ret = dmm_forget(t, s);
-	if (ret)
-		return ret;
+	dmm_forget(t, s);
 	dmm_result_text(t, "source_device", "error");
 	dmm_result_text(t, "owner", "destination");
 	dmm_result_text(t, "original_table", table);
@@ -182,8 +191,10 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 		ret = dmm_source_info(t, s, &info);
 	if (ret)
 		return ret;
-	if (s->ours && info.state == DMM_STATE_FENCED)
-		return clean_fenced(t, s);
+	cut_over = s->has_record && s->record.fenced;
+	if (s->ours && (info.state == DMM_STATE_FENCED ||
+			(cut_over && info.state == DMM_STATE_IDLE)))
+		return clean_fenced(t, s, info.state);
 	if (s->migrate && info.state != DMM_STATE_IDLE) {
 		dmm_next(t, "dmmigrate cancel %s", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
@@ -191,17 +202,15 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 				dmm_state_name(info.state));
 	}
 	dmm_signals_block();
-	cut_over = s->has_record && s->record.fenced;
 	dmm_source_verdict(t, s, &owner, &use);
 	if (s->origin_table.nr)
 		table = dmm_dm_table_format(&s->origin_table, false);
 	else if (s->has_record && s->record.table)
 		table = strdup(s->record.table);
 	ret = dmm_detach(t, s, &restored);
-	if (!ret)
-		ret = dmm_forget(t, s);
 	if (ret)
 		return ret;
+	dmm_forget(t, s);
 	dmm_result_text(t, "source_device", restored ? "restored" : use == DMM_USE_GIVEN_UP ?
 			"error" : "unchanged");
 	if (use == DMM_USE_GIVEN_UP || cut_over)

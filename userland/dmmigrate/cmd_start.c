@@ -18,7 +18,8 @@
 
 static const struct dmm_option start_options[] = {
 	DMM_OPTION("bandwidth", RATE, bandwidth, "RATE",
-		   "ship at most so many bytes per second (100M; default: unlimited)"),
+		   "ship at most so many bytes per second (100M; default: unlimited; what\n"
+		   "is started again keeps its limit)"),
 	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
 		   "size of a tracked block, 4K to 1M (default 4K)"),
 	DMM_OPTION("yes", FLAG, yes, NULL,
@@ -369,7 +370,14 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (ret)
 		return ret;
 	dmm_id_format(c->id, c->hex);
+	if (c->attached && t->args.block_bytes != DMM_UNSET &&
+	    t->args.block_bytes != c->s.block_sectors * DMM_SECTOR_BYTES)
+		dmm_note(t, "--block-size is not applied: %s is attached with %u bytes; cancel first to change "
+			 "it", t->source, (u32)(c->s.block_sectors * DMM_SECTOR_BYTES));
 	if (running) {
+		if (t->args.bandwidth != DMM_UNSET)
+			dmm_note(t, "--bandwidth is not applied to what runs: dmmigrate throttle %s RATE",
+				 t->source);
 		dmm_say(t, "%s is being migrated to %s:%s already (migration %s).", t->source,
 			c->to.host, c->to.path, c->hex);
 		dmm_start_result(t, c, true);

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 
 #include "lost_fence.h"
+#include "status_json.h"
 #include "record.h"
 
 static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
@@ -24,7 +25,7 @@ static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 		dmm_note(t, "%s was being cut over to %s:%s and its target is gone: dmmigrate status %s",
 			 rec.source, rec.to.host, rec.to.path, hex);
 		o = json_object_new_object();
-		json_object_object_add(o, "source", json_object_new_string(rec.source));
+		json_object_object_add(o, "source", dmm_json_text(rec.source));
 		json_object_object_add(o, "migration", json_object_new_string(hex));
 		json_object_array_add(lost, o);
 	}

@@ -7,12 +7,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "cleanup.h"
 #include "nl.h"
+#include "status_json.h"
 #include "tool.h"
 
 static const char *owner_name(enum dmm_owner owner)
@@ -108,7 +110,7 @@ void dmm_note(struct dmm_tool *t, const char *fmt, ...)
 		notes = json_object_new_array();
 		dmm_result_add(t, "notes", notes);
 	}
-	json_object_array_add(notes, json_object_new_string(text));
+	json_object_array_add(notes, dmm_json_text(text));
 }
 
 void dmm_next(struct dmm_tool *t, const char *fmt, ...)
@@ -169,7 +171,7 @@ void dmm_result_add(struct dmm_tool *t, const char *key, struct json_object *val
 
 void dmm_result_text(struct dmm_tool *t, const char *key, const char *value)
 {
-	dmm_result_add(t, key, value ? json_object_new_string(value) : NULL);
+	dmm_result_add(t, key, dmm_json_text(value));
 }
 
 void dmm_result_u64(struct dmm_tool *t, const char *key, u64 value)
@@ -194,10 +196,15 @@ void dmm_print_json(struct dmm_tool *t, struct json_object *o)
 
 void dmm_progress_line(struct dmm_tool *t, const char *line)
 {
+	struct winsize size = { 0 };
+
 	if (t->args.json)
 		return;
 	if (isatty(STDOUT_FILENO)) {
-		printf("\r%s\033[K", line);
+		/* a line that wraps could not be drawn over */
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 2)
+			size.ws_col = 80;
+		printf("\r%.*s\033[K", size.ws_col - 1, line);
 		t->lines = true;
 	} else {
 		puts(line);

@@ -2,12 +2,15 @@
 /*
  * Status as JSON.  Pure: from the kernel's counters and the figures to an object.
  */
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <json-c/json.h>
 
+#include "cleanup.h"
 #include "core/state.h"
 #include "nl.h"
+#include "parse.h"
 #include "progress.h"
 #include "record.h"
 #include "status_json.h"
@@ -25,6 +28,16 @@ const char *dmm_side_name(unsigned int side)
 	return side < sizeof(names) / sizeof(names[0]) ? names[side] : "unknown";
 }
 
+struct json_object *dmm_json_text(const char *s)
+{
+	dmm_autofree char *clean = s ? strdup(s) : NULL;
+
+	if (!clean)
+		return NULL;
+	dmm_text_clean(clean);
+	return json_object_new_string(clean);
+}
+
 static void put_u64(struct json_object *o, const char *key, u64 v)
 {
 	json_object_object_add(o, key, json_object_new_uint64(v));
@@ -32,7 +45,7 @@ static void put_u64(struct json_object *o, const char *key, u64 v)
 
 static void put_text(struct json_object *o, const char *key, const char *v)
 {
-	json_object_object_add(o, key, v ? json_object_new_string(v) : NULL);
+	json_object_object_add(o, key, dmm_json_text(v));
 }
 
 static struct json_object *progress_json(const struct dmm_nl_info *info,

@@ -15,6 +15,12 @@ struct dmm_record;
 struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct dmm_figures *f,
 				    const char *source, const struct dmm_record *record);
 
+/*
+ * A string for JSON, which must be UTF-8: what is not, and control characters, become '?'.
+ * NULL (null) for NULL. The caller owns the object.
+ */
+struct json_object *dmm_json_text(const char *s);
+
 /* enum dmm_side as JSON and messages call it. */
 const char *dmm_side_name(unsigned int side);
 

@@ -93,7 +93,7 @@ void dmm_result_add(struct dmm_tool *t, const char *key, struct json_object *val
 /* Prints @o on one line and drops it (streaming verbs). */
 void dmm_print_json(struct dmm_tool *t, struct json_object *o);
 
-/* A progress line: redrawn on a terminal, else a line of its own; nothing with --json. */
+/* A progress line: redrawn on a terminal, cut to its width, else a line of its own; nothing with --json. */
 void dmm_progress_line(struct dmm_tool *t, const char *line);
 void dmm_progress_end(struct dmm_tool *t);
 
