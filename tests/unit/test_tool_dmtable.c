@@ -57,6 +57,7 @@ static const struct {
 	/* gaps */
 	{ "8 2048 linear 8:0 0", -EINVAL, "gap at sector 0" },
 	{ "0 1024 linear 8:0 0\n2048 1024 linear 8:0 0", -EINVAL, "gap at sector 1024" },
+	{ "0 2048 crypt aes-xts-plain64 :64:logon:cryptsetup:x-d0 0 8:0 0", -EOPNOTSUPP, "--disable-keyring" },
 	{ "0 1024 linear 8:0 0\n512 1024 linear 8:0 0", -EINVAL, "gap at sector 1024" },
 };
 

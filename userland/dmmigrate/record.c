@@ -18,7 +18,7 @@
 #include "record.h"
 #include "tool.h"
 
-#define RECORD_MAX_BYTES	65536
+#define RECORD_MAX_BYTES	65536	/* of the file; a longer table is left out */
 
 void dmm_record_clear(struct dmm_record *r)
 {
@@ -69,6 +69,7 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 
 int dmm_record_save(const char *dir, const struct dmm_record *r)
 {
+	const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
 	char path[512], tmp[520];
 	dmm_autoclose int fd = -1;
 	struct json_object *o;
@@ -84,8 +85,11 @@ int dmm_record_save(const char *dir, const struct dmm_record *r)
 	if (fd < 0)
 		return -errno;
 	o = record_to_json(r);
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-						  JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = json_object_to_json_string_ext(o, flags);
+	if (strlen(text) >= RECORD_MAX_BYTES - 1) {	/* the origin device has the table, too */
+		json_object_object_del(o, "table");
+		text = json_object_to_json_string_ext(o, flags);
+	}
 	ret = dprintf(fd, "%s\n", text) < 0 ? -errno : 0;
 	json_object_put(o);
 	if (!ret && fsync(fd))

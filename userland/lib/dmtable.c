@@ -146,6 +146,14 @@ static bool crypt_key(const char *params, size_t *at, size_t *bytes)
 	return *bytes && *key != ':' && *key != '-';
 }
 
+/* cryptsetup's own keyring is gone when it has ended, and with it the way to load the table again. */
+static bool crypt_key_in_keyring(const char *params)
+{
+	const char *key = strchr(params, ' ');
+
+	return key && key[strspn(key, " ")] == ':';
+}
+
 bool dmm_dm_table_secret(const struct dmm_dm_table *t)
 {
 	unsigned int i;
@@ -248,6 +256,12 @@ int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes
 		if (target_rules[rule].reason) {
 			snprintf(why, why_bytes, "its target '%s' %s", g->type,
 				 target_rules[rule].reason);
+			return -EOPNOTSUPP;
+		}
+		if (!strcmp(g->type, "crypt") && crypt_key_in_keyring(g->params)) {
+			snprintf(why, why_bytes, "the key of its target 'crypt' is in a kernel keyring, and its "
+				 "table cannot be loaded again without it: open it with cryptsetup "
+				 "--disable-keyring");
 			return -EOPNOTSUPP;
 		}
 	}
