@@ -135,8 +135,9 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_cl
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
 				  .ai_flags = AI_NUMERICSERV };
-	u64 deadline_ms = dmm_now_ms() + timeout_ms;
+	u64 deadline_ms = dmm_now_ms() + timeout_ms, now_ms, share_ms;
 	struct addrinfo *list, *ai;
+	unsigned int left = 0;
 	int fd = -EADDRNOTAVAIL;
 	char service[8];
 	int err;
@@ -150,8 +151,13 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_cl
 		c->why = gai_strerror(err);
 		return -EADDRNOTAVAIL;
 	}
-	for (ai = list; ai; ai = ai->ai_next) {
-		fd = connect_one(ai, deadline_ms);
+	for (ai = list; ai; ai = ai->ai_next)
+		left++;
+	for (ai = list; ai; ai = ai->ai_next, left--) {
+		now_ms = dmm_now_ms();
+		/* one that does not answer leaves the next ones their share */
+		share_ms = deadline_ms > now_ms ? (deadline_ms - now_ms) / left : 0;
+		fd = connect_one(ai, now_ms + share_ms);
 		if (fd >= 0)
 			break;
 	}
@@ -249,12 +255,4 @@ void dmm_client_close(struct dmm_client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
-}
-
-int dmm_client_release(struct dmm_client *c)
-{
-	int fd = c->fd;
-
-	c->fd = -1;
-	return fd;
 }

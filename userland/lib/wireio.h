@@ -49,8 +49,8 @@ struct dmm_client {
 
 /*
  * Connects to @host (name, IPv4, IPv6 with optional %zone), trying every address within
- * @timeout_ms altogether.  Fills @c, whose descriptor the caller closes with
- * dmm_client_close() or gives away (dmm_client_release()).
+ * @timeout_ms altogether, each in its share of it.  Fills @c, whose descriptor the caller
+ * closes with dmm_client_close().
  * Returns 0; -EADDRNOTAVAIL: the name does not resolve (why = gai_strerror); -errno of the last address.
  */
 int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_client *c);
@@ -72,8 +72,5 @@ int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 
 
 /* Accepts a client that was never connected. */
 void dmm_client_close(struct dmm_client *c);
-
-/* Gives the descriptor away: after ATTACHED, to the kernel. */
-int dmm_client_release(struct dmm_client *c);
 
 #endif
