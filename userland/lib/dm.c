@@ -19,7 +19,10 @@
 #include "dm_priv.h"
 #include "fullio.h"
 
-/* Nothing may scan an origin: a guest's volume group must not show in dom0's pvs. */
+/*
+ * udev and what it starts (blkid, LVM's activation) shall leave an origin alone.  LVM's own
+ * commands scan by their filter only: see LVM in doc/dm-migrate.rst.
+ */
 #define ORIGIN_UDEV_FLAGS	(DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
 				 DM_UDEV_DISABLE_DISK_RULES_FLAG | \
 				 DM_UDEV_DISABLE_OTHER_RULES_FLAG | \

@@ -74,7 +74,8 @@ enum dmm_swap_end {
 
 /*
  * Makes the loaded table live by one resume, never freezing a filesystem.  @before is the table
- * to return to if that fails.  Queue attributes that people may have set are kept.
+ * to return to if that fails.  A disk that does not answer ends it after 10 s, with nothing changed: -EINTR.
+ * Queue attributes that people may have set are kept.
  * Context: signals blocked, memory locked here for the time of the swap.
  * Returns 0 or the -errno of the failure; *end says what is live then.
  */

@@ -8,14 +8,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "dm.h"
 #include "dm_priv.h"
+
+#define DMM_SWAP_LIMIT_S	10
+#define DMM_STR_(x)		#x
+#define DMM_STR(x)		DMM_STR_(x)
 
 /*
  * What the kernel computes anew at every exchange of tables although people may
@@ -64,6 +70,37 @@ static void queue_restore(const struct dmm_dm_dev *dev, const struct queue_state
 		if (fd >= 0 && write(fd, q->value[i], strlen(q->value[i])) < 0)
 			continue;
 	}
+}
+
+/*
+ * A resume waits until the guest's I/O has drained, and new I/O waits with it: with a disk that has
+ * stopped answering, without end.  The kernel's wait can be interrupted, and then nothing has changed.
+ */
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static int swap_resume(struct dm_task *resume)
+{
+	struct sigaction act = { .sa_handler = on_alarm }, old;	/* no SA_RESTART */
+	/* again and again: the first may come just before the ioctl */
+	struct itimerval limit = { .it_value.tv_sec = DMM_SWAP_LIMIT_S, .it_interval.tv_usec = 200000 };
+	struct itimerval none = { 0 };
+	sigset_t alarm;
+	int ret;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
+	sigaction(SIGALRM, &act, &old);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	ret = dmm_dm_run(resume);
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	if (ret == -EINTR)
+		dmm_dm_set_reason("the disk has not answered for " DMM_STR(DMM_SWAP_LIMIT_S) " s");
+	return ret;
 }
 
 static struct dm_task *swap_task(int type, const struct dmm_dm_dev *dev, enum dmm_swap how)
@@ -127,7 +164,7 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 		munlockall();
 		goto out_drop;
 	}
-	ret = dmm_dm_run(resume);
+	ret = swap_resume(resume);
 	if (!ret) {
 		*end = DMM_SWAP_DONE;
 	} else {
