@@ -117,7 +117,8 @@ struct dmm_migration {
 	enum dmm_state state;
 	int error;			/* the first one, negative errno */
 	enum dmm_side error_side;
-	const char *reason;		/* constant text: about the error, or what STOPPING waits for */
+	const char *reason;		/* constant text, about the error */
+	const char *waits_for;		/* constant text: what STOPPING waits for */
 	u32 remote_status;		/* enum dmm_wire_err of a negative acknowledgement */
 	bool suspending;		/* between presuspend and resume: no freeze */
 	bool suspended;			/* between postsuspend and resume: nothing is shipped */
@@ -132,7 +133,6 @@ struct dmm_migration {
 	struct dmm_ship_stats ship;
 	struct dmm_event_note events[DMM_EVENT_QUEUE];
 	unsigned int nr_events;
-	unsigned int lost_events;
 
 	/* written under lock, read by map() under RCU and by end_io() */
 	bool hold;

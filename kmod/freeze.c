@@ -90,7 +90,7 @@ static bool step_barrier(struct dmm_sender *s)
 	if (READ_ONCE(s->barrier_acked) != s->barrier)
 		return false;
 #if DMM_MUTANT != 2 && DMM_MUTANT != 4
-	/* a write of a kind that is not held: the barrier is void */
+	/* something marked after all: the barrier is void */
 	if (!all_shipped(s)) {
 		s->phase = DMM_PHASE_SHIPPING;
 		return true;

@@ -28,6 +28,7 @@ int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev)
 	if (next == m->state)
 		return 0;
 
+	/* when there are too many: GET tells the state all the same */
 	if (m->nr_events < DMM_EVENT_QUEUE) {
 		note = &m->events[m->nr_events++];
 		note->old_state = m->state;
@@ -36,8 +37,6 @@ int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev)
 		note->error_side = m->error_side;
 		note->epoch = m->freeze.epoch;
 		note->freeze_result = m->freeze.result;
-	} else {
-		m->lost_events++;	/* GET tells the state all the same */
 	}
 
 	if (dmm_state_holds(m->state) && !dmm_state_holds(next))
@@ -141,7 +140,6 @@ void dmm_migration_stopped(struct dmm_migration *m)
 	spin_lock_irqsave(&m->lock, flags);
 	/* a fenced one keeps its state, its tracker and its hold */
 	if (m->state == DMM_STATE_STOPPING) {
-		m->reason = NULL;
 		dmm_tracker_disarm(&m->tracker);
 		dmm_state_advance_locked(m, DMM_EV_STOPPED);
 	}

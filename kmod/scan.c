@@ -65,10 +65,14 @@ int dmm_scan_pick(struct dmm_sender *s, struct dmm_slot *slot)
 #ifdef DMM_DEBUG
 	WARN_ON_ONCE(find_overlap(s, first, nr));	/* invariant 4 */
 #endif
-#if DMM_MUTANT != 1
-	dmm_bitmap_clear(&t->bitmap, first, nr);
-#endif
 	set_range(s, slot, first, nr);
 	s->cursor = first + nr;
 	return 0;
+}
+
+void dmm_scan_clear(const struct dmm_slot *slot)
+{
+#if DMM_MUTANT != 1
+	dmm_bitmap_clear(&slot->sender->m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+#endif
 }

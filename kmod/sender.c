@@ -129,6 +129,8 @@ static bool fill_slot(struct dmm_sender *s, struct dmm_slot *slot)
 	if (s->first_sweep)
 		m->ship.sweep_blocks = s->cursor;
 	spin_unlock_irqrestore(&m->lock, flags);
+	/* only now: who looks never finds it neither dirty nor in flight (dmm_stats_get()) */
+	dmm_scan_clear(slot);
 	dmm_stop_at(DMM_STOP_AFTER_CLEAR, &s->stopping);
 	dmm_reader_submit(slot);
 	return true;
@@ -263,7 +265,7 @@ static int send_thread(void *data)
 
 	while (!kthread_should_stop()) {
 		WRITE_ONCE(m->kick, false);
-		smp_mb();	/* pairs with dmm_kick(): what came before the kick is seen below */
+		smp_mb();	/* what came before the kick is seen below, else by the next poll */
 		wait = step(s);
 		if (wait)
 			wait_event_idle_timeout(m->wait,
@@ -419,7 +421,7 @@ void dmm_sender_begin_stop(struct dmm_migration *m, const char *waits_for)
 	spin_lock_irqsave(&m->lock, flags);
 	dmm_freeze_abort_locked(m, -ECANCELED);
 	if (!dmm_state_advance_locked(m, DMM_EV_STOP))
-		m->reason = waits_for;
+		m->waits_for = waits_for;
 	spin_unlock_irqrestore(&m->lock, flags);
 	WRITE_ONCE(s->stopping, true);
 	dmm_conn_shutdown(&s->conn);

@@ -161,11 +161,13 @@ int dmm_ack_thread(void *data);
 /* ---- scan.c ---- */
 
 /*
- * Pick the next dirty extent, none of which is in flight, and clear its bits (invariants 3 and 4).
+ * Pick the next dirty extent, none of which is in flight (invariant 4).
  * Fills the slot's range.  Context: the send thread.
  * Return: 0, or -ENOENT at the end of the sweep: the cursor is back at the start.
  */
 int dmm_scan_pick(struct dmm_sender *s, struct dmm_slot *slot);
+/* Clear its bits, before it is read (invariant 3).  Context: the send thread. */
+void dmm_scan_clear(const struct dmm_slot *slot);
 
 /* ---- freeze.c ---- */
 

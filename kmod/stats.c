@@ -18,12 +18,12 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 
 	dmm_tracker_sum(&m->tracker, &st->counts);
 	st->dirty_blocks = dmm_tracker_dirty(&m->tracker);
-
+	smp_rmb();	/* dirty before in flight; pairs with the barriers of dmm_bitmap_clear() */
 	spin_lock_irqsave(&m->lock, flags);
 	st->state = m->state;
 	st->error = m->error;
 	st->error_side = m->error_side;
-	st->reason = m->reason;
+	st->reason = m->state == DMM_STATE_STOPPING ? m->waits_for : m->reason;
 	st->remote_status = m->remote_status;
 	memcpy(st->id, m->id, sizeof(st->id));
 	st->disk = m->disk;

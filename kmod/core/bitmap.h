@@ -39,8 +39,7 @@
  * Marker B may find the bit set by marker A that has not come to the summary
  * yet.  B leaves it to A: the block is then found when A's mark has returned.  That is
  * enough, since both hold a write in flight around their marks: nothing
- * converges before A is through (invariant 6), and A, which changed a bit, is the
- * one who wakes the sender.  The caller must keep to that: count a
+ * converges before A is through (invariant 6).  The caller must keep to that: count a
  * write as in flight before its first mark, and until after its last.
  */
 #ifndef DMM_CORE_BITMAP_H

@@ -35,6 +35,7 @@ log_since "" | grep -c 'migration failed' >"$TMP/logged" || true
 assert "logged once" "$(cat "$TMP/logged")" -le 1
 dmm-nl stop $dev
 state_is A idle || fail "$(st A state)"
+nl A reason | grep -q 'origin' || fail "the stop forgot the reason: $(nl A reason)"
 # mended, it can start again
 dm_replace A-low "$(low_table A)"
 PORT=$((PORT + 1))
