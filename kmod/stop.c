@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * debugfs dm-migrate/unknown_discards: Y takes discards for an unknown operation.
  * debugfs dm-migrate/stop: `<point> <count>` arms: the thread that reaches the
  * point for the count-th time waits there; `go <point>` lets it go and
  * disarms; reading lists the points.  Debug builds only.
  */
+#include <linux/bio.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -45,6 +47,13 @@ void dmm_stop_at(enum dmm_stop_point point, const bool *abort)
 
 	while (stop && READ_ONCE(stops[point].reached) && !READ_ONCE(*abort))
 		wait_event_idle_timeout(stop_wait, !READ_ONCE(stops[point].reached), POLL_JIFFIES);
+}
+
+static bool unknown_discards;
+
+bool dmm_stop_unknown(const struct bio *bio)
+{
+	return READ_ONCE(unknown_discards) && bio_op(bio) == REQ_OP_DISCARD;
 }
 
 static int find_point(const char *name)
@@ -111,6 +120,7 @@ static const struct file_operations stop_fops = {
 void dmm_stop_init(void)
 {
 	stop_dir = debugfs_create_dir("dm-migrate", NULL);
+	debugfs_create_bool("unknown_discards", 0600, stop_dir, &unknown_discards);
 	debugfs_create_file("stop", 0600, stop_dir, NULL, &stop_fops);
 }
 

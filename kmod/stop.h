@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Stop points of debug builds: a test arms one by debugfs and the send thread
- * waits there.  In other builds they are nothing.
+ * waits there; and discards that are taken for a kind that is not on the list, which no
+ * kernel passes to us.  In other builds they are nothing.
  */
 #ifndef DMM_STOP_H
 #define DMM_STOP_H
 
 #include <linux/types.h>
+
+struct bio;
 
 enum dmm_stop_point {
 	DMM_STOP_AFTER_CLEAR,	/* bits cleared, read not yet submitted */
@@ -25,7 +28,10 @@ void dmm_stop_exit(void);
  * until *@abort.  Context: the send thread, sleeps.
  */
 void dmm_stop_at(enum dmm_stop_point point, const bool *abort);
+/* Context: as map(). */
+bool dmm_stop_unknown(const struct bio *bio);
 #else
+static inline bool dmm_stop_unknown(const struct bio *bio) { return false; }
 static inline void dmm_stop_init(void) { }
 static inline void dmm_stop_exit(void) { }
 static inline void dmm_stop_at(enum dmm_stop_point point, const bool *abort) { }

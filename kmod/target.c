@@ -10,6 +10,7 @@
 #include "hold.h"
 #include "migration.h"
 #include "stats.h"
+#include "stop.h"
 #include "target.h"
 
 /*
@@ -20,6 +21,8 @@ enum op_class { OP_READS, OP_FLUSHES, OP_MODIFIES, OP_UNKNOWN };
 
 static enum op_class classify(const struct bio *bio)
 {
+	if (dmm_stop_unknown(bio))
+		return OP_UNKNOWN;
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
 		return OP_READS;
@@ -71,10 +74,12 @@ static int migrate_map(struct dm_target *ti, struct bio *bio)
 		return DM_MAPIO_REMAPPED;
 	case OP_FLUSHES:
 		/* held writes have not been acknowledged: a flush promises nothing of them */
-		this_cpu_inc(m->tracker.counts->flushes);
 		return DM_MAPIO_REMAPPED;
 	case OP_UNKNOWN:
 		alert_unknown(m, bio);
+		if (!bio_sectors(bio))	/* names no range: it may be anything */
+			dmm_migration_fail(m, -EOPNOTSUPP, DMM_SIDE_LOCAL, 0,
+					   "an operation of unknown kind and extent");
 		break;
 	case OP_MODIFIES:
 		break;

@@ -123,7 +123,6 @@ void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum
 		sum->submitted += READ_ONCE(c->submitted);
 		sum->completed += READ_ONCE(c->completed);
 		sum->reads += READ_ONCE(c->reads);
-		sum->flushes += READ_ONCE(c->flushes);
 		sum->alerts += READ_ONCE(c->alerts);
 		sum->redirtied += READ_ONCE(c->redirtied);
 	}

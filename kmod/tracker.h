@@ -18,7 +18,6 @@ struct dmm_tracker_counts {
 	unsigned long submitted;	/* bios that modify data, passed to the origin */
 	unsigned long completed;
 	unsigned long reads;
-	unsigned long flushes;
 	unsigned long alerts;		/* bios of a kind that is not on the list */
 	unsigned long redirtied;	/* clean blocks that a guest write made dirty */
 };
