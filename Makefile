@@ -95,6 +95,13 @@ check-headers:
 
 install: install-userland install-modules
 
+# what tests are built with never reaches a host
+ifneq ($(filter install install-modules,$(MAKECMDGOALS)),)
+ifneq ($(DMM_MUTANT)$(filter 1,$(DMM_DEBUG)),)
+$(error a module built with DMM_MUTANT= or DMM_DEBUG=1 is for tests and is not installed)
+endif
+endif
+
 install-userland: userland
 	$(MAKE) -C userland O=$(BUILD)/userland DESTDIR=$(DESTDIR) install
 

@@ -64,6 +64,10 @@ static void __exit dmm_exit(void)
 	dmm_stop_exit();
 }
 
+#if DMM_MUTANT
+MODULE_INFO(dmm_mutant, __stringify(DMM_MUTANT));	/* a rule is broken on purpose: tests only */
+#endif
+
 module_init(dmm_init);
 module_exit(dmm_exit);
 
