@@ -23,7 +23,7 @@
 #include "util.h"
 
 static const char help[] =
-"usage: dmm-nl COMMAND DEV [NAME=VALUE]...\n"
+"usage: dmm-nl [--no-cap|--userns] COMMAND DEV [NAME=VALUE]...\n"
 "commands: attach start pause resume rate freeze thaw fence stop get, dump (no DEV),\n"
 "          events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
@@ -31,6 +31,7 @@ static const char help[] =
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
+"--no-cap: without CAP_SYS_ADMIN, --userns: as root of a user namespace of its own.\n"
 "Prints what get answers as name=value, for stop how long it took.\n"
 "Exit: 0, 1 with the errno's name, 2 usage.\n";
 
@@ -343,6 +344,21 @@ static int listen_events(struct rawnl *nl, uint64_t seconds)
 	return err;
 }
 
+static void lose_power(const char *how)
+{
+	if (!strcmp(how, "--userns")) {
+		if (!unshare(CLONE_NEWUSER))
+			return;
+	} else if (!strcmp(how, "--no-cap")) {
+		if (!drop_cap_sys_admin())
+			return;
+	} else {
+		usage("an unknown option");
+	}
+	fprintf(stderr, "dmm-nl: %s: %s\n", how, strerror(errno));
+	exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	struct rawnl nl;
@@ -354,6 +370,11 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "--help")) {
 		fputs(help, stdout);
 		return 0;
+	}
+	while (argc > 1 && !strncmp(argv[1], "--", 2)) {
+		lose_power(argv[1]);
+		argv++;
+		argc--;
 	}
 	if (argc < 2)
 		usage("needs a command");

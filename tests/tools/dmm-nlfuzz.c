@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <linux/capability.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <pthread.h>
@@ -15,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "nlfuzz.h"
@@ -252,21 +250,6 @@ static void *worker_thread(void *arg)
 /* --- all of it ------------------------------------------------------------------------------ */
 
 /* CAP_SYS_ADMIN goes, the others stay: CAP_NET_ADMIN alone must not do (hazard 30). */
-static void drop_cap(void)
-{
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2];
-
-	if (syscall(SYS_capget, &h, d) == 0) {
-		d[0].effective &= ~(1u << CAP_SYS_ADMIN);
-		d[0].permitted &= ~(1u << CAP_SYS_ADMIN);
-		if (syscall(SYS_capset, &h, d) == 0)
-			return;
-	}
-	fprintf(stderr, "dmm-nlfuzz: dropping CAP_SYS_ADMIN: %s\n", strerror(errno));
-	exit(1);
-}
-
 static uint64_t parse_dev(const char *text)
 {
 	unsigned int major, minor;
@@ -381,8 +364,10 @@ int main(int argc, char **argv)
 	fuzz.family = nl.family;
 	rawnl_close(&nl);
 	fds_open();
-	if (opt.no_cap)
-		drop_cap();
+	if (opt.no_cap && drop_cap_sys_admin()) {
+		fprintf(stderr, "dmm-nlfuzz: dropping CAP_SYS_ADMIN: %s\n", strerror(errno));
+		return 1;
+	}
 	for (i = 0; i < opt.threads; i++) {
 		workers[i].r.state = opt.seed * MAX_THREADS + i;
 		workers[i].todo = opt.count / opt.threads + (i < opt.count % opt.threads);

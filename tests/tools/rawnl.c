@@ -99,7 +99,8 @@ static int receive(struct rawnl *nl, rawnl_msg_fn fn, void *arg, int *err)
 			return 1;
 		}
 		if (h->nlmsg_type == NLMSG_DONE) {
-			*err = 0;
+			/* of a dump that could not go on */
+			*err = h->nlmsg_len >= NLMSG_LENGTH(sizeof(int)) ? *(int *)NLMSG_DATA(h) : 0;
 			return 1;
 		}
 		if (fn && h->nlmsg_len >= NLMSG_HDRLEN + GENL_HDRLEN) {

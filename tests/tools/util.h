@@ -50,4 +50,7 @@ static inline uint64_t clock_ns(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* CAP_SYS_ADMIN, from now on. 0, or -1 with errno. */
+int drop_cap_sys_admin(void);
+
 #endif
