@@ -13,7 +13,7 @@
  *		descriptor of the caller: TCP, established, in the initial network
  *		namespace).  The kernel takes a reference of its own; the
  *		caller closes its descriptor afterwards.
- *		State IDLE only.  -EBUSY otherwise, -ENOTSOCK,
+ *		State IDLE only.  -EBUSY otherwise, -EBADF, -ENOTSOCK,
  *		-EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
  * START	DEV, optional RATE.  Marks everything dirty and ships it.  IDLE with a connection
  *		-> COPYING.  -ENOTCONN without a connection.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Life of a data connection: set-up in order, a loop of named steps, the
- * mirror of the set-up.  One thread; it never waits for anything but in
- * data_wait(), for a flush, and at the very end for its own writes.
+ * mirror of the set-up.  One thread; once attached it never waits for anything but in
+ * data_wait(), for a flush, for a queue that is full, and at the very end for its own writes.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "fullio.h"
 #include "wireio.h"
 
-#define JOIN_TIMEOUT_MS	5000u	/* for buffers that others hold beyond their guarantee */
+#define JOIN_TIMEOUT_MS	3000u	/* for buffers that others hold beyond their guarantee */
 
 /* Acknowledges what has ended; the last word comes when nothing is in flight. */
 static void data_say_final(struct dmm_data *d)

@@ -21,8 +21,3 @@ const struct dmm_engine_ops *dmm_engine_find(const char *name)
 	}
 	return NULL;
 }
-
-const char *dmm_engine_names(void)
-{
-	return "libaio";
-}

@@ -87,7 +87,5 @@ extern const struct dmm_engine_ops dmm_engine_libaio;
 
 /* By the name in the configuration, or NULL. */
 const struct dmm_engine_ops *dmm_engine_find(const char *name);
-/* The names of all, for messages: "libaio". */
-const char *dmm_engine_names(void);
 
 #endif

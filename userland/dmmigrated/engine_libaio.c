@@ -76,7 +76,7 @@ err_free:
 
 static void aio_close(struct dmm_engine *e)
 {
-	/* io_destroy waits for everything in flight since Linux 3.11 */
+	/* io_destroy waits for everything in flight (but for Linux 3.11 to 3.15) */
 	io_destroy(e->ctx);
 	close(e->event_fd);
 	free(e->failed);

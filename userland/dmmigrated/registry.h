@@ -26,7 +26,7 @@ void dmm_registry_exit(struct dmm_registry *reg);
 
 /*
  * Checks the destination and registers the disk, or finds that the very same was prepared before.
- * With DMM_PREPARE_CHECK nothing stays: *disk is NULL.
+ * With DMM_PREPARE_CHECK nothing stays: *disk is NULL, unless it was prepared before.
  * On success the caller owns a reference to *disk.  0 or a negative errno with @r filled.
  */
 int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,

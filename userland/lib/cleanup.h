@@ -41,8 +41,7 @@ static inline void dmm_close_file(FILE **f)
 #define dmm_autoclose	dmm_cleanup(dmm_close_fd)
 #define dmm_autofclose	dmm_cleanup(dmm_close_file)
 
-/* Gives @p away: returns its value and leaves NULL or -1 behind for the clean-up. */
-#define dmm_take_ptr(p) ({ __typeof__(p) __taken = (p); (p) = NULL; __taken; })
+/* Gives @fd away: returns its value and leaves -1 behind for the clean-up. */
 #define dmm_take_fd(fd) ({ int __taken = (fd); (fd) = -1; __taken; })
 
 #endif
