@@ -45,6 +45,14 @@ for step in $start_steps; do
 	restored "killed at $step, then clean"
 done
 
+# with its scratch devices there: they are listed, and the next start removes them
+killed canary dmmigrate start A "$ADDR_B:/dev/mapper/B"
+dmmigrate clean >"$TMP/leftovers" || fail "clean after canary: exit $?"
+grep -q 'scratch device dmmigrate-canary ' "$TMP/leftovers" || fail "$(cat "$TMP/leftovers")"
+start_migration
+dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
+restored "killed at canary, started again, cancelled"
+
 # the same, and start goes on from there, or says what must be done before; what cancel leaves
 # when killed, cancel ends
 for step in prepared table-loaded swapped started; do

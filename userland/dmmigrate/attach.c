@@ -3,7 +3,6 @@
  * Attach and detach by swapping the live table.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,43 +152,6 @@ static void sleep_ms(unsigned int ms)
 	struct timespec ts = { .tv_nsec = ms * 1000000l };
 
 	nanosleep(&ts, NULL);
-}
-
-int dmm_attach_awake(struct dmm_tool *t, const struct dmm_source *s, char *why, size_t why_bytes)
-{
-	struct dmm_nl_info before, after;
-	dmm_autoclose int fd = -1;
-	void *buf = NULL;
-	char node[160];
-	int ret;
-
-	ret = dmm_dm_node(&s->live, node, sizeof(node));
-	if (!ret) {
-		fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
-		ret = fd < 0 ? -errno : dmm_tool_nl(t);
-	}
-	if (!ret)
-		ret = -posix_memalign(&buf, 4096, 4096);
-	if (!ret)
-		ret = dmm_nl_get(t->nl, dmm_source_dev(s), &before);
-	if (!ret) {
-		/* an error of the disk is the disk's: the target saw the read all the same */
-		if (pread(fd, buf, 4096, 0) < 0 && errno == EINVAL)
-			ret = -EINVAL;
-		else
-			ret = dmm_nl_get(t->nl, dmm_source_dev(s), &after);
-	}
-	free(buf);
-	if (ret) {
-		snprintf(why, why_bytes, "cannot read %s to see whether the target is awake: %s",
-			 t->source, strerror(-ret));
-		return DMM_EXIT_LOCAL;
-	}
-	if (after.reads > before.reads)
-		return 0;
-	snprintf(why, why_bytes, "the migrate target does not see the I/O of %s: this kernel goes "
-		 "round it", t->source);
-	return DMM_EXIT_LOCAL;
 }
 
 int dmm_stop(struct dmm_tool *t, struct dmm_source *s)

@@ -23,12 +23,6 @@ int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTE
 int dmm_attach_table(u64 sectors, unsigned int major, unsigned int minor, u32 block_bytes,
 		     struct dmm_dm_table *table);
 
-/*
- * Does the target see the device's I/O?  Reads from the live device (never writes) and looks at the target's
- * counter.  0, or an exit code with @why.
- */
-int dmm_attach_awake(struct dmm_tool *t, const struct dmm_source *s, char *why, size_t why_bytes);
-
 /* STOP, and waits until the kernel has nothing of it any more. 0 or an exit code, reported. */
 int dmm_stop(struct dmm_tool *t, struct dmm_source *s);
 

@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 
 #include "attach.h"
+#include "awake.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
@@ -90,8 +91,8 @@ static int clean_list(struct dmm_tool *t)
 	u8 (*ids)[DMM_ID_BYTES] = NULL;
 	unsigned int nr_devs, nr_ids, i;
 	int ret, code = DMM_EXIT_OK;
+	char action[DMM_DM_NAME_BYTES + 32], hex[DMM_ID_HEX];
 	u8 id[DMM_ID_BYTES];
-	char hex[DMM_ID_HEX];
 
 	dmm_result_add(t, "leftovers", list);
 	ret = dmm_dm_list(&devs, &nr_devs);
@@ -102,6 +103,10 @@ static int clean_list(struct dmm_tool *t)
 				"cannot look for leftovers: %s%s%s", strerror(-ret),
 				*dmm_dm_reason() ? ": " : "", dmm_dm_reason());
 	for (i = 0; i < nr_devs; i++) {
+		if (!strncmp(devs[i].uuid, DMM_CANARY_UUID, strlen(DMM_CANARY_UUID))) {
+			snprintf(action, sizeof(action), "dmsetup remove %s", devs[i].name);
+			clean_item(t, list, "scratch device", devs[i].name, "none", action);
+		}
 		if (dmm_origin_uuid_parse(devs[i].uuid, id))
 			continue;
 		dmm_id_format(id, hex);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "awake.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
@@ -294,11 +295,16 @@ static int start_change(struct dmm_tool *t, struct dmm_start *c)
 		goto err_forget;
 	}
 	if (!c->attached) {
+		ret = dmm_awake_canary(t, c->why, sizeof(c->why));
+		if (ret) {
+			ret = dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "%s", c->why);
+			goto err_forget;
+		}
 		ret = dmm_attach(t, &c->s, c->id, c->pre.block_bytes);
 		if (ret)
 			goto err_forget;
 	}
-	ret = dmm_attach_awake(t, &c->s, c->why, sizeof(c->why));
+	ret = dmm_awake_live(t, &c->s, c->why, sizeof(c->why));
 	if (!ret)
 		ret = start_connect(t, c);
 	if (!ret && dmm_signal_seen()) {

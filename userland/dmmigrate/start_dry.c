@@ -51,6 +51,7 @@ int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c)
 	dmm_say(t, "  receiver %s: PREPARE %s, %llu bytes%s%s", c->remote.where, c->to.path,
 		c->pre.size_bytes, *signature ? ", overwriting " : "", signature);
 	if (!c->attached) {
+		dmm_say(t, "  a scratch device with the target, to see that it sees writes");
 		say_table(t, "  dmsetup create, with UUID", uuid, &c->s.table);
 		dmm_say(t, "    as %s", name);
 		dmm_say(t, "  dmsetup load %s", c->s.live.name);
