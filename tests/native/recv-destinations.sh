@@ -111,7 +111,10 @@ for i in 1 2 3; do
 done
 refuse "one disk too many" $limit 'max_disks' prepare "$img" 1M
 phony "$to" 51 finish > /dev/null
+refuse "a bad one, while a finished one could make room" $denied 'allow-list' prepare /etc/passwd 1K
+expect "does not cost the finished one its record" phony "$to" 51 query
 expect "a finished one makes room" phony "$to" 1 prepare "$img" 1M
+expect "and is forgotten" phony "$to" 51 refused $notfound query
 
 # the allow-list while running
 sed -i "s#^allow = .*#allow = $tmp/sub/*.img#" "$tmp/dmmigrated.conf"

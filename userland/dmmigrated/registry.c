@@ -132,23 +132,49 @@ static bool disk_is_left(struct dmm_disk *d)
 	return left;
 }
 
-/* Makes room by dropping the record of the disk that finished first. */
-static bool registry_make_room_locked(struct dmm_registry *reg, struct dmm_list *dead)
+/* Is there room for one more, once records of finished disks are dropped? */
+static bool registry_has_room_locked(struct dmm_registry *reg)
 {
-	struct dmm_disk *d;
 	struct dmm_list *pos;
+	u32 left = 0;
 
-	if (reg->nr_disks < reg->max_disks)
-		return true;
-	dmm_list_for_each(pos, &reg->disks) {
+	dmm_list_for_each(pos, &reg->disks)
+		left += disk_is_left(dmm_list_entry(pos, struct dmm_disk, node));
+	return reg->nr_disks - left < reg->max_disks;
+}
+
+/*
+ * Drops records of finished disks, the oldest first, until no more are listed than allowed.  Only once
+ * somebody has proved to need the room: a PREPARE that is refused costs nobody his record.
+ */
+static bool registry_make_room(struct dmm_registry *reg)
+{
+	struct dmm_list dead, *pos, *tmp;
+	struct dmm_disk *d;
+	bool room;
+
+	dmm_list_init(&dead);
+	pthread_mutex_lock(&reg->lock);
+	dmm_list_for_each_safe(pos, tmp, &reg->disks) {
+		if (reg->nr_disks <= reg->max_disks)
+			break;
 		d = dmm_list_entry(pos, struct dmm_disk, node);
 		if (!disk_is_left(d))
 			continue;
 		dmm_notice(&d->log_id, "forgotten to make room: it was finished");
-		registry_unlist_locked(reg, d, dead);
-		return true;
+		registry_unlist_locked(reg, d, &dead);
 	}
-	return false;
+	room = reg->nr_disks <= reg->max_disks;
+	pthread_mutex_unlock(&reg->lock);
+	registry_bury(&dead);
+	return room;
+}
+
+static int prepare_no_room(const struct dmm_registry *reg, struct dmm_refusal *r)
+{
+	return dmm_refuse(r, DMM_WERR_LIMIT, "%u disks are prepared, no more are allowed: "
+			  "cancel finished migrations or raise max_disks in dmmigrated.conf",
+			  reg->max_disks);
 }
 
 /* The answer for a disk that is prepared already. */
@@ -267,11 +293,9 @@ static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
 static int registry_enter(struct dmm_registry *reg, const struct dmm_prepare *p,
 			  struct dmm_disk **disk, bool *again, struct dmm_refusal *r)
 {
-	struct dmm_list dead;
 	struct dmm_disk *d;
 	int ret = 0;
 
-	dmm_list_init(&dead);
 	pthread_mutex_lock(&reg->lock);
 	d = registry_find_locked(reg, &p->name);
 	*again = d;
@@ -283,10 +307,8 @@ static int registry_enter(struct dmm_registry *reg, const struct dmm_prepare *p,
 		*disk = NULL;
 		goto out_unlock;
 	}
-	if (!registry_make_room_locked(reg, &dead)) {
-		ret = dmm_refuse(r, DMM_WERR_LIMIT, "%u disks are prepared, no more are allowed: "
-				 "cancel finished migrations or raise max_disks in dmmigrated.conf",
-				 reg->nr_disks);
+	if (!registry_has_room_locked(reg)) {
+		ret = prepare_no_room(reg, r);
 		goto out_unlock;
 	}
 	d = dmm_disk_create(p);
@@ -304,7 +326,6 @@ out_ref:
 	}
 out_unlock:
 	pthread_mutex_unlock(&reg->lock);
-	registry_bury(&dead);
 	return ret;
 }
 
@@ -326,6 +347,10 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 		return 0;
 	}
 	ret = prepare_open(reg, p, &dest, r);
+	if (!ret && d && !registry_make_room(reg)) {
+		ret = prepare_no_room(reg, r);
+		dmm_dest_close(&dest);
+	}
 	if (ret) {
 		if (d) {
 			dmm_registry_forget(reg, d);
