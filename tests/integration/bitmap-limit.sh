@@ -27,6 +27,23 @@ assert "blocks" "$(st live total)" = $((16 * tib / text))
 # the far end works
 dmm-load /dev/mapper/live --journal "$TMP/journal" --op write:$((16 * tib * 512 - 4096)):4096 >/dev/null ||
 	fail "a write to the last block failed"
+dmsetup load live --table "0 8 zero"
+dmsetup resume live
+
+# while it is loaded: what is out of range is refused, what is in it applies to the next table
+param=/sys/module/dm_migrate/parameters/max_bitmap_mib
+for bad in 0 2048 -1 4294967297 many ''; do
+	! echo "$bad" 2>/dev/null >$param || fail "max_bitmap_mib=$bad was accepted"
+done
+assert "max_bitmap_mib after the refusals" "$(cat $param)" = 16
+echo 1 >$param
+log_mark tiny
+dmsetup load live --table "0 $((16 * tib)) migrate /dev/mapper/huge 2048" 2>/dev/null &&
+	fail "2 MiB of bitmap were accepted with a limit of 1 MiB"
+log_since tiny | grep -q 'at any block size' || fail "the refusal names a block size: $(log_since tiny)"
+echo 16 >$param
+dmsetup load live --table "0 $((16 * tib)) migrate /dev/mapper/huge $text" || fail "refused at 16 MiB again"
+dmsetup clear live
 dmsetup remove live
 
 rmmod dm-migrate

@@ -81,6 +81,28 @@ static void check(const char *expected)
 		fail_msg("'%s' is not in: %s", expected, r.text);
 }
 
+/* A file's path does where a device node cannot be made up without root. */
+static void nvme_targets(void **state)
+{
+	const char *ns = "/sys/kernel/config/nvmet/subsystems/nqn.2014-08.org.example:d1/namespaces/1";
+	char path[256], file[256];
+	struct dmm_refusal r = { 0 };
+	struct stat st;
+
+	(void)state;
+	put("/disk.img", "x");
+	snprintf(file, sizeof(file), "%s", in_root("/disk.img"));
+	assert_int_equal(stat(file, &st), 0);
+	snprintf(path, sizeof(path), "%s/device_path", ns);
+	put(path, file);
+	snprintf(path, sizeof(path), "%s/enable", ns);
+	put(path, "0\n");
+	assert_int_equal(dmm_inuse_check(root, &st, "/disk.img", &r), 0);
+	put(path, "1\n");
+	assert_int_equal(dmm_inuse_check(root, &st, "/disk.img", &r), -EBUSY);
+	assert_non_null(strstr(r.text, "nqn.2014-08.org.example:d1"));
+}
+
 /* A destination that is a partition, 8:17: who has its disk has it, too, but not who has 8:18. */
 static void disk_of_a_partition(void **state)
 {
@@ -359,6 +381,7 @@ int main(void)
 		H(holders),
 		H(guests),
 		H(disk_of_a_partition),
+		H(nvme_targets),
 		H(writers),
 		H(unable_to_look),
 		cmocka_unit_test(options_and_file),

@@ -358,25 +358,29 @@ void dmm_dest_close(struct dmm_dest *d)
 	d->fd = -1;
 }
 
+static bool dest_is_what_it_was(const struct dmm_dest *d, const struct stat *st)
+{
+	if (d->flags & DMM_PREPARED_FILE)
+		return S_ISREG(st->st_mode) && st->st_dev == d->dev && st->st_ino == d->ino;
+	return S_ISBLK(st->st_mode) && st->st_rdev == d->dev;
+}
+
 int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r)
 {
 	char identity[DMM_IDENTITY_MAX], buf[96];
 	struct stat st;
-	bool same;
-	int fd, ret;
+	int fd = -1;
 
+	/* before opening it: of some things that is not without effect */
+	if (!stat(d->path, &st) && !dest_is_what_it_was(d, &st))
+		goto err_changed;
 	fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
 		  (d->flags & DMM_PREPARED_BUFFERED ? 0 : O_DIRECT));
 	if (fd < 0)
 		return dmm_refuse(r, errno == ENOENT ? DMM_WERR_NOTFOUND : DMM_WERR_IO,
 				  "cannot open %s again: %s", dmm_short_path(d->path, buf),
 				  strerror(errno));
-	ret = fstat(fd, &st) ? -errno : 0;
-	if (d->flags & DMM_PREPARED_FILE)
-		same = !ret && S_ISREG(st.st_mode) && st.st_dev == d->dev && st.st_ino == d->ino;
-	else
-		same = !ret && S_ISBLK(st.st_mode) && st.st_rdev == d->dev;
-	if (!same)
+	if (fstat(fd, &st) || !dest_is_what_it_was(d, &st))
 		goto err_changed;
 	/* The number of a removed device is soon another's: its first identity tells. */
 	if (!(d->flags & DMM_PREPARED_FILE) && d->identity[0] &&
@@ -387,7 +391,8 @@ int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r)
 	return fd;
 
 err_changed:
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s is not the device any more that was written: "
 			  "it was replaced since", dmm_short_path(d->path, buf));
 }

@@ -356,11 +356,61 @@ static int check_xen(const struct dmm_inuse_target *t)
 	return ret;
 }
 
+/* One subsystem's namespaces. */
+static int nvmet_exports(const struct dmm_inuse_target *t, const char *subsystem)
+{
+	char dir[640], path[800], text[512], buf[96];
+	struct dirent *de;
+	DIR *d;
+	int ret;
+
+	snprintf(dir, sizeof(dir), "%s/namespaces", subsystem);
+	d = dmm_inuse_opendir(t, dir, &ret);
+	if (!d)
+		return ret;
+	while (!ret && (de = dmm_inuse_readdir(t, d, &ret))) {
+		snprintf(path, sizeof(path), "%s/%.64s/enable", dir, de->d_name);
+		if (de->d_name[0] == '.' || dmm_read_text(path, text, sizeof(text)) <= 0 ||
+		    strcmp(text, "1"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%.64s/device_path", dir, de->d_name);
+		if (dmm_read_text(path, text, sizeof(text)) > 0 && target_is_path(t, text))
+			ret = dmm_refuse(t->r, DMM_WERR_BUSY, "%s is exported by NVMe over fabrics (%.128s): "
+					 "name another destination", dmm_short_path(t->path, buf),
+					 strrchr(subsystem, '/') + 1);
+	}
+	closedir(d);
+	return ret;
+}
+
+/* The kernel's NVMe target opens its devices without claiming them, in no process. */
+static int check_nvmet(const struct dmm_inuse_target *t)
+{
+	char dir[256], path[512];
+	struct dirent *de;
+	DIR *d;
+	int ret;
+
+	snprintf(dir, sizeof(dir), "%s/sys/kernel/config/nvmet/subsystems", t->root);
+	d = dmm_inuse_opendir(t, dir, &ret);
+	if (!d)
+		return ret;
+	while (!ret && (de = dmm_inuse_readdir(t, d, &ret))) {
+		if (de->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%.223s", dir, de->d_name);
+		ret = nvmet_exports(t, path);
+	}
+	closedir(d);
+	return ret;
+}
+
 int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
 		    struct dmm_refusal *r)
 {
 	static int (* const checks[])(const struct dmm_inuse_target *) = {
-		check_mounts, check_swaps, check_holders, check_xen, check_loops, dmm_inuse_processes,
+		check_mounts, check_swaps, check_holders, check_xen, check_loops, check_nvmet,
+		dmm_inuse_processes,
 	};
 	struct dmm_inuse_target t = { .root = root, .path = path, .st = st, .r = r };
 	size_t i;
