@@ -20,7 +20,7 @@ linear_table=$(dmsetup table A-origin)
 freeze_in() {
 	reconnect_raw A
 	dmm-nl start $dev
-	await_quiet A
+	await A 30 "sweep_blocks>=2048"
 	[ "$1" = frozen ] || stop_arm before-barrier
 	dmm-nl freeze $dev epoch=1 timeout_ms=15000
 	await_state A "$1"
