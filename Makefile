@@ -7,6 +7,7 @@
 #   make install DESTDIR=DIR	both; the module for KDIR's release
 #   make demo			the main job, live, on two virtual hosts
 #   make check			all tests, see CONTRIBUTING.md
+#   make check-long		what takes too long for that
 #   make check-live		a disk moves while it is written to
 #   make style			what a machine can say about style
 #   make clean
@@ -18,7 +19,7 @@
 TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
-.PHONY: all userland tools modules kunit-module demo check check-live style check-headers install install-userland install-modules clean
+.PHONY: all userland tools modules kunit-module demo check check-long check-live style check-headers install install-userland install-modules clean
 all: userland modules
 
 # --- userland ---------------------------------------------------------------
@@ -77,6 +78,10 @@ demo:
 
 check:
 	scripts/run-checks.sh
+
+# what takes too long for that: can the tests fail, style, every kernel tree, both demos
+check-long:
+	scripts/run-long.sh
 
 # One claim, on both stock kernels: the move is live.  With DMM_MUTANT=n it must fail.
 check-live:
