@@ -23,6 +23,8 @@ freeze_in() {
 	await A 30 "sweep_blocks>=2048"
 	[ "$1" = frozen ] || stop_arm before-barrier
 	dmm-nl freeze $dev epoch=1 timeout_ms=15000
+	# it stands there until its end aborts it; not reached it would stop the next one
+	[ "$1" = frozen ] || stop_await before-barrier
 	await_state A "$1"
 	await A 5 "held>=1"
 }
