@@ -133,14 +133,18 @@ int dmm_dm_table_parse(const char *text, struct dmm_dm_table *t)
 	return ret;
 }
 
-/* The key is the second word of a crypt line; ":size:type:name" only names one in a keyring. */
+/* The second word of a crypt line, or "". */
+static const char *crypt_key_word(const char *params)
+{
+	params += strcspn(params, " ");
+	return params + strspn(params, " ");
+}
+
+/* A key that is given; ":size:type:name" only names one in a keyring. */
 static bool crypt_key(const char *params, size_t *at, size_t *bytes)
 {
-	const char *key = strchr(params, ' ');
+	const char *key = crypt_key_word(params);
 
-	if (!key)
-		return false;
-	key += strspn(key, " ");
 	*at = key - params;
 	*bytes = strcspn(key, " ");
 	return *bytes && *key != ':' && *key != '-';
@@ -149,9 +153,7 @@ static bool crypt_key(const char *params, size_t *at, size_t *bytes)
 /* cryptsetup's own keyring is gone when it has ended, and with it the way to load the table again. */
 static bool crypt_key_in_keyring(const char *params)
 {
-	const char *key = strchr(params, ' ');
-
-	return key && key[strspn(key, " ")] == ':';
+	return *crypt_key_word(params) == ':';
 }
 
 bool dmm_dm_table_secret(const struct dmm_dm_table *t)
