@@ -140,12 +140,16 @@ err_operands:
 
 void dmm_options_help(FILE *f, const struct dmm_option *options)
 {
+	const char *help, *end;
 	char left[64];
 
 	for (; options->name; options++) {
 		snprintf(left, sizeof(left), "--%s%s%s", options->name, options->value ? " " : "",
 			 options->value ? options->value : "");
-		fprintf(f, "  %-22s %s\n", left, options->help);
+		fprintf(f, "  %-22s ", left);
+		for (help = options->help; (end = strchr(help, '\n')); help = end + 1)
+			fprintf(f, "%.*s\n  %-22s ", (int)(end - help), help, "");
+		fprintf(f, "%s\n", help);
 	}
 	fprintf(f, "  %-22s %s\n", "--help", "print this");
 }

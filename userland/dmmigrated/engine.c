@@ -21,3 +21,8 @@ const struct dmm_engine_ops *dmm_engine_find(const char *name)
 	}
 	return NULL;
 }
+
+const char *dmm_engine_name(unsigned int i)
+{
+	return i < sizeof(engines) / sizeof(engines[0]) ? engines[i]->name : NULL;
+}

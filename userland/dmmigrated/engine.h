@@ -88,4 +88,7 @@ extern const struct dmm_engine_ops dmm_engine_libaio;
 /* By the name in the configuration, or NULL. */
 const struct dmm_engine_ops *dmm_engine_find(const char *name);
 
+/* The names there are, one by one; NULL after the last. */
+const char *dmm_engine_name(unsigned int i);
+
 #endif

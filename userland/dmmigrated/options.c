@@ -23,17 +23,6 @@ struct origin {
 	int line;
 };
 
-struct setting {
-	const char *name;	/* key, and "--name" unless config_only */
-	char letter;		/* short option or 0 */
-	const char *arg;	/* what --help calls its argument; NULL: a switch */
-	bool config_only;
-	bool option_only;
-	const char *help;
-	/* NULL, or what is wrong with @value */
-	const char *(*set)(struct dmm_config *c, const char *value);
-};
-
 static const char *set_config(struct dmm_config *c, const char *value)
 {
 	c->path = value;
@@ -155,17 +144,22 @@ static const char *set_ack(struct dmm_config *c, const char *value)
 	return set_duration(&c->ack_ms, value);
 }
 
+static const struct {
+	const char *name;
+	int level;
+} log_levels[] = {
+	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+	{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
+};
+#define NR_LOG_LEVELS (sizeof(log_levels) / sizeof(log_levels[0]))
+
 static const char *set_log_level(struct dmm_config *c, const char *value)
 {
-	static const struct { const char *name; int level; } levels[] = {
-		{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
-		{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (!strcmp(levels[i].name, value)) {
-			c->log_level = levels[i].level;
+	for (i = 0; i < NR_LOG_LEVELS; i++) {
+		if (!strcmp(log_levels[i].name, value)) {
+			c->log_level = log_levels[i].level;
 			return NULL;
 		}
 	}
@@ -179,7 +173,7 @@ static const char *set_foreground(struct dmm_config *c, const char *value)
 	return NULL;
 }
 
-static const struct setting settings[] = {
+static const struct dmm_setting settings[] = {
 	{ "config", 'c', "FILE", false, true, "configuration file (" DMM_DEFAULT_CONFIG ")", set_config },
 	{ "listen", 'l', "ADDRESS", false, false,
 	  "address to listen on, [:PORT] included; repeatable (127.0.0.1)", set_listen },
@@ -206,6 +200,18 @@ static const struct setting settings[] = {
 };
 #define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
+const struct dmm_setting *dmm_setting_get(unsigned int i)
+{
+	return i < NR_SETTINGS ? &settings[i] : NULL;
+}
+
+const char *dmm_setting_choice(const struct dmm_setting *s, unsigned int i)
+{
+	if (s->set == set_log_level)
+		return i < NR_LOG_LEVELS ? log_levels[i].name : NULL;
+	return s->set == set_engine ? dmm_engine_name(i) : NULL;
+}
+
 __attribute__((format(printf, 2, 3)))
 static void complain(const struct origin *o, const char *fmt, ...)
 {
@@ -221,8 +227,7 @@ static void complain(const struct origin *o, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-/* "log_level" is --log-level */
-static void option_name(const char *name, char buf[32])
+void dmm_setting_option(const char *name, char buf[32])
 {
 	size_t i;
 
@@ -242,7 +247,7 @@ static void print_help(void)
 	for (i = 0; i < NR_SETTINGS; i++) {
 		if (settings[i].config_only)
 			continue;
-		option_name(settings[i].name, name);
+		dmm_setting_option(settings[i].name, name);
 		snprintf(left, sizeof(left), "-%c, --%s%s%s", settings[i].letter, name,
 			 settings[i].arg ? " " : "", settings[i].arg ? settings[i].arg : "");
 		printf("  %-24s %s\n", left, settings[i].help);
@@ -371,7 +376,7 @@ static int options_pass(int argc, char **argv, struct dmm_config *c, bool first)
 	for (i = 0; i < NR_SETTINGS; i++) {
 		if (settings[i].config_only)
 			continue;
-		option_name(settings[i].name, names[i]);
+		dmm_setting_option(settings[i].name, names[i]);
 		longs[nl].name = names[i];
 		longs[nl].has_arg = settings[i].arg ? required_argument : no_argument;
 		longs[nl++].val = 256 + i;
@@ -412,7 +417,7 @@ static int options_pass(int argc, char **argv, struct dmm_config *c, bool first)
 		wrong = settings[i].set(c, optarg);
 		if (!wrong)
 			continue;
-		option_name(settings[i].name, what);
+		dmm_setting_option(settings[i].name, what);
 		complain(&here, "--%s %s: %s", what, optarg, wrong);
 		return DMM_OPTIONS_ERROR;
 	}

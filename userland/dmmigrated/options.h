@@ -40,6 +40,27 @@ struct dmm_config {
 	int log_level;
 };
 
+/* One entry of the table that the parsers, --help, manual pages and completion are made from. */
+struct dmm_setting {
+	const char *name;	/* key, and "--name" unless config_only */
+	char letter;		/* short option or 0 */
+	const char *arg;	/* what --help calls its argument; NULL: a switch */
+	bool config_only;
+	bool option_only;
+	const char *help;
+	/* NULL, or what is wrong with @value */
+	const char *(*set)(struct dmm_config *c, const char *value);
+};
+
+/* All of them in the order of the help; NULL after the last. */
+const struct dmm_setting *dmm_setting_get(unsigned int i);
+
+/* The words that the setting takes, one by one; NULL after the last, or where it takes no word. */
+const char *dmm_setting_choice(const struct dmm_setting *s, unsigned int i);
+
+/* How the setting @name is called on the command line: "log_level" is --log-level. */
+void dmm_setting_option(const char *name, char buf[32]);
+
 enum dmm_options_result {
 	DMM_OPTIONS_RUN,
 	DMM_OPTIONS_DONE,		/* --help or --version was printed */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Is a would-be destination in use?  Mounts, swap, device-mapper and md
+ * holders, loop devices, Xen block backends, and processes that have it
+ * open for writing.  O_EXCL (dest.c) has the last word; this has the reasons.
+ */
+#ifndef DMM_INUSE_H
+#define DMM_INUSE_H
+
+#include <sys/stat.h>
+
+#include "refusal.h"
+
+/*
+ * @st: of the block device or regular file that messages call @path.  @root is put before
+ * "/proc" and "/sys" ("" but in tests).
+ * Returns 0, or a negative errno with @r filled (DMM_WERR_BUSY).  What cannot be
+ * read is not held against the destination.
+ * Context: any thread; reads procfs and sysfs, may take some 10 ms.
+ */
+int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
+		    struct dmm_refusal *r);
+
+#endif
