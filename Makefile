@@ -19,14 +19,18 @@
 TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
-.PHONY: all userland tools modules kunit-module demo check check-long check-live style check-headers install install-userland install-modules clean
-all: userland modules
+.PHONY: all userland docs tools modules kunit-module demo check check-long check-live style check-headers
+.PHONY: install install-userland install-modules install-dkms uninstall dist clean
+all: userland docs modules
 
 # --- userland ---------------------------------------------------------------
 
 userland:
 	$(MAKE) -C userland O=$(BUILD)/userland$(if $(filter 1,$(DMM_DEBUG)),-debug) \
 		DMM_DEBUG=$(DMM_DEBUG)
+
+docs:
+	$(MAKE) -C userland O=$(BUILD)/userland docs
 
 # what the tests run beside it
 tools:
@@ -115,6 +119,20 @@ install-modules: modules
 	install -D -m 0644 $(KOUT)/kmod/dm-migrate.ko \
 		$(DESTDIR)/lib/modules/$(KRELEASE)/updates/dm-migrate.ko
 	$(if $(DESTDIR),,depmod $(KRELEASE))
+
+# /usr/src: where DKMS looks, whatever PREFIX says
+DKMSDIR = $(DESTDIR)/usr/src/dmmigrate-$(shell scripts/dist.sh --version)
+install-dkms:
+	install -d $(DKMSDIR)
+	cp -R --no-preserve=ownership Kbuild dkms.conf kmod include LICENSES $(DKMSDIR)
+
+uninstall:
+	$(MAKE) -C userland DESTDIR=$(DESTDIR) uninstall
+	rm -f $(DESTDIR)/lib/modules/$(KRELEASE)/updates/dm-migrate.ko
+	rm -rf $(DKMSDIR)
+
+dist:
+	scripts/dist.sh
 
 clean:
 	rm -rf $(BUILD)
