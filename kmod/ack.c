@@ -61,8 +61,10 @@ static int take_ack(struct dmm_sender *s, const struct dmm_ack *a)
 		r = 0;
 	else if (a->type == DMM_MSG_BARRIER)
 		r = take_barrier_ack_locked(s, a);
-	else
+	else if (a->type == DMM_MSG_DATA)
 		r = take_data_ack_locked(s, a);
+	else
+		r = -EBADMSG;	/* ZERO: we sent none */
 	if (!r && !a->status) {
 		s->nr_unacked--;
 		s->progress_ns = ktime_get_ns();

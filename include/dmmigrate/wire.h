@@ -20,6 +20,8 @@
  *				<--	PREPARED
  *	DIGEST			-->	digest of a byte range, read from the disk
  *				<--	DIGEST_OK
+ *	HASHES			-->	the same, one digest a granule
+ *				<--	HASHES_OK
  *	QUERY			-->	what the receiver knows of the disk
  *				<--	QUERY_OK
  *	FINISH			-->	flush, close; DIGEST goes on working (read only)
@@ -28,8 +30,8 @@
  *				<--	FORGET_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
- * after ATTACHED; from then on the source sends DATA, BARRIER and END, and the
- * receiver answers each DATA and BARRIER with one struct dmm_wire_ack:
+ * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
+ * the receiver answers each but END with one struct dmm_wire_ack:
  *
  *	ATTACH			-->
  *				<--	ATTACHED | REFUSE
@@ -51,13 +53,19 @@
 #define DMM_DEFAULT_PORT	7790
 
 #define DMM_MAX_EXTENT_BYTES	(1u << 20)	/* payload of one DATA frame */
-#define DMM_MAX_CONTROL_BYTES	4096u		/* payload of any other frame */
+#define DMM_MAX_CONTROL_BYTES	4096u		/* payload of any other frame but HASHES_OK */
+#define DMM_MAX_ZERO_BYTES	(1u << 30)	/* run of one ZERO frame */
 #define DMM_SECTOR_BYTES	512u		/* offsets and lengths are multiples */
 #define DMM_MIN_BLOCK_BYTES	4096u
 #define DMM_MAX_BLOCK_BYTES	(1u << 20)
 #define DMM_MAX_CONNS		16u		/* data connections of one disk */
 #define DMM_MAX_DISKS		256u		/* disks of one migration */
 #define DMM_ID_BYTES		16		/* migration, instance and boot ids */
+
+/* Features: offered in HELLO, used only when HELLO_OK has them too. */
+#define DMM_FEATURE_ZERO	(1ull << 0)	/* DMM_MSG_ZERO */
+#define DMM_FEATURE_HASHES	(1ull << 1)	/* DMM_MSG_HASHES */
+#define DMM_FEATURE_CREATE	(1ull << 2)	/* DMM_PREPARE_CREATE */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -75,12 +83,15 @@ enum dmm_msg {
 	DMM_MSG_FINISH_OK	= 23,	/* no payload */
 	DMM_MSG_FORGET		= 24,	/* struct dmm_wire_disk */
 	DMM_MSG_FORGET_OK	= 25,	/* no payload */
+	DMM_MSG_HASHES		= 26,	/* struct dmm_wire_hashes */
+	DMM_MSG_HASHES_OK	= 27,	/* payload: DMM_HASH_BYTES a granule */
 	/* data */
 	DMM_MSG_ATTACH		= 32,	/* struct dmm_wire_attach */
 	DMM_MSG_ATTACHED	= 33,	/* no payload */
 	DMM_MSG_DATA		= 34,	/* payload: the bytes of the extent */
 	DMM_MSG_BARRIER		= 35,	/* no payload; arg is the barrier's number */
 	DMM_MSG_END		= 36,	/* no payload; nothing follows */
+	DMM_MSG_ZERO		= 37,	/* no payload; arg is the length of the run */
 };
 
 /*
@@ -93,8 +104,8 @@ struct dmm_wire_hdr {
 	__le16 type;		/* enum dmm_msg */
 	__le16 flags;		/* none defined: zero */
 	__le64 seq;		/* from 1, one more per frame of this direction */
-	__le64 offset_bytes;	/* DATA: where on the disk; else zero */
-	__le64 arg;		/* BARRIER: its number, from 1; else zero */
+	__le64 offset_bytes;	/* DATA, ZERO: where on the disk; else zero */
+	__le64 arg;		/* BARRIER: its number, from 1; ZERO: bytes; else zero */
 	__le32 payload_bytes;	/* what follows this header */
 	__le32 reserved;	/* zero */
 	__le32 pad;		/* zero */
@@ -104,12 +115,12 @@ struct dmm_wire_hdr {
 
 /*
  * Acknowledgement: the only thing that the kernel parses from the peer.
- * DATA is acknowledged when its write completed, BARRIER when every frame
+ * DATA and ZERO are acknowledged when their write completed, BARRIER when every frame
  * acknowledged before it has been flushed.  crc covers the 28 bytes before it.
  */
 struct dmm_wire_ack {
 	__le32 magic;		/* DMM_WIRE_MAGIC */
-	__le16 type;		/* DMM_MSG_DATA or DMM_MSG_BARRIER */
+	__le16 type;		/* DMM_MSG_DATA, DMM_MSG_ZERO or DMM_MSG_BARRIER */
 	__le16 reserved;	/* zero */
 	__le64 seq;		/* of the frame */
 	__le64 arg;		/* of the frame */
@@ -144,7 +155,7 @@ struct dmm_wire_hello {
 	__le16 version_min;
 	__le16 version_max;
 	__le32 reserved;
-	__le64 features;	/* that the source can use; none defined yet */
+	__le64 features;	/* that the source can use: DMM_FEATURE_* */
 	__u8 program[48];	/* "dmmigrate 0.1", NUL padded, for the log */
 };
 #define DMM_WIRE_HELLO_BYTES	64
@@ -177,13 +188,14 @@ struct dmm_wire_disk {
 /* dmm_wire_prepare.flags */
 #define DMM_PREPARE_OVERWRITE	(1u << 0)	/* a signature there was confirmed */
 #define DMM_PREPARE_CHECK	(1u << 1)	/* only check (--dry-run): prepare nothing */
+#define DMM_PREPARE_CREATE	(1u << 2)	/* a file that is not there is created */
 
 struct dmm_wire_prepare {
 	struct dmm_wire_disk id;
 	__le64 size_bytes;	/* of the source */
 	__le32 block_bytes;	/* tracking granularity */
 	__le32 lbs_bytes;	/* logical block size of the source */
-	__le32 conns;		/* data connections that will attach; 1 */
+	__le32 conns;		/* data connections that will attach, 1 to DMM_MAX_CONNS */
 	__le32 flags;		/* DMM_PREPARE_* */
 	__u8 source_identity[256];	/* identities of the source LUNs, space separated; may be empty */
 	__u8 source_host[64];	/* for the log */
@@ -220,6 +232,19 @@ struct dmm_wire_digest_ok {
 	__u8 digest[32];	/* the algorithm's bytes first, zero padded */
 };
 #define DMM_WIRE_DIGEST_OK_BYTES 32
+
+/* One digest for each @granule_bytes of the range, the last of which may be shorter. */
+struct dmm_wire_hashes {
+	struct dmm_wire_disk id;
+	__le64 offset_bytes;	/* multiple of granule_bytes */
+	__le64 length_bytes;	/* at most DMM_MAX_HASHES granules */
+	__le32 algorithm;	/* DMM_DIGEST_XXH3_128 */
+	__le32 granule_bytes;	/* power of two, DMM_MIN_BLOCK_BYTES to DMM_MAX_BLOCK_BYTES */
+};
+#define DMM_WIRE_HASHES_BYTES	48
+#define DMM_HASH_BYTES		16u	/* of each digest in HASHES_OK, in the order of the disk */
+#define DMM_MAX_HASHES		4096u
+#define DMM_MAX_HASHES_BYTES	(DMM_MAX_HASHES * DMM_HASH_BYTES)
 
 struct dmm_wire_query_ok {
 	__le64 size_bytes;

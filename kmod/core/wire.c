@@ -51,6 +51,9 @@ DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest) == DMM_WIRE_DIGEST_BYTES);
 WIRE_OFFSET(dmm_wire_digest, offset_bytes, 24);
 WIRE_OFFSET(dmm_wire_digest, algorithm, 40);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest_ok) == DMM_WIRE_DIGEST_OK_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_hashes) == DMM_WIRE_HASHES_BYTES);
+WIRE_OFFSET(dmm_wire_hashes, offset_bytes, 24);
+WIRE_OFFSET(dmm_wire_hashes, granule_bytes, 44);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_query_ok) == DMM_WIRE_QUERY_OK_BYTES);
 WIRE_OFFSET(dmm_wire_query_ok, barrier, 16);
 WIRE_OFFSET(dmm_wire_query_ok, state, 24);
@@ -60,6 +63,7 @@ WIRE_OFFSET(dmm_wire_attach, conn_index, 32);
 /* What a receiver sizes its buffers by. */
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(DMM_MAX_EXTENT_BYTES % DMM_SECTOR_BYTES == 0);
+DMM_BUILD_ASSERT(DMM_MAX_ZERO_BYTES % DMM_SECTOR_BYTES == 0);
 
 void dmm_wire_hdr_encode(struct dmm_wire_hdr *hdr, const struct dmm_frame *f)
 {
@@ -86,6 +90,11 @@ void dmm_wire_hdr_seal(struct dmm_wire_hdr *hdr, u32 crc)
 	hdr->crc = cpu_to_le32(~crc);
 }
 
+static bool wire_has_arg(u16 msg)
+{
+	return msg == DMM_MSG_BARRIER || msg == DMM_MSG_ZERO;
+}
+
 int dmm_wire_payload_bytes(u16 msg)
 {
 	switch (msg) {
@@ -103,6 +112,8 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_DIGEST_BYTES;
 	case DMM_MSG_DIGEST_OK:
 		return DMM_WIRE_DIGEST_OK_BYTES;
+	case DMM_MSG_HASHES:
+		return DMM_WIRE_HASHES_BYTES;
 	case DMM_MSG_QUERY:
 	case DMM_MSG_FINISH:
 	case DMM_MSG_FORGET:
@@ -116,11 +127,46 @@ int dmm_wire_payload_bytes(u16 msg)
 	case DMM_MSG_ATTACHED:
 	case DMM_MSG_BARRIER:
 	case DMM_MSG_END:
+	case DMM_MSG_ZERO:
 		return 0;
 	case DMM_MSG_DATA:
+	case DMM_MSG_HASHES_OK:
 		return -1;
 	default:
 		return -EINVAL;
+	}
+}
+
+/* What is wrong with the extent of @f, DATA or ZERO, or NULL. */
+static const char *wire_extent_fault(const struct dmm_frame *f)
+{
+	u64 bytes = dmm_wire_extent_bytes(f);
+
+	if (!bytes || bytes > (f->type == DMM_MSG_ZERO ? DMM_MAX_ZERO_BYTES : DMM_MAX_EXTENT_BYTES))
+		return "extent empty or too long";
+	if (bytes & (DMM_SECTOR_BYTES - 1))
+		return "extent not of whole sectors";
+	if (f->offset_bytes & (DMM_SECTOR_BYTES - 1))
+		return "offset not sector-aligned";
+	/* Ends within an loff_t, which is signed. */
+	if (f->offset_bytes > (~0ULL >> 1) - bytes)
+		return "offset too large";
+	return NULL;
+}
+
+/* What is wrong with the payload's size, or NULL. */
+static const char *wire_payload_fault(const struct dmm_frame *f, int fixed)
+{
+	static const char wrong[] = "payload size is not that of the message";
+
+	switch (f->type) {
+	case DMM_MSG_DATA:
+		return NULL;	/* the extent's: see there */
+	case DMM_MSG_HASHES_OK:
+		return !f->payload_bytes || f->payload_bytes > DMM_MAX_HASHES_BYTES ||
+		       f->payload_bytes % DMM_HASH_BYTES ? wrong : NULL;
+	default:
+		return f->payload_bytes != (u32)fixed ? wrong : NULL;
 	}
 }
 
@@ -128,30 +174,24 @@ int dmm_wire_payload_bytes(u16 msg)
 static const char *wire_frame_fault(const struct dmm_frame *f)
 {
 	int fixed = dmm_wire_payload_bytes(f->type);
+	const char *fault;
 
 	if (fixed == -EINVAL)
 		return "unknown message type";
 	if (!f->seq)
 		return "sequence number 0";
-	if (f->type == DMM_MSG_DATA) {
-		if (!f->payload_bytes || f->payload_bytes > DMM_MAX_EXTENT_BYTES)
-			return "extent empty or too long";
-		if (f->payload_bytes % DMM_SECTOR_BYTES)
-			return "extent not of whole sectors";
-		if (f->offset_bytes & (DMM_SECTOR_BYTES - 1))
-			return "offset not sector-aligned";
-		/* Ends within an loff_t, which is signed. */
-		if (f->offset_bytes > (~0ULL >> 1) - f->payload_bytes)
-			return "offset too large";
-	} else {
-		if (f->payload_bytes != (u32)fixed)
-			return "payload size is not that of the message";
-		if (f->offset_bytes)
-			return "offset on a message that has none";
-	}
+	fault = wire_payload_fault(f, fixed);
+	if (fault)
+		return fault;
+	if (dmm_wire_is_extent(f->type))
+		fault = wire_extent_fault(f);
+	else if (f->offset_bytes)
+		fault = "offset on a message that has none";
+	if (fault)
+		return fault;
 	if (f->type == DMM_MSG_BARRIER && !f->arg)
 		return "barrier number 0";
-	if (f->type != DMM_MSG_BARRIER && f->arg)
+	if (!wire_has_arg(f->type) && f->arg)
 		return "argument on a message that has none";
 	return NULL;
 }
@@ -187,7 +227,8 @@ int dmm_wire_hdr_decode(const struct dmm_wire_hdr *hdr, struct dmm_frame *f, con
 
 int dmm_wire_data_check(const struct dmm_frame *f, u64 size_bytes)
 {
-	if (f->offset_bytes > size_bytes || f->payload_bytes > size_bytes - f->offset_bytes)
+	if (f->offset_bytes > size_bytes ||
+	    dmm_wire_extent_bytes(f) > size_bytes - f->offset_bytes)
 		return -ERANGE;
 	return 0;
 }
@@ -221,12 +262,12 @@ int dmm_wire_ack_decode(const struct dmm_wire_ack *wire, struct dmm_ack *a)
 		return -EBADMSG;
 	if (wire->crc != cpu_to_le32(wire_ack_crc(wire)))
 		return -EBADMSG;
-	if (n.type != DMM_MSG_DATA && n.type != DMM_MSG_BARRIER)
+	if (!dmm_wire_is_extent(n.type) && n.type != DMM_MSG_BARRIER)
 		return -EBADMSG;
 	if (n.status >= DMM_WERR_COUNT)
 		return -EBADMSG;
 	/* A refusal may be about a frame that never had a proper number. */
-	if (n.status == DMM_WERR_OK && (!n.seq || (n.type == DMM_MSG_BARRIER) != !!n.arg))
+	if (n.status == DMM_WERR_OK && (!n.seq || wire_has_arg(n.type) != !!n.arg))
 		return -EBADMSG;
 	*a = n;
 	return 0;

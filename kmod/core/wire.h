@@ -46,16 +46,28 @@ static inline bool dmm_wire_crc_ok(const struct dmm_frame *f, u32 crc)
 /*
  * Decode and validate a header by itself: magic, type known, flags, reserved
  * and pad zero, seq not 0, payload within the cap of its type (DATA: 1..DMM_MAX_EXTENT_BYTES, a
- * multiple of DMM_SECTOR_BYTES; the others: exactly the size of their structure, 0 for
- * those without one), offset only on DATA, sector-aligned and ending below 2^63, arg
- * only on BARRIER and then not 0.  The checksum needs the payload:
+ * multiple of DMM_SECTOR_BYTES; HASHES_OK: 1..DMM_MAX_HASHES digests; the others: exactly the
+ * size of their structure, 0 for those without one), offset only on DATA and ZERO,
+ * sector-aligned and ending below 2^63, arg only on BARRIER, and then not 0, and on ZERO,
+ * where it is the length: 1..DMM_MAX_ZERO_BYTES, whole sectors.  The checksum needs the payload:
  *	crc = dmm_wire_hdr_crc(hdr); crc = dmm_crc32c(crc, payload...);
  *	dmm_wire_crc_ok(f, crc)
  * Return: 0, or -EBADMSG with *why (@why may be NULL) a constant text and *f untouched.
  */
 int dmm_wire_hdr_decode(const struct dmm_wire_hdr *hdr, struct dmm_frame *f, const char **why);
 
-/* Check a DATA frame against the disk: inside [0, size_bytes). 0 or -ERANGE. */
+/* Messages that change a range of the disk, and the length of that range. */
+static inline bool dmm_wire_is_extent(u16 msg)
+{
+	return msg == DMM_MSG_DATA || msg == DMM_MSG_ZERO;
+}
+
+static inline u64 dmm_wire_extent_bytes(const struct dmm_frame *f)
+{
+	return f->type == DMM_MSG_ZERO ? f->arg : f->payload_bytes;
+}
+
+/* Check a DATA or ZERO frame against the disk: inside [0, size_bytes). 0 or -ERANGE. */
 int dmm_wire_data_check(const struct dmm_frame *f, u64 size_bytes);
 
 void dmm_wire_ack_encode(struct dmm_wire_ack *wire, const struct dmm_ack *a);	/* sealed */
@@ -67,7 +79,7 @@ void dmm_wire_ack_encode(struct dmm_wire_ack *wire, const struct dmm_ack *a);	/*
  */
 int dmm_wire_ack_decode(const struct dmm_wire_ack *wire, struct dmm_ack *a);
 
-/* Payload size that type @msg must have; DATA: -1 (variable); unknown: -EINVAL. */
+/* Payload size that type @msg must have; DATA, HASHES_OK: -1 (variable); unknown: -EINVAL. */
 int dmm_wire_payload_bytes(u16 msg);
 
 /*

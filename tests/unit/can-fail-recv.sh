@@ -42,7 +42,7 @@ fails()
 	[ $rc != 0 ] || grep -q "$failure" "$tmp/out"
 }
 
-# rule TEST FILE SED WHAT: with FILE (of userland/dmmigrated) changed by SED, TEST has to fail
+# rule TEST FILE SED WHAT: with FILE (in or beside userland/dmmigrated) changed by SED, TEST has to fail
 rule()
 {
 	local test=test_recv_$1 file=userland/dmmigrated/$2 sed=$3 what=$4
@@ -135,12 +135,13 @@ $c session.c 's/full = rc->nr_sessions >= rc->max_sessions/full = false/' 'any n
 $c digest.c 's/XXH3_128bits_update\(state, buf \+ \(offset - from\), last - offset\)/XXH3_128bits_update(state, buf, last - from)/; s/XXH3_128bits_update\(state, buf, last - from\);/;/' 'digests of the wrong bytes'
 # host and options
 h='rule host'
-$h inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'
-$h inuse.c 's/ret = target_add_partitions\(&t\)/ret = 0/' 'partitions are overlooked'
-$h inuse.c 's/ret = target_add_disk\(&t\)/ret = 0/' 'the disk of a partition is overlooked'
-$h inuse.c 's/"%x:%x"/"%u:%u"/' 'xen devices are decimal'
-$h inuse_processes.c 's/\(flags & O_ACCMODE\) != O_RDONLY/1/' 'readers count as writers'
-$h inuse.c 's/check_mounts, check_swaps/check_mounts/' 'swap is overlooked'
+$h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'
+$h ../lib/inuse.c 's/ret = target_add_partitions\(&t\)/ret = 0/' 'partitions are overlooked'
+$h ../lib/inuse.c 's/ret = target_add_disk\(&t\)/ret = 0/' 'the disk of a partition is overlooked'
+$h ../lib/inuse.c 's/"%x:%x"/"%u:%u"/' 'xen devices are decimal'
+$h ../lib/inuse_processes.c 's/\(flags & O_ACCMODE\) != O_RDONLY/1/' 'readers count as writers'
+$h ../lib/inuse.c 's/check_mounts, check_swaps/check_mounts/' 'swap is overlooked'
+$h ../lib/inuse.c 's/return t->source \?/return !t->source ?/' 'a source is told to be another destination'
 $h options.c 's/if \(\*section && strcmp\(section, "dmmigrated"\)\)/if (0)/' 'any section'
 $h options.c 's/st->own_listen\)/0)/' 'addresses of the command line are added'
 rule parts allow.c 's/FNM_PATHNAME \| FNM_PERIOD/0/' 'a star takes slashes'

@@ -102,8 +102,13 @@ static bool hdr_valid(const u8 *p)
 
 	if (get_le(p, 4) != 0x314d4d44 || get_le(p + 6, 2) || !get_le(p + 8, 8))
 		return false;
-	if (get_le(p + 36, 4) || get_le(p + 40, 4) || (type == 35) != (arg != 0))
+	if (get_le(p + 36, 4) || get_le(p + 40, 4) || (type == 35 || type == 37) != (arg != 0))
 		return false;
+	if (type == 37)
+		return !payload && arg <= 1073741824 && arg % 512 == 0 && offset % 512 == 0 &&
+		       offset < 1ULL << 63 && offset + arg < 1ULL << 63;
+	if (type == 27)
+		return !offset && dmm_vec_size_ok(27, (u32)payload);
 	if (type == 34)
 		return payload >= 512 && payload <= 1048576 && payload % 512 == 0 &&
 		       offset % 512 == 0 && offset + payload > offset &&
@@ -141,8 +146,14 @@ static void any_hdr(u8 *p, u64 *rnd)
 	} else if (dmm_wire_payload_bytes(type) > 0) {
 		put_le(p + 32, dmm_wire_payload_bytes(type), 4);
 	}
+	if (type == DMM_MSG_HASHES_OK)
+		put_le(p + 32, test_below(rnd, 4100) * 16, 4);
 	if (type == DMM_MSG_BARRIER)
 		put_le(p + 24, any_u64(rnd), 8);
+	if (type == DMM_MSG_ZERO) {
+		put_le(p + 16, any_u64(rnd) & ~511ULL, 8);
+		put_le(p + 24, any_u64(rnd) >> 33 & ~511ULL, 8);
+	}
 	put_le(p + 44, test_rand(rnd), 4);
 	for (i = 0; i < damage; i++)
 		p[test_below(rnd, 48)] = (u8)test_rand(rnd);
@@ -189,14 +200,15 @@ static void test_random_hdrs(void **state)
 static void any_ack(u8 *p, u64 *rnd)
 {
 	u64 damage = test_below(rnd, 3), i;
-	bool barrier = test_below(rnd, 2);
+	static const u16 types[] = { DMM_MSG_DATA, DMM_MSG_BARRIER, DMM_MSG_ZERO };
+	u16 type = types[test_below(rnd, 3)];
 	u32 status = test_below(rnd, 2) ? 0 : (u32)test_below(rnd, DMM_WERR_COUNT + 1);
 
 	memset(p, 0, 32);
 	put_le(p, DMM_WIRE_MAGIC, 4);
-	put_le(p + 4, barrier ? DMM_MSG_BARRIER : DMM_MSG_DATA, 2);
+	put_le(p + 4, type, 2);
 	put_le(p + 8, any_u64(rnd), 8);
-	put_le(p + 16, barrier ? any_u64(rnd) : 0, 8);
+	put_le(p + 16, type != DMM_MSG_DATA ? any_u64(rnd) : 0, 8);
 	put_le(p + 24, status, 4);
 	for (i = 0; i < damage; i++)
 		p[test_below(rnd, 28)] = (u8)test_rand(rnd);
@@ -210,11 +222,12 @@ static bool ack_valid(const u8 *p)
 	u64 type = get_le(p + 4, 2), seq = get_le(p + 8, 8), arg = get_le(p + 16, 8);
 	u64 status = get_le(p + 24, 4);
 
-	if (get_le(p, 4) != 0x314d4d44 || get_le(p + 6, 2) || (type != 34 && type != 35))
+	if (get_le(p, 4) != 0x314d4d44 || get_le(p + 6, 2) ||
+	    (type != 34 && type != 35 && type != 37))
 		return false;
 	if ((u32)~dmm_crc32c(~0u, p, 28) != get_le(p + 28, 4) || status > 16)
 		return false;
-	return status || (seq && (type == 35) == (arg != 0));
+	return status || (seq && (type != 34) == (arg != 0));
 }
 
 static void test_random_acks(void **state)

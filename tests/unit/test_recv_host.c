@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "dmmigrated/inuse.h"
 #include "dmmigrated/options.h"
+#include "inuse.h"
 #include "recv_fake.h"
 
 /* --- in use --- */
@@ -101,6 +101,9 @@ static void nvme_targets(void **state)
 	put(path, "1\n");
 	assert_int_equal(dmm_inuse_check(root, &st, "/disk.img", &r), -EBUSY);
 	assert_non_null(strstr(r.text, "nqn.2014-08.org.example:d1"));
+	assert_non_null(strstr(r.text, "name another destination"));
+	assert_int_equal(dmm_inuse_check_source(root, &st, "/disk.img", &r), -EBUSY);
+	assert_non_null(strstr(r.text, "copy a snapshot"));
 }
 
 /* A destination that is a partition, 8:17: who has its disk has it, too, but not who has 8:18. */

@@ -53,12 +53,16 @@ PAYLOADS = {
     "DATA": bytes((i * 7 + 3) & 0xFF for i in range(1024)),
     "BARRIER": b"",
     "END": b"",
+    "HASHES": DISK + struct.pack("<QQII", 0x10000000, 0x0FFFFE00, 1, 65536),
+    "HASHES_OK": bytes((i * 5 + 1) & 0xFF for i in range(1600)),
+    "ZERO": b"",
 }
 
 NUMBERS = {
     "HELLO": 1, "HELLO_OK": 2, "REFUSE": 3, "PREPARE": 16, "PREPARED": 17, "DIGEST": 18,
     "DIGEST_OK": 19, "QUERY": 20, "QUERY_OK": 21, "FINISH": 22, "FINISH_OK": 23, "FORGET": 24,
     "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
+    "HASHES": 26, "HASHES_OK": 27, "ZERO": 37,
 }
 
 ACKS = [  # type, seq, arg, status
@@ -67,6 +71,7 @@ ACKS = [  # type, seq, arg, status
     (35, 3, 0x1112131415161718, 0),
     (35, 0xFFFFFFFFFFFFFFFF, 1, 16),
     (34, 0, 0, 1),
+    (37, 5, 0x3FFFFE00, 0),
 ]
 
 
@@ -84,8 +89,8 @@ def main():
           "\tu32 payload_bytes;\n\tu8 bytes[48];\n} dmm_vec_golden[] = {")
     for n, (name, payload) in enumerate(PAYLOADS.items()):
         seq = 0x0102030405060701 + n
-        offset = 0x0000012345678A00 if name == "DATA" else 0
-        arg = 0x2122232425262728 if name == "BARRIER" else 0
+        offset = 0x0000012345678A00 if name in ("DATA", "ZERO") else 0
+        arg = {"BARRIER": 0x2122232425262728, "ZERO": 0x3FFFFE00}.get(name, 0)
         head = struct.pack("<IHHQQQIII", MAGIC, NUMBERS[name], 0, seq, offset, arg,
                            len(payload), 0, 0)
         head += struct.pack("<I", crc32c(head + bytes(4) + payload))

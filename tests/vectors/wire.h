@@ -92,6 +92,7 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 	case DMM_MSG_FINISH:
 	case DMM_MSG_FORGET:
 	case DMM_MSG_ATTACH:
+	case DMM_MSG_HASHES:
 		dmm_vec_ident(id->migration, 0x10);
 		id->disk = cpu_to_le32(7);
 		break;
@@ -160,6 +161,16 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->conn_epoch = cpu_to_le64(9);
 		m->conn_index = cpu_to_le32(2);
 		m->conns = cpu_to_le32(3);
+	} else if (type == DMM_MSG_HASHES) {
+		struct dmm_wire_hashes *m = (void *)p;
+
+		m->offset_bytes = cpu_to_le64(0x10000000);
+		m->length_bytes = cpu_to_le64(0xffffe00);
+		m->algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
+		m->granule_bytes = cpu_to_le32(65536);
+	} else if (type == DMM_MSG_HASHES_OK) {
+		for (i = 0; i < 1600; i++)
+			p[i] = (u8)(i * 5 + 1);
 	} else if (type == DMM_MSG_DATA) {
 		for (i = 0; i < 1024; i++)
 			p[i] = (u8)(i * 7 + 3);
@@ -257,15 +268,23 @@ static inline void dmm_vec_check_bitflips(struct dmm_vec *v, u8 *payload)
 
 static const struct dmm_vec_type {
 	u16 type;
-	int bytes;	/* -1: DATA */
+	int bytes;	/* -1: variable, see dmm_vec_size_ok() */
 } dmm_vec_types[] = {	/* every one; written out, not taken from the golden ones */
 	{ 1, 64 }, { 2, 96 }, { 3, 256 }, { 16, 1776 }, { 17, 64 }, { 18, 48 }, { 19, 32 },
-	{ 20, 24 }, { 21, 40 }, { 22, 24 }, { 23, 0 }, { 24, 24 }, { 25, 0 }, { 32, 40 },
-	{ 33, 0 }, { 34, -1 }, { 35, 0 }, { 36, 0 },
+	{ 20, 24 }, { 21, 40 }, { 22, 24 }, { 23, 0 }, { 24, 24 }, { 25, 0 }, { 26, 48 },
+	{ 27, -1 }, { 32, 40 }, { 33, 0 }, { 34, -1 }, { 35, 0 }, { 36, 0 }, { 37, 0 },
 };
 
+/* May @type, whose payload is variable, have @n bytes of it? */
+static inline bool dmm_vec_size_ok(u16 type, u32 n)
+{
+	if (type == 27)
+		return n >= 16 && n <= 65536 && n % 16 == 0;
+	return n >= 512 && n <= 1u << 20 && n % 512 == 0;
+}
+
 static const u32 dmm_vec_sizes[] = {
-	0, 1, 511, 512, 513, 1024, 4095, 4096, 4097, 65536, (1u << 20) - 512, (1u << 20) - 1,
+	0, 1, 15, 16, 17, 511, 512, 513, 1024, 4095, 4096, 4097, 65536, 65552, (1u << 20) - 512, (1u << 20) - 1,
 	1u << 20, (1u << 20) + 1, (1u << 20) + 512, 1u << 21, 1u << 31, (1u << 31) + 512,
 	0xfffffe00, 0xffffffff,
 };
@@ -278,7 +297,7 @@ static inline int dmm_vec_decode_size(u16 type, u32 bytes, const char **why)
 	memset(&f, 0, sizeof(f));
 	f.type = type;
 	f.seq = 1;
-	f.arg = type == DMM_MSG_BARRIER;
+	f.arg = type == DMM_MSG_BARRIER ? 1 : type == DMM_MSG_ZERO ? 512 : 0;
 	f.payload_bytes = bytes;
 	dmm_wire_hdr_encode(&hdr, &f);
 	return dmm_wire_hdr_decode(&hdr, &d, why);
@@ -305,8 +324,7 @@ static inline void dmm_vec_check_types(struct dmm_vec *v)
 		i++;
 		for (s = 0; s < DMM_VEC_COUNT(dmm_vec_sizes); s++) {
 			u32 n = dmm_vec_sizes[s];
-			bool ok = bytes < 0 ? n >= 512 && n <= 1u << 20 && n % 512 == 0 :
-					      n == (u32)bytes;
+			bool ok = bytes < 0 ? dmm_vec_size_ok(type, n) : n == (u32)bytes;
 
 			dmm_vec_eq(v, "payload size (type * 100 + row)", type * 100 + s,
 				   (u64)dmm_vec_decode_size(type, n, NULL), ok ? 0 : (u64)-EBADMSG);
@@ -334,7 +352,7 @@ static const struct dmm_vec_bad {
 	{ DMM_MSG_DATA, 0, 4, 0x324d4d44, "wrong magic" },	/* "DMM2" */
 	{ DMM_MSG_HELLO, 0, 4, 0x20544547, "wrong magic" },	/* "GET " */
 	{ DMM_MSG_DATA, 4, 2, 0, "unknown message type" },
-	{ DMM_MSG_DATA, 4, 2, 37, "unknown message type" },
+	{ DMM_MSG_DATA, 4, 2, 38, "unknown message type" },
 	{ DMM_MSG_DATA, 4, 2, 0x2200, "unknown message type" },
 	{ DMM_MSG_DATA, 6, 2, 1, "unknown flags" },
 	{ DMM_MSG_END, 6, 2, 0x8000, "unknown flags" },
@@ -358,6 +376,20 @@ static const struct dmm_vec_bad {
 	{ DMM_MSG_PREPARE, 24, 8, 1, "argument on a message that has none" },
 	{ DMM_MSG_BARRIER, 24, 8, 0, "barrier number 0" },
 	{ DMM_MSG_BARRIER, 24, 8, ~0ULL, NULL },
+	{ DMM_MSG_ZERO, 16, 8, 256, "offset not sector-aligned" },
+	{ DMM_MSG_ZERO, 16, 8, (1ULL << 63) - 1024, "offset too large" },	/* of 1 GiB - 512 */
+	{ DMM_MSG_ZERO, 16, 8, (1ULL << 63) - (1u << 30), NULL },
+	{ DMM_MSG_ZERO, 24, 8, 0, "extent empty or too long" },
+	{ DMM_MSG_ZERO, 24, 8, 1u << 30, NULL },
+	{ DMM_MSG_ZERO, 24, 8, (1u << 30) + 512, "extent empty or too long" },
+	{ DMM_MSG_ZERO, 24, 8, (1ULL << 32) + 512, "extent empty or too long" },
+	{ DMM_MSG_ZERO, 24, 8, ~0ULL << 9, "extent empty or too long" },
+	{ DMM_MSG_ZERO, 24, 8, 513, "extent not of whole sectors" },
+	{ DMM_MSG_ZERO, 24, 8, 512, NULL },
+	{ DMM_MSG_ZERO, 32, 4, 512, "payload size is not that of the message" },
+	{ DMM_MSG_HASHES, 16, 8, 512, "offset on a message that has none" },
+	{ DMM_MSG_HASHES_OK, 24, 8, 1, "argument on a message that has none" },
+	{ DMM_MSG_HASHES_OK, 32, 4, 1599, "payload size is not that of the message" },
 	{ DMM_MSG_DATA, 32, 4, 0, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, (1u << 20) + 512, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, 0xfffffe00, "extent empty or too long" },
@@ -437,11 +469,18 @@ static inline void dmm_vec_check_fits(struct dmm_vec *v)
 	unsigned int i;
 
 	memset(&f, 0, sizeof(f));
-	f.type = DMM_MSG_DATA;
 	for (i = 0; i < DMM_VEC_COUNT(dmm_vec_fits); i++) {
+		f.type = DMM_MSG_DATA;
 		f.offset_bytes = dmm_vec_fits[i].offset;
+		f.arg = 0;
 		f.payload_bytes = dmm_vec_fits[i].bytes;
 		dmm_vec_eq(v, "data_check", i, (u64)dmm_wire_data_check(&f, dmm_vec_fits[i].size),
+			   (u64)dmm_vec_fits[i].ret);
+		f.type = DMM_MSG_ZERO;
+		f.arg = f.payload_bytes;
+		f.payload_bytes = 0;
+		dmm_vec_eq(v, "data_check of ZERO", i,
+			   (u64)dmm_wire_data_check(&f, dmm_vec_fits[i].size),
 			   (u64)dmm_vec_fits[i].ret);
 	}
 }

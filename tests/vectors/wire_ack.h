@@ -63,6 +63,11 @@ static const struct dmm_vec_ack {
 	{ DMM_WIRE_MAGIC, 34, 0, 1, 1, 0, -EBADMSG },
 	{ DMM_WIRE_MAGIC, 35, 0, 1, 0, 0, -EBADMSG },
 	{ DMM_WIRE_MAGIC, 35, 0, 0, 1, 0, -EBADMSG },
+	{ DMM_WIRE_MAGIC, 37, 0, 1, 512, 0, 0 },
+	{ DMM_WIRE_MAGIC, 37, 0, 1, 0, 0, -EBADMSG },
+	{ DMM_WIRE_MAGIC, 37, 0, 0, 512, 0, -EBADMSG },
+	{ DMM_WIRE_MAGIC, 38, 0, 1, 0, 0, -EBADMSG },
+	{ DMM_WIRE_MAGIC, 37, 0, 0, 0, 1, 0 },
 	/* refusals may lack a number */
 	{ DMM_WIRE_MAGIC, 34, 0, 0, 0, 1, 0 },
 	{ DMM_WIRE_MAGIC, 35, 0, 0, 0, 1, 0 },

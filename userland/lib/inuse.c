@@ -31,7 +31,7 @@ bool dmm_inuse_gone(int err)
 
 /*
  * Some processes may not be looked at, in containers even by root.  Disks are refused then; for a
- * file the locks that dest.c takes have to do.
+ * file the locks that the receiver takes, or the lease of a copy's source, have to do.
  */
 bool dmm_inuse_may_not_look(const struct dmm_inuse_target *t, int err)
 {
@@ -44,6 +44,11 @@ int dmm_inuse_cannot_look(const struct dmm_inuse_target *t, int err)
 
 	return dmm_refuse(t->r, DMM_WERR_INTERNAL, "cannot find out who uses %s: %s",
 			  dmm_short_path(t->path, buf), strerror(err));
+}
+
+const char *dmm_inuse_or_else(const struct dmm_inuse_target *t)
+{
+	return t->source ? ", or copy a snapshot of it" : ", or name another destination";
 }
 
 /* The directory, or NULL: then *ret is what the check returns. */
@@ -208,9 +213,9 @@ static int check_mountinfo(const struct dmm_inuse_target *t, const char *mountin
 			continue;
 		unescape(where);
 		return dmm_refuse(t->r, DMM_WERR_BUSY,
-				  "%s is mounted on %s%s: unmount it, or name another destination",
+				  "%s is mounted on %s%s: unmount it%s",
 				  dmm_short_path(t->path, buf), dmm_short_path(where, buf2),
-				  part_of(t, makedev(maj, min)));
+				  part_of(t, makedev(maj, min)), dmm_inuse_or_else(t));
 	}
 	return feof(f) ? 0 : dmm_inuse_cannot_look(t, errno);
 }
@@ -240,8 +245,8 @@ static int check_swaps(const struct dmm_inuse_target *t)
 		unescape(path);
 		if (target_is_path(t, path))
 			return dmm_refuse(t->r, DMM_WERR_BUSY,
-					  "%s is swap space: swapoff it, or name another destination",
-					  dmm_short_path(t->path, buf));
+					  "%s is swap space: swapoff it%s",
+					  dmm_short_path(t->path, buf), dmm_inuse_or_else(t));
 	}
 	return feof(f) ? 0 : dmm_inuse_cannot_look(t, errno);
 }
@@ -267,9 +272,9 @@ static int check_holders(const struct dmm_inuse_target *t)
 			if (dmm_read_text(path, name, sizeof(name)) <= 0)
 				snprintf(name, sizeof(name), "%.100s", de->d_name);
 			ret = dmm_refuse(t->r, DMM_WERR_BUSY,
-					 "%s is in use by device %s%s: remove that, or name another destination",
+					 "%s is in use by device %s%s: remove that%s",
 					 dmm_short_path(t->path, buf), name,
-					 part_of(t, t->devs[i]));
+					 part_of(t, t->devs[i]), dmm_inuse_or_else(t));
 		}
 		closedir(d);
 	}
@@ -315,8 +320,8 @@ static int check_loops(const struct dmm_inuse_target *t)
 		if (used <= 0)
 			continue;
 		ret = dmm_refuse(t->r, DMM_WERR_BUSY,
-				 "%s is in use by /dev/%.32s: losetup -d it, or name another destination",
-				 dmm_short_path(t->path, buf), de->d_name);
+				 "%s is in use by /dev/%.32s: losetup -d it%s",
+				 dmm_short_path(t->path, buf), de->d_name, dmm_inuse_or_else(t));
 	}
 	closedir(d);
 	return ret;
@@ -349,8 +354,8 @@ static int check_xen(const struct dmm_inuse_target *t)
 		    !target_is_dev(t, makedev(maj, min)))
 			continue;
 		ret = dmm_refuse(t->r, DMM_WERR_BUSY,
-				 "%s is a running guest's disk (%.64s): name another destination",
-				 dmm_short_path(t->path, buf), de->d_name);
+				 "%s is a running guest's disk (%.64s): shut it down%s",
+				 dmm_short_path(t->path, buf), de->d_name, dmm_inuse_or_else(t));
 	}
 	closedir(d);
 	return ret;
@@ -376,8 +381,8 @@ static int nvmet_exports(const struct dmm_inuse_target *t, const char *subsystem
 		snprintf(path, sizeof(path), "%s/%.64s/device_path", dir, de->d_name);
 		if (dmm_read_text(path, text, sizeof(text)) > 0 && target_is_path(t, text))
 			ret = dmm_refuse(t->r, DMM_WERR_BUSY, "%s is exported by NVMe over fabrics (%.128s): "
-					 "name another destination", dmm_short_path(t->path, buf),
-					 strrchr(subsystem, '/') + 1);
+					 "end that%s", dmm_short_path(t->path, buf),
+					 strrchr(subsystem, '/') + 1, dmm_inuse_or_else(t));
 	}
 	closedir(d);
 	return ret;
@@ -405,14 +410,15 @@ static int check_nvmet(const struct dmm_inuse_target *t)
 	return ret;
 }
 
-int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
-		    struct dmm_refusal *r)
+static int inuse_check(const char *root, const struct stat *st, const char *path, bool source,
+		       struct dmm_refusal *r)
 {
 	static int (* const checks[])(const struct dmm_inuse_target *) = {
 		check_mounts, check_swaps, check_holders, check_xen, check_loops, check_nvmet,
 		dmm_inuse_processes,
 	};
-	struct dmm_inuse_target t = { .root = root, .path = path, .st = st, .r = r };
+	struct dmm_inuse_target t = { .root = root, .path = path, .st = st, .source = source,
+				      .r = r };
 	size_t i;
 	int ret = 0;
 
@@ -430,4 +436,16 @@ int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
 			return ret;
 	}
 	return 0;
+}
+
+int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
+		    struct dmm_refusal *r)
+{
+	return inuse_check(root, st, path, false, r);
+}
+
+int dmm_inuse_check_source(const char *root, const struct stat *st, const char *path,
+			   struct dmm_refusal *r)
+{
+	return inuse_check(root, st, path, true, r);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which process has a destination open for writing.
+ * Which process has a disk or file open for writing.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -126,8 +126,8 @@ int dmm_inuse_processes(const struct dmm_inuse_target *t)
 		if (dmm_read_text(path, comm, sizeof(comm)) <= 0)
 			snprintf(comm, sizeof(comm), "?");
 		ret = dmm_refuse(t->r, DMM_WERR_BUSY,
-				 "%s is open for writing by process %.10s (%s): stop it, or name another destination",
-				 dmm_short_path(t->path, buf), de->d_name, comm);
+				 "%s is open for writing by process %.10s (%s): stop it%s",
+				 dmm_short_path(t->path, buf), de->d_name, comm, dmm_inuse_or_else(t));
 	}
 	closedir(d);
 	return ret;

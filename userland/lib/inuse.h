@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Is a would-be destination in use?  Mounts, swap, device-mapper and md
- * holders, loop devices, Xen block backends, and processes that have it
- * open for writing.  O_EXCL (dest.c) has the last word; this has the reasons.
+ * Is a would-be destination, or the source of an offline copy, in use?
+ * Mounts, swap, device-mapper and md holders, loop devices, Xen block
+ * backends, and processes that have it open for writing.  O_EXCL has the last
+ * word; this has the reasons.
  */
 #ifndef DMM_INUSE_H
 #define DMM_INUSE_H
@@ -20,5 +21,9 @@
  */
 int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
 		    struct dmm_refusal *r);
+
+/* The same for what is to be read and must not change meanwhile; the messages are about that. */
+int dmm_inuse_check_source(const char *root, const struct stat *st, const char *path,
+			   struct dmm_refusal *r);
 
 #endif

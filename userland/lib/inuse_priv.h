@@ -21,8 +21,12 @@ struct dmm_inuse_target {
 	dev_t devs[MAX_DEVS];
 	unsigned int nr_devs;		/* 0 for a file */
 	dev_t whole;			/* the disk of which it is a partition, or 0 */
+	bool source;			/* of a copy, not a destination: for the messages */
 	struct dmm_refusal *r;
 };
+
+/* What to do instead of ending the use: the end of a message. */
+const char *dmm_inuse_or_else(const struct dmm_inuse_target *t);
 
 /* errno @err: it is no more, or unknown to this kernel. */
 bool dmm_inuse_gone(int err);
