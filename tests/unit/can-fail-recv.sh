@@ -18,7 +18,7 @@ cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,parts,bufpool,ctlmsg,control,host} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,parts,bufpool,ctlmsg,control,host,copy} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -133,6 +133,27 @@ $c session.c 's/if \(f->seq != s->rx_seq \+ 1\)/if (0)/; s/f.type != DMM_MSG_HEL
 $c session.c 's/h.version_min > DMM_WIRE_VERSION \|\| h.version_max < DMM_WIRE_VERSION/0/' 'any version'
 $c session.c 's/full = rc->nr_sessions >= rc->max_sessions/full = false/' 'any number of connections'
 $c digest.c 's/XXH3_128bits_update\(state, buf \+ \(offset - from\), last - offset\)/XXH3_128bits_update(state, buf, last - from)/; s/XXH3_128bits_update\(state, buf, last - from\);/;/' 'digests of the wrong bytes'
+# what offline copies ask for
+y='rule copy'
+$y order.c 's/w->hit \|= watch_overlaps\(w, e\);/;/' 'writes into a range that is hashed pass'
+$y order.c 's/\t\tw->hit \|= watch_overlaps\(w, dmm_list_entry\(pos, struct dmm_extent, node\)\);/\t\t;/' 'a range is hashed while it is written'
+$y order.c 's/return w->first_bytes < e->end_bytes && e->first_bytes < w->end_bytes;/return true;/' 'hashes wait for other ranges'
+$y control.c 's/rq.length_bytes > d->prepare.size_bytes - rq.offset_bytes\)\n\t\treturn dmm_refuse\(r, DMM_WERR_RANGE, "hashes/0)\n\t\treturn dmm_refuse(r, DMM_WERR_RANGE, "hashes/' 'hashes beyond the source'
+$y control.c 's/if \(!\(c->s->features & DMM_FEATURE_HASHES\)\)\n\t\treturn/if (0)\n\t\treturn/' 'hashes without the feature'
+$y control.c 's/\(p.flags & DMM_PREPARE_CREATE\) && !/0 \&\& !/' 'creation without the feature'
+$y control.c 's/if \(!\(c->s->features & DMM_FEATURE_HASHES\)\)\n\t\treply/if (0)\n\t\treply/' 'EMPTY is said to those who do not know it'
+$y ctlmsg.c 's/ \|\|\n\t    offset % granule / ||\n\t    offset % 512 /' 'hashes from half a granule on'
+$y digest.c 's/data < end \? data & ~\(granule - 1\) : end/end/' 'data behind a hole is one'
+$y dest.c 's/\(u64\)data >= size_bytes/0/' 'data behind the source counts'
+$y dest.c 's/errno == ENXIO : \(u64\)data >= size_bytes/errno == ENXIO : 1/' 'files with data are empty'
+$y registry.c 's/if \(dmm_disk_has_data\(d\)\)/if (0)/' 'empty for ever'
+$y dest_create.c 's/ \|\| !dmm_allow_destination\(allow, rq->path, full\)/ || 0/' 'created where a link leads'
+$y dest_create.c 's/ \|\|\n\t    !dmm_allow_match\(allow, rq->path\)//; s/ \|\| !dmm_allow_destination\(allow, rq->path, full\)/ || 0/' 'created anywhere'
+$y dest_create.c 's/if \(in_dev\(rq->path\) \|\| in_dev\(full\)\)/if (0)/' 'created in /dev'
+$y dest_create.c 's/!lstat\(/!stat(/; s/O_EXCL \| O_NOFOLLOW/0/' 'a dangling link is followed'
+$y dest_create.c 's/st.st_dev == made->dev && st.st_ino == made->ino/1/' 'what came in its place is removed'
+$y dest_create.c 's/, 0600\)/, 0644)/' 'created for all to read'
+$y registry.c 's/if \(!ret && would && check\)/if (0)/' 'a check of what would be made is refused'
 # host and options
 h='rule host'
 $h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'

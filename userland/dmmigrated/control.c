@@ -17,12 +17,14 @@ struct control {
 	/* Disks that this connection dealt with: they are no orphans while it lives. */
 	struct dmm_disk **touched;
 	u32 nr_touched;
+	u8 *hashes;			/* of one HASHES_OK; allocated when it is first asked for */
 };
 
 /* What a handler answers with. */
 struct reply {
 	u16 type;
 	u32 bytes;
+	const void *payload;		/* NULL: u */
 	union {
 		struct dmm_wire_prepared prepared;
 		struct dmm_wire_digest_ok digest;
@@ -94,12 +96,16 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 	int ret;
 
 	ret = dmm_prepare_decode(payload, &p, r);
+	if (!ret && (p.flags & DMM_PREPARE_CREATE) && !(c->s->features & DMM_FEATURE_CREATE))
+		ret = dmm_refuse(r, DMM_WERR_PROTOCOL, "CREATE without its feature in HELLO");
 	if (ret)
 		return ret;
 	control_name(c, &p.name);
 	ret = dmm_registry_prepare(&c->s->rc->registry, &p, &reply->u.prepared, &d, r);
 	if (ret)
 		return ret;
+	if (!(c->s->features & DMM_FEATURE_HASHES))
+		reply->u.prepared.flags &= cpu_to_le32(~DMM_PREPARED_EMPTY);
 	reply->type = DMM_MSG_PREPARED;
 	reply->bytes = sizeof(reply->u.prepared);
 	if (!d) {
@@ -144,6 +150,47 @@ static int control_digest(struct control *c, const u8 *payload, struct reply *re
 	}
 	reply->type = DMM_MSG_DIGEST_OK;
 	reply->bytes = sizeof(reply->u.digest);
+	return ret;
+}
+
+static int control_hashes(struct control *c, const u8 *payload, struct reply *reply,
+			  struct dmm_refusal *r)
+{
+	struct dmm_hashes_request rq;
+	struct dmm_digest_reader rd;
+	struct dmm_refusal late;
+	struct dmm_disk *d;
+	int ret, end;
+
+	if (!(c->s->features & DMM_FEATURE_HASHES))
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "HASHES without its feature in HELLO");
+	ret = dmm_hashes_decode(payload, &rq, r);
+	if (!ret)
+		ret = control_disk(c, &rq.name, &d, r);
+	if (ret)
+		return ret;
+	if (rq.offset_bytes > d->prepare.size_bytes ||
+	    rq.length_bytes > d->prepare.size_bytes - rq.offset_bytes)
+		return dmm_refuse(r, DMM_WERR_RANGE, "hashes of %llu bytes at %llu: the disk has %llu",
+				  rq.length_bytes, rq.offset_bytes, d->prepare.size_bytes);
+	if (!c->hashes)
+		c->hashes = malloc(DMM_MAX_HASHES_BYTES);
+	if (!c->hashes)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+	ret = dmm_disk_hashes_begin(d, rq.offset_bytes, rq.length_bytes, &rd, r);
+	if (ret)
+		return ret;
+	ret = dmm_digest_granules(&c->s->rc->digester, rd.fd, d->dest.flags & DMM_PREPARED_FILE,
+				  rq.offset_bytes, rq.length_bytes, rq.granule_bytes,
+				  d->dest.align_bytes, c->s->rc->stop_fd, c->hashes, r);
+	end = dmm_disk_hashes_end(d, &rd, &late);
+	if (!ret && end) {
+		*r = late;
+		ret = end;
+	}
+	reply->type = DMM_MSG_HASHES_OK;
+	reply->payload = c->hashes;
+	reply->bytes = rq.nr * DMM_HASH_BYTES;
 	return ret;
 }
 
@@ -214,6 +261,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 	} handlers[] = {
 		{ DMM_MSG_PREPARE, control_prepare },
 		{ DMM_MSG_DIGEST, control_digest },
+		{ DMM_MSG_HASHES, control_hashes },
 		{ DMM_MSG_QUERY, control_query },
 		{ DMM_MSG_FINISH, control_finish },
 		{ DMM_MSG_FORGET, control_forget },
@@ -243,7 +291,8 @@ void dmm_control_run(struct dmm_session *s, struct dmm_frame *f, u8 *payload)
 	for (;;) {
 		memset(&reply, 0, sizeof(reply));
 		ret = control_execute(&c, f->type, payload, &reply, &r);
-		if (!ret && dmm_session_reply(s, reply.type, &reply.u, reply.bytes))
+		if (!ret && dmm_session_reply(s, reply.type, reply.payload ? reply.payload :
+					      &reply.u, reply.bytes))
 			break;
 		/* idle for as long as the migration takes: keepalive finds dead peers */
 		if (!ret)
@@ -259,4 +308,5 @@ void dmm_control_run(struct dmm_session *s, struct dmm_frame *f, u8 *payload)
 	while (c.nr_touched)
 		dmm_registry_put(&s->rc->registry, c.touched[--c.nr_touched]);
 	free(c.touched);
+	free(c.hashes);
 }

@@ -101,7 +101,7 @@ static int prepare_check_numbers(const struct dmm_wire_prepare *w, struct dmm_re
 	u32 lbs_bytes = le32_to_cpu(w->lbs_bytes);
 	u32 conns = le32_to_cpu(w->conns);
 
-	if (le32_to_cpu(w->flags) & ~(DMM_PREPARE_OVERWRITE | DMM_PREPARE_CHECK))
+	if (le32_to_cpu(w->flags) & ~(DMM_PREPARE_OVERWRITE | DMM_PREPARE_CHECK | DMM_PREPARE_CREATE))
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown flags %#x of PREPARE: "
 				  "the source is newer than this receiver, upgrade it",
 				  le32_to_cpu(w->flags));
@@ -175,6 +175,40 @@ int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct 
 	name_take(&w.id, &d->name);
 	d->offset_bytes = offset;
 	d->length_bytes = length;
+	return 0;
+}
+
+int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct dmm_refusal *r)
+{
+	struct dmm_wire_hashes w;
+	u64 offset, length;
+	u32 granule;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (ret)
+		return ret;
+	if (le32_to_cpu(w.algorithm) != DMM_DIGEST_XXH3_128)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "digest algorithm %u is not known here: "
+				  "upgrade this receiver", le32_to_cpu(w.algorithm));
+	granule = le32_to_cpu(w.granule_bytes);
+	if (!is_power_of_2_within(granule, DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES))
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "granules of %u bytes: a power of two from "
+				  "%u to %u is supported", granule, DMM_MIN_BLOCK_BYTES,
+				  DMM_MAX_BLOCK_BYTES);
+	offset = le64_to_cpu(w.offset_bytes);
+	length = le64_to_cpu(w.length_bytes);
+	if (!length || length > (u64)granule * DMM_MAX_HASHES || length % DMM_SECTOR_BYTES ||
+	    offset % granule || offset > (~0ull >> 1) - length)
+		return dmm_refuse(r, DMM_WERR_RANGE, "hashes of %llu bytes at %llu: from a multiple of "
+				  "%u on, whole sectors, at most %u granules", length, offset, granule,
+				  DMM_MAX_HASHES);
+	name_take(&w.id, &h->name);
+	h->offset_bytes = offset;
+	h->length_bytes = length;
+	h->granule_bytes = granule;
+	h->nr = (u32)((length + granule - 1) / granule);
 	return 0;
 }
 

@@ -44,6 +44,14 @@ struct dmm_digest_request {
 	u64 length_bytes;
 };
 
+struct dmm_hashes_request {
+	struct dmm_disk_name name;
+	u64 offset_bytes;		/* multiple of the granule */
+	u64 length_bytes;
+	u32 granule_bytes;
+	u32 nr;				/* granules, the last of which may be shorter */
+};
+
 struct dmm_attach {
 	struct dmm_disk_name name;
 	u64 epoch;
@@ -59,6 +67,7 @@ int dmm_hello_decode(const void *payload, struct dmm_hello *h, struct dmm_refusa
 int dmm_disk_name_decode(const void *payload, struct dmm_disk_name *n, struct dmm_refusal *r);
 int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r);
 int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct dmm_refusal *r);
+int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct dmm_refusal *r);
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
 
 #endif

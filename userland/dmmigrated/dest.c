@@ -146,6 +146,14 @@ err_close:
 	return ret;
 }
 
+/* Is there nothing but a hole where the source goes? */
+static bool file_is_empty(int fd, u64 size_bytes)
+{
+	off_t data = lseek(fd, 0, SEEK_DATA);
+
+	return data < 0 ? errno == ENXIO : (u64)data >= size_bytes;
+}
+
 static int dest_geometry(struct dmm_dest *d, const struct dmm_dest_request *rq,
 			 const struct stat *st, struct dmm_refusal *r)
 {
@@ -163,6 +171,8 @@ static int dest_geometry(struct dmm_dest *d, const struct dmm_dest_request *rq,
 	} else {
 		d->size_bytes = st->st_size;
 		d->flags |= DMM_PREPARED_FILE;
+		if (file_is_empty(d->fd, rq->size_bytes))
+			d->flags |= DMM_PREPARED_EMPTY;
 	}
 	d->lbs_bytes = lbs;
 	if (d->size_bytes < rq->size_bytes)

@@ -2,7 +2,7 @@
 /*
  * A destination: an existing block device or regular file that passed every
  * check and is held open, exclusively, for as long as it is prepared.
- * Nothing here creates, extends or erases anything.
+ * Nothing here creates (dest_create.h does), extends or erases anything.
  */
 #ifndef DMM_DEST_H
 #define DMM_DEST_H

@@ -117,6 +117,20 @@ static int digest_read(int fd, u8 *buf, u64 offset, u64 length, u64 align, int s
 	return 0;
 }
 
+static int digest_failed(int err, u64 offset_bytes, u64 length_bytes, struct dmm_refusal *r)
+{
+	if (err == -ECANCELED)
+		return dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
+	return dmm_refuse(r, DMM_WERR_IO, "cannot read %llu bytes at %llu back: %s", length_bytes,
+			  offset_bytes, strerror(-err));
+}
+
+static int digest_no_turn(struct dmm_refusal *r)
+{
+	return dmm_refuse(r, DMM_WERR_BUSY, "%u digests are being read already: try again later, "
+			  "and see whether a disk here hangs", DMM_DIGESTS_AT_ONCE);
+}
+
 int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 length_bytes,
 		     u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r)
 {
@@ -134,16 +148,12 @@ int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 leng
 	buf = digester_get(dg, stop_fd);
 	if (!buf) {
 		XXH3_freeState(state);
-		return dmm_refuse(r, DMM_WERR_BUSY, "%u digests are being read already: try again later, "
-				  "and see whether a disk here hangs", DMM_DIGESTS_AT_ONCE);
+		return digest_no_turn(r);
 	}
 	ret = digest_read(fd, buf, offset_bytes, length_bytes, align_bytes, stop_fd, state);
 	digester_put(dg, buf);
-	if (ret == -ECANCELED) {
-		ret = dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
-	} else if (ret) {
-		ret = dmm_refuse(r, DMM_WERR_IO, "cannot read %llu bytes at %llu back: %s",
-				 length_bytes, offset_bytes, strerror(-ret));
+	if (ret) {
+		ret = digest_failed(ret, offset_bytes, length_bytes, r);
 	} else {
 		XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
 		memset(digest, 0, 32);
@@ -151,4 +161,91 @@ int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 leng
 	}
 	XXH3_freeState(state);
 	return ret;
+}
+
+/* Where the next data of a file is, at or behind @at: @at itself where that cannot be said. */
+static u64 next_data(int fd, u64 at)
+{
+	off_t data = lseek(fd, at, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? ~0ull : at;	/* ENXIO: a hole to the end */
+	return data;
+}
+
+static void digest_one(const u8 *buf, u64 bytes, u8 *digest)
+{
+	XXH128_canonical_t canonical;
+
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(buf, bytes));
+	memcpy(digest, canonical.digest, DMM_HASH_BYTES);
+}
+
+/* The granules of [@from, @end), which is in a hole. @zeros: of a whole one, once *@known. */
+static u8 *digest_hole(u64 from, u64 end, u64 granule, u8 *buf, u8 *zeros, bool *known, u8 *out)
+{
+	u64 n;
+
+	if (!*known) {
+		memset(buf, 0, granule);
+		digest_one(buf, granule, zeros);
+		*known = true;
+	}
+	for (; from < end; from += n, out += DMM_HASH_BYTES) {
+		n = end - from < granule ? end - from : granule;
+		if (n == granule) {
+			memcpy(out, zeros, DMM_HASH_BYTES);
+			continue;
+		}
+		memset(buf, 0, n);
+		digest_one(buf, n, out);
+	}
+	return out;
+}
+
+static int digest_read_granules(int fd, bool file, u8 *buf, u64 offset, u64 length, u64 granule,
+				u64 align, int stop_fd, u8 *out)
+{
+	u64 end = offset + length, from, to, last, data, at, n;
+	u8 zeros[DMM_HASH_BYTES];
+	bool known = false;
+	int ret;
+
+	for (from = offset; from < end; from = to) {
+		if (dmm_wait_fd(-1, 0, 0, stop_fd) == -ECANCELED)
+			return -ECANCELED;
+		data = file ? next_data(fd, from) : from;
+		if (data - from >= granule) {
+			to = data < end ? data & ~(granule - 1) : end;
+			out = digest_hole(from, to, granule, buf, zeros, &known, out);
+			continue;
+		}
+		to = from + DMM_DIGEST_BUFFER_BYTES;
+		last = to < end ? to : end;
+		if (to > end)
+			to = (end + align - 1) & ~(align - 1);
+		ret = read_at_least(fd, buf, to - from, last - from, from);
+		if (ret)
+			return ret;
+		for (at = from; at < last; at += n, out += DMM_HASH_BYTES) {
+			n = last - at < granule ? last - at : granule;
+			digest_one(buf + (at - from), n, out);
+		}
+	}
+	return 0;
+}
+
+int dmm_digest_granules(struct dmm_digester *dg, int fd, bool file, u64 offset_bytes,
+			u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
+			u8 *digests, struct dmm_refusal *r)
+{
+	u8 *buf = digester_get(dg, stop_fd);
+	int ret;
+
+	if (!buf)
+		return digest_no_turn(r);
+	ret = digest_read_granules(fd, file, buf, offset_bytes, length_bytes, granule_bytes,
+				   align_bytes, stop_fd, digests);
+	digester_put(dg, buf);
+	return ret ? digest_failed(ret, offset_bytes, length_bytes, r) : 0;
 }

@@ -38,4 +38,13 @@ void dmm_digester_exit(struct dmm_digester *dg);
 int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 length_bytes,
 		     u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r);
 
+/*
+ * One digest for each @granule_bytes of the range (which begins at a multiple of it), the last may be
+ * shorter, into @digests, DMM_HASH_BYTES each.  @file: of a regular file, whose holes are not read.  The rest as
+ * dmm_digest_range(), but that a cached copy will do.
+ */
+int dmm_digest_granules(struct dmm_digester *dg, int fd, bool file, u64 offset_bytes,
+			u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
+			u8 *digests, struct dmm_refusal *r);
+
 #endif

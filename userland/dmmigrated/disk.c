@@ -126,6 +126,16 @@ void dmm_disk_count_frame(struct dmm_disk *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
+bool dmm_disk_has_data(struct dmm_disk *d)
+{
+	bool any;
+
+	pthread_mutex_lock(&d->lock);
+	any = d->received_frames;
+	pthread_mutex_unlock(&d->lock);
+	return any;
+}
+
 void dmm_disk_count_written(struct dmm_disk *d, u32 bytes)
 {
 	pthread_mutex_lock(&d->lock);
@@ -332,7 +342,8 @@ static void disk_digest_close(struct dmm_disk *d, struct dmm_digest_reader *rd)
 	pthread_mutex_unlock(&d->lock);
 }
 
-int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+/* A descriptor to read the destination by. */
+static int disk_digest_open(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
 {
 	int ret = 0;
 
@@ -353,12 +364,18 @@ int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, stru
 	}
 out_unlock:
 	pthread_mutex_unlock(&d->lock);
-	if (ret)
+	if (ret || rd->claims)
 		return ret;
-	if (!rd->claims) {	/* finished, for good: what is read of dest is constant */
-		rd->fd = dmm_dest_reopen(&d->dest, r);
-		return rd->fd < 0 ? rd->fd : 0;
-	}
+	rd->fd = dmm_dest_reopen(&d->dest, r);	/* finished, for good: what is read of dest is constant */
+	return rd->fd < 0 ? rd->fd : 0;
+}
+
+int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+{
+	int ret = disk_digest_open(d, rd, r);
+
+	if (ret || !rd->claims)
+		return ret;
 	if (dmm_order_idle(&d->order))
 		ret = disk_flush_for_digest(d, rd->fd, r);
 	else
@@ -382,4 +399,27 @@ int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct
 		return 0;
 	return dmm_refuse(r, DMM_WERR_BUSY, "data arrived while the digest was read: "
 			  "freeze the source first");
+}
+
+int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes,
+			  struct dmm_digest_reader *rd, struct dmm_refusal *r)
+{
+	int ret = disk_digest_open(d, rd, r);
+
+	if (ret || !rd->claims ||
+	    dmm_order_watch(&d->order, &rd->watch, offset_bytes, offset_bytes + length_bytes))
+		return ret;
+	disk_digest_close(d, rd);
+	return dmm_refuse(r, DMM_WERR_BUSY, "%llu bytes at %llu are being written: ask again once "
+			  "they are acknowledged", length_bytes, offset_bytes);
+}
+
+int dmm_disk_hashes_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+{
+	bool alone = !rd->claims || dmm_order_unwatch(&d->order, &rd->watch);
+
+	disk_digest_close(d, rd);
+	if (alone)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_BUSY, "data arrived for the range while it was hashed");
 }

@@ -95,6 +95,8 @@ u32 dmm_disk_error(struct dmm_disk *d);
 
 /* A DATA frame was taken in and is in the order; its write has not begun. */
 void dmm_disk_count_frame(struct dmm_disk *d);
+/* Did any come since PREPARE? */
+bool dmm_disk_has_data(struct dmm_disk *d);
 /* A write succeeded. */
 void dmm_disk_count_written(struct dmm_disk *d, u32 bytes);
 
@@ -128,6 +130,7 @@ struct dmm_digest_reader {
 	int fd;			/* to read the destination by; closed by end */
 	u64 frames;		/* taken in when it began */
 	bool claims;		/* fd holds the destination's claim */
+	struct dmm_order_watch watch;	/* hashes of a disk that is not finished */
 };
 
 /*
@@ -137,5 +140,13 @@ struct dmm_digest_reader {
  */
 int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
+
+/*
+ * The same for a range alone, through the page cache where there is one: whatever is written
+ * elsewhere on the disk meanwhile does not matter.
+ */
+int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes,
+			  struct dmm_digest_reader *rd, struct dmm_refusal *r);
+int dmm_disk_hashes_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 
 #endif

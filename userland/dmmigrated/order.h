@@ -19,6 +19,7 @@
 struct dmm_order {
 	pthread_mutex_t lock;
 	struct dmm_list extents;	/* of dmm_extent.node, oldest first */
+	struct dmm_list watches;	/* of dmm_order_watch.node */
 };
 
 /* A data connection: where its extents go when they may be written. */
@@ -37,6 +38,14 @@ struct dmm_extent {
 	struct dmm_list ready;
 };
 
+/* A range that must not be written for a while; all but node is the order's between watch and unwatch. */
+struct dmm_order_watch {
+	u64 first_bytes;
+	u64 end_bytes;
+	bool hit;			/* an extent overlapped it */
+	struct dmm_list node;
+};
+
 void dmm_order_init(struct dmm_order *o);
 void dmm_order_exit(struct dmm_order *o);
 void dmm_order_owner_init(struct dmm_order_owner *owner, int wake_fd);
@@ -53,6 +62,13 @@ struct dmm_extent *dmm_order_ready(struct dmm_order *o, struct dmm_order_owner *
 
 /* Is nothing in flight or waiting? */
 bool dmm_order_idle(struct dmm_order *o);
+
+/*
+ * Watches a range.  False: an extent that overlaps it is in flight or waits; it is not watched then.
+ * Else dmm_order_unwatch() ends it and says whether it stayed alone.
+ */
+bool dmm_order_watch(struct dmm_order *o, struct dmm_order_watch *w, u64 first_bytes, u64 end_bytes);
+bool dmm_order_unwatch(struct dmm_order *o, struct dmm_order_watch *w);
 
 /* The write of @e has ended, or will never begin: lets those go on that waited for it. */
 void dmm_order_done(struct dmm_order *o, struct dmm_extent *e);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dest_create.h"
 #include "fullio.h"
 #include "registry.h"
 
@@ -269,8 +270,18 @@ static void prepared_fill(struct dmm_wire_prepared *w, const struct dmm_dest *de
 	dmm_text_put(w->signature, sizeof(w->signature), dest->signature);
 }
 
+/* The answer to a check, for a file that would be created. */
+static void prepare_would_create(const struct dmm_prepare *p, struct dmm_dest *dest)
+{
+	memset(dest, 0, sizeof(*dest));
+	dest->fd = -1;
+	dest->size_bytes = p->size_bytes;
+	dest->lbs_bytes = DMM_SECTOR_BYTES;
+	dest->flags = DMM_PREPARED_FILE | DMM_PREPARED_EMPTY;
+}
+
 static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
-			struct dmm_dest *dest, struct dmm_refusal *r)
+			struct dmm_dest *dest, struct dmm_dest_made *made, struct dmm_refusal *r)
 {
 	const struct dmm_dest_request rq = {
 		.path = p->dest_path,
@@ -279,10 +290,22 @@ static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
 		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
 		.source_identity = p->source_identity,
 	};
-	int ret = dmm_dest_open(reg->allow, &rq, dest, r);
+	bool check = p->flags & DMM_PREPARE_CHECK, would = false;
+	int ret = 0;
 
+	made->dir_fd = -1;
+	if (p->flags & DMM_PREPARE_CREATE)
+		ret = dmm_dest_create(reg->allow, &rq, check, &would, made, r);
+	if (!ret && would && check) {
+		prepare_would_create(p, dest);
+		return 0;
+	}
+	if (!ret)
+		ret = dmm_dest_open(reg->allow, &rq, dest, r);
 	if (ret && r->code == DMM_WERR_BUSY)
 		prepare_explain_busy(reg, p->dest_path, r);
+	if (ret)
+		dmm_dest_made_remove(made);
 	return ret;
 }
 
@@ -334,6 +357,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 			 struct dmm_refusal *r)
 {
 	struct dmm_disk *d = NULL;
+	struct dmm_dest_made made;
 	struct dmm_dest dest;
 	bool again;
 	int ret;
@@ -343,13 +367,16 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 		return ret;
 	if (again) {
 		prepared_fill(prepared, &d->dest);
+		if (dmm_disk_has_data(d))
+			prepared->flags &= cpu_to_le32(~DMM_PREPARED_EMPTY);
 		*disk = d;
 		return 0;
 	}
-	ret = prepare_open(reg, p, &dest, r);
+	ret = prepare_open(reg, p, &dest, &made, r);
 	if (!ret && d && !registry_make_room(reg)) {
 		ret = prepare_no_room(reg, r);
 		dmm_dest_close(&dest);
+		dmm_dest_made_remove(&made);
 	}
 	if (ret) {
 		if (d) {
@@ -358,6 +385,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 		}
 		return ret;
 	}
+	dmm_dest_made_keep(&made);
 	prepared_fill(prepared, &dest);
 	if (d) {
 		registry_drop_superseded(reg, &dest);

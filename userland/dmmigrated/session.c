@@ -21,6 +21,7 @@
 
 #define LINGER_MS	2000u	/* for a refused peer to read why */
 #define COMPLAIN_MS	10000u	/* between two lines about too many connections */
+#define SESSION_FEATURES	(DMM_FEATURE_HASHES | DMM_FEATURE_CREATE)	/* that this receiver has */
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -137,6 +138,8 @@ static int session_hello(struct dmm_session *s)
 	s->rx_seq = 1;
 	memset(&ok, 0, sizeof(ok));
 	ok.version = cpu_to_le16(DMM_WIRE_VERSION);
+	s->features = h.features & SESSION_FEATURES;
+	ok.features = cpu_to_le64(s->features);
 	memcpy(ok.instance, s->rc->instance, sizeof(ok.instance));
 	memcpy(ok.boot, s->rc->boot, sizeof(ok.boot));
 	dmm_text_put(ok.program, sizeof(ok.program), "dmmigrated " DMM_VERSION);

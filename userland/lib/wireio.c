@@ -32,7 +32,7 @@ int dmm_wireio_send_until(int fd, u16 type, u64 *seq, const void *payload, u32 b
 	u32 crc;
 	int ret;
 
-	if (bytes > DMM_MAX_CONTROL_BYTES)
+	if (bytes > (type == DMM_MSG_HASHES_OK ? DMM_MAX_HASHES_BYTES : DMM_MAX_CONTROL_BYTES))
 		return -EMSGSIZE;
 	dmm_wire_hdr_encode(&hdr, &f);
 	crc = dmm_wire_hdr_crc(&hdr);
@@ -178,14 +178,8 @@ static void refuse_take(struct dmm_wire_refuse *dst, const struct dmm_wire_refus
 	}
 }
 
-int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 bytes,
-		       u16 expect, void *reply, u32 reply_bytes, struct dmm_wire_refuse *refuse)
+int dmm_client_send(struct dmm_client *c, u16 type, const void *payload, u32 bytes)
 {
-	union {
-		u8 bytes[DMM_MAX_CONTROL_BYTES];
-		struct dmm_wire_refuse refuse;
-	} in;
-	struct dmm_frame f;
 	int ret;
 
 	c->why = NULL;
@@ -194,9 +188,23 @@ int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 
 	 * A receiver that refuses and closes may do so before it has read everything:
 	 * its reason is worth more than our EPIPE.
 	 */
-	if (ret && ret != -EPIPE && ret != -ECONNRESET)
-		return ret;
-	ret = dmm_wireio_recv(c->fd, &f, &in, sizeof(in), c->timeout_ms, &c->why);
+	return ret == -EPIPE || ret == -ECONNRESET ? 0 : ret;
+}
+
+int dmm_client_receive(struct dmm_client *c, u16 expect, void *reply, u32 reply_bytes,
+		       struct dmm_wire_refuse *refuse)
+{
+	union {
+		u8 bytes[DMM_MAX_CONTROL_BYTES];
+		struct dmm_wire_refuse refuse;
+	} in;
+	bool large = reply_bytes > sizeof(in);
+	void *to = large ? reply : &in;
+	struct dmm_frame f;
+	int ret;
+
+	c->why = NULL;
+	ret = dmm_wireio_recv(c->fd, &f, to, large ? reply_bytes : sizeof(in), c->timeout_ms, &c->why);
 	if (ret == -ENODATA) {
 		c->why = "the receiver closed the connection";
 		return -ECONNRESET;
@@ -211,6 +219,7 @@ int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 
 	}
 	c->rx_seq++;
 	if (f.type == DMM_MSG_REFUSE) {
+		memcpy(&in.refuse, to, sizeof(in.refuse));
 		refuse_take(refuse, &in.refuse);
 		return -EREMOTEIO;
 	}
@@ -218,9 +227,17 @@ int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 
 		c->why = "an answer of another kind than asked for";
 		return -EPROTO;
 	}
-	if (reply_bytes)
+	if (reply_bytes && !large)
 		memcpy(reply, in.bytes, reply_bytes);
 	return 0;
+}
+
+int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 bytes,
+		       u16 expect, void *reply, u32 reply_bytes, struct dmm_wire_refuse *refuse)
+{
+	int ret = dmm_client_send(c, type, payload, bytes);
+
+	return ret ? ret : dmm_client_receive(c, expect, reply, reply_bytes, refuse);
 }
 
 int dmm_client_hello(struct dmm_client *c, const char *program, struct dmm_wire_hello_ok *ok,
@@ -232,6 +249,7 @@ int dmm_client_hello(struct dmm_client *c, const char *program, struct dmm_wire_
 	memset(&hello, 0, sizeof(hello));
 	hello.version_min = cpu_to_le16(DMM_WIRE_VERSION);
 	hello.version_max = cpu_to_le16(DMM_WIRE_VERSION);
+	hello.features = cpu_to_le64(c->features);
 	ret = dmm_text_put(hello.program, sizeof(hello.program), program);
 	if (ret)
 		return ret;
@@ -247,6 +265,11 @@ int dmm_client_hello(struct dmm_client *c, const char *program, struct dmm_wire_
 		c->why = "its name is not text";
 		return -EPROTO;
 	}
+	if (le64_to_cpu(ok->features) & ~c->features) {
+		c->why = "it chose features that were not offered";
+		return -EPROTO;
+	}
+	c->features = le64_to_cpu(ok->features);
 	return 0;
 }
 

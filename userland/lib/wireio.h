@@ -13,7 +13,7 @@
 #define DMM_CLIENT_TIMEOUT_MS	30000
 
 /*
- * Sends one frame: header, @payload of @bytes (at most DMM_MAX_CONTROL_BYTES) and checksum.
+ * Sends one frame: header, @payload of @bytes (at most DMM_MAX_CONTROL_BYTES; HASHES_OK: DMM_MAX_HASHES_BYTES) and checksum.
  * @seq: the last number used in this direction; incremented.
  * Returns 0, -EMSGSIZE, or as dmm_sock_write().
  */
@@ -44,6 +44,7 @@ struct dmm_client {
 	int timeout_ms;		/* for every message; change at will (DIGEST and FINISH take long) */
 	u64 tx_seq;
 	u64 rx_seq;
+	u64 features;		/* DMM_FEATURE_*: to offer in HELLO; afterwards those that both have */
 	const char *why;	/* after a failure: constant text that says more, or NULL */
 };
 
@@ -56,7 +57,7 @@ struct dmm_client {
 int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_client *c);
 
 /*
- * HELLO.  Fills @ok.  Returns 0; -EREMOTEIO with @refuse filled when the receiver refused;
+ * HELLO, offering c->features.  Fills @ok.  Returns 0; -EREMOTEIO with @refuse filled when the receiver refused;
  * -EPROTO: it answered something else (why); -errno.
  */
 int dmm_client_hello(struct dmm_client *c, const char *program, struct dmm_wire_hello_ok *ok,
@@ -69,6 +70,14 @@ int dmm_client_hello(struct dmm_client *c, const char *program, struct dmm_wire_
  */
 int dmm_client_request(struct dmm_client *c, u16 type, const void *payload, u32 bytes,
 		       u16 expect, void *reply, u32 reply_bytes, struct dmm_wire_refuse *refuse);
+
+/*
+ * The two halves of it, for requests that are answered while something else is done: replies come in
+ * the order of the requests.
+ */
+int dmm_client_send(struct dmm_client *c, u16 type, const void *payload, u32 bytes);
+int dmm_client_receive(struct dmm_client *c, u16 expect, void *reply, u32 reply_bytes,
+		       struct dmm_wire_refuse *refuse);
 
 /* Accepts a client that was never connected. */
 void dmm_client_close(struct dmm_client *c);
