@@ -24,6 +24,8 @@ static const char usage[] =
 	"  query | finish | forget | digest OFFSET LENGTH\n"
 	"  attach EPOCH          a new data connection\n"
 	"  frame OFFSET LENGTH   one good frame\n"
+	"  zero OFFSET LENGTH    one zero run\n"
+	"  mixed COUNT SPAN      as load, a third of them zero runs\n"
 	"  load COUNT SPAN       COUNT random, overlapping frames in the first SPAN bytes\n"
 	"  small COUNT SPAN      the same with frames of 512 bytes to 8 KiB\n"
 	"  bulk MIB LENGTH       sequential, timed\n"
@@ -65,6 +67,7 @@ void phony_open(struct dmm_client *c)
 	if (ret)
 		phony_die("connect: %s", strerror(-ret));
 	c->timeout_ms = PHONY_ANSWER_MS;
+	c->features = DMM_FEATURE_ZERO;
 	ret = dmm_client_hello(c, "phony", &ok, &refuse);
 	if (ret == -EREMOTEIO && ph.refused == le32_to_cpu(refuse.code)) {
 		printf("refused: %s\n", (char *)refuse.text);
@@ -213,10 +216,17 @@ static int run_verb(char **argv, int argc)
 			phony_die("frame %s %s", one, two);
 		return phony_frame(v, w, false, false), 3;
 	}
+	if (IS("zero")) {
+		if (dmm_parse_size(one, &v) || dmm_parse_size(two, &w))
+			phony_die("zero %s %s", one, two);
+		return phony_zero(v, w), 3;
+	}
 	if (IS("load"))
-		return phony_load(one, two, 128 << 10), 3;
+		return phony_load(one, two, 128 << 10, false), 3;
 	if (IS("small"))
-		return phony_load(one, two, 8 << 10), 3;
+		return phony_load(one, two, 8 << 10, false), 3;
+	if (IS("mixed"))
+		return phony_load(one, two, 128 << 10, true), 3;
 	if (IS("bulk"))
 		return phony_bulk(one, two), 3;
 	if (IS("dribble")) {

@@ -189,7 +189,36 @@ void phony_other(u16 type, u64 arg)
 	phony_send(&hdr, sizeof(hdr), false);
 }
 
-void phony_load(const char *count, const char *span, u32 max)
+static void model_zero(u64 offset, u64 bytes)
+{
+	static const u8 zeros[1 << 20];
+	u64 n;
+
+	for (; bytes; offset += n, bytes -= n) {
+		n = bytes < sizeof(zeros) ? bytes : sizeof(zeros);
+		if (dmm_pwrite_full(ph.model, zeros, n, offset))
+			phony_die("model: %s", strerror(errno));
+	}
+}
+
+void phony_zero(u64 offset, u64 bytes)
+{
+	struct dmm_frame f = { .type = DMM_MSG_ZERO, .seq = ph.seq + 1, .offset_bytes = offset,
+			       .arg = bytes };
+	struct dmm_wire_hdr hdr;
+
+	phony_window(WINDOW - 1);
+	phony_seal(&hdr, &f, NULL);
+	ph.seq++;
+	ph.pending[ph.seq % sizeof(ph.pending)] = DMM_MSG_ZERO;
+	ph.in_flight++;
+	if (ph.model >= 0)
+		model_zero(offset, bytes);
+	if (!phony_send(&hdr, sizeof(hdr), false))
+		ph.eof = true;
+}
+
+void phony_load(const char *count, const char *span, u32 max, bool zeros)
 {
 	u64 n, s, offset, sectors;
 	u32 bytes;
@@ -203,7 +232,10 @@ void phony_load(const char *count, const char *span, u32 max)
 		offset = phony_rnd() % sectors * ph.lbs;
 		if (bytes > s - offset)
 			bytes = s - offset;
-		phony_frame(offset, bytes, false, false);
+		if (zeros && phony_rnd() % 3 == 0)
+			phony_zero(offset, bytes);
+		else
+			phony_frame(offset, bytes, false, false);
 	}
 }
 

@@ -18,7 +18,7 @@ cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,parts,bufpool,ctlmsg,control,host,copy} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,parts,bufpool,ctlmsg,control,host,copy} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -96,6 +96,22 @@ $d data_rx.c 's/if \(f.seq != d->seq \+ 1\)/if (f.seq > d->seq + 1)/' 'frames ma
 $d data.c 's/\t\tdata_check_deadlines\(d\);\n//' 'a stalled frame is awaited for ever'
 $d data.c 's/if \(dmm_data_wants_bytes\(d\) && dmm_data_in_frame\(d\)( &&)/if (dmm_data_wants_bytes(d)\1/' 'silence between frames is a stall'
 $d data.c 's/\tdmm_writer_close\(&d->writer\);[^\n]*\n(.*\tfor \(i)/\1/; s/if \(d->phase != RX_OVER \|\| d->in_order\)/if (d->phase != RX_OVER)/' 'a connection ends before its writes'
+# zero runs
+z='rule zero'
+$z data_tx.c 's/\t\tdmm_data_zero_start\(d, slot\);/\t\tdmm_data_end_slot(d, slot, DMM_WERR_OK);/' 'zero runs are acknowledged and not carried out'
+$z data_tx.c 's/\t\tack.arg = [^;]*;/\t\t;/' 'a run is acknowledged without its length'
+$z data_zero.c 's/if \(slot->zero_at < slot->extent.end_bytes\)/if (0)/' 'the first piece is the whole run'
+$z data_zero.c 's/if \(zero_unwanted\(d\) \|\| error\)/if (error)/' 'runs are finished, whoever waits'
+$z data_zero.c 's/if \(dmm_now_ms\(\) >= until_ms\)/if (0)/' 'a long run keeps its connection'
+$z data_zero.c 's/dmm_disk_fail\(d->disk, dmm_disk_io_error\(err\), what\)/DMM_WERR_OK/' 'a run that failed is acknowledged'
+$z data_zero.c 's/(\tif \(zero_unwanted\(d\)) \|\| error\)/\1)/' 'runs of a failed disk go on'
+$z zero.c 's/(PUNCH_HOLE.*)if \(!refused\(errno\)\)/\1if (0)/' 'an error of punching is a refusal'
+$z zero.c 's/if \(look\)/if (0)/' 'zeros that are there are written'
+$z zero.c 's/\tif \(file\) \{/\tif (0) {/' 'holes are punched'
+$z zero.c 's/!p\[0\] && //' 'a chunk of any one byte is zeros'
+$z zero.c 's/\t\tif \(ret\)\n\t\t\treturn ret;/\t\tif (ret)\n\t\t\tcontinue;/' 'what cannot be read is zeros'
+$z data_rx.c 's/ \|\| !\(d->s->features & DMM_FEATURE_ZERO\)//' 'zero runs without the feature'
+$z data_rx.c 's/dmm_wire_data_check\(f, d->disk->prepare.size_bytes\)/0/' 'ranges of runs are not checked'
 # writes
 $d writer.c 's/if \(write->done_bytes == write->bytes\)/if (1)/' 'a short write is a whole one'
 $d writer.c 's/\(char \*\)write->buf \+ write->done_bytes/(char *)write->buf/' 'the rest of a short write is taken from its beginning'

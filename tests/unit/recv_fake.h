@@ -12,6 +12,7 @@
 #include "wireio.h"
 
 static struct dmm_receiver rc;
+static u64 peer_features = DMM_FEATURE_ZERO;	/* that peers offer */
 static char dest_path[64];
 
 static inline void receiver_start(u64 dest_bytes, const struct dmm_engine_ops *engine)
@@ -61,6 +62,7 @@ static inline void peer_open(struct peer *p)
 	memset(p, 0, sizeof(*p));
 	p->c.fd = sv[0];
 	p->c.timeout_ms = WAIT_MS;
+	p->c.features = peer_features;
 	assert_int_equal(dmm_session_start(&rc, sv[1], "test"), 0);
 }
 
@@ -180,6 +182,13 @@ static inline void peer_fill(struct peer *p, u64 offset, u8 byte, u32 bytes)
 	memset(payload, byte, bytes);
 	peer_data(p, offset, payload, bytes);
 	free(payload);
+}
+
+static inline void peer_zero(struct peer *p, u64 offset, u64 bytes)
+{
+	struct dmm_frame f = { .type = DMM_MSG_ZERO, .offset_bytes = offset, .arg = bytes };
+
+	peer_frame(p, &f, NULL, NULL);
 }
 
 static inline void peer_barrier(struct peer *p, u64 number)

@@ -30,7 +30,7 @@ int dmm_bufpool_create(u64 bytes, u32 buffer_bytes, struct dmm_bufpool **result)
 	pool->free = calloc(total, sizeof(*pool->free));
 	if (!pool->free)
 		goto err_free_pool;
-	pool->memory = mmap(NULL, total * buffer_bytes, PROT_READ | PROT_WRITE,
+	pool->memory = mmap(NULL, (total + 1) * buffer_bytes, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->memory == MAP_FAILED)
 		goto err_free_stack;
@@ -57,7 +57,7 @@ void dmm_bufpool_destroy(struct dmm_bufpool *pool)
 {
 	if (!pool)
 		return;
-	munmap(pool->memory, (size_t)pool->total * pool->buffer_bytes);
+	munmap(pool->memory, ((size_t)pool->total + 1) * pool->buffer_bytes);
 	pthread_cond_destroy(&pool->freed);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->free);

@@ -20,7 +20,7 @@
 
 struct dmm_bufpool {
 	/* constant after create */
-	unsigned char *memory;
+	unsigned char *memory;	/* total buffers, and one of zeros */
 	u32 total;
 	u32 buffer_bytes;
 	/* protected by lock */
@@ -66,6 +66,12 @@ void dmm_bufpool_leave(struct dmm_bufpool *pool, struct dmm_bufpool_user *user);
  * its wake_fd becomes readable; call again.
  */
 void *dmm_bufpool_get(struct dmm_bufpool *pool, struct dmm_bufpool_user *user);
+/* DMM_MAX_EXTENT_BYTES of zeros, at the end of the pool's memory; never to be written to. */
+static inline void *dmm_bufpool_zeros(const struct dmm_bufpool *pool)
+{
+	return pool->memory + (size_t)pool->total * pool->buffer_bytes;
+}
+
 void dmm_bufpool_put(struct dmm_bufpool *pool, struct dmm_bufpool_user *user, void *buffer);
 
 #endif

@@ -135,6 +135,7 @@ static void data_loop(struct dmm_data *d)
 		dmm_disk_bound_dirty(d->disk);
 		dmm_data_start_ready(d);
 		more = dmm_data_receive(d);
+		more |= dmm_data_zero(d);
 		dmm_writer_submit(&d->writer);
 		dmm_data_barrier(d);
 		data_say_final(d);
@@ -181,6 +182,7 @@ static int data_set_up(struct dmm_data *d, const struct dmm_attach *a, struct dm
 	int ret;
 
 	dmm_list_init(&d->free);
+	dmm_list_init(&d->zeros);
 	for (i = 0; i < DMM_DATA_DEPTH; i++)
 		dmm_list_add_tail(&d->free, &d->slots[i].node);
 	d->frame.type = DMM_MSG_DATA;
@@ -228,6 +230,7 @@ static void data_tear_down(struct dmm_data *d)
 	dmm_bufpool_leave(d->s->rc->pool, &d->user);
 	dmm_disk_detach(d->disk, &d->at);
 	close(d->wake_fd);
+	free(d->look);
 }
 
 void dmm_data_run(struct dmm_session *s, const u8 *payload)

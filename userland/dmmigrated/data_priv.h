@@ -13,24 +13,30 @@
 
 #define DATA_ACKS	(4 * DMM_DATA_DEPTH)
 
-/* A frame of data from the first byte of its payload to its acknowledgement. */
+/* A frame of data from the first byte of its payload to its acknowledgement, or a zero run. */
 struct data_slot {
 	struct dmm_write write;
 	struct dmm_extent extent;	/* in the disk's order while `ordered` */
+	u16 type;			/* DMM_MSG_DATA or DMM_MSG_ZERO */
 	u64 seq;
 	void *buffer;			/* of the pool, or NULL */
 	bool ordered;
 	struct dmm_list node;		/* in free */
+	/* a zero run's */
+	u64 zero_at;			/* before this it reads as zeros */
+	bool zero_writing;		/* write is in flight, with zeros */
+	struct dmm_list zero_node;	/* in zeros once its turn has come */
 };
 
 /*
  *   HEADER --DATA--> BUFFER --> PAYLOAD --> HEADER
+ *          --ZERO--> BUFFER --> HEADER
  *          --BARRIER--> BARRIER --flushed--> HEADER
  *   any --END, error, loss, stop--> OVER
  */
 enum data_phase {
 	RX_HEADER,	/* reading a header */
-	RX_BUFFER,	/* have the header of DATA, need a slot and a buffer */
+	RX_BUFFER,	/* have the header of DATA or ZERO, need a slot, and DATA a buffer */
 	RX_PAYLOAD,	/* reading into the buffer */
 	RX_BARRIER,	/* what was received is being written; then flush */
 	RX_OVER,	/* nothing is read any more; ends when all is written and said */
@@ -63,6 +69,8 @@ struct dmm_data {
 	struct dmm_list free;
 	u32 in_order;			/* slots that are in the disk's order */
 	bool engine_broken;
+	struct dmm_list zeros;		/* of data_slot.zero_node: the first one is at work */
+	void *look;			/* to see zeros with, DMM_ZERO_LOOK_BYTES; NULL: not needed yet */
 
 	/* acknowledging */
 	struct dmm_wire_ack acks[DATA_ACKS];
@@ -97,6 +105,12 @@ void dmm_data_refuse(struct dmm_data *d, u32 werr, const char *fmt, ...);
 void dmm_data_accept(struct dmm_data *d, struct data_slot *slot);
 /* Starts what waited for overlapping writes that have ended. */
 void dmm_data_start_ready(struct dmm_data *d);
+/*
+ * The end of a slot's story: lets overlapping ones go on, acknowledges with @status (drop: not
+ * at all) and frees.
+ */
+void dmm_data_end_slot(struct dmm_data *d, struct data_slot *slot, u32 status);
+void dmm_data_drop_slot(struct dmm_data *d, struct data_slot *slot);
 /* Collects writes that have ended and acknowledges them. */
 void dmm_data_reap(struct dmm_data *d);
 /* Flushes when a barrier is due. */
@@ -108,5 +122,14 @@ bool dmm_data_has_ack_room(const struct dmm_data *d);
 /* Sends acknowledgements as far as the socket takes them. True: that has made room for more. */
 bool dmm_data_send_acks(struct dmm_data *d);
 void dmm_data_queue_ack(struct dmm_data *d, const struct dmm_ack *ack);
+
+/* --- data_zero.c --- */
+
+/* The turn of the zero run @slot has come: it is worked at by dmm_data_zero(). */
+void dmm_data_zero_start(struct dmm_data *d, struct data_slot *slot);
+/* A write of its zeros has ended. */
+void dmm_data_zero_written(struct dmm_data *d, struct data_slot *slot);
+/* Works at zero runs for a while. True: there is more to do right now. */
+bool dmm_data_zero(struct dmm_data *d);
 
 #endif

@@ -30,9 +30,11 @@ void dmm_data_refuse(struct dmm_data *d, u32 werr, const char *fmt, ...)
 	va_end(ap);
 	dmm_warn(&d->s->log_id, "refused: %s", text);
 	d->have_final = true;
-	d->final.type = d->frame.type == DMM_MSG_BARRIER ? DMM_MSG_BARRIER : DMM_MSG_DATA;
+	d->final.type = DMM_MSG_DATA;
+	if (d->frame.type == DMM_MSG_BARRIER || d->frame.type == DMM_MSG_ZERO)
+		d->final.type = d->frame.type;
 	d->final.seq = d->frame.seq;
-	d->final.arg = d->frame.type == DMM_MSG_BARRIER ? d->frame.arg : 0;
+	d->final.arg = d->final.type == DMM_MSG_DATA ? 0 : d->frame.arg;
 	d->final.status = werr;
 	d->phase = RX_OVER;
 }
@@ -67,16 +69,17 @@ static void rx_data_header(struct dmm_data *d)
 	const struct dmm_frame *f = &d->frame;
 	u32 lbs = d->disk->prepare.lbs_bytes;	/* the destination's are no larger */
 	u32 error = dmm_disk_error(d->disk);
+	u64 bytes = dmm_wire_extent_bytes(f);
 
 	if (error) {
 		dmm_data_refuse(d, error, "the disk has failed");
 	} else if (dmm_wire_data_check(f, d->disk->prepare.size_bytes)) {
-		dmm_data_refuse(d, DMM_WERR_RANGE, "extent of %u bytes at %llu lies outside the disk",
-				f->payload_bytes, f->offset_bytes);
-	} else if (f->offset_bytes % lbs || f->payload_bytes % lbs) {
+		dmm_data_refuse(d, DMM_WERR_RANGE, "extent of %llu bytes at %llu lies outside the disk",
+				bytes, f->offset_bytes);
+	} else if (f->offset_bytes % lbs || bytes % lbs) {
 		/* cannot come from a source whose logical blocks are as large as PREPARE said */
-		dmm_data_refuse(d, DMM_WERR_RANGE, "extent of %u bytes at %llu is not of whole "
-				"logical blocks of %u bytes", f->payload_bytes, f->offset_bytes, lbs);
+		dmm_data_refuse(d, DMM_WERR_RANGE, "extent of %llu bytes at %llu is not of whole "
+				"logical blocks of %u bytes", bytes, f->offset_bytes, lbs);
 	} else {
 		d->phase = RX_BUFFER;
 	}
@@ -98,7 +101,8 @@ static void rx_header(struct dmm_data *d)
 				d->seq + 1);
 		return;
 	}
-	if (f.type != DMM_MSG_DATA && f.type != DMM_MSG_BARRIER && f.type != DMM_MSG_END) {
+	if (f.type != DMM_MSG_DATA && f.type != DMM_MSG_BARRIER && f.type != DMM_MSG_END &&
+	    (f.type != DMM_MSG_ZERO || !(d->s->features & DMM_FEATURE_ZERO))) {
 		dmm_data_refuse(d, DMM_WERR_PROTOCOL, "message %u is out of place here", f.type);
 		return;
 	}
@@ -110,6 +114,7 @@ static void rx_header(struct dmm_data *d)
 	d->seq = f.seq;
 	switch (f.type) {
 	case DMM_MSG_DATA:
+	case DMM_MSG_ZERO:
 		rx_data_header(d);
 		break;
 	case DMM_MSG_BARRIER:
@@ -131,21 +136,31 @@ static void rx_header(struct dmm_data *d)
 static bool rx_buffer(struct dmm_data *d)
 {
 	struct data_slot *slot;
-	void *buffer;
+	void *buffer = NULL;
 
 	if (dmm_list_empty(&d->free) || !dmm_data_has_ack_room(d))
 		return false;
-	buffer = dmm_bufpool_get(d->s->rc->pool, &d->user);
-	if (!buffer)
-		return false;
+	if (d->frame.type == DMM_MSG_DATA) {
+		buffer = dmm_bufpool_get(d->s->rc->pool, &d->user);
+		if (!buffer)
+			return false;
+	}
 	slot = dmm_list_entry(d->free.next, struct data_slot, node);
 	dmm_list_del(&slot->node);
 	slot->buffer = buffer;
+	slot->type = d->frame.type;
 	slot->seq = d->frame.seq;
 	slot->ordered = false;
+	slot->extent.first_bytes = d->frame.offset_bytes;
+	slot->extent.end_bytes = d->frame.offset_bytes + dmm_wire_extent_bytes(&d->frame);
+	d->rx_progress_ms = dmm_now_ms();	/* it was us who kept the peer waiting */
+	if (slot->type == DMM_MSG_ZERO) {
+		rx_next_header(d);
+		dmm_data_accept(d, slot);
+		return true;
+	}
 	d->slot = slot;
 	d->payload_have = 0;
-	d->rx_progress_ms = dmm_now_ms();	/* it was us who kept the peer waiting */
 	d->phase = RX_PAYLOAD;
 	return true;
 }

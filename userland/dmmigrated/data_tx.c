@@ -70,15 +70,21 @@ void dmm_data_put_slot(struct dmm_data *d, struct data_slot *slot)
 	dmm_list_add_tail(&d->free, &slot->node);
 }
 
-/* The slot's story ends with @status: lets overlapping ones go on, acknowledges, frees. */
-static void slot_end(struct dmm_data *d, struct data_slot *slot, u32 status)
+void dmm_data_drop_slot(struct dmm_data *d, struct data_slot *slot)
 {
-	const struct dmm_ack ack = { .type = DMM_MSG_DATA, .seq = slot->seq, .status = status };
-
 	dmm_order_done(&d->disk->order, &slot->extent);
 	slot->ordered = false;
 	d->in_order--;
 	dmm_data_put_slot(d, slot);
+}
+
+void dmm_data_end_slot(struct dmm_data *d, struct data_slot *slot, u32 status)
+{
+	struct dmm_ack ack = { .type = slot->type, .seq = slot->seq, .status = status };
+
+	if (slot->type == DMM_MSG_ZERO)
+		ack.arg = slot->extent.end_bytes - slot->extent.first_bytes;
+	dmm_data_drop_slot(d, slot);
 	dmm_data_queue_ack(d, &ack);
 	if (!status)
 		return;
@@ -98,7 +104,9 @@ static void slot_start(struct dmm_data *d, struct data_slot *slot)
 	u32 error = dmm_disk_error(d->disk);
 
 	if (error)
-		slot_end(d, slot, error);
+		dmm_data_end_slot(d, slot, error);
+	else if (slot->type == DMM_MSG_ZERO)
+		dmm_data_zero_start(d, slot);
 	else
 		dmm_writer_start(&d->writer, &slot->write);
 }
@@ -107,8 +115,6 @@ void dmm_data_accept(struct dmm_data *d, struct data_slot *slot)
 {
 	bool ready;
 
-	slot->extent.first_bytes = slot->write.offset_bytes;
-	slot->extent.end_bytes = slot->write.offset_bytes + slot->write.bytes;
 	slot->extent.owner = &d->owner;
 	slot->ordered = true;
 	d->in_order++;
@@ -131,17 +137,20 @@ static void write_ended(struct dmm_data *d, struct data_slot *slot)
 {
 	const struct dmm_write *w = &slot->write;
 	char what[128];
-	u32 status;
 
+	if (slot->type == DMM_MSG_ZERO) {
+		dmm_data_zero_written(d, slot);
+		return;
+	}
 	if (!w->error) {
-		dmm_disk_count_written(d->disk, w->bytes);
-		slot_end(d, slot, DMM_WERR_OK);
+		dmm_disk_count_dirty(d->disk, w->bytes);
+		dmm_disk_count_received(d->disk, w->bytes);
+		dmm_data_end_slot(d, slot, DMM_WERR_OK);
 		return;
 	}
 	snprintf(what, sizeof(what), "writing %u bytes at %llu: %s", w->bytes, w->offset_bytes,
 		 strerror(-w->error));
-	status = w->error == -ENOSPC || w->error == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
-	slot_end(d, slot, dmm_disk_fail(d->disk, status, what));
+	dmm_data_end_slot(d, slot, dmm_disk_fail(d->disk, dmm_disk_io_error(w->error), what));
 }
 
 void dmm_data_reap(struct dmm_data *d)

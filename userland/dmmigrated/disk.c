@@ -136,10 +136,16 @@ bool dmm_disk_has_data(struct dmm_disk *d)
 	return any;
 }
 
-void dmm_disk_count_written(struct dmm_disk *d, u32 bytes)
+void dmm_disk_count_received(struct dmm_disk *d, u64 bytes)
 {
 	pthread_mutex_lock(&d->lock);
 	d->received_bytes += bytes;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void dmm_disk_count_dirty(struct dmm_disk *d, u32 bytes)
+{
+	pthread_mutex_lock(&d->lock);
 	if (d->dest.flags & DMM_PREPARED_BUFFERED)
 		d->unflushed_bytes += bytes;
 	pthread_mutex_unlock(&d->lock);
@@ -161,8 +167,7 @@ static u32 disk_flush_locked(struct dmm_disk *d, int (*flush)(void *), void *arg
 	if (!ret)
 		return dmm_disk_error(d);
 	strncat(what, strerror(-ret), sizeof(what) - strlen(what) - 1);
-	error = ret == -ENOSPC || ret == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
-	return dmm_disk_fail(d, error, what);
+	return dmm_disk_fail(d, dmm_disk_io_error(ret), what);
 }
 
 static int flush_by_writer(void *w)

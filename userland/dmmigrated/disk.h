@@ -12,6 +12,7 @@
 #ifndef DMM_DISK_H
 #define DMM_DISK_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -20,12 +21,14 @@
 #include "list.h"
 #include "order.h"
 #include "writer.h"
+#include "zero.h"
 
 struct dmm_disk {
 	/* constant after creation */
 	struct dmm_prepare prepare;
 	struct dmm_log_id log_id;	/* without a peer */
 	struct dmm_order order;		/* has its own lock */
+	struct dmm_zeroer zeroer;	/* atomic */
 
 	/* protected by the registry's lock */
 	u32 refs;
@@ -49,7 +52,7 @@ struct dmm_disk {
 	u32 users;			/* connections of either kind that deal with this disk */
 	u64 idle_since_ms;		/* when users became 0 */
 	u64 received_bytes;
-	u64 received_frames;		/* DATA taken in; a digest compares it before and after */
+	u64 received_frames;		/* DATA and ZERO taken in; a digest compares it before and after */
 	u64 unflushed_bytes;		/* written since the last flush began; counted when BUFFERED */
 	u64 barrier;			/* newest one flushed */
 	u32 digests;			/* that hold a duplicate of dest.fd, and so the claim */
@@ -90,15 +93,22 @@ void dmm_disk_detach(struct dmm_disk *d, struct dmm_attachment *at);
  * Records an error; the first one stays and is logged.  Returns the first.
  */
 u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what);
+/* What a write, flush or the like that ended with @err (negative) is called on the wire. */
+static inline u32 dmm_disk_io_error(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
+}
+
 /* The first error, or DMM_WERR_OK. */
 u32 dmm_disk_error(struct dmm_disk *d);
 
-/* A DATA frame was taken in and is in the order; its write has not begun. */
+/* A DATA or ZERO frame was taken in and is in the order; its write has not begun. */
 void dmm_disk_count_frame(struct dmm_disk *d);
 /* Did any come since PREPARE? */
 bool dmm_disk_has_data(struct dmm_disk *d);
-/* A write succeeded. */
-void dmm_disk_count_written(struct dmm_disk *d, u32 bytes);
+/* Of a frame that has been carried out; and bytes that were written, which have to be flushed. */
+void dmm_disk_count_received(struct dmm_disk *d, u64 bytes);
+void dmm_disk_count_dirty(struct dmm_disk *d, u32 bytes);
 
 /*
  * Flushes a buffered destination when much was written since the last time, so that no barrier's

@@ -21,7 +21,8 @@
 
 #define LINGER_MS	2000u	/* for a refused peer to read why */
 #define COMPLAIN_MS	10000u	/* between two lines about too many connections */
-#define SESSION_FEATURES	(DMM_FEATURE_HASHES | DMM_FEATURE_CREATE)	/* that this receiver has */
+/* that this receiver has */
+#define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE)
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
 
 #if defined(__SANITIZE_ADDRESS__)
