@@ -12,36 +12,38 @@
 #include "sender.h"
 
 /* 0, or -EBADMSG when no such frame waits for it. */
-static int take_data_ack_locked(struct dmm_sender *s, const struct dmm_ack *a)
+static int take_data_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 {
+	struct dmm_migration *m = l->sender->m;
 	struct dmm_slot *slot;
-	unsigned int i;
 
-	lockdep_assert_held(&s->m->lock);
-	for (i = 0; i < DMM_SLOTS; i++) {
-		slot = &s->slots[i];
+	lockdep_assert_held(&m->lock);
+	/* mostly the first: a receiver may acknowledge in any order, but is not likely to */
+	list_for_each_entry(slot, &l->sent, list) {
 		if (slot->seq != a->seq || slot->acked)
 			continue;
-		if (slot->state != DMM_SLOT_SENDING && slot->state != DMM_SLOT_SENT)
-			continue;
 #if DMM_MUTANT == 1
-		dmm_bitmap_clear(&s->m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+		dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
 #endif
-		s->m->ship.acked_bytes += slot->len_bytes;
-		if (slot->state == DMM_SLOT_SENDING)
+		m->ship.acked_bytes += slot->len_bytes;
+		if (slot->state == DMM_SLOT_SENDING) {
 			slot->acked = true;
-		else
+		} else {
+			list_del(&slot->list);
 			dmm_slot_free_locked(slot);
+		}
 		return 0;
 	}
 	return -EBADMSG;
 }
 
-static int take_barrier_ack_locked(struct dmm_sender *s, const struct dmm_ack *a)
+static int take_barrier_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 {
+	struct dmm_sender *s = l->sender;
+
 	lockdep_assert_held(&s->m->lock);
-	/* s->barrier does not change while one is unacknowledged */
-	if (!s->barrier_seq || s->barrier_seq != a->seq || a->arg != s->barrier)
+	/* s->barrier does not change while one is unacknowledged; barriers go by link 0 */
+	if (l->index || !s->barrier_seq || s->barrier_seq != a->seq || a->arg != s->barrier)
 		return -EBADMSG;
 	s->barrier_seq = 0;
 	WRITE_ONCE(s->barrier_acked, a->arg);
@@ -49,25 +51,31 @@ static int take_barrier_ack_locked(struct dmm_sender *s, const struct dmm_ack *a
 	return 0;
 }
 
-static int take_ack(struct dmm_sender *s, const struct dmm_ack *a)
+/* 0, or an errno: the connection is of no interest any more. */
+static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 {
-	struct dmm_migration *m = s->m;
+	struct dmm_migration *m = l->sender->m;
 	unsigned long flags;
 	int r;
 
 	spin_lock_irqsave(&m->lock, flags);
+	if (dmm_state_ends_link(m->state)) {
+		/* another link was lost: what is in flight is being made dirty */
+		spin_unlock_irqrestore(&m->lock, flags);
+		return -ESHUTDOWN;
+	}
 	/* a refusal stands by itself: the receiver may not even know which frame it was */
 	if (a->status)
 		r = 0;
 	else if (a->type == DMM_MSG_BARRIER)
-		r = take_barrier_ack_locked(s, a);
+		r = take_barrier_ack_locked(l, a);
 	else if (a->type == DMM_MSG_DATA)
-		r = take_data_ack_locked(s, a);
+		r = take_data_ack_locked(l, a);
 	else
 		r = -EBADMSG;	/* ZERO: we sent none */
 	if (!r && !a->status) {
-		s->nr_unacked--;
-		s->progress_ns = ktime_get_ns();
+		l->nr_unacked--;
+		l->progress_ns = ktime_get_ns();
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 
@@ -77,23 +85,23 @@ static int take_ack(struct dmm_sender *s, const struct dmm_ack *a)
 	else if (a->status)
 		dmm_migration_fail(m, dmm_wire_err_to_errno(a->status), DMM_SIDE_RECEIVER,
 				   a->status, dmm_wire_err_text(a->status));
-	dmm_kick(m);
 	return a->status ? -EREMOTEIO : r;
 }
 
-static bool silent_too_long(struct dmm_sender *s)
+static bool silent_too_long(struct dmm_link *l)
 {
+	struct dmm_migration *m = l->sender->m;
 	unsigned long flags;
 	bool late;
 
-	spin_lock_irqsave(&s->m->lock, flags);
-	late = s->nr_unacked && ktime_get_ns() - s->progress_ns > DMM_ACK_TIMEOUT_NS;
-	spin_unlock_irqrestore(&s->m->lock, flags);
+	spin_lock_irqsave(&m->lock, flags);
+	late = l->nr_unacked && ktime_get_ns() - l->progress_ns > DMM_ACK_TIMEOUT_NS;
+	spin_unlock_irqrestore(&m->lock, flags);
 	return late;
 }
 
 /* Take the whole acknowledgements in @buf; what is left of a partial one moves to the front. */
-static int take_acks(struct dmm_sender *s, u8 *buf, size_t *fill)
+static int take_acks(struct dmm_link *l, u8 *buf, size_t *fill)
 {
 	size_t at = 0;
 	struct dmm_wire_ack wire;
@@ -104,11 +112,13 @@ static int take_acks(struct dmm_sender *s, u8 *buf, size_t *fill)
 		memcpy(&wire, buf + at, sizeof(wire));
 		r = dmm_wire_ack_decode(&wire, &ack);
 		if (r)
-			dmm_migration_fail(s->m, r, DMM_SIDE_RECEIVER, 0,
+			dmm_migration_fail(l->sender->m, r, DMM_SIDE_RECEIVER, 0,
 					   "malformed acknowledgement");
 		else
-			r = take_ack(s, &ack);
+			r = take_ack(l, &ack);
 	}
+	if (at)		/* there are free slots, or a barrier is through */
+		dmm_kick(l->sender->m);
 	memmove(buf, buf + at, *fill - at);
 	*fill -= at;
 	return r;
@@ -118,29 +128,30 @@ static int take_acks(struct dmm_sender *s, u8 *buf, size_t *fill)
  * Ends with the verdict on the connection, whichever thread noticed first: a refusal, or
  * acknowledgements, may be queued here when sending fails.
  */
-static void receive(struct dmm_sender *s, u8 *buf, size_t size)
+static void receive(struct dmm_link *l, u8 *buf, size_t size)
 {
+	struct dmm_migration *m = l->sender->m;
 	size_t fill = 0;
 	int r;
 
 	while (!kthread_should_stop()) {
-		r = dmm_conn_recv(&s->conn, buf + fill, size - fill);
+		r = dmm_conn_recv(&l->conn, buf + fill, size - fill);
 		if (r > 0) {
 			fill += r;
-			if (take_acks(s, buf, &fill))
+			if (take_acks(l, buf, &fill))
 				return;
 		} else if (r == 0) {
 			/* or a send failed, which shut the connection down */
-			r = READ_ONCE(s->send_error);
-			dmm_migration_link_lost(s->m, r ? r : -ECONNRESET,
+			r = READ_ONCE(l->send_error);
+			dmm_migration_link_lost(m, r ? r : -ECONNRESET,
 						r ? "sending failed" : "the receiver closed the connection");
 			return;
 		} else if (r != -EAGAIN && r != -EINTR) {
-			dmm_migration_link_lost(s->m, r, "the connection broke");
+			dmm_migration_link_lost(m, r, "the connection broke");
 			return;
 		}
-		if (silent_too_long(s)) {
-			dmm_migration_link_lost(s->m, -ETIMEDOUT, "no acknowledgement for 30 s");
+		if (silent_too_long(l)) {
+			dmm_migration_link_lost(m, -ETIMEDOUT, "no acknowledgement for 30 s");
 			return;
 		}
 	}
@@ -148,13 +159,13 @@ static void receive(struct dmm_sender *s, u8 *buf, size_t size)
 
 int dmm_ack_thread(void *data)
 {
-	struct dmm_sender *s = data;
+	struct dmm_link *l = data;
 	unsigned int noio = memalloc_noio_save();
 
-	receive(s, s->ack_buf, sizeof(s->ack_buf));
+	receive(l, l->ack_buf, sizeof(l->ack_buf));
 	/* the send thread may be waiting for room in the socket */
-	dmm_conn_shutdown(&s->conn);
-	dmm_kick(s->m);
+	dmm_conn_shutdown(&l->conn);
+	dmm_kick(l->sender->m);
 
 	memalloc_noio_restore(noio);
 	while (!kthread_should_stop()) {

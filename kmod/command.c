@@ -22,31 +22,17 @@ static int ctl_lock(struct dmm_migration *m)
 	return -ENODEV;
 }
 
-int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
-		   struct netlink_ext_ack *extack)
+/* The first connection of a set: what it says holds for all. */
+static void begin_attachment(struct dmm_migration *m, const struct dmm_attach_args *a)
 {
-	struct dmm_sender *s;
 	unsigned long flags;
-	int r;
 
-	r = ctl_lock(m);
-	if (r)
-		return r;
-	if (m->sender || READ_ONCE(m->state) != DMM_STATE_IDLE) {
-		NL_SET_ERR_MSG(extack, "a connection is attached already: stop first");
-		r = -EBUSY;
-		goto out;
-	}
-	s = dmm_sender_create(m, a->fd, extack);
-	if (IS_ERR(s)) {
-		r = PTR_ERR(s);
-		goto out;
-	}
-	m->sender = s;
 	spin_lock_irqsave(&m->lock, flags);
 	memcpy(m->id, a->id, sizeof(m->id));
 	m->disk = a->disk;
 	m->conn_epoch = a->conn_epoch;
+	m->conns = a->conns;
+	m->features = a->features;
 	m->error = 0;
 	m->error_side = DMM_SIDE_NONE;
 	m->remote_status = 0;
@@ -54,6 +40,44 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 	memset(&m->freeze, 0, sizeof(m->freeze));
 	memset(&m->ship, 0, sizeof(m->ship));
 	spin_unlock_irqrestore(&m->lock, flags);
+}
+
+static bool same_attachment(const struct dmm_migration *m, const struct dmm_attach_args *a)
+{
+	return !memcmp(m->id, a->id, sizeof(m->id)) && m->disk == a->disk &&
+	       m->conn_epoch == a->conn_epoch && m->conns == a->conns &&
+	       m->features == a->features;
+}
+
+int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
+		   struct netlink_ext_ack *extack)
+{
+	struct dmm_sender *s;
+	int r;
+
+	r = ctl_lock(m);
+	if (r)
+		return r;
+	s = m->sender;
+	if (READ_ONCE(m->state) != DMM_STATE_IDLE || (s && s->stopping)) {
+		NL_SET_ERR_MSG(extack, "the connections are in use: stop first");
+		r = -EBUSY;
+		goto out;
+	}
+	if (s && !same_attachment(m, a)) {
+		NL_SET_ERR_MSG(extack, "not of the migration that the others are of: stop first");
+		r = -EBUSY;
+		goto out;
+	}
+	if (!s)
+		s = dmm_sender_create(m, a->conns, a->features);
+	r = s ? dmm_sender_attach(s, a->conn_index, a->fd, extack) : -ENOMEM;
+	if (!r && !m->sender) {
+		m->sender = s;
+		begin_attachment(m, a);
+	} else if (!m->sender) {
+		dmm_sender_discard(s);
+	}
 out:
 	mutex_unlock(&m->ctl);
 	return r;
@@ -68,7 +92,7 @@ int dmm_cmd_start(struct dmm_migration *m, const u64 *rate)
 	r = ctl_lock(m);
 	if (r)
 		return r;
-	if (!m->sender) {
+	if (!m->sender || m->sender->nr_attached < m->sender->nr_links) {
 		r = -ENOTCONN;
 		goto out;
 	}

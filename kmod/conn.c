@@ -3,6 +3,8 @@
  * One data connection: checks of a descriptor that userland hands in, sending
  * of whole frames, receiving with a bounded wait.
  */
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/net.h>
 #include <linux/netlink.h>
 #include <linux/tcp.h>
@@ -12,6 +14,27 @@
 #include <net/tcp.h>
 
 #include "conn.h"
+
+static DEFINE_MUTEX(conns_mutex);
+static LIST_HEAD(conns);	/* conns_mutex; all that are open, of every disk */
+
+/* Two connections on one stream would garble each other's frames.  -EBUSY if it is ours already. */
+static int add_conn(struct dmm_conn *c, struct socket *sock)
+{
+	struct dmm_conn *other;
+
+	mutex_lock(&conns_mutex);
+	list_for_each_entry(other, &conns, node) {
+		if (other->sock == sock) {
+			mutex_unlock(&conns_mutex);
+			return -EBUSY;
+		}
+	}
+	c->sock = sock;
+	list_add(&c->node, &conns);
+	mutex_unlock(&conns_mutex);
+	return 0;
+}
 
 static int check_socket(struct socket *sock, struct netlink_ext_ack *extack)
 {
@@ -44,6 +67,11 @@ int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack)
 		return r;
 	}
 	r = check_socket(sock, extack);
+	if (!r) {
+		r = add_conn(c, sock);
+		if (r)
+			NL_SET_ERR_MSG(extack, "the socket is attached already");
+	}
 	if (r) {
 		sockfd_put(sock);
 		return r;
@@ -55,20 +83,24 @@ int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack)
 	sock->sk->sk_rcvtimeo = DMM_CONN_POLL_JIFFIES;
 	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;	/* ack.c watches the clock */
 	tcp_sock_set_nodelay(sock->sk);
-	c->sock = sock;
 	return 0;
 }
 
 void dmm_conn_close(struct dmm_conn *c)
 {
-	if (c->sock)
-		sockfd_put(c->sock);
+	if (!c->sock)
+		return;
+	mutex_lock(&conns_mutex);
+	list_del(&c->node);
+	mutex_unlock(&conns_mutex);
+	sockfd_put(c->sock);
 	c->sock = NULL;
 }
 
 void dmm_conn_shutdown(struct dmm_conn *c)
 {
-	kernel_sock_shutdown(c->sock, SHUT_RDWR);
+	if (c->sock)
+		kernel_sock_shutdown(c->sock, SHUT_RDWR);
 }
 
 int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_t bytes)

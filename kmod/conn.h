@@ -6,6 +6,7 @@
 #define DMM_CONN_H
 
 #include <linux/bvec.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 struct netlink_ext_ack;
@@ -13,6 +14,7 @@ struct socket;
 
 struct dmm_conn {
 	struct socket *sock;	/* constant from open to close; a reference of ours */
+	struct list_head node;	/* of all that are open */
 };
 
 /**
@@ -22,12 +24,15 @@ struct dmm_conn {
  * @extack: says why not; may be NULL.
  *
  * Context: process, in the task that owns @fd.
- * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN.
+ * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN, -EBUSY (ours already).
  */
 int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack);
 /* Drops the reference.  No send or receive may be running.  Accepts a closed one. */
 void dmm_conn_close(struct dmm_conn *c);
-/* Wakes whoever sends or receives, with an error; later calls fail at once.  Context: process, sleeps. */
+/*
+ * Wakes whoever sends or receives, with an error; later calls fail at once.  Accepts a closed one.
+ * Context: process, sleeps.
+ */
 void dmm_conn_shutdown(struct dmm_conn *c);
 
 /**

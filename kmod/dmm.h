@@ -20,6 +20,12 @@
  *	the counters of shipping.  Taken by map() only when writes are held.
  *	Nothing sleeps and nothing is submitted under it.
  *
+ * dmm_link.pool_lock	(spinlock; feeder and send thread)
+ *	The pages of a link.  Never together with dmm_migration.lock.
+ *
+ * conns_mutex		(conn.c; innermost, under ctl)
+ *	The list of all sockets that are in use.
+ *
  * RCU
  *	map() reads .hold and counts a write inside one read-side section;
  *	freezing sets .hold, then waits for a grace period: afterwards every
@@ -30,7 +36,8 @@
  * map()		any submitter; takes no sleeping lock, allocates nothing
  * end_io()		any, also interrupt
  * read completion	any, also interrupt (reader.c)
- * send thread		one per connection: scans, clears, submits reads, sends (sender.c)
+ * feeder		one per disk: scans, clears, submits reads, freezes (feed.c)
+ * send thread		one per connection: sends, marks what did not arrive (link.c)
  * receive thread	one per connection: acknowledgements only (ack.c)
  * dmm_migration.wq	thaw timer, release of held bios, events, end of stopping
  */
@@ -127,6 +134,8 @@ struct dmm_migration {
 	u8 id[DMM_ID_BYTES];		/* of the migration, from ATTACH */
 	u32 disk;
 	u64 conn_epoch;
+	u32 conns;
+	u64 features;		/* of the wire, common with the receiver */
 	struct bio_list held;
 	unsigned int nr_held;
 	struct dmm_freeze_info freeze;
@@ -137,7 +146,7 @@ struct dmm_migration {
 	/* written under lock, read by map() under RCU and by end_io() */
 	bool hold;
 
-	/* the send thread waits here; see dmm_kick() */
+	/* the feeder waits here; see dmm_kick() */
 	wait_queue_head_t wait;
 	bool kick;
 
@@ -149,7 +158,7 @@ struct dmm_migration {
 extern unsigned int dmm_max_bitmap_mib;
 
 /*
- * Wakes the send thread.  Context: any.
+ * Wakes the feeder.  Context: any.
  */
 static inline void dmm_kick(struct dmm_migration *m)
 {

@@ -7,7 +7,6 @@
 
 #include "hold.h"
 #include "migration.h"
-#include "send.h"
 #include "sender.h"
 #include "stop.h"
 
@@ -61,7 +60,8 @@ static bool all_shipped(struct dmm_sender *s)
 #if DMM_MUTANT == 2
 	return true;
 #elif DMM_MUTANT == 4
-	return !s->first_sweep && !READ_ONCE(m->ship.inflight_bytes);
+	return READ_ONCE(m->ship.sweep_blocks) == m->tracker.bitmap.nr_blocks &&
+	       !READ_ONCE(m->ship.inflight_bytes);
 #endif
 	if (READ_ONCE(m->ship.inflight_bytes) || dmm_tracker_dirty(&m->tracker))
 		return false;
@@ -69,17 +69,33 @@ static bool all_shipped(struct dmm_sender *s)
 	return !dmm_bitmap_weight(&m->tracker.bitmap);
 }
 
+static bool barrier_pending(struct dmm_sender *s)
+{
+	unsigned long flags;
+	bool pending;
+
+	spin_lock_irqsave(&s->m->lock, flags);
+	pending = s->barrier_wanted || s->barrier_seq;
+	spin_unlock_irqrestore(&s->m->lock, flags);
+	return pending;
+}
+
 static bool step_shipping(struct dmm_sender *s)
 {
 	struct dmm_migration *m = s->m;
+	unsigned long flags;
 
 	/* the barrier of an aborted freeze may still be under way */
-	if (READ_ONCE(s->barrier_seq) || !all_shipped(s))
+	if (barrier_pending(s) || !all_shipped(s))
 		return false;
 	end_phase(s, &m->freeze.ship_ns, DMM_PHASE_BARRIER);
 	dmm_stop_at(DMM_STOP_BEFORE_BARRIER, &s->stopping);
-	/* if it fails the receive thread says why */
-	dmm_send_plain(s, DMM_MSG_BARRIER, ++s->barrier);
+	/* one for all links: nothing is in flight on any.  If it fails a receive thread says why */
+	spin_lock_irqsave(&m->lock, flags);
+	s->barrier++;
+	s->barrier_wanted = true;
+	spin_unlock_irqrestore(&m->lock, flags);
+	dmm_link_kick(&s->links[0]);
 	return true;
 }
 

@@ -38,6 +38,9 @@ struct dmm_attach_args {
 	u8 id[DMM_ID_BYTES];
 	u32 disk;
 	u64 conn_epoch;
+	u32 conn_index;		/* below conns */
+	u32 conns;		/* 1 to DMM_MAX_CONNS */
+	u64 features;
 	int fd;
 };
 

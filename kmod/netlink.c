@@ -9,6 +9,7 @@
 
 #include "migration.h"
 #include "netlink.h"
+#include "sender.h"
 #include "stats.h"
 
 static struct genl_family dmm_family;
@@ -24,6 +25,8 @@ static const struct nla_policy attach_policy[DMM_A_MAX + 1] = {
 	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
 	[DMM_A_CONN_INDEX] = { .type = NLA_U32 },
 	[DMM_A_FD] = { .type = NLA_U32 },
+	[DMM_A_CONNS] = { .type = NLA_U32 },
+	[DMM_A_FEATURES] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy rate_policy[DMM_A_MAX + 1] = {
@@ -59,6 +62,8 @@ static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 	[DMM_A_EPOCH] = { .type = NLA_U64 },
 	[DMM_A_TIMEOUT_MS] = { .type = NLA_U32 },
 	[DMM_A_FORCE] = { .type = NLA_FLAG },
+	[DMM_A_CONNS] = { .type = NLA_U32 },
+	[DMM_A_FEATURES] = { .type = NLA_U64 },
 };
 
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
@@ -120,10 +125,17 @@ static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
 	if (r)
 		return r;
+	a.conn_index = nla_get_u32(info->attrs[DMM_A_CONN_INDEX]);
+	a.conns = info->attrs[DMM_A_CONNS] ? nla_get_u32(info->attrs[DMM_A_CONNS]) : 1;
+	a.features = info->attrs[DMM_A_FEATURES] ? nla_get_u64(info->attrs[DMM_A_FEATURES]) : 0;
 	if (nla_get_u32(info->attrs[DMM_A_DISK]) >= DMM_MAX_DISKS ||
-	    nla_get_u32(info->attrs[DMM_A_CONN_INDEX])) {
+	    !a.conns || a.conns > DMM_MAX_CONNS || a.conn_index >= a.conns) {
 		NL_SET_ERR_MSG(info->extack, "no such disk or connection number");
 		return end(m, -ERANGE);
+	}
+	if (a.features & ~DMM_SENDER_FEATURES) {
+		NL_SET_ERR_MSG(info->extack, "a feature that this module does not have");
+		return end(m, -EOPNOTSUPP);
 	}
 	memcpy(a.id, nla_data(info->attrs[DMM_A_MIGRATION]), sizeof(a.id));
 	a.disk = nla_get_u32(info->attrs[DMM_A_DISK]);
@@ -234,6 +246,8 @@ static int put_identity(struct sk_buff *msg, const struct dmm_migration *m,
 	       nla_put(msg, DMM_A_MIGRATION, sizeof(st->id), st->id) ||
 	       nla_put_u32(msg, DMM_A_DISK, st->disk) ||
 	       put_u64(msg, DMM_A_CONN_EPOCH, st->conn_epoch) ||
+	       nla_put_u32(msg, DMM_A_CONNS, st->conns) ||
+	       put_u64(msg, DMM_A_FEATURES, st->features) ||
 	       put_u64(msg, DMM_A_SIZE_BYTES, m->tracker.size_bytes) ||
 	       nla_put_u32(msg, DMM_A_BLOCK_BYTES, 1u << m->tracker.block_shift);
 }

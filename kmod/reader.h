@@ -11,8 +11,8 @@ struct dmm_slot;
  * dmm_reader_submit() - Read the extent of @slot into its pages.
  * @slot: state READING, pages filled in.
  *
- * The completion puts the slot onto its sender's ready list, whatever the status, and
- * kicks the send thread.  Context: the send thread; may sleep in the block layer.
+ * The completion puts the slot onto its link's ready list, whatever the status, and
+ * kicks the send thread.  Context: the feeder; may sleep in the block layer.
  */
 void dmm_reader_submit(struct dmm_slot *slot);
 

@@ -1,22 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which extent is next: the sweep over the bitmap.  Clearing comes before
- * reading (invariant 3) and a block in flight is left alone (invariant 4).
+ * Which extent is next: the sweep of one link over its units of the bitmap.
+ * Clearing comes before reading (invariant 3) and a block in flight is left
+ * alone (invariant 4).
  */
+#include <linux/sched.h>
+
 #include "sender.h"
 
+/* The first block from @block on that lies in a unit of link @l. */
+static u64 own_from(const struct dmm_link *l, u64 block)
+{
+	unsigned int shift = ilog2(DMM_MAX_EXTENT_BYTES) - l->sender->m->tracker.block_shift;
+	u64 unit = block >> shift, n = l->sender->nr_links;
+	u64 of = unit - dmm_div64(unit, n) * n;
+
+	if (of == l->index)
+		return block;
+	return (unit + l->index - of + (l->index < of ? n : 0)) << shift;
+}
+
 /*
- * A slot in flight that overlaps [@first, + @nr), or NULL.  Slots leave
- * FREE only by the send thread, which calls this; one that becomes FREE meanwhile
+ * A slot of the link in flight that overlaps [@first, + @nr), or NULL.  Slots leave
+ * FREE only by the feeder, which calls this; one that becomes FREE meanwhile
  * was acknowledged.
  */
-static const struct dmm_slot *find_overlap(struct dmm_sender *s, u64 first, u64 nr)
+static const struct dmm_slot *find_overlap(struct dmm_link *l, u64 first, u64 nr)
 {
 	const struct dmm_slot *slot;
 	unsigned int i;
 
-	for (i = 0; i < DMM_SLOTS; i++) {
-		slot = &s->slots[i];
+	for (i = 0; i < l->sender->link_slots; i++) {
+		slot = &l->slots[i];
 		if (dmm_slot_state(slot) != DMM_SLOT_FREE &&
 		    slot->first_block < first + nr &&
 		    first < slot->first_block + slot->nr_blocks)
@@ -25,37 +40,42 @@ static const struct dmm_slot *find_overlap(struct dmm_sender *s, u64 first, u64 
 	return NULL;
 }
 
-static void set_range(struct dmm_sender *s, struct dmm_slot *slot, u64 first, u64 nr)
+static void set_range(struct dmm_link *l, struct dmm_slot *slot, u64 first, u64 nr)
 {
-	const struct dmm_tracker *t = &s->m->tracker;
+	const struct dmm_tracker *t = &l->sender->m->tracker;
 
 	slot->first_block = first;
 	slot->nr_blocks = nr;
 	slot->offset_bytes = first << t->block_shift;
 	/* the last block may be partial */
 	slot->len_bytes = min_t(u64, nr << t->block_shift, t->size_bytes - slot->offset_bytes);
-	slot->resend = !s->first_sweep;
+	slot->resend = !l->first_sweep;
 }
 
-int dmm_scan_pick(struct dmm_sender *s, struct dmm_slot *slot)
+int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot)
 {
-	struct dmm_tracker *t = &s->m->tracker;
+	struct dmm_tracker *t = &l->sender->m->tracker;
 	u64 extent = DMM_MAX_EXTENT_BYTES >> t->block_shift;
-	u64 from = s->cursor, end = t->bitmap.nr_blocks, first, nr;
+	u64 from = l->cursor, end = t->bitmap.nr_blocks, first, nr;
 	const struct dmm_slot *busy;
 
-	for (;;) {
-		/* extents never straddle a multiple of their size: the seam for several connections */
+	for (;; cond_resched()) {
+		from = own_from(l, from);
+		/* extents never straddle units */
 		if (dmm_bitmap_find(&t->bitmap, from, end, extent, extent, &first, &nr)) {
-			s->cursor = 0;
-			s->first_sweep = false;
+			l->cursor = 0;
+			l->first_sweep = false;
 			return -ENOENT;
 		}
-		busy = find_overlap(s, first, nr);
+		if (own_from(l, first) != first) {
+			from = first;
+			continue;
+		}
+		busy = find_overlap(l, first, nr);
 		/* any number of slots may begin inside the run: cut at the lowest */
 		while (busy && busy->first_block > first) {
 			nr = busy->first_block - first;
-			busy = find_overlap(s, first, nr);
+			busy = find_overlap(l, first, nr);
 		}
 		if (!busy)
 			break;
@@ -63,16 +83,17 @@ int dmm_scan_pick(struct dmm_sender *s, struct dmm_slot *slot)
 	}
 
 #ifdef DMM_DEBUG
-	WARN_ON_ONCE(find_overlap(s, first, nr));	/* invariant 4 */
+	WARN_ON_ONCE(find_overlap(l, first, nr));	/* invariant 4 */
 #endif
-	set_range(s, slot, first, nr);
-	s->cursor = first + nr;
+	set_range(l, slot, first, nr);
+	l->cursor = first + nr;
 	return 0;
 }
 
 void dmm_scan_clear(const struct dmm_slot *slot)
 {
 #if DMM_MUTANT != 1
-	dmm_bitmap_clear(&slot->sender->m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+	dmm_bitmap_clear(&slot->link->sender->m->tracker.bitmap, slot->first_block,
+			 slot->nr_blocks);
 #endif
 }

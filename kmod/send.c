@@ -11,35 +11,25 @@
 #include "stop.h"
 
 /* Pages of the pool are never highmem, so page_address() is enough. */
-static u32 payload_crc(u32 crc, struct dmm_slot *slot)
+static u32 payload_crc(u32 crc, const struct dmm_slot *slot)
 {
-	u32 left = slot->len_bytes, step;
 	unsigned int i;
 
-	for (i = 0; i < slot->nr_pages; i++) {
-		step = min_t(u32, left, PAGE_SIZE);
-		crc = dmm_crc32c(crc, page_address(slot->pages[i]), step);
-		left -= step;
-	}
+	for (i = 0; i < slot->nr_pages; i++)
+		crc = dmm_crc32c(crc, page_address(slot->bvecs[i].bv_page),
+				 slot->bvecs[i].bv_len);
 	return crc;
 }
 
-static void set_bvec(struct bio_vec *bv, struct page *page, unsigned int len)
-{
-	bv->bv_page = page;
-	bv->bv_len = len;
-	bv->bv_offset = 0;
-}
-
 /* Header, and the payload of @slot if there is one, into one send. */
-static int send_frame(struct dmm_sender *s, const struct dmm_frame *f, struct dmm_slot *slot)
+static int send_frame(struct dmm_link *l, const struct dmm_frame *f, const struct dmm_slot *slot)
 {
-	struct dmm_wire_hdr *hdr = page_address(s->header);
-	u32 left = f->payload_bytes, crc, step;
-	unsigned int i, nr = 0;
+	struct dmm_wire_hdr *hdr = page_address(l->header);
+	unsigned int nr = slot ? slot->nr_pages : 0;
+	u32 crc;
 	int r;
 
-	if (s->ended)
+	if (l->ended)
 		return -EPIPE;
 	dmm_wire_hdr_encode(hdr, f);
 	crc = dmm_wire_hdr_crc(hdr);
@@ -47,35 +37,34 @@ static int send_frame(struct dmm_sender *s, const struct dmm_frame *f, struct dm
 		crc = payload_crc(crc, slot);
 	dmm_wire_hdr_seal(hdr, crc);
 
-	set_bvec(&s->bvec[nr++], s->header, sizeof(*hdr));
-	for (i = 0; slot && i < slot->nr_pages; i++) {
-		step = min_t(u32, left, PAGE_SIZE);
-		set_bvec(&s->bvec[nr++], slot->pages[i], step);
-		left -= step;
-	}
-	dmm_stop_at(DMM_STOP_BEFORE_SEND, &s->stopping);
-	r = dmm_conn_send(&s->conn, s->bvec, nr, sizeof(*hdr) + f->payload_bytes);
+	l->bvec[0].bv_page = l->header;
+	l->bvec[0].bv_len = sizeof(*hdr);
+	l->bvec[0].bv_offset = 0;
+	if (nr)
+		memcpy(&l->bvec[1], slot->bvecs, nr * sizeof(l->bvec[0]));
+	dmm_stop_at(DMM_STOP_BEFORE_SEND, &l->sender->stopping);
+	r = dmm_conn_send(&l->conn, l->bvec, nr + 1, sizeof(*hdr) + f->payload_bytes);
 	if (r) {
-		WRITE_ONCE(s->send_error, r);
-		dmm_send_break(s);
+		WRITE_ONCE(l->send_error, r);
+		dmm_send_break(l);
 	}
 	return r;
 }
 
 /* A frame is about to be sent that wants an acknowledgement. */
-static void expect_ack_locked(struct dmm_sender *s)
+static void expect_ack_locked(struct dmm_link *l)
 {
-	lockdep_assert_held(&s->m->lock);
-	if (!s->nr_unacked++)
-		s->progress_ns = ktime_get_ns();
+	lockdep_assert_held(&l->sender->m->lock);
+	if (!l->nr_unacked++)
+		l->progress_ns = ktime_get_ns();
 }
 
-int dmm_send_extent(struct dmm_sender *s, struct dmm_slot *slot)
+int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 {
-	struct dmm_migration *m = s->m;
+	struct dmm_migration *m = l->sender->m;
 	struct dmm_frame f = {
 		.type = DMM_MSG_DATA,
-		.seq = ++s->seq,
+		.seq = ++l->seq,
 		.offset_bytes = slot->offset_bytes,
 		.payload_bytes = slot->len_bytes,
 	};
@@ -83,13 +72,14 @@ int dmm_send_extent(struct dmm_sender *s, struct dmm_slot *slot)
 	int r;
 
 	spin_lock_irqsave(&m->lock, flags);
-	list_del(&slot->ready);
+	list_move_tail(&slot->list, &l->sent);
 	slot->state = DMM_SLOT_SENDING;
 	slot->seq = f.seq;
-	expect_ack_locked(s);
+	expect_ack_locked(l);
 	spin_unlock_irqrestore(&m->lock, flags);
 
-	r = send_frame(s, &f, slot);
+	r = send_frame(l, &f, slot);
+	dmm_link_return_pages(l, slot);
 	if (r)
 		return r;	/* stays SENDING until its blocks are dirty again */
 
@@ -97,40 +87,46 @@ int dmm_send_extent(struct dmm_sender *s, struct dmm_slot *slot)
 	m->ship.shipped_bytes += slot->len_bytes;
 	if (slot->resend)
 		m->ship.resent_blocks += slot->nr_blocks;
-	if (slot->acked)
+	if (slot->acked) {
+		list_del(&slot->list);
 		dmm_slot_free_locked(slot);
-	else
+	} else {
 		slot->state = DMM_SLOT_SENT;
+	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	return 0;
 }
 
-int dmm_send_plain(struct dmm_sender *s, u16 type, u64 arg)
+int dmm_send_barrier(struct dmm_link *l)
 {
-	struct dmm_frame f = { .type = type, .seq = ++s->seq, .arg = arg };
+	struct dmm_frame f = { .type = DMM_MSG_BARRIER, .seq = ++l->seq };
+	struct dmm_sender *s = l->sender;
 	unsigned long flags;
 
-	if (type == DMM_MSG_BARRIER) {
-		spin_lock_irqsave(&s->m->lock, flags);
-		s->barrier_seq = f.seq;
-		expect_ack_locked(s);
-		spin_unlock_irqrestore(&s->m->lock, flags);
-	}
-	return send_frame(s, &f, NULL);
+	spin_lock_irqsave(&s->m->lock, flags);
+	f.arg = s->barrier;
+	s->barrier_wanted = false;
+	s->barrier_seq = f.seq;
+	expect_ack_locked(l);
+	spin_unlock_irqrestore(&s->m->lock, flags);
+	return send_frame(l, &f, NULL);
 }
 
-void dmm_send_end(struct dmm_sender *s)
+void dmm_send_end(struct dmm_link *l)
 {
-	if (s->ended)
+	struct dmm_frame f = { .type = DMM_MSG_END };
+
+	if (l->ended)
 		return;
-	dmm_send_plain(s, DMM_MSG_END, 0);
-	dmm_send_break(s);
+	f.seq = ++l->seq;
+	send_frame(l, &f, NULL);
+	dmm_send_break(l);
 }
 
-void dmm_send_break(struct dmm_sender *s)
+void dmm_send_break(struct dmm_link *l)
 {
-	if (s->ended)
+	if (l->ended)
 		return;
-	s->ended = true;
-	dmm_conn_shutdown(&s->conn);
+	l->ended = true;
+	dmm_conn_shutdown(&l->conn);
 }

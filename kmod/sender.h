@@ -1,10 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sender of one connection: slots, send thread, receive thread, end.
+ * The sender of one disk: one feeder, and for each connection ("link") its slots,
+ * its pages, a send thread and a receive thread.
+ *
+ * Who does what
+ * -------------
+ *
+ * feeder		The taker of the bitmap (core/bitmap.h): the only thread that finds,
+ *			clears and counts bits.  Fills the slots of every link in turn, each from
+ *			a cursor of the link's own; keeps the pace; takes the steps of a freeze;
+ *			passes changes of state on to the links.
+ * send thread		One per link.  Owns the stream: sequence numbers, header page, and the
+ *			slots of its link that are READY or SENDING.  Sends what has been read,
+ *			makes blocks dirty again whose copy did not arrive.
+ * receive thread	One per link.  Acknowledgements, and the verdict on its connection.
+ *
+ * Which link a block goes by depends on its offset alone: the disk is cut into units of
+ * DMM_MAX_EXTENT_BYTES, unit u belongs to link u mod n, no extent straddles two units.  Hence
+ * copies of one block can't overtake each other on two connections, and invariant 4 has to look at
+ * the slots of one link only.  A link that is slow uses up its own slots and pages; the
+ * others, with cursors of their own, go on.  Losing one link disconnects the disk.
  *
  * A slot is one extent on its way.  Its states and who moves it:
  *
- *   FREE -> READING		send thread: bits cleared, read submitted
+ *   FREE -> READING		feeder: range set, bits cleared, read submitted
  *   READING -> READY		read completion (any context)
  *   READY -> SENDING		send thread: sequence number given
  *   SENDING -> SENT		send thread: all bytes handed to the socket
@@ -23,10 +42,12 @@
 
 struct netlink_ext_ack;
 
-#define DMM_SLOTS		64u		/* extents in flight */
+#define DMM_SLOTS		64u		/* extents in flight of a disk, by one link or several */
+#define DMM_LINK_MIN_SLOTS	8u		/* of a link, when there are many */
 #define DMM_SLOT_PAGES		(DMM_MAX_EXTENT_BYTES / PAGE_SIZE)
-#define DMM_POOL_BYTES		(8u << 20)	/* pages for extents being read or sent */
-#define DMM_POOL_PAGES		(DMM_POOL_BYTES / PAGE_SIZE)
+#define DMM_POOL_BYTES		(8u << 20)	/* of a disk: extents being read or sent */
+#define DMM_LINK_MIN_POOL_BYTES	(2u << 20)	/* of a link: one is read while another is sent */
+#define DMM_SENDER_FEATURES	0ull		/* DMM_FEATURE_* that it can use */
 #define DMM_ACK_TIMEOUT_NS	(30ull * NSEC_PER_SEC)
 
 enum dmm_slot_state {
@@ -39,21 +60,20 @@ enum dmm_slot_state {
 
 struct dmm_slot {
 	/* constant */
-	struct dmm_sender *sender;
-	/* set by the send thread when it leaves FREE, constant until FREE again */
+	struct dmm_link *link;
+	struct bio_vec *bvecs;	/* DMM_SLOT_PAGES */
+	/* set by the feeder when it leaves FREE, constant until FREE again */
 	u64 first_block;
 	u64 nr_blocks;
 	u64 offset_bytes;
 	u32 len_bytes;
 	bool resend;		/* not of the first sweep */
-	/* owned by the send thread, lent to the read */
+	/* pages in bvecs: the feeder's, lent to the read, then the send thread's */
 	unsigned int nr_pages;
-	struct page *pages[DMM_SLOT_PAGES];
-	struct bio bio;			/* of the read: no allocation, nothing shared with others */
-	struct bio_vec bvecs[DMM_SLOT_PAGES];
+	struct bio bio;		/* of the read: no allocation, nothing shared with others */
 	/* protected by dmm_migration.lock */
 	enum dmm_slot_state state;
-	struct list_head ready;
+	struct list_head list;	/* READY: link->ready; SENDING and SENT: link->sent */
 	int error;		/* of the read */
 	u64 seq;
 	bool acked;		/* while SENDING */
@@ -65,69 +85,133 @@ static inline enum dmm_slot_state dmm_slot_state(const struct dmm_slot *slot)
 	return smp_load_acquire(&slot->state);	/* pairs with dmm_slot_free_locked() */
 }
 
-enum dmm_freeze_phase {		/* of the send thread, within FREEZING */
+enum dmm_freeze_phase {		/* of the feeder, within FREEZING */
 	DMM_PHASE_NONE,
 	DMM_PHASE_DRAINING,
 	DMM_PHASE_SHIPPING,
 	DMM_PHASE_BARRIER,
 };
 
-struct dmm_sender {
-	/* constant after create; threads and buffers from start */
-	struct dmm_migration *m;
+struct dmm_link {
+	/* constant after attach; threads and buffers from start */
+	struct dmm_sender *sender;
+	unsigned int index;
 	struct dmm_conn conn;
 	struct task_struct *send_task;
 	struct task_struct *recv_task;
-	struct dmm_slot *slots;		/* DMM_SLOTS */
+	struct dmm_slot *slots;		/* sender->link_slots */
+	struct bio_vec *slot_bvecs;
 	struct bio_vec *bvec;		/* header and an extent's pages */
 	struct page *header;
 
+	/* owned by the feeder */
+	u64 cursor;			/* block where the sweep goes on */
+	u64 sweep_ns;			/* when the present sweep began */
+	bool first_sweep;
+
 	/* owned by the send thread */
+	u64 seq;
+	bool ended;			/* END sent, or the stream is broken */
+	int send_error;			/* why it broke; read by the receive thread */
+
+	/* the send thread waits here; see dmm_link_kick() */
+	wait_queue_head_t wait;
+	bool kick;
+
+	/* taken by the feeder, given back by the send thread */
+	spinlock_t pool_lock;		/* innermost; process context only */
 	struct page **pool;
 	unsigned int nr_pool;
-	u64 cursor;			/* block where the sweep goes on */
-	bool first_sweep;
-	u64 sweep_ns;			/* when the present sweep began */
-	u64 seq;
-	u64 barrier;			/* number of the last one sent; read by ack.c */
+
+	/* protected by dmm_migration.lock */
+	struct list_head ready;
+	struct list_head sent;		/* ascending seq */
+	unsigned int nr_unacked;	/* frames handed to the socket or under way to it */
+	u64 progress_ns;		/* last acknowledgement, or first unacknowledged frame */
+
+	/* owned by the receive thread */
+	u8 ack_buf[32 * DMM_WIRE_ACK_BYTES];
+};
+
+struct dmm_sender {
+	/* constant after the last attach; threads and buffers from start */
+	struct dmm_migration *m;
+	unsigned int nr_links;		/* of DMM_A_CONNS */
+	unsigned int nr_attached;
+	u64 features;			/* of DMM_A_FEATURES */
+	struct task_struct *feed_task;
+	unsigned int link_slots;	/* slots and pages of one link */
+	unsigned int link_pages;
+
+	/* owned by the feeder */
+	unsigned int turn;		/* link that is next to get something */
+	enum dmm_state seen_state;	/* what the links were told of last */
+	bool seen_suspended;
 	u64 freeze_epoch;		/* the phase below belongs to this freeze */
 	u64 phase_ns;
 	enum dmm_freeze_phase phase;
 	struct dmm_pacer pacer;
-	bool ended;			/* END sent, or the stream is broken */
-	int send_error;			/* why it broke; read by the receive thread */
 
 	/* protected by dmm_migration.lock */
-	struct list_head ready;
 	unsigned int nr_reading;
-	unsigned int nr_unacked;	/* frames handed to the socket or under way to it */
-	u64 progress_ns;		/* last acknowledgement, or first unacknowledged frame */
+	u64 barrier;			/* number of the last one asked for */
+	bool barrier_wanted;		/* asked for, link 0 has not sent it yet */
 	u64 barrier_seq;		/* of the unacknowledged barrier, 0 = none */
 	u64 barrier_acked;		/* number of the last acknowledged one */
-
-	/* owned by the receive thread */
-	u8 ack_buf[32 * DMM_WIRE_ACK_BYTES];
 
 	bool stopping;			/* written once under ctl; read by the threads */
 	struct work_struct finish_work;
 	struct completion done;
+
+	struct dmm_link links[];
 };
+
+/* Wakes the send thread of @l.  Context: any. */
+static inline void dmm_link_kick(struct dmm_link *l)
+{
+	WRITE_ONCE(l->kick, true);
+	wake_up(&l->wait);
+}
 
 /* The last step of whoever is done with a slot.  Caller holds dmm_migration.lock. */
 static inline void dmm_slot_free_locked(struct dmm_slot *slot)
 {
-	struct dmm_migration *m = slot->sender->m;
+	struct dmm_migration *m = slot->link->sender->m;
 
 	lockdep_assert_held(&m->lock);
 	m->ship.inflight_bytes -= slot->len_bytes;
 	smp_store_release(&slot->state, DMM_SLOT_FREE);	/* pairs with dmm_slot_state() */
 }
 
-/* ---- command.c, migration.c; caller holds dmm_migration.ctl ---- */
+/* Nothing more is said to the receiver, nothing that it says counts; and so it stays. */
+static inline bool dmm_state_ends_link(enum dmm_state state)
+{
+	return state == DMM_STATE_DISCONNECTED || state == DMM_STATE_FAILED ||
+	       state == DMM_STATE_STOPPING;
+}
 
-/* Takes the socket behind @fd.  Return: the sender or ERR_PTR.  Context: process. */
-struct dmm_sender *dmm_sender_create(struct dmm_migration *m, int fd,
-				     struct netlink_ext_ack *extack);
+static inline bool dmm_freezing(const struct dmm_migration *m)
+{
+	return READ_ONCE(m->state) == DMM_STATE_FREEZING;
+}
+
+static inline bool dmm_may_ship(const struct dmm_migration *m)
+{
+	return dmm_state_ships(READ_ONCE(m->state)) && !READ_ONCE(m->suspended);
+}
+
+/* ---- sender.c: command.c, migration.c; caller holds dmm_migration.ctl ---- */
+
+/* A sender of @nr_links connections, none attached yet.  NULL without memory.  Context: process. */
+struct dmm_sender *dmm_sender_create(struct dmm_migration *m, unsigned int nr_links, u64 features);
+/* One that has no connection yet. */
+void dmm_sender_discard(struct dmm_sender *s);
+/*
+ * Takes the socket behind @fd as link @index.  Context: process.  0, -EBUSY: that link has one
+ * already, or an errno of dmm_conn_open().
+ */
+int dmm_sender_attach(struct dmm_sender *s, unsigned int index, int fd,
+		      struct netlink_ext_ack *extack);
 /* Buffers and threads, not yet running.  0 or -ENOMEM; can be tried again. */
 int dmm_sender_prepare(struct dmm_sender *s);
 /* Let the threads of a prepared sender run. */
@@ -148,10 +232,33 @@ void dmm_sender_reap(struct dmm_migration *m);
  */
 void dmm_sender_wait(struct dmm_migration *m);
 
+/* ---- feed.c ---- */
+
+/* The feeder. */
+int dmm_feed_thread(void *data);
+
+/* ---- link.c ---- */
+
+/* The send thread. */
+int dmm_link_thread(void *data);
+/* Buffers of a link; on failure the caller frees them.  Context: process.  0 or -ENOMEM. */
+int dmm_link_alloc(struct dmm_link *l);
+/* Accepts a half-built one. */
+void dmm_link_free(struct dmm_link *l);
+/* Pages for the slot's length; there are DMM_SLOT_PAGES at least.  Context: the feeder. */
+void dmm_link_take_pages(struct dmm_link *l, struct dmm_slot *slot);
+/* Back into the pool; the feeder is kicked if it may wait for them.  Context: the send thread. */
+void dmm_link_return_pages(struct dmm_link *l, struct dmm_slot *slot);
+/*
+ * Invariant 2: the blocks of copies that did not arrive are dirty again.
+ * Context: the send thread, or when it has ended.
+ */
+void dmm_link_dirty_again(struct dmm_link *l);
+
 /* ---- reader.c ---- */
 
 /* Context: any.  Takes dmm_migration.lock. */
-void dmm_sender_read_done(struct dmm_slot *slot, int error);
+void dmm_link_read_done(struct dmm_slot *slot, int error);
 
 /* ---- ack.c ---- */
 
@@ -161,17 +268,17 @@ int dmm_ack_thread(void *data);
 /* ---- scan.c ---- */
 
 /*
- * Pick the next dirty extent, none of which is in flight (invariant 4).
- * Fills the slot's range.  Context: the send thread.
+ * Pick the next dirty extent of the link, none of which is in flight (invariant 4).
+ * Fills the slot's range.  Context: the feeder.
  * Return: 0, or -ENOENT at the end of the sweep: the cursor is back at the start.
  */
-int dmm_scan_pick(struct dmm_sender *s, struct dmm_slot *slot);
-/* Clear its bits, before it is read (invariant 3).  Context: the send thread. */
+int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot);
+/* Clear its bits, before it is read (invariant 3).  Context: the feeder. */
 void dmm_scan_clear(const struct dmm_slot *slot);
 
 /* ---- freeze.c ---- */
 
-/* One step of FREEZING.  Context: the send thread.  Return: true when it made progress. */
+/* One step of FREEZING.  Context: the feeder.  Return: true when it made progress. */
 bool dmm_freeze_step(struct dmm_sender *s);
 
 #endif

@@ -28,6 +28,8 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	memcpy(st->id, m->id, sizeof(st->id));
 	st->disk = m->disk;
 	st->conn_epoch = m->conn_epoch;
+	st->conns = m->conns;
+	st->features = m->features;
 	st->rate = m->rate;
 	st->nr_held = m->nr_held;
 	st->freeze = m->freeze;

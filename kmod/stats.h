@@ -16,6 +16,8 @@ struct dmm_stats {
 	u8 id[DMM_ID_BYTES];
 	u32 disk;
 	u64 conn_epoch;
+	u32 conns;
+	u64 features;
 	u64 rate;
 	u64 dirty_blocks;
 	unsigned int nr_held;

@@ -11,12 +11,17 @@
  *
  * ATTACH	DEV, MIGRATION (16 bytes), DISK (u32), CONN_EPOCH (u64), CONN_INDEX (u32), FD (u32, a
  *		descriptor of the caller: TCP, established, in the initial network
- *		namespace).  The kernel takes a reference of its own; the
+ *		namespace), optional CONNS (u32, 1 to DMM_MAX_CONNS, default 1), optional
+ *		FEATURES (u64, DMM_FEATURE_* that the receiver has agreed to).  Given once for each
+ *		of CONNS connections, in any order, CONN_INDEX from 0; all else must be the same.
+ *		The kernel takes a reference of its own; the
  *		caller closes its descriptor afterwards.
- *		State IDLE only.  -EBUSY otherwise, -EBADF, -ENOTSOCK,
- *		-EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
- * START	DEV, optional RATE.  Marks everything dirty and ships it.  IDLE with a connection
- *		-> COPYING.  -ENOTCONN without a connection.
+ *		State IDLE only.  -EBUSY otherwise, for an index or a socket that is attached
+ *		already, and for a connection of another set; STOP closes them all.  -ERANGE for
+ *		an index or number out of range, -EOPNOTSUPP for a feature that is unknown;
+ *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
+ * START	DEV, optional RATE.  Marks everything dirty and ships it.  IDLE with all its
+ *		connections -> COPYING.  -ENOTCONN before there are all CONNS of them.
  * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
  * RESUME	DEV.  PAUSED -> COPYING.
  * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.
@@ -33,7 +38,7 @@
  *		table is replaced.  -ETIME when it has thawed already, -EAGAIN while FREEZING.
  * STOP		DEV.  Any state but FENCED -> IDLE (at once or, while the
  *		origin owes a read, by way of STOPPING); holds are released, the
- *		connection is closed, tracking ends.  Returns within a second;
+ *		connections are closed, tracking ends.  Returns within a second;
  *		-EBUSY in FENCED unless FORCE is given (flag; held writes stay held).
  * GET		DEV, or as a dump of all devices.  Answers with the attributes
  *		marked G below.
@@ -108,6 +113,8 @@ enum dmm_attr {
 	DMM_A_REASON,		/* NUL terminated string: what STOPPING or FAILED is about G */
 	DMM_A_START_NS,		/* u64: CLOCK_MONOTONIC of START G */
 	DMM_A_REMOTE_STATUS,	/* u32: enum dmm_wire_err of a negative acknowledgement G */
+	DMM_A_CONNS,		/* u32: connections of the disk G */
+	DMM_A_FEATURES,		/* u64: features of the wire in use G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

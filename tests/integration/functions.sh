@@ -230,9 +230,14 @@ connect_raw() {
 	reconnect_raw "$name"
 }
 
-# reconnect_raw NAME: another connection to the same phony receiver
+# reconnect_raw NAME: another connection, or $CONNS of them, to the same phony receiver
 reconnect_raw() {
-	dmm-nl attach "/dev/mapper/$1" "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch=1 conn_index=0
+	local i=0
+	while [ $i -lt "${CONNS:-1}" ]; do
+		dmm-nl attach "/dev/mapper/$1" "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch=1 \
+			conn_index=$i conns="${CONNS:-1}"
+		i=$((i + 1))
+	done
 }
 
 # ---- a migration without tool and receiver ----

@@ -20,7 +20,7 @@ start_receiver
 # the guest: all over the first 40 MiB; the last 8 are for the stages below
 start_load A --region 0:40M --writers 4 --rate 60 --sizes 512..32K --errors-ok
 
-start_migration --bandwidth 8M
+start_migration --connections 4 --bandwidth 8M
 total=$(st A total)
 await A 60 "sweep_blocks>=$((total * 2 / 5))"
 dmmigrate throttle A 1M
@@ -55,10 +55,10 @@ for op in write:$((45 * MIB + 512)):512 write:$((45 * MIB + 8192)):3584 write:$(
 done
 
 # more blocks are dirty when the freeze comes than can be on their way at a time (mutant 2
-# leaves them): the sender stands still until the writes are held
-stop_arm before-send
+# leaves them): the feeder stands still until the writes are held
+stop_arm after-clear
 one A write:46M:4096
-stop_await before-send
+stop_await after-clear
 dmm-load /dev/mapper/A --journal "$TMP/A.journal" --ops 350 --writers 2 --region 42M:6M --sizes 512..512 >/dev/null
 dirty=$(st A dirty)
 kill -CONT "$LOAD"
@@ -66,7 +66,7 @@ kill -CONT "$LOAD"
 background cutover dmmigrate cutover A --timeout 15000 --hook-stop 'echo "stopped $DMM_SOURCE"' \
 	--hook-start 'echo "started $DMM_DEST"'
 await A 20 state=freezing
-stop_go before-send
+stop_go after-clear
 wait "$PID" || fail "cutover: exit $?: $(cat "$TMP/cutover.log")"
 cat "$TMP/cutover.log"
 grep -q 'stopped /dev/mapper/A' "$TMP/cutover.log" || fail "the stop hook did not run"

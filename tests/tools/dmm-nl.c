@@ -27,7 +27,8 @@ static const char help[] =
 "commands: attach start pause resume rate freeze thaw fence stop get, dump (no DEV),\n"
 "          events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
-"values:   rate= epoch= timeout_ms= conn_epoch= conn_index= disk= migration=TEXT force\n"
+"values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
+"          migration=TEXT force\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
@@ -58,7 +59,8 @@ static const struct {
 	{ "drain_ns", DMM_A_DRAIN_NS, 8 }, { "ship_ns", DMM_A_SHIP_NS, 8 },
 	{ "barrier_ns", DMM_A_BARRIER_NS, 8 }, { "freeze_blocks", DMM_A_FREEZE_BLOCKS, 8 },
 	{ "barrier", DMM_A_BARRIER, 8 }, { "start_ns", DMM_A_START_NS, 8 },
-	{ "remote_status", DMM_A_REMOTE_STATUS, 4 },
+	{ "remote_status", DMM_A_REMOTE_STATUS, 4 }, { "conns", DMM_A_CONNS, 4 },
+	{ "features", DMM_A_FEATURES, 8 },
 };
 
 static const char *const states[] = {

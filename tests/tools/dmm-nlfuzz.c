@@ -132,7 +132,7 @@ static int command(struct nlfuzz_worker *w, uint8_t cmd)
 	return talk(w);
 }
 
-static int attach_fd(struct nlfuzz_worker *w, int fd)
+static int attach_fd(struct nlfuzz_worker *w, int fd, uint32_t index, uint32_t conns)
 {
 	uint8_t id[16];
 
@@ -142,17 +142,18 @@ static int attach_fd(struct nlfuzz_worker *w, int fd)
 	nlfuzz_put(w, DMM_A_MIGRATION, id, sizeof(id), NLA_HDRLEN + sizeof(id));
 	nlfuzz_put_right(w, DMM_A_DISK, 0, 4);
 	nlfuzz_put_right(w, DMM_A_CONN_EPOCH, 1, 8);
-	nlfuzz_put_right(w, DMM_A_CONN_INDEX, 0, 4);
+	nlfuzz_put_right(w, DMM_A_CONN_INDEX, index, 4);
+	nlfuzz_put_right(w, DMM_A_CONNS, conns, 4);
 	nlfuzz_put_right(w, DMM_A_FD, (uint32_t)fd, 4);
 	return talk(w);
 }
 
-static int attach(struct nlfuzz_worker *w, bool good)
+static int attach(struct nlfuzz_worker *w, bool good, uint32_t index, uint32_t conns)
 {
 	bool mine = true;
 	int fd = good ? fds_good() : fds_any(&w->r, &mine), err;
 
-	err = attach_fd(w, fd);
+	err = attach_fd(w, fd, index, conns);
 	if (fd >= 0 && mine) {
 		/* who hands a socket in and goes on using it gets what he deserves; we stay well */
 		if (nlfuzz_odds(w, 8))
@@ -171,13 +172,15 @@ static uint64_t sequence(struct nlfuzz_worker *w)
 					 DMM_CMD_FREEZE, DMM_CMD_GET, DMM_CMD_THAW,
 					 DMM_CMD_FREEZE, DMM_CMD_FENCE };
 	uint64_t pause_us = nlfuzz_odds(w, 2) ? 0 : rng_below(&w->r, 20000), sent;
-	unsigned int i, patience;
+	unsigned int i, patience, conns;
 
 	command(w, DMM_CMD_STOP);
 	for (sent = 3; nlfuzz_odds(w, 2); sent++)
-		if (!attach(w, false))
+		if (!attach(w, false, 0, 1))
 			command(w, DMM_CMD_STOP);
-	attach(w, true);
+	conns = 1 + (uint32_t)rng_below(&w->r, 4);
+	for (i = 0; i < conns; i++, sent++)
+		attach(w, true, i, conns);
 	command(w, DMM_CMD_START);
 	for (i = 0; i < sizeof(steps); i++) {
 		if (nlfuzz_odds(w, 3) || (fuzz.no_fence && steps[i] == DMM_CMD_FENCE))
@@ -216,7 +219,7 @@ static bool each_bad_fd(struct nlfuzz_worker *w)
 	int fd;
 
 	for (i = 0; (fd = fds_bad(i)) != -1; i++) {
-		if (attach_fd(w, fd) == 0) {
+		if (attach_fd(w, fd, 0, 1) == 0) {
 			fprintf(stderr, "dmm-nlfuzz: bad descriptor number %u was taken\n", i);
 			return false;
 		}

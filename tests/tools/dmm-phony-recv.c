@@ -27,7 +27,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "wire structures are u
 
 static const char help[] =
 "usage: dmm-phony-recv [--listen ADDRESS] [--port N] [--raw] [--write FILE] MODE[+N]...\n"
-"  --raw      data frames from the first byte: no HELLO, no ATTACH\n"
+"  --raw      data frames from the first byte: no HELLO, no ATTACH (which would say which units\n"
+"             of the disk may come by a connection)\n"
 "  --write FILE  write what arrives there, and sync on barriers\n"
 "modes, of one data connection after the other, the last one for all that follow; +N: behave\n"
 "for the first N frames:\n"
@@ -71,7 +72,16 @@ struct conn {
 	const struct behaviour *b;
 	uint64_t tx_seq, frames, bytes, barriers;
 	uint64_t disk_bytes;
+	uint32_t index, conns;	/* of ATTACH; 0 of 0 before, and with --raw */
 };
+
+/* Of the next data connection. */
+static void choose_behaviour(struct conn *c)
+{
+	unsigned int n = __atomic_fetch_add(&phony.next, 1, __ATOMIC_RELAXED);
+
+	c->b = &phony.list[n < phony.nr ? n : phony.nr - 1];
+}
 
 static bool read_full(int fd, void *buf, size_t len)
 {
@@ -129,6 +139,7 @@ static bool converse(struct conn *c, const struct dmm_wire_hdr *h)
 	struct dmm_wire_query_ok query = { .state = DMM_DISK_RECEIVING };
 	static const struct dmm_wire_digest_ok digest;
 	const struct dmm_wire_prepare *p = (const void *)c->payload;
+	const struct dmm_wire_attach *a = (const void *)c->payload;
 
 	switch (h->type) {
 	case DMM_MSG_HELLO:
@@ -148,6 +159,9 @@ static bool converse(struct conn *c, const struct dmm_wire_hdr *h)
 	case DMM_MSG_FORGET:
 		return send_frame(c, DMM_MSG_FORGET_OK, NULL, 0);
 	case DMM_MSG_ATTACH:
+		c->index = a->conn_index;
+		c->conns = a->conns;
+		choose_behaviour(c);	/* before the next one can come */
 		return send_frame(c, DMM_MSG_ATTACHED, NULL, 0);
 	}
 	printf("phony: unexpected message %u\n", h->type);
@@ -254,6 +268,12 @@ static void serve_data(struct conn *c)
 			printf("phony: end\n");
 			break;
 		}
+		if (h.type == DMM_MSG_DATA && c->conns &&
+		    h.offset_bytes / DMM_MAX_EXTENT_BYTES % c->conns != c->index) {
+			printf("phony: BAD CONNECTION: offset %llu on %u of %u\n",
+			       (unsigned long long)h.offset_bytes, c->index, c->conns);
+			sound = false;
+		}
 		c->frames++;
 		c->bytes += h.payload_bytes;
 		c->barriers += h.type == DMM_MSG_BARRIER;
@@ -274,12 +294,8 @@ static void *serve(void *arg)
 
 	while (!data && read_frame(c, &h) && converse(c, &h))
 		data = h.type == DMM_MSG_ATTACH;
-	if (data) {
-		unsigned int n = __atomic_fetch_add(&phony.next, 1, __ATOMIC_RELAXED);
-
-		c->b = &phony.list[n < phony.nr ? n : phony.nr - 1];
+	if (data)
 		serve_data(c);
-	}
 	fflush(stdout);
 	close(c->fd);
 	free(c);
@@ -382,6 +398,8 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		memset(conn, 0, sizeof(*conn));
 		conn->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		if (phony.raw && conn->fd >= 0)
+			choose_behaviour(conn);
 		if (conn->fd < 0 || pthread_create(&thread, NULL, serve, conn)) {
 			free(conn);
 			continue;

@@ -20,22 +20,22 @@ static const struct {
 	uint16_t bytes;
 } attrs[] = {
 	{ DMM_A_DEV, 8 }, { DMM_A_MIGRATION, 16 }, { DMM_A_DISK, 4 }, { DMM_A_CONN_EPOCH, 8 },
-	{ DMM_A_CONN_INDEX, 4 }, { DMM_A_FD, 4 }, { DMM_A_RATE, 8 }, { DMM_A_EPOCH, 8 },
-	{ DMM_A_TIMEOUT_MS, 4 }, { DMM_A_FORCE, 0 },
+	{ DMM_A_CONN_INDEX, 4 }, { DMM_A_CONNS, 4 }, { DMM_A_FEATURES, 8 }, { DMM_A_FD, 4 },
+	{ DMM_A_RATE, 8 }, { DMM_A_EPOCH, 8 }, { DMM_A_TIMEOUT_MS, 4 }, { DMM_A_FORCE, 0 },
 };
 #define NR_ATTRS (sizeof(attrs) / sizeof(attrs[0]))
 
 /* Attributes of each command, as bits of attrs[]. */
 static const uint16_t wants[DMM_CMD_MAX + 1] = {
-	[DMM_CMD_ATTACH] = 0x3f,
-	[DMM_CMD_START] = 0x01 | 0x40,
+	[DMM_CMD_ATTACH] = 0xff,
+	[DMM_CMD_START] = 0x01 | 0x100,
 	[DMM_CMD_PAUSE] = 0x01,
 	[DMM_CMD_RESUME] = 0x01,
-	[DMM_CMD_RATE] = 0x01 | 0x40,
-	[DMM_CMD_FREEZE] = 0x01 | 0x80 | 0x100,
-	[DMM_CMD_THAW] = 0x01 | 0x80,
-	[DMM_CMD_FENCE] = 0x01 | 0x80,
-	[DMM_CMD_STOP] = 0x01 | 0x200,
+	[DMM_CMD_RATE] = 0x01 | 0x100,
+	[DMM_CMD_FREEZE] = 0x01 | 0x200 | 0x400,
+	[DMM_CMD_THAW] = 0x01 | 0x200,
+	[DMM_CMD_FENCE] = 0x01 | 0x200,
+	[DMM_CMD_STOP] = 0x01 | 0x800,
 	[DMM_CMD_GET] = 0x01,
 };
 
@@ -108,6 +108,10 @@ static uint64_t any_value(struct nlfuzz_worker *w, uint8_t cmd, uint16_t type)
 		return rng_below(&w->r, 3);
 	case DMM_A_CONN_INDEX:
 		return nlfuzz_odds(w, 8);
+	case DMM_A_CONNS:
+		return 1 + nlfuzz_odds(w, 4);
+	case DMM_A_FEATURES:
+		return !nlfuzz_odds(w, 2);
 	default:
 		return rng_next(&w->r);
 	}
@@ -184,8 +188,10 @@ void nlfuzz_make(struct nlfuzz_worker *w, int *to_close)
 	for (i = 0; i < NR_ATTRS; i++) {
 		if (!(wanted & 1u << i))
 			continue;
-		/* STOP is forced now and then only */
-		if (attrs[i].type == DMM_A_FORCE && !nlfuzz_odds(w, 4))
+		/* STOP is forced now and then only, and some of ATTACH's are optional */
+		if ((attrs[i].type == DMM_A_FORCE && !nlfuzz_odds(w, 4)) ||
+		    ((attrs[i].type == DMM_A_CONNS || attrs[i].type == DMM_A_FEATURES) &&
+		     nlfuzz_odds(w, 2)))
 			continue;
 		*to_close = put_attr(w, cmd, i, spoil && nlfuzz_odds(w, 3));
 		if (*to_close >= 0)

@@ -127,11 +127,11 @@ static void test_parse_all(void **state)
 		DMM_A_PREHOLD_BYTES, DMM_A_RESENT_BLOCKS, DMM_A_REDIRTIED_BLOCKS,
 		DMM_A_WRITES_SUBMITTED, DMM_A_WRITES_COMPLETED, DMM_A_READS, DMM_A_ALERTS,
 		DMM_A_SWEEP_BLOCKS, DMM_A_HOLD_NS, DMM_A_DRAIN_NS, DMM_A_SHIP_NS, DMM_A_BARRIER_NS,
-		DMM_A_FREEZE_BLOCKS, DMM_A_BARRIER, DMM_A_START_NS,
+		DMM_A_FREEZE_BLOCKS, DMM_A_BARRIER, DMM_A_START_NS, DMM_A_FEATURES,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
-		DMM_A_HELD, DMM_A_REMOTE_STATUS,
+		DMM_A_HELD, DMM_A_REMOTE_STATUS, DMM_A_CONNS,
 	};
 	struct nl_msg *msg = answer();
 	struct dmm_nl_info i;
@@ -183,6 +183,8 @@ static void test_parse_all(void **state)
 	U32(BLOCK_BYTES, block_bytes);
 	U32(HELD, held);
 	U32(REMOTE_STATUS, remote_status);
+	U32(CONNS, conns);
+	U64(FEATURES, features);
 	assert_memory_equal(i.migration, id, sizeof(id));
 	assert_int_equal(i.error, -5);
 	assert_int_equal(i.freeze_result, -62);

@@ -89,6 +89,9 @@ static void test_types(void **state)
 	assert_int_equal(good("watch x --interval 200ms").interval_ms, 200);
 	assert_int_equal(good("start --block-size 4096 a b").block_bytes, 4096);
 	assert_int_equal(good("start --block-size 1M a b").block_bytes, 1 << 20);
+	assert_true(good("start a b").conns == DMM_UNSET);
+	assert_int_equal(good("start --connections 1 a b").conns, 1);
+	assert_int_equal(good("start --connections 16 a b").conns, 16);
 }
 
 static void test_bad(void **state)
@@ -107,6 +110,9 @@ static void test_bad(void **state)
 		{ "start --block-size 5000 a b", "power of two" },
 		{ "start --block-size 2M a b", "power of two" },
 		{ "start --block-size x a b", "power of two" },
+		{ "start --connections 0 a b", "from 1 to 16" },
+		{ "start --connections 17 a b", "from 1 to 16" },
+		{ "start --connections many a b", "from 1 to 16" },
 		{ "start --yes=1 a b", "takes no value" },
 		{ "start --timeout 5 a b", "--timeout" },	/* another verb's */
 		{ "cutover --timeout 0 x", "15000" },

@@ -41,7 +41,7 @@ static struct dmm_record record(void)
 	struct dmm_record r = {
 		.to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\" },
 		.source = "vg-web01", .major = 253, .minor = 7, .size_bytes = 1ull << 45,
-		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3,
+		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3, .conns = 16,
 		.table = (char *)"0 8 linear 8:0 0\n8 8 error",
 	};
 
@@ -104,6 +104,7 @@ static void test_record(void **state)
 	assert_int_equal(got.block_bytes, r.block_bytes);
 	assert_int_equal(got.started_s, r.started_s);
 	assert_int_equal(got.conn_epoch, 3);
+	assert_int_equal(got.conns, 16);
 	assert_string_equal(got.table, r.table);
 	assert_false(got.fenced);
 	assert_false(got.handed_over);

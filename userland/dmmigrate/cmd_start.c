@@ -23,6 +23,8 @@ static const struct dmm_option start_options[] = {
 		   "is started again keeps its limit)"),
 	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
 		   "size of a tracked block, 4K to 1M (default 4K)"),
+	DMM_OPTION("connections", CONNS, conns, "N",
+		   "ship over so many TCP connections, 1 to 16 (default 4)"),
 	DMM_OPTION("yes", FLAG, yes, NULL,
 		   "overwrite a destination that carries a signature, without asking"),
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
@@ -148,7 +150,7 @@ static int start_request(const struct dmm_start *c, bool overwrite, bool check,
 	req->size_bytes = cpu_to_le64(c->pre.size_bytes);
 	req->block_bytes = cpu_to_le32(c->pre.block_bytes);
 	req->lbs_bytes = cpu_to_le32(c->pre.lbs_bytes);
-	req->conns = cpu_to_le32(1);
+	req->conns = cpu_to_le32(c->conns);
 	req->flags = cpu_to_le32((overwrite ? DMM_PREPARE_OVERWRITE : 0) |
 				 (check ? DMM_PREPARE_CHECK : 0));
 	gethostname(host, sizeof(host) - 1);
@@ -209,7 +211,8 @@ static int start_record(struct dmm_tool *t, struct dmm_start *c)
 	struct dmm_record rec = {
 		.to = c->to, .major = c->s.live.major, .minor = c->s.live.minor,
 		.size_bytes = c->pre.size_bytes, .block_bytes = c->pre.block_bytes,
-		.started_s = (u64)time(NULL), .conn_epoch = c->conn_epoch, .table = table,
+		.started_s = (u64)time(NULL), .conn_epoch = c->conn_epoch, .conns = c->conns,
+		.table = table,
 	};
 	int ret;
 
@@ -222,57 +225,6 @@ static int start_record(struct dmm_tool *t, struct dmm_start *c)
 	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE,
 			c->attached ? DMM_USE_ATTACHED : DMM_USE_UNCHANGED,
 			"cannot write %s/%s.json: %s", DMM_RUN_DIR, c->hex, strerror(-ret));
-}
-
-/*
- * The data connection: connected and introduced here, then the kernel's.
- * Returns 0 or the exit code, with c->why.
- */
-static int start_connect(struct dmm_tool *t, struct dmm_start *c)
-{
-	struct dmm_nl_req req = {
-		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&c->s), .conn_epoch = c->conn_epoch,
-		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_MIGRATION) | DMM_NL_BIT(DMM_A_DISK) |
-		       DMM_NL_BIT(DMM_A_CONN_EPOCH) | DMM_NL_BIT(DMM_A_CONN_INDEX) |
-		       DMM_NL_BIT(DMM_A_FD),
-	};
-	struct dmm_remote data;
-	int ret;
-
-	dmm_remote_init(&data);
-	if (dmm_remote_open(&data, &c->to) || dmm_remote_attach(&data, c->id, c->conn_epoch)) {
-		snprintf(c->why, sizeof(c->why), "%s", data.why);
-		dmm_remote_close(&data);
-		return data.exit;
-	}
-	ret = dmm_tool_nl(t);
-	if (!ret) {
-		memcpy(req.migration, c->id, sizeof(c->id));
-		req.fd = (u32)data.client.fd;
-		ret = dmm_nl_do(t->nl, &req);
-	}
-	dmm_remote_close(&data);	/* the kernel has a reference of its own */
-	if (ret) {
-		snprintf(c->why, sizeof(c->why), "the kernel does not take the connection: %s",
-			 dmm_nl_text(t, ret));
-		return DMM_EXIT_LOCAL;
-	}
-	dmm_stop_at("attached");
-
-	req = (struct dmm_nl_req) { .cmd = DMM_CMD_START, .set = DMM_NL_BIT(DMM_A_DEV),
-				    .dev = dmm_source_dev(&c->s) };
-	if (t->args.bandwidth != DMM_UNSET) {
-		req.set |= DMM_NL_BIT(DMM_A_RATE);
-		req.rate = t->args.bandwidth;
-	}
-	ret = dmm_nl_do(t->nl, &req);
-	if (ret) {
-		snprintf(c->why, sizeof(c->why), "the kernel does not start: %s",
-			 dmm_nl_text(t, ret));
-		return DMM_EXIT_LOCAL;
-	}
-	dmm_stop_at("started");
-	return 0;
 }
 
 static const char start_interrupted[] = "interrupted before it began";
@@ -306,7 +258,7 @@ static int start_change(struct dmm_tool *t, struct dmm_start *c)
 	}
 	ret = dmm_awake_live(t, &c->s, c->why, sizeof(c->why));
 	if (!ret)
-		ret = start_connect(t, c);
+		ret = dmm_start_connect(t, c);
 	if (!ret && dmm_signal_seen()) {
 		snprintf(c->why, sizeof(c->why), "%s", start_interrupted);
 		ret = DMM_EXIT_ABORTED;
@@ -384,6 +336,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		if (t->args.bandwidth != DMM_UNSET)
 			dmm_note(t, "--bandwidth is not applied to what runs: dmmigrate throttle %s RATE",
 				 t->source);
+		if (t->args.conns != DMM_UNSET)
+			dmm_note(t, "--connections is not applied to what runs");
 		dmm_say(t, "%s is being migrated to %s:%s already (migration %s).", t->source,
 			c->to.host, c->to.path, c->hex);
 		dmm_start_result(t, c, true);
@@ -427,6 +381,7 @@ static int cmd_start(struct dmm_tool *t)
 	const char *why;
 	int ret;
 
+	c.conns = t->args.conns == DMM_UNSET ? DMM_DEFAULT_CONNS : (u32)t->args.conns;
 	if (dmm_parse_target(t->args.operands[1], &c.to, &why))
 		return dmm_usage(t, "'%.128s': %s", t->args.operands[1], why);
 	dmm_remote_init(&c.remote);

@@ -52,6 +52,10 @@ static int option_store(const struct dmm_option *o, char *value, struct dmm_args
 		    v > DMM_MAX_BLOCK_BYTES || (v & (v - 1)))
 			return bad(why, bytes, o, value, "a power of two from 4K to 1M");
 		break;
+	case DMM_OPT_CONNS:
+		if (dmm_parse_u64(value, 1, DMM_MAX_CONNS, &v))
+			return bad(why, bytes, o, value, "a number from 1 to 16");
+		break;
 	case DMM_OPT_TIME:
 		if (dmm_parse_duration_ms(value, &v))
 			return bad(why, bytes, o, value, "a time: 90, 500ms, 5m, 2h");
@@ -82,6 +86,7 @@ int dmm_options_parse(const struct dmm_option *options, int argc, char **argv,
 	memset(args, 0, sizeof(*args));
 	args->bandwidth = DMM_UNSET;
 	args->block_bytes = DMM_UNSET;
+	args->conns = DMM_UNSET;
 	args->timeout_ms = DMM_UNSET;
 	args->max_pause_ms = DMM_UNSET;
 	args->interval_ms = DMM_UNSET;

@@ -60,6 +60,7 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "block_bytes", json_object_new_int64(r->block_bytes));
 	json_object_object_add(o, "started_s", json_object_new_uint64(r->started_s));
 	json_object_object_add(o, "conn_epoch", json_object_new_uint64(r->conn_epoch));
+	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
 	json_object_object_add(o, "fenced", json_object_new_boolean(r->fenced));
 	json_object_object_add(o, "handed_over", json_object_new_boolean(r->handed_over));
 	if (r->table)
@@ -144,8 +145,8 @@ static int json_flag(struct json_object *o, const char *key, bool *value)
 
 static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
 {
-	u64 version, major, minor, port, size, block, started, epoch;
-	struct json_object *table;
+	u64 version, major, minor, port, size, block, started, epoch, conns = 1;
+	struct json_object *table, *v;
 	char hex[DMM_ID_HEX];
 	u8 own[DMM_ID_BYTES];
 
@@ -162,6 +163,9 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	    json_number(o, "block_bytes", DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES, &block) ||
 	    json_number(o, "started_s", 0, ~0ull >> 1, &started) ||
 	    json_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) ||
+	    /* absent in records of before there could be several */
+	    (json_object_object_get_ex(o, "connections", &v) &&
+	     json_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||
 	    json_flag(o, "fenced", &r->fenced) || json_flag(o, "handed_over", &r->handed_over))
 		return -EBADMSG;
 	memcpy(r->id, id, DMM_ID_BYTES);
@@ -172,6 +176,7 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	r->block_bytes = block;
 	r->started_s = started;
 	r->conn_epoch = epoch;
+	r->conns = conns;
 	if (json_object_object_get_ex(o, "table", &table) &&
 	    json_object_is_type(table, json_type_string)) {
 		r->table = strdup(json_object_get_string(table));

@@ -21,7 +21,8 @@ struct dmm_record {
 	u64 size_bytes;
 	u32 block_bytes;
 	u64 started_s;			/* CLOCK_REALTIME */
-	u64 conn_epoch;			/* of the last data connection */
+	u64 conn_epoch;			/* of the last data connections */
+	u32 conns;			/* how many they were */
 	bool fenced;			/* a fence was asked for: only its target says how it ended */
 	bool handed_over;		/* and the start hook has succeeded */
 	char *table;			/* owned; original table without keys, may be NULL */

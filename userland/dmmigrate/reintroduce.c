@@ -26,7 +26,7 @@ static int reintroduce_prepare(struct dmm_remote *r, const struct dmm_source *s,
 	req.size_bytes = cpu_to_le64(dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES);
 	req.block_bytes = cpu_to_le32(s->block_sectors * DMM_SECTOR_BYTES);
 	req.lbs_bytes = cpu_to_le32(lbs_bytes);
-	req.conns = cpu_to_le32(1);
+	req.conns = cpu_to_le32(s->record.conns);
 	req.flags = cpu_to_le32(DMM_PREPARE_OVERWRITE | flags);
 	snprintf(path, sizeof(path), "/dev/mapper/%s", s->live.name);
 	dmm_text_put(req.source_path, sizeof(req.source_path), path);

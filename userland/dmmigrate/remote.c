@@ -149,14 +149,16 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offse
 	return ret;
 }
 
-int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch)
+int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch,
+		      u32 conn_index, u32 conns)
 {
 	struct dmm_wire_attach req;
 
 	memset(&req, 0, sizeof(req));
 	disk_id(&req.id, id);
 	req.conn_epoch = cpu_to_le64(conn_epoch);
-	req.conns = cpu_to_le32(1);
+	req.conn_index = cpu_to_le32(conn_index);
+	req.conns = cpu_to_le32(conns);
 	return remote_request(r, DMM_MSG_ATTACH, &req, sizeof(req), DMM_MSG_ATTACHED, NULL, 0,
 			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
 }

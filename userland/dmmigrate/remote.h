@@ -37,6 +37,7 @@ int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES]);
 int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES]);
 int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offset_bytes,
 		      u64 length_bytes, u8 digest[16]);
-int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch);
+int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch,
+		      u32 conn_index, u32 conns);
 
 #endif

@@ -19,10 +19,19 @@ struct dmm_start {
 	u8 id[DMM_ID_BYTES];
 	char hex[DMM_ID_HEX];
 	u64 conn_epoch;
+	u32 conns;
 	bool again;			/* the same migration, begun before */
 	bool attached;			/* its target was live before */
 	char why[768];			/* of a failure that is reported once it is undone */
 };
+
+#define DMM_DEFAULT_CONNS	4
+
+/*
+ * Connects, introduces and hands over all data connections, then has the kernel start.
+ * Returns 0 or the exit code, with c->why; what is attached by then is closed by STOP.
+ */
+int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c);
 
 /* Prints what a start would do, after both ends agreed. */
 int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c);

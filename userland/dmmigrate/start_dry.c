@@ -17,6 +17,7 @@ void dmm_start_result(struct dmm_tool *t, const struct dmm_start *c, bool runnin
 	dmm_result_text(t, "dest", c->to.path);
 	dmm_result_u64(t, "size_bytes", c->pre.size_bytes);
 	dmm_result_u64(t, "block_bytes", c->pre.block_bytes);
+	dmm_result_u64(t, "connections", c->conns);
 	dmm_result_bool(t, "was_running", running);
 }
 
@@ -58,7 +59,8 @@ int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c)
 		dmm_say(t, "    0 %llu migrate %s", sectors, params);
 		dmm_say(t, "  dmsetup resume --nolockfs %s", c->s.live.name);
 	}
-	dmm_say(t, "  receiver %s: ATTACH a data connection, handed to the kernel", c->remote.where);
+	dmm_say(t, "  receiver %s: ATTACH %u data connection%s, handed to the kernel", c->remote.where,
+		c->conns, c->conns == 1 ? "" : "s");
 	dmm_say(t, "  kernel: START, %s", t->args.bandwidth == DMM_UNSET || !t->args.bandwidth ?
 		"unlimited" : "with the given bandwidth");
 	dmm_start_result(t, c, false);

@@ -56,6 +56,8 @@ struct dmm_nl_info {
 	char reason[128];
 	u64 start_ns;
 	u32 remote_status;		/* enum dmm_wire_err */
+	u32 conns;
+	u64 features;			/* DMM_FEATURE_* */
 };
 
 /* A request: the attributes of @set are sent. */
@@ -67,6 +69,8 @@ struct dmm_nl_req {
 	u32 disk;
 	u64 conn_epoch;
 	u32 conn_index;
+	u32 conns;
+	u64 features;
 	u32 fd;
 	u64 rate;
 	u64 epoch;

@@ -29,6 +29,8 @@ static const struct field req_fields[] = {
 	REQ(CONN_EPOCH, U64, conn_epoch),
 	REQ(CONN_INDEX, U32, conn_index),
 	REQ(FD, U32, fd),
+	REQ(CONNS, U32, conns),
+	REQ(FEATURES, U64, features),
 	REQ(RATE, U64, rate),
 	REQ(EPOCH, U64, epoch),
 	REQ(TIMEOUT_MS, U32, timeout_ms),
@@ -71,6 +73,8 @@ static const struct field info_fields[] = {
 	INFO(REASON, TEXT, reason),
 	INFO(START_NS, U64, start_ns),
 	INFO(REMOTE_STATUS, U32, remote_status),
+	INFO(CONNS, U32, conns),
+	INFO(FEATURES, U64, features),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)

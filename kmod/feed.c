@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The feeder, one thread of a disk: fills the slots of every link from the
+ * bitmap and reads them, keeps the pace, freezes, and tells the links of changes.
+ */
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/sched/mm.h>
+
+#include "reader.h"
+#include "sender.h"
+#include "stop.h"
+
+#define POLL_JIFFIES	max(HZ / 10, 1)		/* marks do not wake the thread: it looks */
+#define DRAIN_JIFFIES	max(HZ / 200, 1)	/* a completion may miss the hold: look again */
+#define MIN_SWEEP_NS	(100 * NSEC_PER_MSEC)	/* hot blocks are not sent more often */
+
+static struct dmm_slot *free_slot(struct dmm_link *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->sender->link_slots; i++)
+		if (dmm_slot_state(&l->slots[i]) == DMM_SLOT_FREE)
+			return &l->slots[i];
+	return NULL;
+}
+
+/* How far the first sweep of all links has come; each cursor stands for its share of the disk. */
+static u64 swept_blocks(const struct dmm_sender *s)
+{
+	u64 nr_blocks = s->m->tracker.bitmap.nr_blocks, sum = 0;
+	bool done = true;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_links; i++) {
+		done = done && !s->links[i].first_sweep;
+		sum += s->links[i].first_sweep ? s->links[i].cursor : nr_blocks;
+	}
+	return done ? nr_blocks : dmm_div64(sum, s->nr_links);
+}
+
+/* May a sweep begin?  Else *@wait is lowered to when it may. */
+static bool may_sweep(struct dmm_link *l, u64 now, long *wait)
+{
+	u64 due = l->sweep_ns + MIN_SWEEP_NS;
+
+	if (l->cursor)
+		return true;
+	if (l->sweep_ns && now < due && !dmm_freezing(l->sender->m)) {
+		*wait = min_t(long, *wait, nsecs_to_jiffies(due - now) + 1);
+		return false;
+	}
+	l->sweep_ns = now;
+	return true;
+}
+
+/*
+ * How long the pace makes us wait; a freeze lifts it.  It is kept here, not where frames are
+ * sent: what would wait there, read already, might be stale by then.
+ */
+static long pace(struct dmm_sender *s, u64 now)
+{
+	u64 rate = READ_ONCE(s->m->rate), delay;
+
+	if (rate != s->pacer.rate)
+		dmm_pacer_set_rate(&s->pacer, rate, now);
+	if (dmm_freezing(s->m))
+		return 0;
+	delay = dmm_pacer_delay_ns(&s->pacer, DMM_MAX_EXTENT_BYTES, now);
+	return delay ? nsecs_to_jiffies(delay) + 1 : 0;
+}
+
+static int pick(struct dmm_link *l, struct dmm_slot *slot)
+{
+	int r = dmm_scan_pick(l, slot);
+
+	/* the end of the sweep; in a freeze what lies behind the cursor comes at once */
+	if (r && dmm_freezing(l->sender->m))
+		r = dmm_scan_pick(l, slot);
+	return r;
+}
+
+/* Fill one slot of @l. */
+static bool fill_link(struct dmm_link *l, long *wait)
+{
+	struct dmm_sender *s = l->sender;
+	struct dmm_migration *m = s->m;
+	u64 now = ktime_get_ns();
+	struct dmm_slot *slot;
+	unsigned long flags;
+	long delay;
+	int r;
+
+#if DMM_MUTANT == 4
+	if (!l->first_sweep)
+		return false;
+#endif
+	if (READ_ONCE(l->nr_pool) < DMM_SLOT_PAGES)
+		return false;
+	slot = free_slot(l);
+	if (!slot || !may_sweep(l, now, wait))
+		return false;
+	delay = pace(s, now);
+	if (delay) {
+		*wait = min(*wait, delay);
+		return false;
+	}
+	r = pick(l, slot);
+	WRITE_ONCE(m->ship.sweep_blocks, swept_blocks(s));
+	if (r)
+		return false;	/* or all that is dirty is in flight */
+	if (!dmm_freezing(m))
+		dmm_pacer_take(&s->pacer, slot->len_bytes, now);
+	dmm_link_take_pages(l, slot);
+	spin_lock_irqsave(&m->lock, flags);
+	slot->state = DMM_SLOT_READING;
+	slot->acked = false;
+	s->nr_reading++;
+	m->ship.inflight_bytes += slot->len_bytes;
+	spin_unlock_irqrestore(&m->lock, flags);
+	/* only now: who looks never finds it neither dirty nor in flight (dmm_stats_get()) */
+	dmm_scan_clear(slot);
+	dmm_stop_at(DMM_STOP_AFTER_CLEAR, &s->stopping);
+	dmm_reader_submit(slot);
+	return true;
+}
+
+/* All were dirty at START: none is any more, so each has been picked once. */
+static void end_first_sweep(struct dmm_sender *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_links; i++)
+		s->links[i].first_sweep = false;
+	WRITE_ONCE(s->m->ship.sweep_blocks, s->m->tracker.bitmap.nr_blocks);
+}
+
+/*
+ * Links in turn, beginning after the one that had the last: whatever makes us stop, be it the
+ * pace, they get on alike.
+ */
+static bool fill(struct dmm_sender *s, long *wait)
+{
+	bool progress = false;
+	unsigned int failed = 0;
+
+	while (failed < s->nr_links && dmm_may_ship(s->m)) {
+		if (!dmm_tracker_dirty(&s->m->tracker)) {
+			end_first_sweep(s);
+			break;
+		}
+		if (fill_link(&s->links[s->turn], wait)) {
+			progress = true;
+			failed = 0;
+		} else {
+			failed++;
+		}
+		s->turn = s->turn + 1 < s->nr_links ? s->turn + 1 : 0;
+		cond_resched();
+	}
+	return progress;
+}
+
+/*
+ * Changes of state wake the feeder; the links hear of them here.  A send thread that waits
+ * for a peer's room hears nothing: when there is no more to say to the peers, its socket wakes it.
+ */
+static void tell_links(struct dmm_sender *s, enum dmm_state state)
+{
+	bool suspended = READ_ONCE(s->m->suspended);
+	unsigned int i;
+
+	if (s->seen_state == state && s->seen_suspended == suspended)
+		return;
+	s->seen_state = state;
+	s->seen_suspended = suspended;
+	for (i = 0; i < s->nr_links; i++) {
+		if (dmm_state_ends_link(state))
+			dmm_conn_shutdown(&s->links[i].conn);
+		dmm_link_kick(&s->links[i]);
+	}
+}
+
+/* Returns how long there is nothing to do; 0: more to do now. */
+static long step(struct dmm_sender *s)
+{
+	struct dmm_migration *m = s->m;
+	enum dmm_state state = READ_ONCE(m->state);
+	long wait = POLL_JIFFIES;
+	bool progress;
+
+	tell_links(s, state);
+	if (dmm_state_ends_link(state) || state == DMM_STATE_FENCED)
+		return MAX_SCHEDULE_TIMEOUT;
+	if (state == DMM_STATE_FREEZING)
+		wait = DRAIN_JIFFIES;
+	if (!dmm_may_ship(m))
+		return POLL_JIFFIES;
+
+	progress = fill(s, &wait);
+	if (dmm_may_ship(m) && dmm_freeze_step(s))
+		progress = true;
+	return progress ? 0 : wait;
+}
+
+int dmm_feed_thread(void *data)
+{
+	struct dmm_sender *s = data;
+	struct dmm_migration *m = s->m;
+	unsigned int noio = memalloc_noio_save();
+	long wait;
+
+	while (!kthread_should_stop()) {
+		WRITE_ONCE(m->kick, false);
+		smp_mb();	/* what came before the kick is seen below, else by the next poll */
+		wait = step(s);
+		if (wait)
+			wait_event_idle_timeout(m->wait,
+						READ_ONCE(m->kick) || kthread_should_stop(), wait);
+		else
+			cond_resched();
+	}
+	memalloc_noio_restore(noio);
+	return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The data connections of a start: connected and introduced here, then the kernel's.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "attach.h"
+#include "start.h"
+
+/* One of them.  Returns 0 or the exit code, with c->why. */
+static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
+{
+	struct dmm_nl_req req = {
+		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&c->s), .conn_epoch = c->conn_epoch,
+		.conn_index = index, .conns = c->conns,
+		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_MIGRATION) | DMM_NL_BIT(DMM_A_DISK) |
+		       DMM_NL_BIT(DMM_A_CONN_EPOCH) | DMM_NL_BIT(DMM_A_CONN_INDEX) |
+		       DMM_NL_BIT(DMM_A_CONNS) | DMM_NL_BIT(DMM_A_FD),
+	};
+	struct dmm_remote data;
+	int ret;
+
+	dmm_remote_init(&data);
+	if (dmm_remote_open(&data, &c->to) ||
+	    dmm_remote_attach(&data, c->id, c->conn_epoch, index, c->conns)) {
+		snprintf(c->why, sizeof(c->why), "%s", data.why);
+		dmm_remote_close(&data);
+		return data.exit;
+	}
+	memcpy(req.migration, c->id, sizeof(c->id));
+	req.fd = (u32)data.client.fd;
+	ret = dmm_nl_do(t->nl, &req);
+	dmm_remote_close(&data);	/* the kernel has a reference of its own */
+	if (!ret)
+		return 0;
+	snprintf(c->why, sizeof(c->why), "the kernel does not take the connection: %s",
+		 dmm_nl_text(t, ret));
+	return DMM_EXIT_LOCAL;
+}
+
+int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_nl_req req = { .cmd = DMM_CMD_START, .set = DMM_NL_BIT(DMM_A_DEV),
+				  .dev = dmm_source_dev(&c->s) };
+	u32 i;
+	int ret;
+
+	ret = dmm_tool_nl(t);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "cannot talk to the kernel: %s",
+			 dmm_nl_text(t, ret));
+		return DMM_EXIT_LOCAL;
+	}
+	for (i = 0; i < c->conns; i++) {
+		ret = connect_one(t, c, i);
+		if (ret)
+			return ret;
+	}
+	dmm_stop_at("attached");
+
+	if (t->args.bandwidth != DMM_UNSET) {
+		req.set |= DMM_NL_BIT(DMM_A_RATE);
+		req.rate = t->args.bandwidth;
+	}
+	ret = dmm_nl_do(t->nl, &req);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "the kernel does not start: %s",
+			 dmm_nl_text(t, ret));
+		return DMM_EXIT_LOCAL;
+	}
+	dmm_stop_at("started");
+	return 0;
+}
