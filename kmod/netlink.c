@@ -289,6 +289,7 @@ static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
 		       st->counts.redirtied - st->ship.redirtied_base) ||
 	       put_u64(msg, DMM_A_WRITES_SUBMITTED, st->counts.submitted) ||
 	       put_u64(msg, DMM_A_WRITES_COMPLETED, st->counts.completed) ||
+	       put_u64(msg, DMM_A_WRITE_BYTES, st->counts.bytes) ||
 	       put_u64(msg, DMM_A_READS, st->counts.reads) ||
 	       put_u64(msg, DMM_A_ALERTS, st->counts.alerts);
 }

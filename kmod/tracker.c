@@ -70,6 +70,7 @@ void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
 	io->nr_blocks = nr;
 	io->counted = true;
 	this_cpu_inc(t->counts->submitted);
+	this_cpu_add(t->counts->bytes, len_bytes);
 	/* armed or not, end_io() looks again: arming needs no drain */
 	if (READ_ONCE(t->armed))
 		mark(t, io);
@@ -122,6 +123,7 @@ void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum
 		c = per_cpu_ptr(t->counts, cpu);
 		sum->submitted += READ_ONCE(c->submitted);
 		sum->completed += READ_ONCE(c->completed);
+		sum->bytes += READ_ONCE(c->bytes);
 		sum->reads += READ_ONCE(c->reads);
 		sum->alerts += READ_ONCE(c->alerts);
 		sum->redirtied += READ_ONCE(c->redirtied);

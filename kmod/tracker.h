@@ -17,6 +17,7 @@
 struct dmm_tracker_counts {
 	unsigned long submitted;	/* bios that modify data, passed to the origin */
 	unsigned long completed;
+	u64 bytes;			/* that the submitted ones were about */
 	unsigned long reads;
 	unsigned long alerts;		/* bios of a kind that is not on the list */
 	unsigned long redirtied;	/* clean blocks that a guest write made dirty */

@@ -115,6 +115,7 @@ enum dmm_attr {
 	DMM_A_REMOTE_STATUS,	/* u32: enum dmm_wire_err of a negative acknowledgement G */
 	DMM_A_CONNS,		/* u32: connections of the disk G */
 	DMM_A_FEATURES,		/* u64: features of the wire in use G */
+	DMM_A_WRITE_BYTES,	/* u64: that the submitted ones were about G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

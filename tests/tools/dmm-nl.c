@@ -60,7 +60,7 @@ static const struct {
 	{ "barrier_ns", DMM_A_BARRIER_NS, 8 }, { "freeze_blocks", DMM_A_FREEZE_BLOCKS, 8 },
 	{ "barrier", DMM_A_BARRIER, 8 }, { "start_ns", DMM_A_START_NS, 8 },
 	{ "remote_status", DMM_A_REMOTE_STATUS, 4 }, { "conns", DMM_A_CONNS, 4 },
-	{ "features", DMM_A_FEATURES, 8 },
+	{ "features", DMM_A_FEATURES, 8 }, { "write_bytes", DMM_A_WRITE_BYTES, 8 },
 };
 
 static const char *const states[] = {

@@ -128,6 +128,7 @@ static void test_parse_all(void **state)
 		DMM_A_WRITES_SUBMITTED, DMM_A_WRITES_COMPLETED, DMM_A_READS, DMM_A_ALERTS,
 		DMM_A_SWEEP_BLOCKS, DMM_A_HOLD_NS, DMM_A_DRAIN_NS, DMM_A_SHIP_NS, DMM_A_BARRIER_NS,
 		DMM_A_FREEZE_BLOCKS, DMM_A_BARRIER, DMM_A_START_NS, DMM_A_FEATURES,
+		DMM_A_WRITE_BYTES,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
@@ -166,6 +167,7 @@ static void test_parse_all(void **state)
 	U64(REDIRTIED_BLOCKS, redirtied_blocks);
 	U64(WRITES_SUBMITTED, writes_submitted);
 	U64(WRITES_COMPLETED, writes_completed);
+	U64(WRITE_BYTES, write_bytes);
 	U64(READS, reads);
 	U64(ALERTS, alerts);
 	U64(SWEEP_BLOCKS, sweep_blocks);

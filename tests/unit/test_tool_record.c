@@ -15,6 +15,8 @@
 
 #include "dmmigrate/record.h"
 
+#define MIB	(1ull << 20)
+
 static const u8 id[DMM_ID_BYTES] = { 0xab, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 #define ID_HEX "ab0102030405060708090a0b0c0d0e0f"
 
@@ -42,6 +44,8 @@ static struct dmm_record record(void)
 		.to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\" },
 		.source = "vg-web01", .major = 253, .minor = 7, .size_bytes = 1ull << 45,
 		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3, .conns = 16,
+		.has_witness = true, .witness = { .device_bytes = 1ull << 40, .target_bytes = 7,
+						  .inflight = 2 },
 		.table = (char *)"0 8 linear 8:0 0\n8 8 error",
 	};
 
@@ -105,6 +109,8 @@ static void test_record(void **state)
 	assert_int_equal(got.started_s, r.started_s);
 	assert_int_equal(got.conn_epoch, 3);
 	assert_int_equal(got.conns, 16);
+	assert_true(got.has_witness);
+	assert_memory_equal(&got.witness, &r.witness, sizeof(r.witness));
 	assert_string_equal(got.table, r.table);
 	assert_false(got.fenced);
 	assert_false(got.handed_over);
@@ -148,6 +154,30 @@ static void test_record(void **state)
 }
 
 /* Damage by any change is seen, crashes nothing, and leaves the result alone. */
+static void test_witness(void **state)
+{
+	const struct dmm_witness idle = { .device_bytes = 10 * MIB, .target_bytes = 3 * MIB };
+	const struct dmm_witness busy = { .device_bytes = 10 * MIB, .target_bytes = 3 * MIB,
+					  .inflight = 2 };
+	u64 missing = 0;
+
+	(void)state;
+	/* to the byte, fewer because they are not kept, more below since one was split */
+	assert_true(dmm_witness_agrees(&idle, 110 * MIB, 103 * MIB, &missing));
+	assert_true(dmm_witness_agrees(&idle, 10 * MIB, 103 * MIB, &missing));
+	assert_true(dmm_witness_agrees(&idle, 0, 3 * MIB, &missing));
+	/* ended below and not counted above yet */
+	assert_true(dmm_witness_agrees(&idle, 114 * MIB, 103 * MIB, &missing));
+	assert_int_equal(missing, 0);
+	assert_false(dmm_witness_agrees(&idle, 114 * MIB + 512, 103 * MIB, &missing));
+	assert_int_equal(missing, 4 * MIB + 512);
+	/* nothing at all came by the target */
+	assert_false(dmm_witness_agrees(&idle, 1ull << 40, 3 * MIB, &missing));
+	/* what was on its way when it began may be in one account only */
+	assert_true(dmm_witness_agrees(&busy, 242 * MIB, 103 * MIB, &missing));
+	assert_false(dmm_witness_agrees(&busy, 242 * MIB + 512, 103 * MIB, &missing));
+}
+
 static void test_record_damaged(void **state)
 {
 	static const char *const texts[] = {
@@ -222,6 +252,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_record, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_long_table, setup_dir, teardown_dir),
+		cmocka_unit_test(test_witness),
 		cmocka_unit_test_setup_teardown(test_record_damaged, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_lock, setup_dir, teardown_dir),
 	};

@@ -204,27 +204,57 @@ static void start_undo(struct dmm_tool *t, struct dmm_start *c)
 	dmm_forget(t, &c->s);
 }
 
-static int start_record(struct dmm_tool *t, struct dmm_start *c)
+/* @witness: NULL before there is one.  0 or -errno. */
+static int start_save(const struct dmm_start *c, const struct dmm_witness *witness)
 {
-	dmm_autofree char *table = dmm_dm_table_format(c->attached ? &c->s.origin_table :
-								     &c->s.table, false);
+	dmm_autofree char *table = dmm_dm_table_format(c->s.origin_table.nr ?
+					&c->s.origin_table : &c->s.table, false);
 	struct dmm_record rec = {
 		.to = c->to, .major = c->s.live.major, .minor = c->s.live.minor,
 		.size_bytes = c->pre.size_bytes, .block_bytes = c->pre.block_bytes,
 		.started_s = (u64)time(NULL), .conn_epoch = c->conn_epoch, .conns = c->conns,
 		.table = table,
 	};
-	int ret;
 
 	memcpy(rec.id, c->id, sizeof(c->id));
 	snprintf(rec.source, sizeof(rec.source), "%s", c->s.live.name);
-	ret = table ? dmm_record_save(DMM_RUN_DIR, &rec) : -ENOMEM;
+	rec.has_witness = witness;
+	if (witness)
+		rec.witness = *witness;
+	return table ? dmm_record_save(DMM_RUN_DIR, &rec) : -ENOMEM;
+}
+
+static int start_record(struct dmm_tool *t, struct dmm_start *c)
+{
+	int ret = start_save(c, NULL);
+
 	if (!ret)
 		return 0;
 	dmm_next(t, "df %s", DMM_RUN_DIR);
 	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE,
 			c->attached ? DMM_USE_ATTACHED : DMM_USE_UNCHANGED,
 			"cannot write %s/%s.json: %s", DMM_RUN_DIR, c->hex, strerror(-ret));
+}
+
+/* From here on the target's account and that of the device itself have to agree. */
+static int start_witness(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_witness witness;
+	int ret;
+
+	ret = dmm_witness_begin(t->nl, &c->s.live, &witness);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "cannot read the statistics of %s: %s", t->source,
+			 strerror(-ret));
+		return DMM_EXIT_LOCAL;
+	}
+	ret = start_save(c, &witness);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "cannot write %s/%s.json: %s", DMM_RUN_DIR, c->hex,
+			 strerror(-ret));
+		return DMM_EXIT_LOCAL;
+	}
+	return 0;
 }
 
 static const char start_interrupted[] = "interrupted before it began";
@@ -257,6 +287,8 @@ static int start_change(struct dmm_tool *t, struct dmm_start *c)
 			goto err_forget;
 	}
 	ret = dmm_awake_live(t, &c->s, c->why, sizeof(c->why));
+	if (!ret)
+		ret = start_witness(t, c);
 	if (!ret)
 		ret = dmm_start_connect(t, c);
 	if (!ret && dmm_signal_seen()) {

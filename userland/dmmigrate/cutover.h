@@ -31,6 +31,7 @@ struct dmm_cutover {
 	bool frozen_asked;
 	bool again;			/* found fenced: only what remained was done */
 	bool forgotten;			/* the receiver does not know the disk, nor can it be checked */
+	u64 device_bytes;		/* written to the live device, by sysfs, before the hold */
 	u64 begin_ns, freeze_ns, frozen_ns, end_ns;
 	u64 step_ns[DMM_NR_STEPS];
 	char why[768];

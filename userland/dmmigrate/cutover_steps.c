@@ -134,6 +134,24 @@ int dmm_cutover_look(struct dmm_tool *t, struct dmm_cutover *c)
 	}
 }
 
+/* Frozen: has everything that was written to the device come by the target?  0 or an exit code. */
+static int freeze_witness(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	u64 missing;
+
+	if (!c->s.record.has_witness) {
+		dmm_note(t, "the record does not say how much had been written to %s when it was started: its "
+			 "statistics are not compared with the target's", t->source);
+		return 0;
+	}
+	if (dmm_witness_agrees(&c->s.record.witness, c->device_bytes, c->info.write_bytes, &missing))
+		return 0;
+	snprintf(c->why, sizeof(c->why), "%llu bytes were written to %s since the start that the migrate "
+		 "target has not seen: something went round it; start again from a table of its own",
+		 missing, t->source);
+	return DMM_EXIT_ABORTED;
+}
+
 int dmm_cutover_freeze(struct dmm_tool *t, struct dmm_cutover *c, struct dmm_nl_events *ev)
 {
 	struct dmm_nl_req req = {
@@ -147,6 +165,13 @@ int dmm_cutover_freeze(struct dmm_tool *t, struct dmm_cutover *c, struct dmm_nl_
 	struct dmm_nl_info event;
 	int ret;
 
+	/* before the hold: what some kernels count as written while it waits there is none of this */
+	ret = dmm_witness_device(&c->s.live, &c->device_bytes);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "cannot read the statistics of %s: %s", t->source,
+			 strerror(-ret));
+		return DMM_EXIT_ABORTED;
+	}
 	c->frozen_asked = true;
 	c->freeze_ns = dmm_monotonic_ns();
 	ret = dmm_nl_do(t->nl, &req);
@@ -169,7 +194,7 @@ int dmm_cutover_freeze(struct dmm_tool *t, struct dmm_cutover *c, struct dmm_nl_
 	c->frozen_ns = dmm_monotonic_ns();
 	switch (ret) {
 	case 0:
-		return 0;
+		return freeze_witness(t, c);
 	case -ETIME:
 		snprintf(c->why, sizeof(c->why), "not everything was shipped within %u ms: it thawed "
 			 "(%llu bytes were dirty at the hold)", c->timeout_ms,

@@ -63,6 +63,13 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
 	json_object_object_add(o, "fenced", json_object_new_boolean(r->fenced));
 	json_object_object_add(o, "handed_over", json_object_new_boolean(r->handed_over));
+	if (r->has_witness) {
+		json_object_object_add(o, "device_bytes",
+				       json_object_new_uint64(r->witness.device_bytes));
+		json_object_object_add(o, "target_bytes",
+				       json_object_new_uint64(r->witness.target_bytes));
+		json_object_object_add(o, "inflight", json_object_new_uint64(r->witness.inflight));
+	}
 	if (r->table)
 		json_object_object_add(o, "table", json_object_new_string(r->table));
 	return o;
@@ -143,6 +150,17 @@ static int json_flag(struct json_object *o, const char *key, bool *value)
 	return 0;
 }
 
+/* All of it, or nothing: a record is written before the device is attached, and once more after. */
+static int json_witness(struct json_object *o, struct dmm_record *r)
+{
+	r->has_witness = json_object_object_get_ex(o, "device_bytes", NULL);
+	if (!r->has_witness)
+		return 0;
+	return json_number(o, "device_bytes", 0, ~0ull >> 1, &r->witness.device_bytes) ||
+	       json_number(o, "target_bytes", 0, ~0ull >> 1, &r->witness.target_bytes) ||
+	       json_number(o, "inflight", 0, ~0ull >> 1, &r->witness.inflight) ? -EBADMSG : 0;
+}
+
 static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
 {
 	u64 version, major, minor, port, size, block, started, epoch, conns = 1;
@@ -162,7 +180,7 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	    json_number(o, "size_bytes", 1, ~0ull >> 1, &size) ||
 	    json_number(o, "block_bytes", DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES, &block) ||
 	    json_number(o, "started_s", 0, ~0ull >> 1, &started) ||
-	    json_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) ||
+	    json_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) || json_witness(o, r) ||
 	    /* absent in records of before there could be several */
 	    (json_object_object_get_ex(o, "connections", &v) &&
 	     json_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||

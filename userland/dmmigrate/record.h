@@ -12,6 +12,7 @@
 
 #include "dm.h"
 #include "parse.h"
+#include "witness.h"
 
 struct dmm_record {
 	u8 id[DMM_ID_BYTES];
@@ -23,6 +24,8 @@ struct dmm_record {
 	u64 started_s;			/* CLOCK_REALTIME */
 	u64 conn_epoch;			/* of the last data connections */
 	u32 conns;			/* how many they were */
+	bool has_witness;		/* the next is filled */
+	struct dmm_witness witness;	/* when it began */
 	bool fenced;			/* a fence was asked for: only its target says how it ended */
 	bool handed_over;		/* and the start hook has succeeded */
 	char *table;			/* owned; original table without keys, may be NULL */

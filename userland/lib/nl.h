@@ -43,6 +43,7 @@ struct dmm_nl_info {
 	u64 redirtied_blocks;
 	u64 writes_submitted;
 	u64 writes_completed;
+	u64 write_bytes;
 	u64 reads;
 	u32 held;
 	u64 alerts;

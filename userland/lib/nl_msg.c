@@ -60,6 +60,7 @@ static const struct field info_fields[] = {
 	INFO(REDIRTIED_BLOCKS, U64, redirtied_blocks),
 	INFO(WRITES_SUBMITTED, U64, writes_submitted),
 	INFO(WRITES_COMPLETED, U64, writes_completed),
+	INFO(WRITE_BYTES, U64, write_bytes),
 	INFO(READS, U64, reads),
 	INFO(HELD, U32, held),
 	INFO(ALERTS, U64, alerts),
