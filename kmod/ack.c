@@ -11,6 +11,17 @@
 #include "migration.h"
 #include "sender.h"
 
+static void count_acked_locked(struct dmm_ship_stats *st, const struct dmm_slot *slot)
+{
+	st->acked_bytes += slot->len_bytes;
+	if (slot->zero) {
+		st->zero_bytes += slot->len_bytes;
+		st->zero_blocks += slot->nr_blocks;
+	} else {
+		st->data_blocks += slot->nr_blocks;
+	}
+}
+
 /* 0, or -EBADMSG when no such frame waits for it. */
 static int take_data_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 {
@@ -22,10 +33,13 @@ static int take_data_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 	list_for_each_entry(slot, &l->sent, list) {
 		if (slot->seq != a->seq || slot->acked)
 			continue;
+		if (a->type != (slot->zero ? DMM_MSG_ZERO : DMM_MSG_DATA) ||
+		    a->arg != (slot->zero ? slot->len_bytes : 0))
+			break;
 #if DMM_MUTANT == 1
 		dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
 #endif
-		m->ship.acked_bytes += slot->len_bytes;
+		count_acked_locked(&m->ship, slot);
 		if (slot->state == DMM_SLOT_SENDING) {
 			slot->acked = true;
 		} else {
@@ -69,10 +83,8 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 		r = 0;
 	else if (a->type == DMM_MSG_BARRIER)
 		r = take_barrier_ack_locked(l, a);
-	else if (a->type == DMM_MSG_DATA)
-		r = take_data_ack_locked(l, a);
 	else
-		r = -EBADMSG;	/* ZERO: we sent none */
+		r = take_data_ack_locked(l, a);
 	if (!r && !a->status) {
 		l->nr_unacked--;
 		l->progress_ns = ktime_get_ns();

@@ -81,7 +81,10 @@ struct dmm_ship_stats {
 	u64 start_ns;
 	u64 shipped_bytes;	/* payload handed to the socket whole */
 	u64 prehold_bytes;	/* shipped_bytes when the latest freeze began */
-	u64 acked_bytes;
+	u64 acked_bytes;	/* of both kinds */
+	u64 zero_bytes;		/* of these, the ones that went as a header */
+	u64 zero_blocks;	/* acknowledged, by kind */
+	u64 data_blocks;
 	u64 inflight_bytes;	/* being read, sent, or waiting for the acknowledgement */
 	u64 resent_blocks;
 	u64 sweep_blocks;	/* cursor of the first sweep */

@@ -54,16 +54,33 @@ static bool may_sweep(struct dmm_link *l, u64 now, long *wait)
 	return true;
 }
 
+/* Zeros are found out about after they were read, hence paid for. */
+static u64 take_unsent(struct dmm_sender *s)
+{
+	unsigned long flags;
+	u64 bytes;
+
+	if (!READ_ONCE(s->unsent_bytes))
+		return 0;
+	spin_lock_irqsave(&s->m->lock, flags);
+	bytes = s->unsent_bytes;
+	s->unsent_bytes = 0;
+	spin_unlock_irqrestore(&s->m->lock, flags);
+	return bytes;
+}
+
 /*
  * How long the pace makes us wait; a freeze lifts it.  It is kept here, not where frames are
  * sent: what would wait there, read already, might be stale by then.
  */
 static long pace(struct dmm_sender *s, u64 now)
 {
-	u64 rate = READ_ONCE(s->m->rate), delay;
+	u64 rate = READ_ONCE(s->m->rate), delay, unsent = take_unsent(s);
 
 	if (rate != s->pacer.rate)
 		dmm_pacer_set_rate(&s->pacer, rate, now);
+	if (unsent)
+		dmm_pacer_give_back(&s->pacer, unsent);
 	if (dmm_freezing(s->m))
 		return 0;
 	delay = dmm_pacer_delay_ns(&s->pacer, DMM_MAX_EXTENT_BYTES, now);

@@ -5,6 +5,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/string.h>
 
 #include "core/wire.h"
 #include "send.h"
@@ -19,6 +20,17 @@ static u32 payload_crc(u32 crc, const struct dmm_slot *slot)
 		crc = dmm_crc32c(crc, page_address(slot->bvecs[i].bv_page),
 				 slot->bvecs[i].bv_len);
 	return crc;
+}
+
+/* Does it read as zeros?  Data ends the search early, mostly at its first word. */
+static bool reads_as_zeros(const struct dmm_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < slot->nr_pages; i++)
+		if (memchr_inv(page_address(slot->bvecs[i].bv_page), 0, slot->bvecs[i].bv_len))
+			return false;
+	return true;
 }
 
 /* Header, and the payload of @slot if there is one, into one send. */
@@ -62,11 +74,13 @@ static void expect_ack_locked(struct dmm_link *l)
 int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 {
 	struct dmm_migration *m = l->sender->m;
+	bool zero = (l->sender->features & DMM_FEATURE_ZERO) && reads_as_zeros(slot);
 	struct dmm_frame f = {
-		.type = DMM_MSG_DATA,
+		.type = zero ? DMM_MSG_ZERO : DMM_MSG_DATA,
 		.seq = ++l->seq,
 		.offset_bytes = slot->offset_bytes,
-		.payload_bytes = slot->len_bytes,
+		.arg = zero ? slot->len_bytes : 0,
+		.payload_bytes = zero ? 0 : slot->len_bytes,
 	};
 	unsigned long flags;
 	int r;
@@ -75,16 +89,19 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 	list_move_tail(&slot->list, &l->sent);
 	slot->state = DMM_SLOT_SENDING;
 	slot->seq = f.seq;
+	slot->zero = zero;
 	expect_ack_locked(l);
 	spin_unlock_irqrestore(&m->lock, flags);
 
-	r = send_frame(l, &f, slot);
+	r = send_frame(l, &f, zero ? NULL : slot);
 	dmm_link_return_pages(l, slot);
 	if (r)
 		return r;	/* stays SENDING until its blocks are dirty again */
 
 	spin_lock_irqsave(&m->lock, flags);
-	m->ship.shipped_bytes += slot->len_bytes;
+	m->ship.shipped_bytes += f.payload_bytes;
+	if (zero)
+		l->sender->unsent_bytes += slot->len_bytes;
 	if (slot->resend)
 		m->ship.resent_blocks += slot->nr_blocks;
 	if (slot->acked) {
@@ -94,6 +111,8 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 		slot->state = DMM_SLOT_SENT;
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
+	if (zero && READ_ONCE(m->rate))
+		dmm_kick(m);	/* the pace allows more at once */
 	return 0;
 }
 

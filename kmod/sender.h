@@ -47,7 +47,7 @@ struct netlink_ext_ack;
 #define DMM_SLOT_PAGES		(DMM_MAX_EXTENT_BYTES / PAGE_SIZE)
 #define DMM_POOL_BYTES		(8u << 20)	/* of a disk: extents being read or sent */
 #define DMM_LINK_MIN_POOL_BYTES	(2u << 20)	/* of a link: one is read while another is sent */
-#define DMM_SENDER_FEATURES	0ull		/* DMM_FEATURE_* that it can use */
+#define DMM_SENDER_FEATURES	DMM_FEATURE_ZERO	/* those of the wire that it can use */
 #define DMM_ACK_TIMEOUT_NS	(30ull * NSEC_PER_SEC)
 
 enum dmm_slot_state {
@@ -76,6 +76,7 @@ struct dmm_slot {
 	struct list_head list;	/* READY: link->ready; SENDING and SENT: link->sent */
 	int error;		/* of the read */
 	u64 seq;
+	bool zero;		/* went as a header */
 	bool acked;		/* while SENDING */
 };
 
@@ -153,6 +154,7 @@ struct dmm_sender {
 	struct dmm_pacer pacer;
 
 	/* protected by dmm_migration.lock */
+	u64 unsent_bytes;		/* paid for by the feeder, but they were zeros */
 	unsigned int nr_reading;
 	u64 barrier;			/* number of the last one asked for */
 	bool barrier_wanted;		/* asked for, link 0 has not sent it yet */

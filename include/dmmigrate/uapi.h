@@ -94,7 +94,7 @@ enum dmm_attr {
 	DMM_A_DIRTY_BLOCKS,	/* u64 G */
 	DMM_A_INFLIGHT_BYTES,	/* u64: read or sent, not yet acknowledged G */
 	DMM_A_ACKED_BYTES,	/* u64: acknowledged as written since START G */
-	DMM_A_SHIPPED_BYTES,	/* u64: sent since START G */
+	DMM_A_SHIPPED_BYTES,	/* u64: data sent since START (zeros are not) G */
 	DMM_A_PREHOLD_BYTES,	/* u64: of these, sent before the latest freeze G */
 	DMM_A_RESENT_BLOCKS,	/* u64: shipped a second time or more G */
 	DMM_A_REDIRTIED_BLOCKS,	/* u64: clean ones that a guest write made dirty since START G */
@@ -116,6 +116,9 @@ enum dmm_attr {
 	DMM_A_CONNS,		/* u32: connections of the disk G */
 	DMM_A_FEATURES,		/* u64: features of the wire in use G */
 	DMM_A_WRITE_BYTES,	/* u64: that the submitted ones were about G */
+	DMM_A_ZERO_BYTES,	/* u64: of ACKED_BYTES, what read as zeros and went as a header G */
+	DMM_A_ZERO_BLOCKS,	/* u64: the same in blocks G */
+	DMM_A_DATA_BLOCKS,	/* u64: blocks acknowledged that went as data G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

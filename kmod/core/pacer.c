@@ -103,3 +103,15 @@ void dmm_pacer_take(struct dmm_pacer *p, u32 bytes, u64 now_ns)
 	if (p->tokens < -most)
 		p->tokens = -most;
 }
+
+void dmm_pacer_give_back(struct dmm_pacer *p, u64 bytes)
+{
+	u64 room;
+
+	if (!pacer_limits(p) || p->tokens >= pacer_burst(p))
+		return;
+	room = (u64)(pacer_burst(p) - p->tokens);
+	if (bytes >= room)
+		p->frac = 0;
+	p->tokens += (s64)dmm_min_u64(bytes, room);
+}

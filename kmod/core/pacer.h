@@ -38,5 +38,10 @@ u64 dmm_pacer_delay_ns(struct dmm_pacer *p, u32 bytes, u64 now_ns);
  * more than the last of them, or DMM_PACER_MIN_DEBT.
  */
 void dmm_pacer_take(struct dmm_pacer *p, u32 bytes, u64 now_ns);
+/*
+ * Take back @bytes of what was accounted for: they were not sent after all.  More than the burst
+ * is never saved up by that, nor together with what time earns.
+ */
+void dmm_pacer_give_back(struct dmm_pacer *p, u64 bytes);
 
 #endif

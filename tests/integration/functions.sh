@@ -230,12 +230,13 @@ connect_raw() {
 	reconnect_raw "$name"
 }
 
-# reconnect_raw NAME: another connection, or $CONNS of them, to the same phony receiver
+# reconnect_raw NAME: another connection, or $CONNS of them, to the same phony receiver; with the
+# wire's $FEATURES
 reconnect_raw() {
 	local i=0
 	while [ $i -lt "${CONNS:-1}" ]; do
 		dmm-nl attach "/dev/mapper/$1" "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch=1 \
-			conn_index=$i conns="${CONNS:-1}"
+			conn_index=$i conns="${CONNS:-1}" features="${FEATURES:-0}"
 		i=$((i + 1))
 	done
 }

@@ -138,11 +138,13 @@ static bool converse(struct conn *c, const struct dmm_wire_hdr *h)
 	struct dmm_wire_prepared prepared = { 0 };
 	struct dmm_wire_query_ok query = { .state = DMM_DISK_RECEIVING };
 	static const struct dmm_wire_digest_ok digest;
+	const struct dmm_wire_hello *hello = (const void *)c->payload;
 	const struct dmm_wire_prepare *p = (const void *)c->payload;
 	const struct dmm_wire_attach *a = (const void *)c->payload;
 
 	switch (h->type) {
 	case DMM_MSG_HELLO:
+		ok.features = hello->features & DMM_FEATURE_ZERO;
 		return send_frame(c, DMM_MSG_HELLO_OK, &ok, sizeof(ok));
 	case DMM_MSG_PREPARE:
 		c->disk_bytes = p->size_bytes;
@@ -170,8 +172,16 @@ static bool converse(struct conn *c, const struct dmm_wire_hdr *h)
 
 static void store(const struct dmm_wire_hdr *h, const uint8_t *payload)
 {
+	static const uint8_t zeros[DMM_MAX_EXTENT_BYTES] __attribute__((aligned(4096)));
+
 	if (phony.disk < 0)
 		return;
+	if (h->type == DMM_MSG_ZERO) {
+		if (h->arg > sizeof(zeros) ||
+		    pwrite(phony.disk, zeros, h->arg, (off_t)h->offset_bytes) != (ssize_t)h->arg)
+			printf("phony: WRITE FAILED: zeros: %s\n", strerror(errno));
+		return;
+	}
 	if (h->type == DMM_MSG_BARRIER ? fdatasync(phony.disk) :
 	    pwrite(phony.disk, payload, h->payload_bytes, (off_t)h->offset_bytes) !=
 	    (ssize_t)h->payload_bytes)
@@ -191,7 +201,7 @@ static bool send_ack(struct conn *c, const struct dmm_wire_hdr *h, enum mode mod
 	if (mode == BADSEQ)
 		a.seq += 1000000;
 	if (mode == BADTYPE)
-		a.type = h->type == DMM_MSG_DATA ? DMM_MSG_BARRIER : DMM_MSG_DATA;
+		a.type = h->type == DMM_MSG_BARRIER ? DMM_MSG_DATA : DMM_MSG_BARRIER;
 	if (mode == BADARG)
 		a.arg++;
 	if (mode == BADSTATUS)
@@ -268,7 +278,7 @@ static void serve_data(struct conn *c)
 			printf("phony: end\n");
 			break;
 		}
-		if (h.type == DMM_MSG_DATA && c->conns &&
+		if (h.type != DMM_MSG_BARRIER && c->conns &&
 		    h.offset_bytes / DMM_MAX_EXTENT_BYTES % c->conns != c->index) {
 			printf("phony: BAD CONNECTION: offset %llu on %u of %u\n",
 			       (unsigned long long)h.offset_bytes, c->index, c->conns);

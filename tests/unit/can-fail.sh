@@ -135,6 +135,8 @@ $p 's/if \(p->tokens >= 0\)/if (p->tokens >= bytes)/' 'waits until it has saved 
 $p 's/(return pacer_span\(p, -p->tokens\))/\1 \/ 2/' 'waits half as long as needed'
 $p 's/\tif \(p->tokens > pacer_burst\(p\)\) \{.*\n\t\}\n\}/}/' 'savings outlive their rate'
 $p 's/\tpacer_refill\(p, now_ns\);\n\tp->rate = rate;/\tp->tokens = 0;\n\tp->rate = rate;/' 'a new rate forgives the debt'
+$p 's/\(s64\)dmm_min_u64\(bytes, room\)/0/' 'what was not sent is owed'
+$p 's/dmm_min_u64\(bytes, room\)/bytes/' 'what is given back is saved up without end'
 $p 's/p->rate && p->rate < DMM_PACER_MAX_RATE/p->rate/' 'rates without limit overflow'
 $p 's/return p->rate && /return /' 'divides by zero'
 rule pacer pacer.h 's/BURST_MS\t20/BURST_MS\t60/' 'a burst of 60 ms'

@@ -28,6 +28,31 @@ static struct dmm_sample sample(u64 now_s, u64 swept, u64 dirty)
 	};
 }
 
+/* Zeros go as fast as they are read: the pause is projected by what the link carried. */
+static void test_zeros(void **state)
+{
+	struct dmm_progress p = { 0 };
+	struct dmm_figures f;
+	struct dmm_sample s;
+
+	(void)state;
+	s = sample(10, 0, 1000);
+	dmm_progress_add(&p, &s, &f);
+	s = sample(11, 800, 200);
+	s.zero_bytes = 790 * BS;
+	dmm_progress_add(&p, &s, &f);
+	assert_int_equal(f.ship_bps, 800 * BS);
+	assert_int_equal(f.pause_ms, 250);	/* nothing better is known */
+	s = sample(17, 900, 100);		/* beyond the window of the rates */
+	s.zero_bytes = 790 * BS;
+	dmm_progress_add(&p, &s, &f);
+	s = sample(18, 950, 50);
+	s.zero_bytes = 790 * BS;
+	dmm_progress_add(&p, &s, &f);
+	assert_int_equal(f.ship_bps, 50 * BS);
+	assert_int_equal(f.pause_ms, 1000);
+}
+
 static void test_sweep(void **state)
 {
 	struct dmm_progress p = { 0 };
@@ -370,6 +395,7 @@ static void test_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zeros),
 		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_single_look),

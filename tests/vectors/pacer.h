@@ -18,6 +18,7 @@ enum dmm_vec_pacer_op {
 	PACER_INIT,	/* rate @arg */
 	PACER_RATE,	/* set_rate @arg */
 	PACER_TAKE,	/* @arg bytes */
+	PACER_GIVE,	/* @arg bytes back */
 	PACER_DELAY,	/* of @arg bytes has to be @want ns */
 };
 
@@ -94,6 +95,28 @@ static const struct dmm_vec_pacer_step {
 	{ PACER_TAKE, VEC_MIB, 0 },
 	{ PACER_DELAY, 1, 0, VEC_S + 1 },
 
+	/* what is given back is not owed; nor is it saved up beyond the burst */
+	{ PACER_INIT, 1 << 20, 0 },
+	{ PACER_TAKE, VEC_MIB, 0 },
+	{ PACER_GIVE, VEC_MIB / 2, 0 },
+	{ PACER_DELAY, 1, 0, VEC_S / 2 + 1 },
+	{ PACER_GIVE, VEC_MIB / 2, 0 },
+	{ PACER_DELAY, 1, 0, 0 },
+	{ PACER_INIT, 1000000, 0 },
+	{ PACER_GIVE, 1ULL << 40, 0 },
+	{ PACER_GIVE, ~0ULL, 0 },
+	{ PACER_TAKE, 20002, 0 },
+	{ PACER_DELAY, 1, 0, 1001 },
+	{ PACER_INIT, 1000000, 0 },
+	{ PACER_TAKE, 1000, 0 },
+	{ PACER_GIVE, 500, 400000 },		/* and what time has earned stays */
+	{ PACER_DELAY, 1, 400000, 100001 },
+	{ PACER_INIT, 0, 0 },
+	{ PACER_GIVE, 1000, 0 },
+	{ PACER_RATE, 1000, 0 },
+	{ PACER_TAKE, 1, 0 },
+	{ PACER_DELAY, 1, 0, 1000001 },
+
 	/* a clock that stands still, goes back by hours, and forward again */
 	{ PACER_INIT, 1 << 20, 10 * VEC_HOUR },
 	{ PACER_TAKE, VEC_MIB, 10 * VEC_HOUR },
@@ -125,6 +148,9 @@ static inline void dmm_vec_check_pacer_steps(struct dmm_vec *v)
 			break;
 		case PACER_TAKE:
 			dmm_pacer_take(&p, (u32)s->arg, s->now);
+			break;
+		case PACER_GIVE:
+			dmm_pacer_give_back(&p, s->arg);
 			break;
 		case PACER_DELAY:
 			dmm_vec_eq(v, "delay", i, dmm_pacer_delay_ns(&p, (u32)s->arg, s->now),

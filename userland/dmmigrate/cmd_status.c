@@ -94,7 +94,7 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 			const struct dmm_nl_info *info, const struct dmm_figures *f)
 {
 	struct advice a = status_advice(info, f);
-	char line[256], size[32], shipped[32], hex[DMM_ID_HEX];
+	char line[256], size[32], shipped[32], zeros[32], hex[DMM_ID_HEX];
 
 	dmm_id_format(info->migration, hex);
 	dmm_say(t, "   source: %s (%u:%u)%s%s", t->source, s->live.major, s->live.minor,
@@ -111,8 +111,9 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 	say_with_source(t, "   status: ", a.status);
 	say_with_source(t, "   action: ", a.action);
 	dmm_say(t, " progress: %s", dmm_format_progress(line, sizeof(line), f));
-	dmm_say(t, "  shipped: %s for a disk of %s, %llu blocks sent again",
+	dmm_say(t, "  shipped: %s and %s of zeros for a disk of %s, %llu blocks sent again",
 		dmm_format_bytes(shipped, sizeof(shipped), info->shipped_bytes, ""),
+		dmm_format_bytes(zeros, sizeof(zeros), info->zero_bytes, ""),
 		dmm_format_bytes(size, sizeof(size), info->size_bytes, ""), info->resent_blocks);
 	if (info->rate)
 		dmm_say(t, " throttle: %s", dmm_format_bytes(size, sizeof(size), info->rate, "/s"));

@@ -39,6 +39,7 @@ void dmm_sample_from_info(const struct dmm_nl_info *info, u64 now_ns, struct dmm
 		.dirty_blocks = info->dirty_blocks,
 		.inflight_bytes = info->inflight_bytes,
 		.acked_bytes = info->acked_bytes,
+		.zero_bytes = info->zero_bytes,
 		.redirtied_blocks = info->redirtied_blocks,
 	};
 }

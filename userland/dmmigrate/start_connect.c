@@ -16,12 +16,13 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 		.conn_index = index, .conns = c->conns,
 		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_MIGRATION) | DMM_NL_BIT(DMM_A_DISK) |
 		       DMM_NL_BIT(DMM_A_CONN_EPOCH) | DMM_NL_BIT(DMM_A_CONN_INDEX) |
-		       DMM_NL_BIT(DMM_A_CONNS) | DMM_NL_BIT(DMM_A_FD),
+		       DMM_NL_BIT(DMM_A_CONNS) | DMM_NL_BIT(DMM_A_FEATURES) | DMM_NL_BIT(DMM_A_FD),
 	};
 	struct dmm_remote data;
 	int ret;
 
 	dmm_remote_init(&data);
+	data.client.features = DMM_FEATURE_ZERO;
 	if (dmm_remote_open(&data, &c->to) ||
 	    dmm_remote_attach(&data, c->id, c->conn_epoch, index, c->conns)) {
 		snprintf(c->why, sizeof(c->why), "%s", data.why);
@@ -29,6 +30,7 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 		return data.exit;
 	}
 	memcpy(req.migration, c->id, sizeof(c->id));
+	req.features = data.client.features;	/* what both sides have */
 	req.fd = (u32)data.client.fd;
 	ret = dmm_nl_do(t->nl, &req);
 	dmm_remote_close(&data);	/* the kernel has a reference of its own */

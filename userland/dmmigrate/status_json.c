@@ -77,6 +77,9 @@ static struct json_object *counters_json(const struct dmm_nl_info *info)
 
 	put_u64(o, "shipped_bytes", info->shipped_bytes);
 	put_u64(o, "acked_bytes", info->acked_bytes);
+	put_u64(o, "zero_bytes", info->zero_bytes);
+	put_u64(o, "zero_blocks", info->zero_blocks);
+	put_u64(o, "data_blocks", info->data_blocks);
 	put_u64(o, "prehold_bytes", info->prehold_bytes);
 	put_u64(o, "dirty_blocks", info->dirty_blocks);
 	put_u64(o, "sweep_blocks", info->sweep_blocks);

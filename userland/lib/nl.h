@@ -59,6 +59,9 @@ struct dmm_nl_info {
 	u32 remote_status;		/* enum dmm_wire_err */
 	u32 conns;
 	u64 features;			/* DMM_FEATURE_* */
+	u64 zero_bytes;
+	u64 zero_blocks;
+	u64 data_blocks;
 };
 
 /* A request: the attributes of @set are sent. */

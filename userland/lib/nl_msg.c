@@ -76,6 +76,9 @@ static const struct field info_fields[] = {
 	INFO(REMOTE_STATUS, U32, remote_status),
 	INFO(CONNS, U32, conns),
 	INFO(FEATURES, U64, features),
+	INFO(ZERO_BYTES, U64, zero_bytes),
+	INFO(ZERO_BLOCKS, U64, zero_blocks),
+	INFO(DATA_BLOCKS, U64, data_blocks),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)

@@ -75,12 +75,21 @@ static void progress_push(struct dmm_progress *p, const struct dmm_sample *s)
 		p->nr++;
 }
 
+static void progress_best(struct dmm_progress *p, u64 bps, bool data)
+{
+	p->best_any_bps = dmm_max_u64(p->best_any_bps, bps);
+	if (data)
+		p->best_bps = dmm_max_u64(p->best_bps, bps);
+}
+
+/* *@data: most of it was, so that the rate says something about the link. */
 static void progress_rates(const struct dmm_progress *p, const struct dmm_sample *s,
-			   struct dmm_figures *f, bool *known, bool *average)
+			   struct dmm_figures *f, bool *data, bool *known, bool *average)
 {
 	const struct dmm_sample *base = progress_base(p, s->now_ns);
 	u64 span_ns = s->now_ns - base->now_ns;
 	u64 acked = s->acked_bytes - base->acked_bytes;
+	u64 zeros = s->zero_bytes - base->zero_bytes;
 	u64 redirtied = s->redirtied_blocks - base->redirtied_blocks;
 
 	*average = span_ns < MIN_SPAN_NS;
@@ -91,10 +100,12 @@ static void progress_rates(const struct dmm_progress *p, const struct dmm_sample
 		}
 		span_ns = s->now_ns - s->start_ns;
 		acked = s->acked_bytes;
+		zeros = s->zero_bytes;
 		redirtied = s->redirtied_blocks;
 	}
 	*known = true;
 	f->ship_bps = progress_rate(acked, span_ns);
+	*data = zeros <= acked / 2;
 	f->dirty_bps = progress_rate(redirtied * s->block_bytes, span_ns);
 }
 
@@ -134,9 +145,9 @@ void dmm_progress_add(struct dmm_progress *p, const struct dmm_sample *s, struct
 {
 	const struct dmm_sample *last =
 		&p->ring[(p->head + DMM_PROGRESS_SAMPLES - 1) % DMM_PROGRESS_SAMPLES];
-	u64 total_blocks;
+	u64 total_blocks, best;
 	u32 percent = 0;
-	bool known = false, average;
+	bool known = false, data = false, average;
 
 	memset(f, 0, sizeof(*f));
 	if (p->nr && (last->start_ns != s->start_ns || last->acked_bytes > s->acked_bytes ||
@@ -167,22 +178,23 @@ void dmm_progress_add(struct dmm_progress *p, const struct dmm_sample *s, struct
 
 	f->remaining_bytes = dmm_min_u64(s->dirty_blocks * s->block_bytes + s->inflight_bytes,
 					 s->size_bytes);
-	progress_rates(p, s, f, &known, &average);
+	progress_rates(p, s, f, &data, &known, &average);
 	/*
 	 * Once swept, the average since START is one with little to ship, and with pauses: no
 	 * measure of what the link carries.
 	 */
-	if (known && f->ship_bps > p->best_bps && !(average && f->sweep_done))
-		p->best_bps = f->ship_bps;
+	if (known && !(average && f->sweep_done))
+		progress_best(p, f->ship_bps, data);
 	/* what was shipped on the whole is a rate that the link is known to carry, too */
 	if (s->start_ns && !f->sweep_done && s->now_ns >= s->start_ns + MIN_SPAN_NS)
-		p->best_bps = dmm_max_u64(p->best_bps,
-					  progress_rate(s->acked_bytes, s->now_ns - s->start_ns));
+		progress_best(p, progress_rate(s->acked_bytes, s->now_ns - s->start_ns),
+			      s->zero_bytes <= s->acked_bytes / 2);
+	best = p->best_bps ? p->best_bps : p->best_any_bps;
 	if (!f->remaining_bytes) {
 		f->pause_known = s->start_ns != 0;
-	} else if (p->best_bps) {
+	} else if (best) {
 		f->pause_known = true;
-		f->pause_ms = progress_ms(f->remaining_bytes, p->best_bps);
+		f->pause_ms = progress_ms(f->remaining_bytes, best);
 	}
 	if (f->pause_known && !f->pause_ms)	/* no hand-over takes no time */
 		f->pause_ms = 1;

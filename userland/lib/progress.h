@@ -29,6 +29,7 @@ struct dmm_sample {
 	u64 dirty_blocks;
 	u64 inflight_bytes;
 	u64 acked_bytes;
+	u64 zero_bytes;		/* of these, what cost no more than a header */
 	u64 redirtied_blocks;
 };
 
@@ -58,7 +59,8 @@ struct dmm_progress {
 	unsigned int nr;
 	unsigned int head;	/* of the next one */
 	u32 percent_x100;
-	u64 best_bps;
+	u64 best_bps;		/* seen while at least half of what was shipped was data */
+	u64 best_any_bps;	/* seen at all: zeros cost reading, not the link */
 };
 
 /* Takes a sample and computes the figures.  A new START begins anew. */
