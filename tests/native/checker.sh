@@ -74,7 +74,7 @@ restore; sector /dev/zero 0 "$img" $lba1
 check "a lost write" 1 "lba $lba1: lost"
 restore; sector "$tmp/filled" $lba4 "$img" $lba4
 check "data that was zeroed" 1 "lba $lba4: stale"
-restore; sector "$tmp/good" 5 "$img" 7; damage 9 300
+restore; sector "$tmp/good" $lba3 "$img" $lba1; damage $lba6 300
 check "two faults, both counted" 1 'FAULTY: 16384 sectors, torn 1, misplaced 1;'
 restore; dd if="$tmp/filled" of="$img" bs=4096 seek=256 skip=256 count=1 conv=notrunc status=none
 check "a whole block of old data" 1 'stale 8;'
