@@ -10,6 +10,7 @@
 #include "core/wire.h"
 #include "migration.h"
 #include "sender.h"
+#include "stop.h"
 
 static void count_acked_locked(struct dmm_ship_stats *st, const struct dmm_slot *slot)
 {
@@ -107,7 +108,7 @@ static bool silent_too_long(struct dmm_link *l)
 	bool late;
 
 	spin_lock_irqsave(&m->lock, flags);
-	late = l->nr_unacked && ktime_get_ns() - l->progress_ns > DMM_ACK_TIMEOUT_NS;
+	late = l->nr_unacked && ktime_get_ns() - l->progress_ns > dmm_stop_ack_timeout_ns();
 	spin_unlock_irqrestore(&m->lock, flags);
 	return late;
 }

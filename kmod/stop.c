@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * debugfs dm-migrate/ack_timeout_ms: how long a link waits for an acknowledgement.
  * debugfs dm-migrate/unknown_discards: Y takes discards for an unknown operation.
  * debugfs dm-migrate/stop: `<point> <count>` arms: the thread that reaches the
  * point for the count-th time waits there; `go <point>` lets it go and
@@ -47,6 +48,13 @@ void dmm_stop_at(enum dmm_stop_point point, const bool *abort)
 
 	while (stop && READ_ONCE(stops[point].reached) && !READ_ONCE(*abort))
 		wait_event_idle_timeout(stop_wait, !READ_ONCE(stops[point].reached), POLL_JIFFIES);
+}
+
+static u32 ack_timeout_ms = DMM_ACK_TIMEOUT_MS;
+
+u64 dmm_stop_ack_timeout_ns(void)
+{
+	return READ_ONCE(ack_timeout_ms) * (u64)NSEC_PER_MSEC;
 }
 
 static bool unknown_discards;
@@ -120,6 +128,7 @@ static const struct file_operations stop_fops = {
 void dmm_stop_init(void)
 {
 	stop_dir = debugfs_create_dir("dm-migrate", NULL);
+	debugfs_create_u32("ack_timeout_ms", 0600, stop_dir, &ack_timeout_ms);
 	debugfs_create_bool("unknown_discards", 0600, stop_dir, &unknown_discards);
 	debugfs_create_file("stop", 0600, stop_dir, NULL, &stop_fops);
 }

@@ -409,6 +409,12 @@ stop_arm() {
 }
 stop_reached() { grep -q "^$1 .*reached=1" $STOP; }
 stop_await() { must_wait_for "${2:-20}" stop_reached "$1"; }
+# short_ack_timeout MS: instead of the 30 s that the module waits otherwise
+short_ack_timeout() {
+	assert "ms that the module waits" "$(cat "${STOP%/*}/ack_timeout_ms")" = 30000
+	echo "$1" >"${STOP%/*}/ack_timeout_ms"
+	assert "ms that it waits now" "$(cat "${STOP%/*}/ack_timeout_ms")" = "$1"
+}
 stop_go() { echo "go $1" >$STOP; }
 
 # ---- load and verdict ----

@@ -3,11 +3,13 @@
 # This test will have one of four connections stand still, its peer neither
 # reading nor answering: the others ship all that is theirs, no freeze ends
 # meanwhile, STOP ends within a second; and left alone that one
-# connection times out, which disconnects the disk.
+# connection times out (30 s, here 8), which disconnects the disk.
 # timeout: 150
 . functions.sh
 requires ip
 load_module
+requires debug
+short_ack_timeout 8000
 two_hosts
 make_disk A 32
 make_disk B 32
