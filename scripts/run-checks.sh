@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run-checks.sh - what `make check` runs.  A step is a command whose last line is
-# `N passed, N failed, N skipped`; so is ours, with the sums.  A step that says
-# nothing of the kind, or runs nothing, counts as failed.
+# run-checks.sh [STEP...] - what `make check` runs, or some of it.  A step is a command
+# whose last line is `N passed, N failed, N skipped`; so is ours, with the sums.  A step
+# that says nothing of the kind, or runs nothing, counts as failed.
 
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -12,15 +12,20 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/check
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
+# Emulation waits as often as it computes: one lane more than processors.
+PARALLEL=$(nproc)
+LANES=$((PARALLEL + 1))
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
 # step NAME COMMAND... - run it, print its result and, when it failed, its end
 step()
 {
-	local name=$1 log=$LOGS/$1.log began=$SECONDS rc=0 last
+	local name=$1 log=$LOGS/$1.log began=$SECONDS rc=0 last cpu TIMEFORMAT='%U %S'
 	shift
 
-	"$@" > "$log" 2>&1 < /dev/null || rc=$?
+	# also what its children took of the processors: the clock counts whoever else was running
+	{ time "$@" > "$log" 2>&1 < /dev/null; } 2> "$LOGS/$name.cpu" || rc=$?
+	cpu=$(awk '{ s = $1 + $2 } END { printf "%d", s + 0.5 }' "$LOGS/$name.cpu")
 	last=$(tail -n 1 "$log")
 	if ! [[ $last =~ $SUMMARY ]]; then
 		last='0 passed, 1 failed, 0 skipped'
@@ -31,7 +36,7 @@ step()
 	fi
 	echo "$last" > "$LOGS/$name.result"
 	{
-		echo "== $name: $last ($((SECONDS - began)) s)"
+		echo "== $name: $last ($((SECONDS - began)) s, $cpu s of CPU)"
 		grep -iE '^(skip|not ok) ' "$log" || true
 		[[ $last =~ \ 0\ failed ]] || { tail -n 60 "$log" | sed 's/^/    /'; echo "    (all of it: $log)"; }
 	} > "$LOGS/$name.said"
@@ -41,23 +46,24 @@ step()
 # cmocka programs: each case counts
 unit_tests()
 {
-	local program passed=0 failed=0 skipped=0 out rc n
+	local program passed=0 failed=0 skipped=0 n log=$LOGS/unit-
 	local -a programs
 
-	make -s -C tests/unit OUT="$DMM_TOP/build/tests/unit" all || return 1
+	make -s -j2 -C tests/unit OUT="$DMM_TOP/build/tests/unit" all || return 1
 	readarray -t programs < <(make -s --no-print-directory -C tests/unit list)
+	# shellcheck disable=SC2016	# for the shells that it starts
+	printf '%s\n' "${programs[@]}" | xargs -P "$PARALLEL" -I{} sh -c \
+		'"build/tests/unit/$1" > "$2$1.log" 2>&1; echo $? > "$2$1.rc"' sh {} "$log"
 	for program in "${programs[@]}"; do
-		rc=0
-		out=$("build/tests/unit/$program" 2>&1) || rc=$?
-		n=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' <<< "$out" | awk '{ s += $1 } END { print s + 0 }')
+		n=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log$program.log" | awk '{ s += $1 } END { print s + 0 }')
 		passed=$((passed + n))
-		if [ "$rc" != 0 ] || [ "$n" = 0 ]; then
-			echo "not ok $program (exit status $rc)"
-			echo "$out"
+		if [ "$(cat "$log$program.rc")" != 0 ] || [ "$n" = 0 ]; then
+			echo "not ok $program (exit status $(cat "$log$program.rc"))"
+			cat "$log$program.log"
 			failed=$((failed + 1))
 		fi
-		n=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p' <<< "$out" | awk '{ s += $1 } END { print s + 0 }')
-		[ "$n" = 0 ] || { echo "skip $program:"; grep SKIPPED <<< "$out"; }
+		n=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p' "$log$program.log" | awk '{ s += $1 } END { print s + 0 }')
+		[ "$n" = 0 ] || { echo "skip $program:"; grep SKIPPED "$log$program.log"; }
 		skipped=$((skipped + n))
 	done
 	echo "$passed passed, $failed failed, $skipped skipped"
@@ -70,40 +76,61 @@ native_tests()
 	local test passed=0 failed=0 skipped=0 rc log
 
 	make -s userland tools || return 1
+	# shellcheck disable=SC2016	# for the shells that it starts
+	printf '%s\n' tests/native/*.sh | xargs -P "$PARALLEL" -I{} sh -c \
+		'log=$2$(basename "$1" .sh)
+		timeout 300 bash "$1" > "$log.log" 2>&1; echo $? > "$log.rc"' sh {} "$LOGS/native-"
 	for test in tests/native/*.sh; do
-		log=$LOGS/native-$(basename "$test" .sh).log
-		rc=0
-		timeout 300 bash "$test" > "$log" 2>&1 || rc=$?
+		log=$LOGS/native-$(basename "$test" .sh)
+		rc=$(cat "$log.rc")
 		case $rc in
 		0)	echo "ok $test"; passed=$((passed + 1)) ;;
-		77)	echo "skip $test $(tail -n 1 "$log")"; skipped=$((skipped + 1)) ;;
-		*)	echo "not ok $test (exit status $rc)"; tail -n 40 "$log"; failed=$((failed + 1)) ;;
+		77)	echo "skip $test $(tail -n 1 "$log.log")"; skipped=$((skipped + 1)) ;;
+		*)	echo "not ok $test (exit status $rc)"; tail -n 40 "$log.log"; failed=$((failed + 1)) ;;
 		esac
 	done
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ]
 }
 
-# Two lanes, for two processors.  Emulation takes most of the time.
-lane_native()
+# The steps, the longest first.
+steps()
 {
-	step unit unit_tests
-	step native native_tests
-	step kunit tests/qemu/kunit
-	step runner tests/qemu/selftest/run uml
-	step uml tests/qemu/run --kernel uml
+	cat <<-'EOS'
+		uml tests/qemu/run --kernel uml --check
+		stock-6.12 tests/qemu/run --kernel 6.12 --check
+		stock-6.1 tests/qemu/run --kernel 6.1 --check
+		native native_tests
+		unit unit_tests
+		kunit tests/qemu/kunit
+		runner tests/qemu/selftest/run uml
+	EOS
 }
 
-lane_stock()
+# lane - take steps from the list on descriptor 3 until it is empty
+lane()
 {
-	step stock-6.1 tests/qemu/run --kernel 6.1
-	step stock-6.12 tests/qemu/run --kernel 6.12
+	local line
+	local -a words
+
+	# they share the file's position, and the lock keeps a line whole
+	while { flock 4; IFS= read -r -u 3 line; rc=$?; flock -u 4; [ $rc = 0 ]; }; do
+		read -ra words <<< "$line"
+		step "${words[@]}" 3<&- 4>&-
+	done
 }
 
-# once, so that the lanes do not wait for each other's locks
-make -s userland tools || die "userland does not build"
-lane_stock &
-lane_native
+# once, so that nothing builds it twice at the same time
+{ make -s -j2 userland tools docs && make -s -j2 -C userland SAN=1 all phony; } > "$LOGS/build.log" 2>&1 ||
+	{ tail -n 20 "$LOGS/build.log"; die "userland does not build"; }
+for name in "$@"; do
+	steps | grep -q "^$name " || die "no step '$name': $(steps | awk '{ printf "%s ", $1 }')"
+done
+steps | awk -v names=" $* " 'names == "  " || index(names, " " $1 " ")' > "$LOGS/steps"
+exec 3< "$LOGS/steps"
+for ((i = 0; i < LANES; i++)); do
+	lane 4> "$LOGS/steps.lock" &
+done
 wait
 
 cat "$LOGS"/*.result | awk '

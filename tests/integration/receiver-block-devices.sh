@@ -5,6 +5,7 @@
 # signed, with larger blocks, or the source itself, and see each refused
 # with the reason and exit code 3, nothing changed; and a free one taken, held
 # exclusively, and given back.
+# check-kernels: 6.12
 . functions.sh
 requires ip dmmigrate dmmigrated losetup mkfs.ext4
 load_module

@@ -4,6 +4,7 @@
 # each one line that says why, the right exit code, and nothing changed: signed without
 # --yes, mounted, open, too small, not on the allow-list, the source itself; wrong
 # hosts, names and sizes.
+# check-kernels: 6.12
 # timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4
