@@ -341,6 +341,18 @@ static void test_odd(void **state)
 	assert_int_equal(f.percent_x100, 4950);
 	assert_int_equal(f.ship_bps, 1ull << 59);
 	assert_int_equal(f.eta_ms, 2000);
+	/* nonsense is no rate, and not undefined */
+	memset(&p, 0, sizeof(p));
+	s.start_ns = ~0ull;
+	s.now_ns = ~0ull;
+	dmm_progress_add(&p, &s, &f);
+	assert_int_equal(f.ship_bps, 0);
+	s.acked_bytes = ~0ull;
+	s.start_ns = 1;
+	s.now_ns = S / 2;
+	dmm_progress_add(&p, &s, &f);
+	assert_int_equal(f.ship_bps, ~0ull >> 1);
+	s.acked_bytes = 0;
 	/* time that goes backwards begins anew */
 	s.now_ns -= S / 2;
 	dmm_progress_add(&p, &s, &f);

@@ -13,6 +13,7 @@
 #define PERCENT_ALL	10000u
 #define MIN_SPAN_NS	100000000ull	/* no rate from less than 100 ms */
 #define MAX_MS		(30 * 86400000ull)	/* who waits longer waits in vain */
+#define MAX_BPS		(~0ull >> 1)
 
 static const char *progress_phase(const struct dmm_sample *s, bool sweep_done)
 {
@@ -42,7 +43,9 @@ static const char *progress_phase(const struct dmm_sample *s, bool sweep_done)
 
 static u64 progress_rate(u64 amount, u64 span_ns)
 {
-	return (u64)((long double)amount * 1e9L / span_ns);
+	long double rate = span_ns ? (long double)amount * 1e9L / span_ns : 0;
+
+	return rate < MAX_BPS ? (u64)rate : MAX_BPS;
 }
 
 /* No longer than MAX_MS: as nanoseconds it fits anywhere. */
