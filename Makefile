@@ -19,7 +19,7 @@
 TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
-.PHONY: all userland docs tools modules kunit-module demo check check-long check-live style check-headers
+.PHONY: all userland docs tools modules kunit-module demo check check-long check-live fuzz style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -92,6 +92,10 @@ check-live:
 	@status=0; for kernel in 6.1 6.12; do \
 		DMM_MUTANT=$(DMM_MUTANT) tests/qemu/run --kernel $$kernel live || status=1; \
 	done; exit $$status
+
+# Every parser against what a fuzzer thinks of; `make check` does it for some seconds each.
+fuzz:
+	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/run
 
 style:
 	scripts/style.sh

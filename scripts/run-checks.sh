@@ -101,6 +101,7 @@ steps()
 		stock-6.12 tests/qemu/run --kernel 6.12 --check
 		stock-6.1 tests/qemu/run --kernel 6.1 --check
 		native native_tests
+		fuzz tests/fuzz/run
 		unit unit_tests
 		kunit tests/qemu/kunit
 		runner tests/qemu/selftest/run uml

@@ -45,6 +45,7 @@ mutant()
 for rules in can-fail can-fail-recv can-fail-tool; do
 	step $rules "tests/unit/$rules.sh"
 done
+step can-fail-fuzz tests/fuzz/can-fail.sh
 for n in 1 2 4 14; do
 	step "mutant-$n" mutant $n
 done

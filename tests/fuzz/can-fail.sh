@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Plant one bug at a time, in a copy, and see the fuzzers find it, from the corpora that the checks
+# use.  A target that finds nothing is of no use: exit 1, and its line.
+#
+# usage: tests/fuzz/can-fail.sh [PATTERN]	only bugs whose line matches
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-can-fail.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+pattern=${1:-.}
+survivors=0 planted=0
+tree=$tmp/tree
+
+mkdir -p "$tree/tests"
+for dir in include kmod userland scripts tests/fuzz; do
+	mkdir -p "$tree/$dir"
+	cp -r "$top/$dir/." "$tree/$dir"
+done
+export FUZZ_SECONDS=${FUZZ_SECONDS:-60}
+make -s -C "$tree/tests/fuzz" > "$tmp/out" 2>&1 || { cat "$tmp/out"; exit 2; }
+
+# plant TARGET FILE SED WHAT: with FILE changed by SED, fuzzing TARGET has to find an input
+plant()
+{
+	local target=$1 file=$2 sed=$3 what=$4
+
+	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
+	planted=$((planted + 1))
+	sed -E -z "$sed" "$top/$file" > "$tree/$file"
+	if cmp -s "$top/$file" "$tree/$file"; then
+		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
+		exit 2
+	fi
+	if ! make -s -C "$tree/tests/fuzz" "$tree/build/fuzz/fuzz_$target" > "$tmp/out" 2>&1; then
+		echo "can-fail: '$what': does not build:" >&2
+		cat "$tmp/out" >&2
+		exit 2
+	fi
+	if ! "$tree/tests/fuzz/run" "$target" > "$tmp/out" 2>&1 && grep -q 'Test unit written' "$tmp/out"; then
+		echo "found: $target: $what ($(sed -nE 's/.*(SUMMARY: .{0,70}).*/\1/p' "$tmp/out" | head -n 1))"
+	else
+		echo "NOT FOUND: $target: $what"
+		tail -n 5 "$tmp/out"
+		survivors=$((survivors + 1))
+	fi
+	cp "$top/$file" "$tree/$file"
+}
+
+plant recv_wire kmod/core/wire.c 's/else if \(hdr->reserved \|\| hdr->pad\)/else if (hdr->reserved)/' 'padding of a header is not looked at'
+plant recv_wire kmod/core/wire.c 's/n.status >= DMM_WERR_COUNT/n.status > 1000/' 'an unknown status of an acknowledgement'
+plant recv_wire userland/dmmigrated/ctlmsg.c 's/ret = prepare_check_texts\(&w, r\);/ret = 0;/' 'texts of PREPARE that do not end'
+plant recv_wire userland/dmmigrated/ctlmsg.c 's/index >= conns/index > conns/' 'connection 2 of 2'
+plant recv_session userland/lib/wireio.c 's/f->payload_bytes > cap/f->payload_bytes > cap + 4096/' 'a payload beyond its buffer'
+plant recv_session userland/dmmigrated/session.c 's/\t\tif \(!n \|\| \(n < 0/\t\tif ((n < 0/; s/now_ms\(\) \+ LINGER_MS/now_ms() + 100 * LINGER_MS/' 'a refused peer that has gone is waited for'
+plant recv_config userland/dmmigrated/options.c 's/if \(c->nr_listen == DMM_MAX_LISTEN\)/if (0)/' 'one address too many'
+plant recv_config userland/dmmigrated/options.c 's/v < DMM_BUFPOOL_GUARANTEE \* DMM_MAX_EXTENT_BYTES \|\|/v < 1 ||/' 'buffers too small'
+plant tool_table userland/lib/dmtable.c 's/g->start_sectors != expect_sectors \|\| //' 'gaps in a table'
+plant tool_table userland/lib/dmtable.c 's/params \? params : ""/params ? params + 1 : ""/' 'parameters begin a byte late'
+plant tool_netlink userland/lib/nl_msg.c 's/bytes != sizeof\(u64\)/0/' 'a number shorter than it should be'
+plant tool_netlink userland/lib/progress.c 's/rate < MAX_BPS \? \(u64\)rate : MAX_BPS/(u64)rate/' 'a rate beyond all numbers'
+plant tool_words userland/lib/parse.c 's/n >= sizeof\(r.path\)/n >= 2 * sizeof(r.path)/' 'a path that is too long'
+plant tool_words userland/dmmigrate/options.c 's/args->nr_operands == DMM_MAX_OPERANDS/args->nr_operands > 20/g' 'operands without end'
+plant tool_record userland/dmmigrate/record.c 's/"port", 1, 65535/"port", 0, 65535/' 'port 0'
+plant tool_record userland/dmmigrate/record.c 's/(r->table = strdup\([^;]*;)/free(r->table);\n\t\tr->table = NULL;\n\t\tfree(strdup("x"));\n\t\tr->table = malloc(4);\n\t\tif (r->table)\n\t\t\tstrcpy(r->table, json_object_get_string(table));/' 'a table of three characters'
+plant tool_client userland/dmmigrate/remote.c 's/if \(!ret && dmm_text_check\(prepared->signature, sizeof\(prepared->signature\)\)\)/if (0)/' 'a signature without end'
+plant kmod_args kmod/args.c 's/!is_power_of_2\(args->block_sectors\) \|\| //' 'block sizes between powers of two'
+plant kmod_args kmod/args.c 's/bdev_nr_sectors\(bdev\) < ti->len/bdev_nr_sectors(bdev) < ti->len \/ 2/' 'an origin of half the size'
+
+echo "$planted bugs planted, $survivors not found"
+[ $survivors = 0 ] && [ $planted -gt 0 ]

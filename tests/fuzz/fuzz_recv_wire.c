@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Headers, payloads of requests, acknowledgements: one byte that says which, then its bytes.
+ */
+#include "core/wire.h"
+#include "dmmigrated/ctlmsg.h"
+#include "fuzz.h"
+
+/* What was accepted encodes to what it came from: nothing was overlooked, or made up. */
+static void one_header(const u8 *data, size_t size)
+{
+	struct dmm_wire_hdr hdr, again;
+	struct dmm_frame f;
+	const char *why = NULL;
+
+	if (size < sizeof(hdr))
+		return;
+	memcpy(&hdr, data, sizeof(hdr));
+	if (dmm_wire_hdr_decode(&hdr, &f, &why)) {
+		fuzz_assert(why && *why);
+		return;
+	}
+	dmm_wire_hdr_encode(&again, &f);
+	again.crc = hdr.crc;
+	fuzz_assert(!memcmp(&hdr, &again, sizeof(hdr)));
+	if (dmm_wire_payload_bytes(f.type) >= 0)
+		fuzz_assert((int)f.payload_bytes == dmm_wire_payload_bytes(f.type));
+	else
+		fuzz_assert(f.payload_bytes && f.payload_bytes <= DMM_MAX_EXTENT_BYTES);
+	/* a range that passes lies on the disk */
+	if (f.type == DMM_MSG_DATA && !dmm_wire_data_check(&f, 1ull << 40))
+		fuzz_assert(f.offset_bytes + f.payload_bytes <= 1ull << 40);
+}
+
+static void one_ack(const u8 *data, size_t size)
+{
+	struct dmm_wire_ack w, again;
+	struct dmm_ack a;
+
+	if (size < sizeof(w))
+		return;
+	memcpy(&w, data, sizeof(w));
+	w.crc = cpu_to_le32(~dmm_crc32c(~0u, &w, offsetof(struct dmm_wire_ack, crc)));
+	if (dmm_wire_ack_decode(&w, &a))
+		return;
+	dmm_wire_ack_encode(&again, &a);
+	fuzz_assert(!memcmp(&w, &again, sizeof(w)));
+	fuzz_assert(a.status < DMM_WERR_COUNT && dmm_wire_err_text(a.status));
+	/* one bit off is noticed */
+	((u8 *)&w)[data[0] % sizeof(w)] ^= 1u << (data[1] % 8);
+	fuzz_assert(dmm_wire_ack_decode(&w, &a));
+}
+
+static void fuzz_text_ok(const char *s, size_t cap)
+{
+	fuzz_assert(!dmm_text_check((const u8 *)s, strnlen(s, cap) + 1));
+}
+
+static void one_request(u16 type, const u8 *data, size_t size)
+{
+	int bytes = dmm_wire_payload_bytes(type);
+	union {
+		struct dmm_hello hello;
+		struct dmm_prepare prepare;
+		struct dmm_digest_request digest;
+		struct dmm_attach attach;
+		struct dmm_disk_name name;
+	} u;
+	struct dmm_refusal r = { 0 };
+	void *payload;
+	int ret;
+
+	fuzz_assert(bytes > 0);
+	payload = calloc(1, bytes);
+	fuzz_assert(payload);
+	memcpy(payload, data, size < (size_t)bytes ? size : (size_t)bytes);
+	switch (type) {
+	case DMM_MSG_HELLO:
+		ret = dmm_hello_decode(payload, &u.hello, &r);
+		if (!ret)
+			fuzz_text_ok(u.hello.program, sizeof(u.hello.program));
+		break;
+	case DMM_MSG_PREPARE:
+		ret = dmm_prepare_decode(payload, &u.prepare, &r);
+		if (!ret) {
+			fuzz_text_ok(u.prepare.dest_path, sizeof(u.prepare.dest_path));
+			fuzz_text_ok(u.prepare.source_identity, sizeof(u.prepare.source_identity));
+			fuzz_assert(u.prepare.size_bytes && u.prepare.size_bytes <= ~0ull >> 1);
+			fuzz_assert(u.prepare.conns && u.prepare.block_bytes);
+		}
+		break;
+	case DMM_MSG_DIGEST:
+		ret = dmm_digest_decode(payload, &u.digest, &r);
+		if (!ret)
+			fuzz_assert(u.digest.length_bytes <= DMM_MAX_DIGEST_BYTES &&
+				    u.digest.offset_bytes + u.digest.length_bytes <= ~0ull >> 1);
+		break;
+	case DMM_MSG_ATTACH:
+		ret = dmm_attach_decode(payload, &u.attach, &r);
+		if (!ret)
+			fuzz_assert(u.attach.index < u.attach.conns && u.attach.epoch);
+		break;
+	default:
+		ret = dmm_disk_name_decode(payload, &u.name, &r);
+		break;
+	}
+	if (ret)	/* what the peer is told */
+		fuzz_assert(r.code && r.code < DMM_WERR_COUNT && r.text[0]);
+	free(payload);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	static const u16 types[] = { DMM_MSG_HELLO, DMM_MSG_PREPARE, DMM_MSG_DIGEST, DMM_MSG_ATTACH,
+				     DMM_MSG_QUERY };
+
+	if (!size)
+		return 0;
+	if (data[0] == 0)
+		one_header(data + 1, size - 1);
+	else if (data[0] == 1)
+		one_ack(data + 1, size - 1);
+	else
+		one_request(types[data[0] % 5], data + 1, size - 1);
+	return 0;
+}

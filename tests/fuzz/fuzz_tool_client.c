@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A receiver that lies: what it answers to the tool's requests comes from the input, frame by
+ * frame (a byte 0x80: as it is; else magic, number, size and checksum are made right).
+ */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dmmigrate/remote.h"
+#include "fuzz.h"
+
+static void answer(int fd, const u8 *data, size_t size)
+{
+	struct dmm_wire_hdr hdr;
+	size_t bytes;
+	u64 seq = 0;
+	bool raw;
+
+	while (size > sizeof(hdr)) {
+		raw = data[0] & 0x80;
+		memcpy(&hdr, data + 1, sizeof(hdr));
+		data += 1 + sizeof(hdr);
+		size -= 1 + sizeof(hdr);
+		bytes = le32_to_cpu(hdr.payload_bytes);
+		if (bytes > size)
+			bytes = size;
+		if (!raw) {
+			hdr.magic = cpu_to_le32(DMM_WIRE_MAGIC);
+			hdr.seq = cpu_to_le64(++seq);
+			hdr.payload_bytes = cpu_to_le32(bytes);
+			hdr.crc = 0;
+			dmm_wire_hdr_seal(&hdr, dmm_crc32c(dmm_wire_hdr_crc(&hdr), data, bytes));
+		}
+		/* what does not fit into the socket is not said */
+		if (send(fd, &hdr, sizeof(hdr), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(hdr) ||
+		    send(fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)bytes)
+			break;
+		data += bytes;
+		size -= bytes;
+	}
+	shutdown(fd, SHUT_WR);
+}
+
+static void after(const struct dmm_remote *r, int ret)
+{
+	if (ret)
+		fuzz_assert(r->why[0] && memchr(r->why, '\0', sizeof(r->why)) && r->exit != DMM_EXIT_OK);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	static const u8 id[DMM_ID_BYTES] = { 1 };
+	struct dmm_wire_prepare prepare = { 0 };
+	struct dmm_wire_prepared prepared;
+	struct dmm_wire_query_ok q;
+	struct dmm_remote r;
+	u8 digest[16];
+	int sv[2], ret;
+
+	fuzz_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
+	answer(sv[1], data, size);
+	dmm_remote_init(&r);
+	r.client.fd = sv[0];
+	r.client.timeout_ms = 1000;
+	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
+	if (!ret) {
+		ret = dmm_remote_prepare(&r, &prepare, &prepared);
+		after(&r, ret);
+		if (!ret)
+			fuzz_assert(memchr(prepared.signature, '\0', sizeof(prepared.signature)));
+		after(&r, dmm_remote_query(&r, id, &q));
+		after(&r, dmm_remote_digest(&r, id, 0, 4096, digest));
+		after(&r, dmm_remote_attach(&r, id, 1, 0, 1));
+		after(&r, dmm_remote_finish(&r, id));
+		after(&r, dmm_remote_forget(&r, id));
+	}
+	dmm_remote_close(&r);
+	close(sv[1]);
+	return 0;
+}
