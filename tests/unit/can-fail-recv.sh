@@ -18,7 +18,7 @@ cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,parts,bufpool,ctlmsg,control,host,copy} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,parts,engines,bufpool,ctlmsg,control,host,copy} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -120,8 +120,17 @@ $d writer.c 's/result != -EAGAIN && //' 'EAGAIN is an error'
 $d writer.c 's/\+\+write->retries > DMM_WRITER_RETRIES/0/' 'no progress is no end'
 rule parts writer.c 's/\tif \(w->in_flight\)\n\t\treturn -EBUSY;/\t/' 'a flush does not insist on completions'
 rule parts writer.c 's/case DMM_IO_BUSY:\n\t\tdmm_list_add_tail\(&w->backlog, &write->node\);/case DMM_IO_BUSY:/' 'what finds no room is lost'
-rule parts engine_libaio.c 's/\te->failed\[e->nr_failed\+\+\] = io;/\t(void)io;/' 'what cannot be submitted is lost'
-rule parts engine_libaio.c 's/io->result = \(s64\)e->events\[i\].res;/io->result = io->bytes;/' 'errors are overlooked'
+rule engines engine_libaio.c 's/\te->failed\[e->nr_failed\+\+\] = io;/\t(void)io;/' 'what cannot be submitted is lost'
+rule engines engine_libaio.c 's/io->result = \(s64\)e->events\[i\].res;/io->result = io->bytes;/' 'errors are overlooked'
+u='rule engines engine_uring.c'
+$u 's/done\[i\]->result = cqes\[i\]->res;/done[i]->result = done[i]->bytes;/' 'errors are overlooked by io_uring'
+$u 's/\tio_uring_unregister_files\(&e->ring\);/\t;/' 'a destination stays claimed for a while'
+$u 's/ && buf \+ io->bytes <= e->fixed \+ e->fixed_bytes//' 'memory that is not registered is taken for such'
+$u 's/io_uring_sqe_set_flags\(sqe, IOSQE_FIXED_FILE\)/;/' 'a registered file is taken for a descriptor'
+$u 's/\tif \(e->nr_used == e->depth\)\n\t\treturn DMM_IO_BUSY;//; s/\tif \(!sqe\)\n\t\treturn DMM_IO_BUSY;/\tif (!sqe)\n\t\treturn DMM_IO_QUEUED;/' 'what finds no room in the ring is lost'
+$u 's/\twhile \(uring_in_flight\(e\)\) \{/\twhile (0) {/' 'a ring is closed before its writes have ended'
+rule engines engine.c 's/for \(i = 0; engines\[i\]->probe && engines\[i\]->probe\(why\); i\+\+\)/for (i = 0; 0; i++)/' 'auto takes what the kernel forbids'
+rule engines engine.c 's/return wanted->probe && wanted->probe\(why\) \? NULL : wanted;/return wanted;/' 'an engine that was asked for is not tried'
 # buffers
 rule bufpool bufpool.c 's/else if \(!pool_has_share_locked\(pool, user\)\)/else if (!pool->nr_free)/' 'promised buffers are given away'
 rule bufpool bufpool.c 's/pool->promised \+ pool->joining;/pool->promised;/' 'newcomers wait behind the greedy'

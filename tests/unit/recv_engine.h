@@ -27,6 +27,27 @@
 #include "dmmigrated/engine.h"
 #include "fullio.h"
 
+/*
+ * Runs tests once by every engine that this machine has, in `engine` meanwhile.  Returns the
+ * number of failures.
+ */
+#define run_by_every_engine(tests, engine)						\
+({											\
+	char why_not[DMM_ENGINE_WHY];							\
+	unsigned int nr_engine;								\
+	int nr_failed = 0;								\
+											\
+	for (nr_engine = 1; dmm_engine_name(nr_engine); nr_engine++) {			\
+		engine = dmm_engine_choose(dmm_engine_find(dmm_engine_name(nr_engine)),	\
+					   why_not);					\
+		print_message("engine %s: %s\n", dmm_engine_name(nr_engine),		\
+			      engine ? "runs" : why_not);				\
+		if (engine)								\
+			nr_failed += cmocka_run_group_tests(tests, NULL, NULL);		\
+	}										\
+	nr_failed;									\
+})
+
 /* For what must happen; can-fail-recv.sh, which expects things not to happen, is less patient. */
 static inline u64 wait_ms(void)
 {
@@ -91,12 +112,13 @@ static inline void fake_reset(enum fake_mode mode, u64 size)
 	pthread_mutex_unlock(&fake.lock);
 }
 
-static inline int fake_open(int fd, u32 depth, struct dmm_engine **engine)
+static inline int fake_open(const struct dmm_engine_target *target, u32 depth,
+			    struct dmm_engine **engine)
 {
 	struct dmm_engine *e = calloc(1, sizeof(*e));
 	u32 i = 0;
 
-	(void)fd;
+	(void)target;
 	(void)depth;
 	e->event_fd = eventfd(0, EFD_NONBLOCK);
 	pthread_mutex_lock(&fake.lock);

@@ -9,6 +9,8 @@
 
 #include "recv_fake.h"
 
+static const struct dmm_engine_ops *engine;
+
 #define SIZE	(1u << 20)
 
 static atomic_bool slow;	/* closing the destination waits until it is false */
@@ -31,7 +33,7 @@ int close(int fd)
 static int setup(void **state)
 {
 	(void)state;
-	receiver_start(SIZE, &dmm_engine_libaio);
+	receiver_start(SIZE, engine);
 	return 0;
 }
 
@@ -133,5 +135,5 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	alarm(60);	/* what fails here waits for ever */
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_by_every_engine(tests, engine);
 }

@@ -11,6 +11,7 @@
 
 #define SIZE	4096u	/* too short to be tried for O_DIRECT */
 
+static const struct dmm_engine_ops *engine;
 static struct peer control, data;
 static atomic_int lost_write;	/* the error that the kernel has to report, once */
 static atomic_int nr_flushes;
@@ -35,7 +36,7 @@ static int setup(void **state)
 
 	(void)state;
 	lost_write = nr_flushes = 0;
-	receiver_start(SIZE, &dmm_engine_libaio);
+	receiver_start(SIZE, engine);
 	peer_hello(&control);
 	fill_prepare(&w, SIZE);
 	assert_int_equal(peer_request(&control, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok,
@@ -169,5 +170,5 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_by_every_engine(tests, engine);
 }

@@ -326,6 +326,7 @@ static void options_and_file(void **state)
 	assert_int_equal(conf.nr_allow, 2);
 	assert_string_equal(conf.allow[1], "/srv/*.img");
 	assert_ptr_equal(conf.engine, &dmm_engine_libaio);
+	assert_false(conf.engine_auto);
 	assert_int_equal(conf.buffer_bytes, 128 << 20);
 	assert_int_equal(conf.max_sessions, 10);
 	assert_int_equal(conf.max_disks, 11);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The receiver's parts by themselves: order of overlapping extents, allow-list,
- * refusals, the libaio engine on a real file.
+ * refusals, short writes.
  */
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 #include "dmmigrated/allow.h"
 #include "dmmigrated/order.h"
@@ -262,96 +261,13 @@ static void refusals_are_text(void **state)
 	assert_int_equal(dmm_text_check((u8 *)r.text, sizeof(r.text)), 0);
 }
 
-/* --- the writer over libaio, on a file --- */
-
-static void libaio_writes(void **state)
-{
-	char path[] = "/tmp/dmm-unit-aio.XXXXXX";
-	struct dmm_write writes[200], *done[16];
-	u32 i, j, in_flight = 0, ended = 0;
-	struct dmm_writer w;
-	u8 *model, *got;
-	int fd, n;
-
-	(void)state;
-	fd = mkstemp(path);
-	assert_true(fd >= 0);
-	unlink(path);
-	model = calloc(200, 4096);
-	got = malloc(200 * 4096);
-	assert_int_equal(dmm_writer_open(&w, &dmm_engine_libaio, fd, 16, 1), 0);
-	assert_int_equal(dmm_writer_reap(&w, done, 16, false), 0);
-	for (i = 0; i < 200; i++) {
-		j = i * 37 % 200;
-		memset(model + j * 4096, i, 4096);
-		writes[i].buf = model + j * 4096;
-		writes[i].bytes = 4096;
-		writes[i].offset_bytes = j * 4096ull;
-		/* far more than the engine's depth: the rest waits in the backlog */
-		dmm_writer_start(&w, &writes[i]);
-		in_flight++;
-	}
-	dmm_writer_submit(&w);
-	assert_int_equal(dmm_writer_flush(&w), -EBUSY);
-	while (ended < in_flight) {
-		n = dmm_writer_reap(&w, done, 16, true);
-		assert_true(n > 0);
-		for (i = 0; i < (u32)n; i++)
-			assert_int_equal(done[i]->error, 0);
-		ended += n;
-	}
-	assert_int_equal(dmm_writer_flush(&w), 0);
-	assert_int_equal(dmm_pread_full(fd, got, 200 * 4096, 0), 0);
-	assert_memory_equal(got, model, 200 * 4096);
-	dmm_writer_close(&w);
-	free(model);
-	free(got);
-	close(fd);
-}
-
-static void libaio_reports_errors(void **state)
-{
-	const struct rlimit small = { 65536, RLIM_INFINITY },
-			    unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct dmm_write write = { .bytes = 4096 }, *done[1];
-	char path[] = "/tmp/dmm-unit-aio.XXXXXX";
-	struct dmm_writer w;
-	char buf[4096];
-	int fd;
-
-	(void)state;
-	write.buf = buf;
-	/* refused when it is submitted */
-	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(dmm_writer_open(&w, &dmm_engine_libaio, fd, 4, 1), 0);
-	dmm_writer_start(&w, &write);
-	dmm_writer_submit(&w);
-	assert_int_equal(dmm_wait_fd(w.ops->event_fd(w.engine), POLLIN, dmm_now_ms() + WAIT_MS, -1), 0);
-	assert_int_equal(dmm_writer_reap(&w, done, 1, true), 1);
-	assert_int_equal(done[0]->error, -EBADF);
-	dmm_writer_close(&w);
-	close(fd);
-	/* fails when it is executed */
-	fd = mkstemp(path);
-	unlink(path);
-	write.offset_bytes = 1 << 20;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(dmm_writer_open(&w, &dmm_engine_libaio, fd, 4, 1), 0);
-	dmm_writer_start(&w, &write);
-	dmm_writer_submit(&w);
-	assert_int_equal(dmm_writer_reap(&w, done, 1, true), 1);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
-	assert_int_equal(done[0]->error, -EFBIG);
-	dmm_writer_close(&w);
-	close(fd);
-	assert_ptr_equal(dmm_engine_find("libaio"), &dmm_engine_libaio);
-	assert_null(dmm_engine_find("uring"));
-}
+/* --- the writer --- */
 
 /* The rest of a short direct write begins at a block, even where the device stopped within one. */
 static void short_direct_writes_stay_aligned(void **state)
 {
 	struct dmm_write write = { .bytes = 8192, .offset_bytes = 65536 }, *done[1];
+	const struct dmm_engine_target none = { .fd = -1 };
 	struct dmm_writer w;
 	u8 buf[8192];
 
@@ -359,7 +275,7 @@ static void short_direct_writes_stay_aligned(void **state)
 	memset(buf, 'x', sizeof(buf));
 	write.buf = buf;
 	fake_reset(FAKE_HOLD, 1 << 20);
-	assert_int_equal(dmm_writer_open(&w, &fake_engine, -1, 4, 512), 0);
+	assert_int_equal(dmm_writer_open(&w, &fake_engine, &none, 4, 512), 0);
 	dmm_writer_start(&w, &write);
 	dmm_writer_submit(&w);
 	fake_end(65536, 700);
@@ -388,12 +304,9 @@ int main(void)
 		cmocka_unit_test(order_under_load),
 		cmocka_unit_test(allow_list),
 		cmocka_unit_test(refusals_are_text),
-		cmocka_unit_test(libaio_writes),
-		cmocka_unit_test(libaio_reports_errors),
 		cmocka_unit_test(short_direct_writes_stay_aligned),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,12 @@ void dmm_bufpool_leave(struct dmm_bufpool *pool, struct dmm_bufpool_user *user);
  * its wake_fd becomes readable; call again.
  */
 void *dmm_bufpool_get(struct dmm_bufpool *pool, struct dmm_bufpool_user *user);
+/* All of its memory, zeros included: what I/O may be done from. */
+static inline u64 dmm_bufpool_bytes(const struct dmm_bufpool *pool)
+{
+	return ((u64)pool->total + 1) * pool->buffer_bytes;
+}
+
 /* DMM_MAX_EXTENT_BYTES of zeros, at the end of the pool's memory; never to be written to. */
 static inline void *dmm_bufpool_zeros(const struct dmm_bufpool *pool)
 {

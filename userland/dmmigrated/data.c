@@ -175,6 +175,32 @@ static void data_say_broken(struct dmm_data *d)
 		       dmm_now_ms() + DMM_STOP_GRACE_MS, -1);
 }
 
+static int data_open_writer(struct dmm_data *d, struct dmm_refusal *r)
+{
+	struct dmm_receiver *rc = d->s->rc;
+	const struct dmm_engine_ops *engine = rc->engine;
+	const struct dmm_engine_target t = {
+		.fd = d->disk->dest.fd,
+		.buffers = rc->pool->memory,
+		.buffers_bytes = dmm_bufpool_bytes(rc->pool),
+	};
+	int ret;
+
+	ret = dmm_writer_open(&d->writer, engine, &t, DMM_DATA_DEPTH, d->disk->dest.align_bytes);
+	if (ret && rc->engine_auto && engine != &dmm_engine_libaio) {
+		/* there is a limit to locked memory, perhaps, and others are below it */
+		dmm_notice(&d->s->log_id, "no I/O by %s for this connection: %s", engine->name,
+			   strerror(-ret));
+		engine = &dmm_engine_libaio;
+		ret = dmm_writer_open(&d->writer, engine, &t, DMM_DATA_DEPTH,
+				      d->disk->dest.align_bytes);
+	}
+	if (!ret)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot set up I/O by %s: %s%s", engine->name,
+			  strerror(-ret), ret == -EAGAIN ? ": raise fs.aio-max-nr" : "");
+}
+
 static int data_set_up(struct dmm_data *d, const struct dmm_attach *a, struct dmm_refusal *r)
 {
 	struct dmm_receiver *rc = d->s->rc;
@@ -203,14 +229,9 @@ static int data_set_up(struct dmm_data *d, const struct dmm_attach *a, struct dm
 				 "(2M for each data connection at least)");
 		goto err_detach;
 	}
-	ret = dmm_writer_open(&d->writer, rc->engine, d->disk->dest.fd, DMM_DATA_DEPTH,
-			      d->disk->dest.align_bytes);
-	if (ret) {
-		ret = dmm_refuse(r, DMM_WERR_INTERNAL, "cannot set up I/O by %s: %s%s",
-				 rc->engine->name, strerror(-ret),
-				 ret == -EAGAIN ? ": raise fs.aio-max-nr" : "");
+	ret = data_open_writer(d, r);
+	if (ret)
 		goto err_leave;
-	}
 	return 0;
 
 err_leave:
@@ -256,7 +277,8 @@ void dmm_data_run(struct dmm_session *s, const u8 *payload)
 	ret = data_set_up(d, &a, &r);
 	if (ret)
 		goto out_put;
-	dmm_info(&s->log_id, "data connection %u of epoch %llu attached", a.index, a.epoch);
+	dmm_info(&s->log_id, "data connection %u of epoch %llu attached, by %s", a.index, a.epoch,
+		 dmm_writer_describe(&d->writer));
 	if (!dmm_session_reply(s, DMM_MSG_ATTACHED, NULL, 0))
 		data_loop(d);
 	/* the peer may still be sending: let it read what was said last */

@@ -42,14 +42,29 @@ struct dmm_io {
 	u32 slot;
 };
 
+/* What an engine writes to, and from. All borrowed until close. */
+struct dmm_engine_target {
+	int fd;
+	const void *buffers;	/* memory that most of what is written lies in; may be NULL */
+	u64 buffers_bytes;
+};
+
+#define DMM_ENGINE_WHY	96	/* of a reason, with its NUL */
+
 struct dmm_engine_ops {
 	const char *name;
 
 	/*
-	 * Prepares for at most @depth writes at a time to @fd, which is borrowed until close.
+	 * Does it work on this machine?  0, or a negative errno with the reason in @why.
+	 * NULL: it always does.  Context: at start.
+	 */
+	int (*probe)(char why[DMM_ENGINE_WHY]);
+
+	/*
+	 * Prepares for at most @depth writes at a time, by the thread that calls this.
 	 * Returns 0 or -errno.
 	 */
-	int (*open)(int fd, u32 depth, struct dmm_engine **engine);
+	int (*open)(const struct dmm_engine_target *target, u32 depth, struct dmm_engine **engine);
 
 	/*
 	 * Waits for every write in flight, then frees the engine: afterwards nothing
@@ -79,16 +94,31 @@ struct dmm_engine_ops {
 	 */
 	int (*flush)(struct dmm_engine *engine);
 
-	/* Becomes readable when reap may find something. Owned by the engine. */
+	/*
+	 * Becomes readable when reap may find something, an error of the engine included.  Owned by
+	 * the engine; may be another one after submit.
+	 */
 	int (*event_fd)(struct dmm_engine *engine);
+
+	/* For the log: how it writes. Constant text. NULL: its name says it all. */
+	const char *(*describe)(struct dmm_engine *engine);
 };
 
 extern const struct dmm_engine_ops dmm_engine_libaio;
+extern const struct dmm_engine_ops dmm_engine_uring;
 
-/* By the name in the configuration, or NULL. */
+/* By its name, or NULL; DMM_ENGINE_AUTO is none. */
+#define DMM_ENGINE_AUTO	"auto"
 const struct dmm_engine_ops *dmm_engine_find(const char *name);
 
-/* The names there are, one by one; NULL after the last. */
+/* The names that the configuration takes, one by one; NULL after the last. */
 const char *dmm_engine_name(unsigned int i);
+
+/*
+ * The engine for this machine: @wanted, or (NULL) the best that it has.  NULL when it does not have
+ * @wanted.  @why: the reason, also why a better one was passed over; else empty.
+ */
+const struct dmm_engine_ops *dmm_engine_choose(const struct dmm_engine_ops *wanted,
+					       char why[DMM_ENGINE_WHY]);
 
 #endif

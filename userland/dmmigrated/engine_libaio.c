@@ -32,7 +32,7 @@ struct dmm_engine {
 #define AIO_RETRIES	2000
 #define AIO_RETRY_US	1000
 
-static int aio_open(int fd, u32 depth, struct dmm_engine **engine)
+static int aio_open(const struct dmm_engine_target *t, u32 depth, struct dmm_engine **engine)
 {
 	struct dmm_engine *e = calloc(1, sizeof(*e));
 	int ret = -ENOMEM;
@@ -40,7 +40,7 @@ static int aio_open(int fd, u32 depth, struct dmm_engine **engine)
 
 	if (!e)
 		return -ENOMEM;
-	e->fd = fd;
+	e->fd = t->fd;
 	e->depth = depth;
 	e->free_slots = calloc(depth, sizeof(*e->free_slots));
 	e->iocbs = calloc(depth, sizeof(*e->iocbs));

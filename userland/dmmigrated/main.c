@@ -168,6 +168,22 @@ static void raise_limits(const struct dmm_config *c)
 	setrlimit(RLIMIT_NOFILE, &rl);
 }
 
+/* 0, or an exit code: the engine that was asked for is not to be had. */
+static int choose_engine(struct dmm_config *c)
+{
+	const char *wanted = c->engine ? c->engine->name : DMM_ENGINE_AUTO;
+	char why[DMM_ENGINE_WHY];
+
+	c->engine = dmm_engine_choose(c->engine, why);
+	if (!c->engine) {
+		dmm_err(NULL, "engine %s: %s; 'engine = auto' takes what there is", wanted, why);
+		return EXIT_LOCAL;
+	}
+	dmm_notice(NULL, "writing by %s%s%s", c->engine->name,
+		   why[0] ? "; no io_uring here: " : "", why);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon dm = { .argc = argc, .argv = argv };
@@ -187,6 +203,11 @@ int main(int argc, char **argv)
 	mallopt(M_ARENA_MAX, 2);	/* many threads, little malloc */
 	raise_limits(&c);
 	dm.orphan_ms = c.orphan_ms;
+	ret = choose_engine(&c);
+	if (ret) {
+		dmm_config_exit(&c);
+		return ret;
+	}
 	dm.signal_fd = signals_open();
 	if (dm.signal_fd < 0) {
 		dmm_err(NULL, "cannot set up signals: %s", strerror(-dm.signal_fd));

@@ -80,7 +80,8 @@ static const char *set_allow(struct dmm_config *c, const char *value)
 static const char *set_engine(struct dmm_config *c, const char *value)
 {
 	c->engine = dmm_engine_find(value);
-	return c->engine ? NULL : "no such engine: libaio";
+	c->engine_auto = !strcmp(value, DMM_ENGINE_AUTO);
+	return c->engine || c->engine_auto ? NULL : "not one of auto, io_uring, libaio";
 }
 
 static const char *set_buffers(struct dmm_config *c, const char *value)
@@ -180,7 +181,7 @@ static const struct dmm_setting settings[] = {
 	{ "port", 'p', "N", false, false, "port of addresses without one (7790)", set_port },
 	{ "allow", 'a', "GLOB", false, false,
 	  "destinations that may be written; repeatable (none)", set_allow },
-	{ "engine", 'e', "NAME", false, false, "how to write: libaio (libaio)", set_engine },
+	{ "engine", 'e', "NAME", false, false, "how to write: auto, io_uring or libaio (auto)", set_engine },
 	{ "buffers", 'b', "SIZE", false, false, "memory for data of all connections (64M)",
 	  set_buffers },
 	{ "log_level", 'L', "LEVEL", false, false,
@@ -263,6 +264,15 @@ static void print_help(void)
 	}
 	puts("\nExit codes: 0 stopped by SIGTERM or SIGINT, 2 usage or configuration,\n"
 	     "4 cannot listen, 5 out of memory or descriptors, writes that never ended.");
+}
+
+static void print_version(void)
+{
+	char why[DMM_ENGINE_WHY];
+	const struct dmm_engine_ops *best = dmm_engine_choose(NULL, why);
+
+	puts("dmmigrated " DMM_VERSION);
+	printf("writes by %s here%s%s\n", best->name, why[0] ? "; not by io_uring: " : "", why);
 }
 
 /* --- configuration file --- */
@@ -397,7 +407,7 @@ static int options_pass(int argc, char **argv, struct dmm_config *c, bool first)
 			print_help();
 			return DMM_OPTIONS_DONE;
 		case 'V':
-			puts("dmmigrated " DMM_VERSION);
+			print_version();
 			return DMM_OPTIONS_DONE;
 		case '?':
 			snprintf(what, sizeof(what), "unknown option '%.200s'", argv[optind - 1]);
@@ -433,7 +443,7 @@ static void config_init(struct dmm_config *c)
 	memset(c, 0, sizeof(*c));
 	c->path = DMM_DEFAULT_CONFIG;
 	c->port = DMM_DEFAULT_PORT;
-	c->engine = &dmm_engine_libaio;
+	c->engine_auto = true;
 	c->buffer_bytes = 64 << 20;
 	c->max_sessions = 256;
 	c->max_disks = 256;

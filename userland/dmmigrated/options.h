@@ -29,7 +29,8 @@ struct dmm_config {
 	u16 port;
 	char **allow;			/* owned; of both sources */
 	u32 nr_allow;
-	const struct dmm_engine_ops *engine;
+	const struct dmm_engine_ops *engine;	/* NULL: main has not chosen yet */
+	bool engine_auto;
 	u64 buffer_bytes;
 	u32 max_sessions;
 	u32 max_disks;

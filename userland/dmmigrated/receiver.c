@@ -30,6 +30,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	rc->stall_ms = c->stall_ms;
 	rc->ack_ms = c->ack_ms;
 	rc->engine = c->engine;
+	rc->engine_auto = c->engine_auto;
 	ret = dmm_id_random(rc->instance);
 	if (!ret)
 		ret = read_boot_id(rc->boot);

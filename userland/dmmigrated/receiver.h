@@ -23,6 +23,7 @@ struct dmm_receiver {
 	u64 stall_ms;
 	u64 ack_ms;
 	const struct dmm_engine_ops *engine;
+	bool engine_auto;		/* libaio does where this one does not */
 	u8 instance[DMM_ID_BYTES];
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* eventfd: readable once the daemon is going down */

@@ -11,8 +11,8 @@
 
 #define REAP_BATCH	32
 
-int dmm_writer_open(struct dmm_writer *w, const struct dmm_engine_ops *ops, int fd, u32 depth,
-		    u32 align_bytes)
+int dmm_writer_open(struct dmm_writer *w, const struct dmm_engine_ops *ops,
+		    const struct dmm_engine_target *target, u32 depth, u32 align_bytes)
 {
 	int ret;
 
@@ -20,7 +20,7 @@ int dmm_writer_open(struct dmm_writer *w, const struct dmm_engine_ops *ops, int 
 	dmm_list_init(&w->backlog);
 	dmm_list_init(&w->ended);
 	w->align_bytes = align_bytes;
-	ret = ops->open(fd, depth, &w->engine);
+	ret = ops->open(target, depth, &w->engine);
 	if (!ret)
 		w->ops = ops;
 	return ret;

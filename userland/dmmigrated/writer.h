@@ -36,8 +36,8 @@ struct dmm_write {
 };
 
 /* @align_bytes: power of two, at least the destination's logical block size when O_DIRECT, else 1. */
-int dmm_writer_open(struct dmm_writer *w, const struct dmm_engine_ops *ops, int fd, u32 depth,
-		    u32 align_bytes);
+int dmm_writer_open(struct dmm_writer *w, const struct dmm_engine_ops *ops,
+		    const struct dmm_engine_target *target, u32 depth, u32 align_bytes);
 /* Waits for all in flight (their results are lost). Accepts one that was not opened (ops NULL). */
 void dmm_writer_close(struct dmm_writer *w);
 
@@ -51,6 +51,12 @@ void dmm_writer_submit(struct dmm_writer *w);
  * ones.  Returns their number, or -errno when the engine itself is broken.
  */
 int dmm_writer_reap(struct dmm_writer *w, struct dmm_write **done, u32 max, bool wait);
+
+/* For the log: how it writes. */
+static inline const char *dmm_writer_describe(const struct dmm_writer *w)
+{
+	return w->ops->describe ? w->ops->describe(w->engine) : w->ops->name;
+}
 
 /* Would reap find something without asking the engine? */
 static inline bool dmm_writer_has_ended(const struct dmm_writer *w)
