@@ -115,13 +115,16 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	if (READ_ONCE(l->nr_pool) < DMM_SLOT_PAGES)
 		return false;
 	slot = free_slot(l);
-	if (!slot || !may_sweep(l, now, wait))
+	if (!slot)
 		return false;
+	/* before the sweep is begun: one that can't go on would lose its turn to those under way */
 	delay = pace(s, now);
 	if (delay) {
 		*wait = min(*wait, delay);
 		return false;
 	}
+	if (!may_sweep(l, now, wait))
+		return false;
 	r = pick(l, slot);
 	WRITE_ONCE(m->ship.sweep_blocks, swept_blocks(s));
 	if (r)
