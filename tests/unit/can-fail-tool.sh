@@ -18,7 +18,7 @@ cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrate" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/test_tool_*.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_tool_{dmtable,progress,options,nl,record,report} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_tool_{dmtable,progress,options,nl,record,report,copy} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -110,6 +110,21 @@ rule report dmmigrate/status_json.c 's/fenced \? "destination" :/0 ? "" :/' 'the
 rule report dmmigrate/status_json.c 's/dmm_text_clean\(clean\);//' 'JSON that is no UTF-8'
 rule report dmmigrate/status_json.c 's/eta_ms \* 1000000/eta_ms * 1000/' 'the wrong unit'
 rule report dmmigrate/report.c 's/return code;\n\}\n\nint dmm_usage/return 1;\n}\n\nint dmm_usage/' 'the wrong exit code'
+
+c='rule copy dmmigrate/copy_plan.c'
+$c 's/round_down_to\(data, DMM_COPY_GRANULE_BYTES\)/data/' 'holes end in the middle of a granule'
+$c 's/pos \+ DMM_MAX_ZERO_BYTES/size/' 'holes without limit'
+$c 's/round_up_to\(hole, DMM_COPY_GRANULE_BYTES, r.end_bytes\)/hole/' 'data ends in the middle of a granule'
+$c 's/if \(hole < r.end_bytes\)/if (0)/' 'holes behind data are read'
+$c 's/if \(head\[0\] \| head\[1\]\)/if (head[0])/' 'zeros that do not begin with zeros'
+$c 's/16, bytes - 16\)/16, bytes - 24)/' 'zeros that do not end with zeros'
+$c 's/ours.digest, theirs, DMM_HASH_BYTES\)/ours.digest, theirs, DMM_HASH_BYTES - 1)/' 'most of a hash will do'
+$c 's/\t\t\ttheirs \+= DMM_HASH_BYTES;/\t\t\t;/' 'one hash for all'
+$c 's/zeros == DMM_COPY_ZEROS_SKIP \?/0 ?/' 'zeros that are there are sent'
+$c 's/zeros == DMM_COPY_ZEROS_SHIP \|\|/0 ||/' 'zeros for those who do not know them'
+$c 's/runs\[nr - 1\].kind == kind\)/0)/' 'a frame for each granule'
+rule copy dmmigrate/copy_reader.c 's/rd->result = cqe->res;/rd->result = rd->bytes;/' 'short reads are whole ones'
+rule copy dmmigrate/copy_reader.c 's/rd->result = \(s64\)ev.res;/rd->result = rd->bytes;/' 'short reads are whole ones by libaio'
 
 echo "$broken rules broken, $survivors survived"
 [ $survivors = 0 ] && [ $broken -gt 0 ]

@@ -138,7 +138,7 @@ static void test_verbs(void **state)
 {
 	static const char *const wanted[] = {
 		"start", "status", "list", "watch", "wait", "pause", "resume", "throttle", "cutover",
-		"cancel", "verify", "clean", "version",
+		"cancel", "verify", "clean", "copy", "version",
 	};
 	const struct dmm_option *o;
 	unsigned int i, nr;

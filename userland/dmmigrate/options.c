@@ -39,7 +39,7 @@ static int option_store(const struct dmm_option *o, char *value, struct dmm_args
 		return 0;
 	case DMM_OPT_TEXT:
 		if (!*value)
-			return bad(why, bytes, o, value, "a command");
+			return bad(why, bytes, o, value, strcmp(o->value, "CMD") ? "a name" : "a command");
 		*(const char **)to = value;
 		return 0;
 	case DMM_OPT_RATE:

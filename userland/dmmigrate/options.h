@@ -48,12 +48,16 @@ struct dmm_args {
 	bool dry_run;
 	bool wait;
 	bool verify;
+	bool no_verify;
+	bool no_compare;
+	bool create;
 	u64 bandwidth;		/* DMM_UNSET: not given */
 	u64 block_bytes;	/* DMM_UNSET: not given */
 	u64 conns;		/* DMM_UNSET: not given */
 	u64 timeout_ms;		/* DMM_UNSET: not given */
 	u64 max_pause_ms;	/* DMM_UNSET: not given */
 	u64 interval_ms;	/* DMM_UNSET: not given */
+	const char *engine;
 	const char *hook_stop;
 	const char *hook_start;
 	const char *hook_abort;

@@ -55,6 +55,7 @@ int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
 	ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, &r->client);
 	if (ret)
 		return remote_fail(r, ret, "connect to the receiver");
+	r->client.features = r->offer;
 	ret = dmm_client_hello(&r->client, "dmmigrate " DMM_TOOL_VERSION, &r->hello, &r->refuse);
 	if (ret) {
 		remote_fail(r, ret, "agree on a version with the receiver");

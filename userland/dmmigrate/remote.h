@@ -16,6 +16,7 @@
 /* Owned by one thread; zeroed and then dmm_remote_init()ed. */
 struct dmm_remote {
 	struct dmm_client client;
+	u64 offer;			/* DMM_FEATURE_*: to offer in HELLO */
 	struct dmm_wire_hello_ok hello;
 	struct dmm_wire_refuse refuse;
 	char where[DMM_HOST_MAX + 16];	/* "host:port", for messages */

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pure parts of an offline copy: windows, zeros, what is shipped; and its
+ * ways to read, which all have to pass the same tests.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "dmmigrate/copy_plan.h"
+#include "dmmigrate/copy_reader.h"
+#include "fullio.h"
+
+#define G	((u64)DMM_COPY_GRANULE_BYTES)
+#define W	((u64)DMM_COPY_WINDOW_BYTES)
+#define GiB	(1ull << 30)
+
+static void expect_next(u64 pos, u64 size, u64 data, u64 hole, u64 end, bool is_hole)
+{
+	struct dmm_copy_range r = dmm_copy_next(pos, size, data, hole);
+
+	assert_int_equal(r.first_bytes, pos);
+	assert_int_equal(r.end_bytes, end);
+	assert_int_equal(r.hole, is_hole);
+}
+
+static void windows(void **state)
+{
+	(void)state;
+	/* data all over */
+	expect_next(0, 100 * W, 0, 100 * W, W, false);
+	expect_next(W, 100 * W, W, 100 * W, 2 * W, false);
+	expect_next(W + G, 100 * W, W + G, 100 * W, 2 * W, false);
+	expect_next(99 * W, 99 * W + 512, 99 * W, 99 * W + 512, 99 * W + 512, false);
+	/* ends with the granule that the hole begins in */
+	expect_next(0, 100 * W, 0, 1, G, false);
+	expect_next(0, 100 * W, 0, G, G, false);
+	expect_next(0, 100 * W, 0, G + 1, 2 * G, false);
+	expect_next(0, 100 * W, 0, W - 1, W, false);
+	expect_next(0, 100, 0, 50, 100, false);
+	expect_next(0, ~0ull >> 1, 0, ~0ull, W, false);
+	/* begins in a hole: up to the granule that has data */
+	expect_next(0, 100 * W, G + 1, 100 * W, G, true);
+	expect_next(0, 100 * W, 2 * G, 100 * W, 2 * G, true);
+	expect_next(0, 100 * W, G - 1, 100 * W, W, false);
+	expect_next(3 * G, 100 * W, 7 * G + 100, 100 * W, 7 * G, true);
+	/* nothing more comes */
+	expect_next(G, 3 * G + 512, 3 * G + 512, ~0ull, 3 * G + 512, true);
+	expect_next(0, 512, 512, 512, 512, true);
+	/* not more than a header can say */
+	expect_next(0, 3 * GiB, 3 * GiB, 3 * GiB, GiB, true);
+	expect_next(2 * GiB, 3 * GiB + 512, 3 * GiB + 512, 3 * GiB, 3 * GiB, true);
+	expect_next(3 * GiB, 3 * GiB + 512, 3 * GiB + 512, 3 * GiB, 3 * GiB + 512, true);
+}
+
+/* Whatever holes a source has: every byte once, data never in a hole, no end of it. */
+static void windows_cover_everything(void **state)
+{
+	u64 size, pos, data, hole, at[8];
+	struct dmm_copy_range r;
+	u32 seed = 7, i, n, steps;
+
+	(void)state;
+	for (n = 0; n < 2000; n++) {
+		/* at[]: data begins, ends, begins ... */
+		for (i = 0, size = 0; i < 8; i++) {
+			seed = seed * 1664525 + 1013904223;
+			size += (u64)(seed >> 8) % (i % 2 ? 3 * W : 2 * GiB) / 512 * 512;
+			at[i] = size;
+		}
+		if (!size)
+			continue;
+		for (pos = 0, steps = 0; pos < size; pos = r.end_bytes) {
+			for (i = 0; i < 8 && pos >= at[i | 1]; i += 2)
+				;
+			data = i < 8 ? dmm_max_u64(pos, at[i]) : size;
+			hole = i < 8 ? at[i + 1] : size;
+			r = dmm_copy_next(pos, size, data, hole);
+			assert_int_equal(r.first_bytes, pos);
+			assert_true(r.end_bytes > pos && r.end_bytes <= size);
+			assert_true(r.end_bytes % G == 0 || r.end_bytes == size);
+			assert_true(!r.hole || r.end_bytes <= data);
+			assert_true(r.end_bytes - pos <= (r.hole ? GiB : W));
+			assert_true(++steps < 100000);
+		}
+	}
+}
+
+static void zeros(void **state)
+{
+	static const size_t sizes[] = { 16, 24, 512, 4096, 65536 };
+	u8 *buf = calloc(1, 65536);
+	size_t i, at;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_true(dmm_copy_is_zero(buf, sizes[i]));
+		for (at = 0; at < sizes[i]; at += at < 64 || at > sizes[i] - 64 ? 1 : 61) {
+			buf[at] = 0x80;
+			assert_false(dmm_copy_is_zero(buf, sizes[i]));
+			buf[at] = 0;
+		}
+	}
+	free(buf);
+}
+
+static void hash(const u8 *p, u32 bytes, u8 *out)
+{
+	XXH128_canonical_t c;
+
+	XXH128_canonicalFromHash(&c, XXH3_128bits(p, bytes));
+	memcpy(out, c.digest, 16);
+}
+
+static void expect_run(const struct dmm_copy_run *r, enum dmm_copy_kind kind, u32 at, u32 bytes)
+{
+	assert_int_equal(r->kind, kind);
+	assert_int_equal(r->at_bytes, at);
+	assert_int_equal(r->bytes, bytes);
+}
+
+static void cuts(void **state)
+{
+	struct dmm_copy_run r[DMM_COPY_UNIT_GRANULES];
+	u8 *buf = calloc(1, DMM_COPY_UNIT_BYTES), theirs[16 * DMM_COPY_UNIT_GRANULES];
+	u32 i;
+
+	(void)state;
+	/* all zeros */
+	assert_int_equal(dmm_copy_cut(buf, DMM_COPY_UNIT_BYTES, NULL, DMM_COPY_ZEROS_SEND, r), 1);
+	expect_run(r, DMM_COPY_ZERO, 0, DMM_COPY_UNIT_BYTES);
+	assert_int_equal(dmm_copy_cut(buf, DMM_COPY_UNIT_BYTES, NULL, DMM_COPY_ZEROS_SKIP, r), 1);
+	expect_run(r, DMM_COPY_SKIP, 0, DMM_COPY_UNIT_BYTES);
+	assert_int_equal(dmm_copy_cut(buf, DMM_COPY_UNIT_BYTES, NULL, DMM_COPY_ZEROS_SHIP, r), 1);
+	expect_run(r, DMM_COPY_SHIP, 0, DMM_COPY_UNIT_BYTES);
+
+	/* data, data, zeros, and a last granule of one sector */
+	buf[0] = buf[2 * G - 1] = buf[3 * G + 511] = 1;
+	assert_int_equal(dmm_copy_cut(buf, 3 * G + 512, NULL, DMM_COPY_ZEROS_SEND, r), 3);
+	expect_run(&r[0], DMM_COPY_SHIP, 0, 2 * G);
+	expect_run(&r[1], DMM_COPY_ZERO, 2 * G, G);
+	expect_run(&r[2], DMM_COPY_SHIP, 3 * G, 512);
+
+	/* all of it is there */
+	for (i = 0; i < 3; i++)
+		hash(buf + i * G, G, theirs + 16 * i);
+	hash(buf + 3 * G, 512, theirs + 48);
+	assert_int_equal(dmm_copy_cut(buf, 3 * G + 512, theirs, DMM_COPY_ZEROS_SEND, r), 1);
+	expect_run(&r[0], DMM_COPY_SKIP, 0, 3 * G + 512);
+	/* all but one bit of each hash but the first, of which the last bit counts */
+	for (i = 1; i < 4; i++)
+		theirs[16 * i + 15] ^= 1;
+	assert_int_equal(dmm_copy_cut(buf, 3 * G + 512, theirs, DMM_COPY_ZEROS_SEND, r), 4);
+	expect_run(&r[0], DMM_COPY_SKIP, 0, G);
+	expect_run(&r[1], DMM_COPY_SHIP, G, G);
+	expect_run(&r[2], DMM_COPY_ZERO, 2 * G, G);
+	expect_run(&r[3], DMM_COPY_SHIP, 3 * G, 512);
+	free(buf);
+}
+
+static u8 content(u64 at)
+{
+	return (u8)(at * 7 + (at >> 12) * 13);
+}
+
+/* Some reads at a time, the last beyond the end, and one of nothing but an error. */
+static void reads_by(const struct dmm_copy_reader_ops *ops)
+{
+	const struct dmm_copy_reader_ops *which = ops;
+	struct dmm_copy_read rd[4], *done;
+	struct dmm_copy_reader *reader;
+	char path[] = "/tmp/dmm-unit-read.XXXXXX";
+	u8 *buf = malloc(4 * 65536);
+	u32 i, left = 4, want;
+	int fd = mkstemp(path);
+	u64 at;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	for (at = 0; at < 4 * 65536; at++)
+		buf[at] = content(at);
+	assert_int_equal(write(fd, buf, 3 * 65536 + 100), 3 * 65536 + 100);
+	assert_int_equal(dmm_copy_reader_open(&which, fd, 4, &reader), 0);
+	assert_ptr_equal(which, ops);
+	memset(buf, 0, 4 * 65536);
+	memset(rd, 0, sizeof(rd));
+	for (i = 0; i < 4; i++) {
+		rd[i].buf = buf + (u64)i * 65536;
+		rd[i].bytes = 65536;
+		rd[i].offset_bytes = (u64)i * 65536;
+		assert_int_equal(ops->submit(reader, &rd[i]), 0);
+	}
+	while (left) {
+		done = ops->reap(reader);
+		if (!done) {
+			assert_int_equal(dmm_wait_fd(ops->event_fd(reader), POLLIN, dmm_now_ms() + 10000,
+						     -1), 0);
+			continue;
+		}
+		left--;
+		want = done == &rd[3] ? 100 : 65536;
+		assert_int_equal(done->result, want);
+		for (i = 0; i < want; i++)
+			assert_int_equal(((u8 *)done->buf)[i], content(done->offset_bytes + i));
+	}
+	assert_null(ops->reap(reader));
+	/* left in flight: close awaits it */
+	assert_int_equal(ops->submit(reader, &rd[0]), 0);
+	ops->close(reader);
+	free(buf);
+	close(fd);
+
+	fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(dmm_copy_reader_open(&which, fd, 4, &reader), 0);
+	rd[0].buf = path;
+	rd[0].bytes = 1;
+	if (!ops->submit(reader, &rd[0])) {	/* libaio says no at once */
+		while (!(done = ops->reap(reader)))
+			dmm_wait_fd(ops->event_fd(reader), POLLIN, dmm_now_ms() + 10000, -1);
+		assert_true(done->result == -EISDIR || done->result == -EINVAL);
+	}
+	ops->close(reader);
+	close(fd);
+}
+
+static void readers(void **state)
+{
+	const struct dmm_copy_reader_ops *ops = NULL;
+	struct dmm_copy_reader *reader;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; dmm_copy_readers[i]; i++) {
+		assert_ptr_equal(dmm_copy_reader_find(dmm_copy_readers[i]->name), dmm_copy_readers[i]);
+		reads_by(dmm_copy_readers[i]);
+	}
+	assert_null(dmm_copy_reader_find("mmap"));
+	/* one at a time is best done plainly */
+	assert_int_equal(dmm_copy_reader_open(&ops, 0, 1, &reader), 0);
+	assert_string_equal(ops->name, "sync");
+	ops->close(reader);
+	ops = NULL;
+	assert_int_equal(dmm_copy_reader_open(&ops, 0, 8, &reader), 0);
+	assert_string_not_equal(ops->name, "sync");
+	ops->close(reader);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(windows),
+		cmocka_unit_test(windows_cover_everything),
+		cmocka_unit_test(zeros),
+		cmocka_unit_test(cuts),
+		cmocka_unit_test(readers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
