@@ -110,7 +110,7 @@ int dmm_cmd_start(struct dmm_migration *m, const u64 *rate)
 	m->ship.start_ns = ktime_get_ns();
 	m->ship.redirtied_base = counts.redirtied;
 	if (rate)
-		m->rate = *rate;
+		WRITE_ONCE(m->rate, *rate);
 	r = dmm_state_advance_locked(m, DMM_EV_START);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r)
@@ -144,7 +144,7 @@ int dmm_cmd_rate(struct dmm_migration *m, u64 rate)
 	if (r)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
-	m->rate = rate;
+	WRITE_ONCE(m->rate, rate);
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_kick(m);
 	mutex_unlock(&m->ctl);

@@ -64,7 +64,7 @@ static u64 take_unsent(struct dmm_sender *s)
 		return 0;
 	spin_lock_irqsave(&s->m->lock, flags);
 	bytes = s->unsent_bytes;
-	s->unsent_bytes = 0;
+	WRITE_ONCE(s->unsent_bytes, 0);
 	spin_unlock_irqrestore(&s->m->lock, flags);
 	return bytes;
 }
@@ -133,10 +133,10 @@ static bool fill_link(struct dmm_link *l, long *wait)
 		dmm_pacer_take(&s->pacer, slot->len_bytes, now);
 	dmm_link_take_pages(l, slot);
 	spin_lock_irqsave(&m->lock, flags);
-	slot->state = DMM_SLOT_READING;
+	WRITE_ONCE(slot->state, DMM_SLOT_READING);
 	slot->acked = false;
 	s->nr_reading++;
-	m->ship.inflight_bytes += slot->len_bytes;
+	WRITE_ONCE(m->ship.inflight_bytes, m->ship.inflight_bytes + slot->len_bytes);
 	spin_unlock_irqrestore(&m->lock, flags);
 	/* only now: who looks never finds it neither dirty nor in flight (dmm_stats_get()) */
 	dmm_scan_clear(slot);

@@ -93,7 +93,7 @@ static bool step_shipping(struct dmm_sender *s)
 	/* one for all links: nothing is in flight on any.  If it fails a receive thread says why */
 	spin_lock_irqsave(&m->lock, flags);
 	s->barrier++;
-	s->barrier_wanted = true;
+	WRITE_ONCE(s->barrier_wanted, true);
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_link_kick(&s->links[0]);
 	return true;

@@ -25,23 +25,27 @@ void dmm_link_take_pages(struct dmm_link *l, struct dmm_slot *slot)
 
 	spin_lock(&l->pool_lock);
 	for (i = 0; i < nr; i++) {
-		slot->bvecs[i].bv_page = l->pool[--l->nr_pool];
+		slot->bvecs[i].bv_page = l->pool[l->nr_pool - 1 - i];
 		slot->bvecs[i].bv_len = min_t(u32, left, PAGE_SIZE);
 		slot->bvecs[i].bv_offset = 0;
 		left -= slot->bvecs[i].bv_len;
 	}
 	slot->nr_pages = nr;
+	WRITE_ONCE(l->nr_pool, l->nr_pool - nr);
 	spin_unlock(&l->pool_lock);
 }
 
 void dmm_link_return_pages(struct dmm_link *l, struct dmm_slot *slot)
 {
+	unsigned int nr;
 	bool short_of;
 
 	spin_lock(&l->pool_lock);
-	short_of = l->nr_pool < DMM_SLOT_PAGES;
+	nr = l->nr_pool;
+	short_of = nr < DMM_SLOT_PAGES;
 	while (slot->nr_pages)
-		l->pool[l->nr_pool++] = slot->bvecs[--slot->nr_pages].bv_page;
+		l->pool[nr++] = slot->bvecs[--slot->nr_pages].bv_page;
+	WRITE_ONCE(l->nr_pool, nr);	/* the feeder looks without the lock */
 	spin_unlock(&l->pool_lock);
 	if (short_of)
 		dmm_kick(l->sender->m);
@@ -58,7 +62,7 @@ void dmm_link_read_done(struct dmm_slot *slot, int error)
 
 	spin_lock_irqsave(&m->lock, flags);
 	slot->error = error;
-	slot->state = DMM_SLOT_READY;
+	WRITE_ONCE(slot->state, DMM_SLOT_READY);
 	list_add_tail(&slot->list, &l->ready);
 	s->nr_reading--;
 	/* under the lock: whoever sees nr_reading drop may free all this (finish_worker()) */

@@ -41,7 +41,7 @@ int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev)
 
 	if (dmm_state_holds(m->state) && !dmm_state_holds(next))
 		dmm_hold_end_locked(m);
-	m->state = next;
+	WRITE_ONCE(m->state, next);
 	queue_work(m->wq, &m->event_work);
 	dmm_kick(m);
 	return 0;
@@ -263,7 +263,7 @@ void dmm_migration_destroy(struct dmm_migration *m)
 
 	mutex_lock(&m->ctl);
 	m->dead = true;
-	if (m->state == DMM_STATE_FENCED)
+	if (READ_ONCE(m->state) == DMM_STATE_FENCED)
 		DMWARN("%s: a fenced table is gone: its disk belongs to the destination", m->name);
 	dmm_sender_begin_stop(m, "its table is being removed");
 	mutex_unlock(&m->ctl);
@@ -353,7 +353,7 @@ void dmm_migration_postsuspend(struct dmm_migration *m)
 	unsigned long flags;
 
 	spin_lock_irqsave(&m->lock, flags);
-	m->suspended = true;
+	WRITE_ONCE(m->suspended, true);
 	spin_unlock_irqrestore(&m->lock, flags);
 }
 
@@ -363,7 +363,7 @@ void dmm_migration_unsuspend(struct dmm_migration *m)
 
 	spin_lock_irqsave(&m->lock, flags);
 	m->suspending = false;
-	m->suspended = false;
+	WRITE_ONCE(m->suspended, false);
 	m->requeue = false;
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_kick(m);

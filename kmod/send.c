@@ -87,7 +87,7 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 
 	spin_lock_irqsave(&m->lock, flags);
 	list_move_tail(&slot->list, &l->sent);
-	slot->state = DMM_SLOT_SENDING;
+	WRITE_ONCE(slot->state, DMM_SLOT_SENDING);
 	slot->seq = f.seq;
 	slot->zero = zero;
 	expect_ack_locked(l);
@@ -101,14 +101,14 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 	spin_lock_irqsave(&m->lock, flags);
 	m->ship.shipped_bytes += f.payload_bytes;
 	if (zero)
-		l->sender->unsent_bytes += slot->len_bytes;
+		WRITE_ONCE(l->sender->unsent_bytes, l->sender->unsent_bytes + slot->len_bytes);
 	if (slot->resend)
 		m->ship.resent_blocks += slot->nr_blocks;
 	if (slot->acked) {
 		list_del(&slot->list);
 		dmm_slot_free_locked(slot);
 	} else {
-		slot->state = DMM_SLOT_SENT;
+		WRITE_ONCE(slot->state, DMM_SLOT_SENT);
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (zero && READ_ONCE(m->rate))
@@ -124,7 +124,7 @@ int dmm_send_barrier(struct dmm_link *l)
 
 	spin_lock_irqsave(&s->m->lock, flags);
 	f.arg = s->barrier;
-	s->barrier_wanted = false;
+	WRITE_ONCE(s->barrier_wanted, false);
 	s->barrier_seq = f.seq;
 	expect_ack_locked(l);
 	spin_unlock_irqrestore(&s->m->lock, flags);

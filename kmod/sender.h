@@ -180,7 +180,7 @@ static inline void dmm_slot_free_locked(struct dmm_slot *slot)
 	struct dmm_migration *m = slot->link->sender->m;
 
 	lockdep_assert_held(&m->lock);
-	m->ship.inflight_bytes -= slot->len_bytes;
+	WRITE_ONCE(m->ship.inflight_bytes, m->ship.inflight_bytes - slot->len_bytes);
 	smp_store_release(&slot->state, DMM_SLOT_FREE);	/* pairs with dmm_slot_state() */
 }
 
