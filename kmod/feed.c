@@ -13,7 +13,10 @@
 
 #define POLL_JIFFIES	max(HZ / 10, 1)		/* marks do not wake the thread: it looks */
 #define DRAIN_JIFFIES	max(HZ / 200, 1)	/* a completion may miss the hold: look again */
-#define MIN_SWEEP_NS	(100 * NSEC_PER_MSEC)	/* hot blocks are not sent more often */
+#define MIN_SWEEP_NS	(100 * NSEC_PER_MSEC)
+#define SPEED_WINDOW_NS	(250 * NSEC_PER_MSEC)
+#define MIN_BUDGET_BYTES	(1ull << 20)	/* of hot blocks; so little is no pause to speak of */
+#define MAX_BUDGET_BYTES	(16ull << 20)
 
 static struct dmm_slot *free_slot(struct dmm_link *l)
 {
@@ -39,6 +42,45 @@ static u64 swept_blocks(const struct dmm_sender *s)
 	return done ? nr_blocks : dmm_div64(sum, s->nr_links);
 }
 
+/* What the links carry when there is enough to send: the best of late. */
+static void measure_speed(struct dmm_sender *s, u64 now)
+{
+	struct dmm_ship_stats *ship = &s->m->ship;
+	u64 shipped = READ_ONCE(ship->shipped_bytes), bytes = shipped - s->speed_from, bps;
+
+	if (now - s->speed_ns < SPEED_WINDOW_NS)
+		return;
+	if (bytes >= MIN_BUDGET_BYTES) {
+		bps = dmm_div64(bytes * MSEC_PER_SEC, dmm_div64(now - s->speed_ns, NSEC_PER_MSEC));
+		WRITE_ONCE(ship->speed_bps, max(bps, ship->speed_bps - ship->speed_bps / 16));
+	}
+	s->speed_ns = now;
+	s->speed_from = shipped;
+}
+
+/*
+ * How much may be left dirty because it is hot: what a freeze ships in a quarter of a
+ * second, and a small part of the disk.
+ */
+static u64 heat_budget(const struct dmm_sender *s)
+{
+	const struct dmm_tracker *t = &s->m->tracker;
+	u64 bytes = clamp_t(u64, s->m->ship.speed_bps / 4, MIN_BUDGET_BYTES, MAX_BUDGET_BYTES);
+
+	return min(bytes, t->size_bytes / 32) >> t->block_shift;
+}
+
+static void begin_sweep(struct dmm_sender *s)
+{
+	struct dmm_tracker *t = &s->m->tracker;
+	struct dmm_tracker_counts sum;
+
+	dmm_tracker_sum(t, &sum);
+	dmm_heat_sweep(&s->heat, dmm_tracker_dirty(t), heat_budget(s),
+		       sum.submitted == s->heat_writes && sum.submitted == sum.completed);
+	s->heat_writes = sum.submitted;
+}
+
 /* May a sweep begin?  Else *@wait is lowered to when it may. */
 static bool may_sweep(struct dmm_link *l, u64 now, long *wait)
 {
@@ -51,6 +93,8 @@ static bool may_sweep(struct dmm_link *l, u64 now, long *wait)
 		return false;
 	}
 	l->sweep_ns = now;
+	if (!l->index)
+		begin_sweep(l->sender);
 	return true;
 }
 
@@ -87,13 +131,13 @@ static long pace(struct dmm_sender *s, u64 now)
 	return delay ? nsecs_to_jiffies(delay) + 1 : 0;
 }
 
-static int pick(struct dmm_link *l, struct dmm_slot *slot)
+static int pick(struct dmm_link *l, struct dmm_slot *slot, u64 now)
 {
-	int r = dmm_scan_pick(l, slot);
+	int r = dmm_scan_pick(l, slot, now);
 
 	/* the end of the sweep; in a freeze what lies behind the cursor comes at once */
 	if (r && dmm_freezing(l->sender->m))
-		r = dmm_scan_pick(l, slot);
+		r = dmm_scan_pick(l, slot, now);
 	return r;
 }
 
@@ -125,7 +169,7 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	}
 	if (!may_sweep(l, now, wait))
 		return false;
-	r = pick(l, slot);
+	r = pick(l, slot, now);
 	WRITE_ONCE(m->ship.sweep_blocks, swept_blocks(s));
 	if (r)
 		return false;	/* or all that is dirty is in flight */
@@ -217,6 +261,7 @@ static long step(struct dmm_sender *s)
 	if (!dmm_may_ship(m))
 		return POLL_JIFFIES;
 
+	measure_speed(s, ktime_get_ns());
 	progress = fill(s, &wait);
 	if (dmm_may_ship(m) && dmm_freeze_step(s))
 		progress = true;

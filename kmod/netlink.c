@@ -283,6 +283,7 @@ static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
 	       put_u64(msg, DMM_A_ZERO_BYTES, st->ship.zero_bytes) ||
 	       put_u64(msg, DMM_A_ZERO_BLOCKS, st->ship.zero_blocks) ||
 	       put_u64(msg, DMM_A_DATA_BLOCKS, st->ship.data_blocks) ||
+	       put_u64(msg, DMM_A_SPEED, st->ship.speed_bps) ||
 	       put_u64(msg, DMM_A_PREHOLD_BYTES, st->ship.prehold_bytes) ||
 	       put_u64(msg, DMM_A_RESENT_BLOCKS, st->ship.resent_blocks) ||
 	       put_u64(msg, DMM_A_SWEEP_BLOCKS, st->ship.sweep_blocks) ||

@@ -8,10 +8,16 @@
 
 #include "sender.h"
 
+/* log2 of blocks */
+static unsigned int unit_shift(const struct dmm_link *l)
+{
+	return ilog2(DMM_MAX_EXTENT_BYTES) - l->sender->m->tracker.block_shift;
+}
+
 /* The first block from @block on that lies in a unit of link @l. */
 static u64 own_from(const struct dmm_link *l, u64 block)
 {
-	unsigned int shift = ilog2(DMM_MAX_EXTENT_BYTES) - l->sender->m->tracker.block_shift;
+	unsigned int shift = unit_shift(l);
 	u64 unit = block >> shift, n = l->sender->nr_links;
 	u64 of = unit - dmm_div64(unit, n) * n;
 
@@ -40,6 +46,20 @@ static const struct dmm_slot *find_overlap(struct dmm_link *l, u64 first, u64 nr
 	return NULL;
 }
 
+/* A unit that the sweep has begun goes on, in as many pieces as it takes. */
+static bool deferred(const struct dmm_link *l, u64 unit, u64 now_ns)
+{
+	return unit != l->unit && !dmm_freezing(l->sender->m) &&
+	       dmm_heat_defers(&l->sender->heat, unit, now_ns);
+}
+
+static void enter_unit(struct dmm_link *l, u64 unit, u64 now_ns)
+{
+	if (unit != l->unit)
+		dmm_heat_shipped(&l->sender->heat, unit, now_ns);
+	l->unit = unit;
+}
+
 static void set_range(struct dmm_link *l, struct dmm_slot *slot, u64 first, u64 nr)
 {
 	const struct dmm_tracker *t = &l->sender->m->tracker;
@@ -52,11 +72,11 @@ static void set_range(struct dmm_link *l, struct dmm_slot *slot, u64 first, u64 
 	slot->resend = !l->first_sweep;
 }
 
-int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot)
+int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns)
 {
 	struct dmm_tracker *t = &l->sender->m->tracker;
 	u64 extent = DMM_MAX_EXTENT_BYTES >> t->block_shift;
-	u64 from = l->cursor, end = t->bitmap.nr_blocks, first, nr;
+	u64 from = l->cursor, end = t->bitmap.nr_blocks, first, nr, unit;
 	const struct dmm_slot *busy;
 
 	for (;; cond_resched()) {
@@ -64,11 +84,17 @@ int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot)
 		/* extents never straddle units */
 		if (dmm_bitmap_find(&t->bitmap, from, end, extent, extent, &first, &nr)) {
 			l->cursor = 0;
+			l->unit = DMM_NO_UNIT;
 			l->first_sweep = false;
 			return -ENOENT;
 		}
 		if (own_from(l, first) != first) {
 			from = first;
+			continue;
+		}
+		unit = first >> unit_shift(l);
+		if (deferred(l, unit, now_ns)) {
+			from = (unit + 1) << unit_shift(l);
 			continue;
 		}
 		busy = find_overlap(l, first, nr);
@@ -85,6 +111,7 @@ int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot)
 #ifdef DMM_DEBUG
 	WARN_ON_ONCE(find_overlap(l, first, nr));	/* invariant 4 */
 #endif
+	enter_unit(l, unit, now_ns);
 	set_range(l, slot, first, nr);
 	l->cursor = first + nr;
 	return 0;

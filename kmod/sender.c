@@ -50,6 +50,24 @@ static void free_buffers(struct dmm_sender *s)
 
 	for (i = 0; i < s->nr_links; i++)
 		dmm_link_free(&s->links[i]);
+	kvfree(s->heat.units);
+	s->heat.units = NULL;
+}
+
+/* Counts for the bitmap's limit: where there is no room for both, nothing is ever hot. */
+static int alloc_heat(struct dmm_sender *s)
+{
+	const struct dmm_tracker *t = &s->m->tracker;
+	u64 nr = dmm_units(t), max = (u64)READ_ONCE(dmm_max_bitmap_mib) << 20;
+	u16 *units = NULL;
+
+	if (dmm_tracker_bytes(t->size_bytes, t->block_shift) + dmm_heat_bytes(nr) <= max) {
+		units = kvzalloc(dmm_heat_bytes(nr), DMM_GFP_BULK);
+		if (!units)
+			return -ENOMEM;
+	}
+	dmm_heat_init(&s->heat, nr, units);
+	return 0;
 }
 
 static bool reads_done(struct dmm_sender *s)
@@ -94,6 +112,7 @@ static void link_init(struct dmm_sender *s, unsigned int index)
 	l->sender = s;
 	l->index = index;
 	l->first_sweep = true;
+	l->unit = DMM_NO_UNIT;
 	init_waitqueue_head(&l->wait);
 	spin_lock_init(&l->pool_lock);
 	INIT_LIST_HEAD(&l->ready);
@@ -166,8 +185,9 @@ static int make_threads(struct dmm_sender *s)
 int dmm_sender_prepare(struct dmm_sender *s)
 {
 	unsigned int i;
-	int r = 0;
+	int r;
 
+	r = alloc_heat(s);
 	for (i = 0; i < s->nr_links && !r; i++)
 		r = dmm_link_alloc(&s->links[i]);
 	if (!r)

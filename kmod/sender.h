@@ -37,6 +37,7 @@
 #include <linux/completion.h>
 
 #include "conn.h"
+#include "core/heat.h"
 #include "core/pacer.h"
 #include "dmm.h"
 
@@ -44,6 +45,7 @@ struct netlink_ext_ack;
 
 #define DMM_SLOTS		64u		/* extents in flight of a disk, by one link or several */
 #define DMM_LINK_MIN_SLOTS	8u		/* of a link, when there are many */
+#define DMM_NO_UNIT		(~0ull)
 #define DMM_SLOT_PAGES		(DMM_MAX_EXTENT_BYTES / PAGE_SIZE)
 #define DMM_POOL_BYTES		(8u << 20)	/* of a disk: extents being read or sent */
 #define DMM_LINK_MIN_POOL_BYTES	(2u << 20)	/* of a link: one is read while another is sent */
@@ -106,6 +108,7 @@ struct dmm_link {
 
 	/* owned by the feeder */
 	u64 cursor;			/* block where the sweep goes on */
+	u64 unit;			/* that it is in, with no regard to heat any more */
 	u64 sweep_ns;			/* when the present sweep began */
 	bool first_sweep;
 
@@ -151,6 +154,10 @@ struct dmm_sender {
 	u64 phase_ns;
 	enum dmm_freeze_phase phase;
 	struct dmm_pacer pacer;
+	struct dmm_heat heat;
+	unsigned long heat_writes;	/* the tracker's count at the latest sweep of link 0 */
+	u64 speed_ns;			/* ship.speed_bps is measured since then, from */
+	u64 speed_from;
 
 	/* protected by dmm_migration.lock */
 	u64 unsent_bytes;		/* paid for by the feeder, but they were zeros */
@@ -238,6 +245,12 @@ void dmm_sender_wait(struct dmm_migration *m);
 /* The feeder. */
 int dmm_feed_thread(void *data);
 
+/* Units of the disk, of DMM_MAX_EXTENT_BYTES. */
+static inline u64 dmm_units(const struct dmm_tracker *t)
+{
+	return (t->size_bytes + DMM_MAX_EXTENT_BYTES - 1) >> ilog2(DMM_MAX_EXTENT_BYTES);
+}
+
 /* ---- link.c ---- */
 
 /* The send thread. */
@@ -269,11 +282,11 @@ int dmm_ack_thread(void *data);
 /* ---- scan.c ---- */
 
 /*
- * Pick the next dirty extent of the link, none of which is in flight (invariant 4).
- * Fills the slot's range.  Context: the feeder.
+ * Pick the next dirty extent of the link, none of which is in flight (invariant 4), nor hot
+ * unless freezing.  Fills the slot's range.  Context: the feeder.
  * Return: 0, or -ENOENT at the end of the sweep: the cursor is back at the start.
  */
-int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot);
+int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns);
 /* Clear its bits, before it is read (invariant 3).  Context: the feeder. */
 void dmm_scan_clear(const struct dmm_slot *slot);
 

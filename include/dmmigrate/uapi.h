@@ -119,6 +119,7 @@ enum dmm_attr {
 	DMM_A_ZERO_BYTES,	/* u64: of ACKED_BYTES, what read as zeros and went as a header G */
 	DMM_A_ZERO_BLOCKS,	/* u64: the same in blocks G */
 	DMM_A_DATA_BLOCKS,	/* u64: blocks acknowledged that went as data G */
+	DMM_A_SPEED,		/* u64: bytes/s, what the connections carried of late, 0 = unknown G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

@@ -26,6 +26,7 @@ static const char help[] =
 "  --sizes MIN..MAX     bytes of an operation (logical block size..1M)\n"
 "  --align BYTES        of offsets and sizes (logical block size)\n"
 "  --hot PERCENT        of the operations go to one 64th of the region\n"
+"  --zipf               the r-th most popular block of 4096 bytes is chosen about 1/r as often\n"
 "  --discard PERCENT, --zeroes PERCENT  of the operations\n"
 "  --fua PERCENT        of the writes are written through (RWF_DSYNC)\n"
 "  --flush PERCENT      of the operations are followed by fdatasync\n"
@@ -90,14 +91,14 @@ static void add_single(const char *text)
 static void parse(int argc, char **argv)
 {
 	enum { FILL = 256, WRITERS, SECONDS, OPS, SEED, REGION, SIZES, ALIGN, HOT, DISCARD, ZEROES,
-	       FUA, FLUSH, RATE, OP, BUFFERED, JOURNAL, JOURNAL_OPS_, ERRORS_OK, HARD, HELP };
+	       FUA, FLUSH, RATE, ZIPF, OP, BUFFERED, JOURNAL, JOURNAL_OPS_, ERRORS_OK, HARD, HELP };
 	static const struct option opts[] = {
 		{ "fill", 0, NULL, FILL }, { "writers", 1, NULL, WRITERS },
 		{ "seconds", 1, NULL, SECONDS }, { "ops", 1, NULL, OPS },
 		{ "seed", 1, NULL, SEED }, { "region", 1, NULL, REGION },
 		{ "sizes", 1, NULL, SIZES }, { "align", 1, NULL, ALIGN }, { "hot", 1, NULL, HOT },
 		{ "discard", 1, NULL, DISCARD }, { "zeroes", 1, NULL, ZEROES },
-		{ "fua", 1, NULL, FUA }, { "flush", 1, NULL, FLUSH }, { "rate", 1, NULL, RATE },
+		{ "zipf", 0, NULL, ZIPF }, { "fua", 1, NULL, FUA }, { "flush", 1, NULL, FLUSH }, { "rate", 1, NULL, RATE },
 		{ "op", 1, NULL, OP }, { "buffered", 0, NULL, BUFFERED },
 		{ "journal", 1, NULL, JOURNAL }, { "journal-ops", 1, NULL, JOURNAL_OPS_ },
 		{ "errors-ok", 0, NULL, ERRORS_OK }, { "hard", 0, NULL, HARD },
@@ -133,6 +134,9 @@ static void parse(int argc, char **argv)
 			break;
 		case HOT:
 			load.hot = need_number(optarg, "--hot", 0, 100);
+			break;
+		case ZIPF:
+			load.zipf = true;
 			break;
 		case DISCARD:
 			load.discard = need_number(optarg, "--discard", 0, 100);

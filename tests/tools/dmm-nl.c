@@ -61,7 +61,7 @@ static const struct {
 	{ "barrier", DMM_A_BARRIER, 8 }, { "start_ns", DMM_A_START_NS, 8 },
 	{ "remote_status", DMM_A_REMOTE_STATUS, 4 }, { "conns", DMM_A_CONNS, 4 },
 	{ "features", DMM_A_FEATURES, 8 }, { "write_bytes", DMM_A_WRITE_BYTES, 8 },
-	{ "zero_bytes", DMM_A_ZERO_BYTES, 8 },
+	{ "zero_bytes", DMM_A_ZERO_BYTES, 8 }, { "speed", DMM_A_SPEED, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
 };
 

@@ -21,6 +21,7 @@
 #define BLKSECDISCARD	_IO(0x12, 125)
 #endif
 
+#define ZIPF_BYTES	4096u
 #define LATE_NS	100000000u
 
 struct request {
@@ -246,12 +247,31 @@ static uint64_t pick_bytes(struct load_writer *w)
 	return lo + rng_below(&w->rng, (hi - lo) / l->align + 1) * l->align;
 }
 
+/*
+ * Blocks by popularity, the r-th with a probability of about 1/r: all powers of two of r are
+ * equally likely.  Scattered over the region, as a database's hot pages are.
+ */
+static uint64_t pick_zipf(struct load_writer *w, uint64_t len)
+{
+	const struct load *l = w->load;
+	uint64_t n = (l->len_bytes - len) / ZIPF_BYTES + 1, base;
+	unsigned int bits = 0;
+
+	while (n >> (bits + 1))
+		bits++;
+	base = 1ull << rng_below(&w->rng, bits + 1);
+	/* a prime: distinct ranks go to distinct places */
+	return l->off_bytes + (base + rng_below(&w->rng, base)) % n * 2654435761u % n * ZIPF_BYTES;
+}
+
 /* Anywhere in the region, or the hot spot, or now and then its very edges. */
 static uint64_t pick_offset(struct load_writer *w, uint64_t len)
 {
 	const struct load *l = w->load;
 	uint64_t from = l->off_bytes, span = l->len_bytes;
 
+	if (l->zipf)
+		return pick_zipf(w, len);
 	switch (rng_below(&w->rng, 64)) {
 	case 0:
 		return from;

@@ -31,7 +31,7 @@ struct load {
 	uint64_t off_bytes, len_bytes, min_bytes, max_bytes, align;
 	uint64_t writers, seconds, max_ops, seed, hot, discard, zeroes, fua, flush, rate;
 	uint32_t journal_ops;
-	bool fill, buffered, errors_ok, hard;
+	bool fill, buffered, errors_ok, hard, zipf;
 	struct load_single singles[LOAD_MAX_SINGLES];
 	unsigned int nr_singles;
 	uint64_t begin_ns;

@@ -129,7 +129,7 @@ static void test_parse_all(void **state)
 		DMM_A_SWEEP_BLOCKS, DMM_A_HOLD_NS, DMM_A_DRAIN_NS, DMM_A_SHIP_NS, DMM_A_BARRIER_NS,
 		DMM_A_FREEZE_BLOCKS, DMM_A_BARRIER, DMM_A_START_NS, DMM_A_FEATURES,
 		DMM_A_WRITE_BYTES,
-		DMM_A_ZERO_BYTES, DMM_A_ZERO_BLOCKS, DMM_A_DATA_BLOCKS,
+		DMM_A_ZERO_BYTES, DMM_A_ZERO_BLOCKS, DMM_A_DATA_BLOCKS, DMM_A_SPEED,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
@@ -191,6 +191,7 @@ static void test_parse_all(void **state)
 	U64(ZERO_BYTES, zero_bytes);
 	U64(ZERO_BLOCKS, zero_blocks);
 	U64(DATA_BLOCKS, data_blocks);
+	U64(SPEED, speed_bps);
 	assert_memory_equal(i.migration, id, sizeof(id));
 	assert_int_equal(i.error, -5);
 	assert_int_equal(i.freeze_result, -62);

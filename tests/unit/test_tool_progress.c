@@ -51,6 +51,11 @@ static void test_zeros(void **state)
 	dmm_progress_add(&p, &s, &f);
 	assert_int_equal(f.ship_bps, 50 * BS);
 	assert_int_equal(f.pause_ms, 1000);
+	/* and by what the kernel knows of it */
+	s = sample(19, 1000, 50);
+	s.speed_bps = 500 * BS;
+	dmm_progress_add(&p, &s, &f);
+	assert_int_equal(f.pause_ms, 100);
 }
 
 static void test_sweep(void **state)

@@ -73,9 +73,9 @@ static const struct dmm_vec_heat_step {
 	{ HEAT_SWEEP, 1000, 0 },
 	{ HEAT_WAITS, 0, 100, 1 },
 	{ HEAT_WAITS, 0, 200, 0 },
-	{ HEAT_SWEEP, 26, 0 },			/* as it should be */
+	{ HEAT_SWEEP, 51, 0 },			/* as it should be */
 	{ HEAT_WAITS, 0, 200, 0 },
-	{ HEAT_SWEEP, 25, 0 },
+	{ HEAT_SWEEP, 50, 0 },
 	{ HEAT_WAITS, 0, 400, 1 },
 	{ HEAT_SWEEP, 0, 0 },
 	{ HEAT_SWEEP, 0, 0 },
@@ -85,9 +85,9 @@ static const struct dmm_vec_heat_step {
 
 	/* a guest that does not write is not waited for */
 	{ HEAT_SHIP, 0, 2000 },
-	{ HEAT_IDLE, 50, 2000 },
+	{ HEAT_IDLE, 60, 2000 },
 	{ HEAT_WAITS, 0, 2000, 0 },
-	{ HEAT_SWEEP, 50, 2000 },
+	{ HEAT_SWEEP, 60, 2000 },
 	{ HEAT_WAITS, 0, 2000, 1 },
 	{ HEAT_RESET, 0, 0 },
 	{ HEAT_WAITS, 0, 2000, 0 },
@@ -111,7 +111,8 @@ static inline void dmm_vec_check_heat_steps(struct dmm_vec *v)
 
 		switch (s->op) {
 		case HEAT_RESET:
-			dmm_heat_reset(&h);
+			memset(units, 0, HEAT_UNITS * sizeof(units[0]));
+			dmm_heat_init(&h, HEAT_UNITS, units);
 			break;
 		case HEAT_SHIP:
 			dmm_heat_shipped(&h, s->arg, s->ms * HEAT_MS);
@@ -131,7 +132,6 @@ static inline void dmm_vec_check_heat_steps(struct dmm_vec *v)
 	/* without memory nothing waits */
 	dmm_heat_init(&h, HEAT_UNITS, NULL);
 	dmm_heat_shipped(&h, 0, 0);
-	dmm_heat_reset(&h);
 	dmm_vec_eq(v, "without memory", 0, dmm_heat_defers(&h, 0, 0), 0);
 }
 

@@ -41,6 +41,7 @@ void dmm_sample_from_info(const struct dmm_nl_info *info, u64 now_ns, struct dmm
 		.acked_bytes = info->acked_bytes,
 		.zero_bytes = info->zero_bytes,
 		.redirtied_blocks = info->redirtied_blocks,
+		.speed_bps = info->speed_bps,
 	};
 }
 

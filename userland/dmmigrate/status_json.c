@@ -57,6 +57,7 @@ static struct json_object *progress_json(const struct dmm_nl_info *info,
 	put_u64(o, "percent_x100", f->percent_x100);
 	json_object_object_add(o, "sweep_done", json_object_new_boolean(f->sweep_done));
 	put_u64(o, "ship_bytes_per_s", f->ship_bps);
+	put_u64(o, "link_bytes_per_s", info->speed_bps);
 	put_u64(o, "dirty_bytes_per_s", f->dirty_bps);
 	put_u64(o, "remaining_bytes", f->remaining_bytes);
 	json_object_object_add(o, "eta_ns", f->eta == DMM_ETA_KNOWN ?

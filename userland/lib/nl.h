@@ -62,6 +62,7 @@ struct dmm_nl_info {
 	u64 zero_bytes;
 	u64 zero_blocks;
 	u64 data_blocks;
+	u64 speed_bps;
 };
 
 /* A request: the attributes of @set are sent. */

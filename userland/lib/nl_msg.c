@@ -79,6 +79,7 @@ static const struct field info_fields[] = {
 	INFO(ZERO_BYTES, U64, zero_bytes),
 	INFO(ZERO_BLOCKS, U64, zero_blocks),
 	INFO(DATA_BLOCKS, U64, data_blocks),
+	INFO(SPEED, U64, speed_bps),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)

@@ -192,7 +192,10 @@ void dmm_progress_add(struct dmm_progress *p, const struct dmm_sample *s, struct
 	if (s->start_ns && !f->sweep_done && s->now_ns >= s->start_ns + MIN_SPAN_NS)
 		progress_best(p, progress_rate(s->acked_bytes, s->now_ns - s->start_ns),
 			      s->zero_bytes <= s->acked_bytes / 2);
-	best = p->best_bps ? p->best_bps : p->best_any_bps;
+	/* hot blocks are kept back: what is shipped by then says little about the links */
+	best = dmm_max_u64(p->best_bps, s->speed_bps);
+	if (!best)
+		best = p->best_any_bps;
 	if (!f->remaining_bytes) {
 		f->pause_known = s->start_ns != 0;
 	} else if (best) {

@@ -31,6 +31,7 @@ struct dmm_sample {
 	u64 acked_bytes;
 	u64 zero_bytes;		/* of these, what cost no more than a header */
 	u64 redirtied_blocks;
+	u64 speed_bps;		/* what the kernel saw the links carry, 0 = unknown */
 };
 
 enum dmm_eta {
@@ -50,7 +51,7 @@ struct dmm_figures {
 	u64 eta_ms;
 	bool sweep_done;
 	bool pause_known;
-	u64 pause_ms;		/* projected: to ship what is left at the best rate seen */
+	u64 pause_ms;		/* projected: to ship what is left at the best rate seen, here or there */
 };
 
 /* Owned by one thread; zeroed is valid. */
