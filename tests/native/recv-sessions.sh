@@ -8,7 +8,7 @@
 limit=13
 sessions=64
 start_daemon 'handshake_timeout = 2s' 'stall_timeout = 2s' 'buffers = 130M' 'max_sessions = 300' \
-	'max_disks = 100'
+	'max_disks = 100' 'max_silent = 200'
 
 truncate -s 4M "$tmp/bad.img"
 phony "$to" ffff prepare "$tmp/bad.img" 4M > /dev/null

@@ -157,6 +157,10 @@ $c registry.c 's/ \|\|\n\t\t p->conns != q->conns//' 'PREPARE again with other c
 $c session.c 's/if \(f->seq != s->rx_seq \+ 1\)/if (0)/; s/f.type != DMM_MSG_HELLO \|\| f.seq != 1/f.type != DMM_MSG_HELLO/' 'sequence numbers of requests are not checked'
 $c session.c 's/h.version_min > DMM_WIRE_VERSION \|\| h.version_max < DMM_WIRE_VERSION/0/' 'any version'
 $c session.c 's/full = rc->nr_sessions >= rc->max_sessions/full = false/' 'any number of connections'
+$c session.c 's/return nr >= rc->max_silent;/return false;/' 'any number of silent connections'
+$c session.c 's/other->address_bytes == bytes \&\& //' 'an address that begins like another'
+$c session.c 's/(\t\tgoto out;\n)\tsession_not_silent\(start\);/\1/' 'who has asked still counts as silent'
+$c session.c 's/, start\);\n\tsession_not_silent\(start\);/, start);/' 'who has gone still counts as silent'
 $c digest.c 's/XXH3_128bits_update\(state, buf \+ \(offset - from\), last - offset\)/XXH3_128bits_update(state, buf, last - from)/; s/XXH3_128bits_update\(state, buf, last - from\);/;/' 'digests of the wrong bytes'
 # what offline copies ask for
 y='rule copy'

@@ -21,6 +21,7 @@ static inline void receiver_start(u64 dest_bytes, const struct dmm_engine_ops *e
 		.engine = engine,
 		.buffer_bytes = 64 << 20,
 		.max_sessions = 64,
+		.max_silent = 64,
 		.max_disks = 8,
 		.handshake_ms = 500,
 		.stall_ms = 500,
@@ -54,7 +55,7 @@ struct peer {
 	u64 seq;		/* data connection: of the last frame */
 };
 
-static inline void peer_open(struct peer *p)
+static inline int peer_open_from(struct peer *p, const char *from)
 {
 	int sv[2];
 
@@ -63,7 +64,12 @@ static inline void peer_open(struct peer *p)
 	p->c.fd = sv[0];
 	p->c.timeout_ms = WAIT_MS;
 	p->c.features = peer_features;
-	assert_int_equal(dmm_session_start(&rc, sv[1], "test"), 0);
+	return dmm_session_start(&rc, sv[1], from);
+}
+
+static inline void peer_open(struct peer *p)
+{
+	assert_int_equal(peer_open_from(p, "test"), 0);
 }
 
 static inline void peer_close(struct peer *p)

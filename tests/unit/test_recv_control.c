@@ -434,6 +434,48 @@ static void sessions_are_bounded(void **state)
 	peer_close(&p[0]);
 }
 
+/* One host that says nothing must leave room for the others. */
+static void the_silent_are_bounded(void **state)
+{
+	static const char *const others[] = { "10.0.0.2:1", "10.0.0.12:1", "[::1]:1", "[10.0.0.1]:1" };
+	struct dmm_wire_refuse refuse;
+	struct dmm_wire_hello_ok ok;
+	struct peer p[3], other[4], late;
+	char from[32];
+	u32 i;
+
+	(void)state;
+	rc.max_silent = 3;
+	rc.handshake_ms = WAIT_MS;
+	for (i = 0; i < 3; i++) {
+		snprintf(from, sizeof(from), "10.0.0.1:%u", 1000 + i);
+		assert_int_equal(peer_open_from(&p[i], from), 0);
+	}
+	assert_int_equal(peer_open_from(&late, "10.0.0.1:7790"), -EUSERS);
+	assert_int_equal(dmm_client_hello(&late.c, "test", &ok, &refuse), -EREMOTEIO);
+	assert_int_equal(le32_to_cpu(refuse.code), DMM_WERR_LIMIT);
+	assert_non_null(strstr((char *)refuse.text, "max_silent"));
+	peer_close(&late);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(peer_open_from(&other[i], others[i]), 0);
+	/* HELLO alone asks for nothing */
+	assert_int_equal(dmm_client_hello(&p[0].c, "test", &ok, &refuse), 0);
+	assert_int_equal(peer_open_from(&late, "10.0.0.1:2"), -EUSERS);
+	peer_close(&late);
+	peer_prepare(&p[0], SIZE);
+	assert_int_equal(peer_open_from(&late, "10.0.0.1:2"), 0);
+	peer_close(&late);
+	/* nor does one that has gone */
+	peer_close(&p[1]);
+	while (dmm_receiver_sessions(&rc) > 6)
+		nap(5);
+	assert_int_equal(peer_open_from(&p[1], "10.0.0.1:3"), 0);
+	for (i = 0; i < 4; i++)
+		peer_close(&other[i]);
+	for (i = 0; i < 3; i++)
+		peer_close(&p[i]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -451,6 +493,7 @@ int main(void)
 		T(other_parameters_are_refused),
 		T(orphans_expire),
 		T(sessions_are_bounded),
+		T(the_silent_are_bounded),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -297,6 +297,7 @@ static void options_and_file(void **state)
 	assert_int_equal(conf.nr_allow, 0);
 	assert_int_equal(conf.buffer_bytes, 64 << 20);
 	assert_int_equal(conf.max_sessions, 256);
+	assert_int_equal(dmm_config_silent(&conf), 64);
 	assert_int_equal(conf.orphan_ms, 3600000);
 	assert_int_equal(conf.handshake_ms, 10000);
 	dmm_config_exit(&conf);
@@ -311,6 +312,7 @@ static void options_and_file(void **state)
 			       "engine = libaio\n"
 			       "buffers = 128M\n"
 			       "max_sessions = 10\n"
+			       "max_silent = 5\n"
 			       "max_disks = 11\n"
 			       "orphan_timeout = 2h\n"
 			       "handshake_timeout = 500ms\n"
@@ -329,6 +331,9 @@ static void options_and_file(void **state)
 	assert_false(conf.engine_auto);
 	assert_int_equal(conf.buffer_bytes, 128 << 20);
 	assert_int_equal(conf.max_sessions, 10);
+	assert_int_equal(dmm_config_silent(&conf), 5);
+	conf.max_silent = 0;
+	assert_int_equal(dmm_config_silent(&conf), 32);
 	assert_int_equal(conf.max_disks, 11);
 	assert_int_equal(conf.orphan_ms, 7200000);
 	assert_int_equal(conf.handshake_ms, 500);
@@ -357,7 +362,7 @@ static void options_refused(void **state)
 		"port = 65536\n", "port = 7790x\n", "port = -1\n", "buffers = 1M\n", "buffers = 2T\n",
 		"buffers = lots\n", "allow = vg0/*\n", "allow = /dev/vg0/*  # note\n",
 		"allow = /srv/a b\n", "allow = /srv/#1\n", "listen =\n", "listen = [::1\n",
-		"listen = 10.0.0.1:0\n", "listen = a b\n", "engine = uring\n", "max_sessions = 0\n",
+		"listen = 10.0.0.1:0\n", "listen = a b\n", "engine = uring\n", "max_sessions = 0\n", "max_silent = 0\n",
 		"max_disks = 1000000\n", "orphan_timeout = 1ms\n", "stall_timeout = 90d\n",
 		"log_level = loud\n", "foreground = yes\n", "config = /x\n",
 	};

@@ -17,6 +17,8 @@
 #include "options.h"
 #include "version.h"
 
+#define MIN_SILENT	32u
+
 /* Where a value comes from, for messages. */
 struct origin {
 	const char *file;	/* NULL: the command line */
@@ -105,6 +107,16 @@ static const char *set_max_sessions(struct dmm_config *c, const char *value)
 	return NULL;
 }
 
+static const char *set_max_silent(struct dmm_config *c, const char *value)
+{
+	u64 v;
+
+	if (dmm_parse_u64(value, 1, 65536, &v))
+		return "not a number from 1 to 65536";
+	c->max_silent = v;
+	return NULL;
+}
+
 static const char *set_max_disks(struct dmm_config *c, const char *value)
 {
 	u64 v;
@@ -189,6 +201,8 @@ static const struct dmm_setting settings[] = {
 	{ "foreground", 'f', NULL, false, true, "log to stderr, not to the journal",
 	  set_foreground },
 	{ "max_sessions", 0, "N", true, false, "connections at a time (256)", set_max_sessions },
+	{ "max_silent", 0, "N", true, false,
+	  "of these, of one address, without a request yet (a quarter, at least 32)", set_max_silent },
 	{ "max_disks", 0, "N", true, false, "disks prepared at a time (256)", set_max_disks },
 	{ "orphan_timeout", 0, "TIME", true, false,
 	  "release a disk without any connection after this (1h)", set_orphan },
@@ -467,6 +481,13 @@ enum dmm_options_result dmm_options_parse(int argc, char **argv, struct dmm_conf
 	if (ret != DMM_OPTIONS_RUN)
 		dmm_config_exit(c);
 	return ret;
+}
+
+u32 dmm_config_silent(const struct dmm_config *c)
+{
+	if (c->max_silent)
+		return c->max_silent;
+	return c->max_sessions / 4 > MIN_SILENT ? c->max_sessions / 4 : MIN_SILENT;
 }
 
 void dmm_config_exit(struct dmm_config *c)

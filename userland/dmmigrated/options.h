@@ -33,6 +33,7 @@ struct dmm_config {
 	bool engine_auto;
 	u64 buffer_bytes;
 	u32 max_sessions;
+	u32 max_silent;			/* 0: dmm_config_silent() decides */
 	u32 max_disks;
 	u64 orphan_ms;
 	u64 handshake_ms;
@@ -73,6 +74,9 @@ enum dmm_options_result {
  * Context: once at start; may be called again with the same arguments for a reload (SIGHUP).
  */
 enum dmm_options_result dmm_options_parse(int argc, char **argv, struct dmm_config *c);
+
+/* How many connections of one address may be silent: what was set, or what goes with max_sessions. */
+u32 dmm_config_silent(const struct dmm_config *c);
 
 /* Frees what is owned; accepts a zeroed one. */
 void dmm_config_exit(struct dmm_config *c);

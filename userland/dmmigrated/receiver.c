@@ -26,6 +26,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 
 	memset(rc, 0, sizeof(*rc));
 	rc->max_sessions = c->max_sessions;
+	rc->max_silent = dmm_config_silent(c);
 	rc->handshake_ms = c->handshake_ms;
 	rc->stall_ms = c->stall_ms;
 	rc->ack_ms = c->ack_ms;
@@ -51,6 +52,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	c->nr_allow = 0;
 	dmm_registry_init(&rc->registry, c->max_disks, &rc->allow);
 	pthread_mutex_init(&rc->lock, NULL);
+	dmm_list_init(&rc->silent);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&rc->ended, &attr);

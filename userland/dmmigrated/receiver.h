@@ -13,12 +13,14 @@
 
 #include "bufpool.h"
 #include "digest.h"
+#include "list.h"
 #include "options.h"
 #include "registry.h"
 
 struct dmm_receiver {
 	/* constant after init */
 	u32 max_sessions;
+	u32 max_silent;			/* of one address */
 	u64 handshake_ms;
 	u64 stall_ms;
 	u64 ack_ms;
@@ -36,6 +38,7 @@ struct dmm_receiver {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;		/* a session has ended */
 	u32 nr_sessions;
+	struct dmm_list silent;		/* sessions without a request yet (session.c) */
 	/* owned by main's thread: lines about connections that are turned away */
 	u64 complain_ms;		/* not before */
 	u32 unsaid;			/* since the last one */

@@ -36,7 +36,46 @@ struct session_start {
 	struct dmm_receiver *rc;
 	int fd;
 	char peer[DMM_PEER_TEXT];
+	size_t address_bytes;		/* of peer, without the port */
+	struct dmm_list silent;		/* in rc->silent until its first request; protected by rc->lock */
 };
+
+/* "10.0.0.1:7790", "[::1]:7790": where the port begins. */
+static size_t address_bytes(const char *peer)
+{
+	const char *port = strrchr(peer, ':');
+
+	return port ? (size_t)(port - peer) : strlen(peer);
+}
+
+/*
+ * Whoever connects and says nothing holds a thread until the timeout: one host must not hold all.
+ * Context: rc->lock is held.
+ */
+static bool session_too_silent(struct dmm_receiver *rc, const char *peer)
+{
+	size_t bytes = address_bytes(peer);
+	struct session_start *other;
+	struct dmm_list *pos;
+	u32 nr = 0;
+
+	dmm_list_for_each(pos, &rc->silent) {
+		other = dmm_list_entry(pos, struct session_start, silent);
+		if (other->address_bytes == bytes && !memcmp(other->peer, peer, bytes))
+			nr++;
+	}
+	return nr >= rc->max_silent;
+}
+
+/* It has said what it wants, or ends. @start may be NULL. */
+static void session_not_silent(struct session_start *start)
+{
+	if (!start)
+		return;
+	pthread_mutex_lock(&start->rc->lock);
+	dmm_list_del(&start->silent);
+	pthread_mutex_unlock(&start->rc->lock);
+}
 
 int dmm_session_recv(struct dmm_session *s, struct dmm_frame *f, void *payload, u32 cap,
 		     u64 start_ms, struct dmm_refusal *r)
@@ -188,7 +227,9 @@ static void session_set_options(int fd)
 			   sizeof(options[i].value));
 }
 
-void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer)
+/* @start: what is on the list of the silent, or NULL. */
+static void session_life(struct dmm_receiver *rc, int fd, const char *peer,
+			 struct session_start *start)
 {
 	struct dmm_session s = { .rc = rc, .fd = fd };
 	u8 payload[DMM_MAX_CONTROL_BYTES];
@@ -205,6 +246,7 @@ void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer)
 	ret = dmm_session_recv(&s, &f, payload, sizeof(payload), dmm_now_ms() + UNDECIDED_MS, &r);
 	if (ret == -ENODATA)
 		goto out;
+	session_not_silent(start);
 	if (ret)
 		dmm_session_refuse(&s, &r);
 	else if (f.type == DMM_MSG_ATTACH)
@@ -216,13 +258,19 @@ out:
 		session_linger(&s);
 }
 
+void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer)
+{
+	session_life(rc, fd, peer, NULL);
+}
+
 static void *session_thread(void *arg)
 {
 	struct session_start *start = arg;
 	struct dmm_receiver *rc = start->rc;
 	int fd = start->fd;
 
-	dmm_session_run(rc, fd, start->peer);
+	session_life(rc, fd, start->peer, start);
+	session_not_silent(start);
 	close(fd);
 	free(start);
 	pthread_mutex_lock(&rc->lock);
@@ -247,7 +295,7 @@ static bool session_may_complain(struct dmm_receiver *rc, u32 *unsaid)
 }
 
 /* Main's thread must not wait for a peer: what fits into the socket's empty buffer, and off. */
-static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer)
+static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer, bool silent)
 {
 	struct dmm_session s = { .rc = rc, .fd = fd };
 	struct dmm_refusal r;
@@ -255,8 +303,12 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer)
 
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = peer;
-	dmm_refuse(&r, DMM_WERR_LIMIT, "too many connections: at most %u, see max_sessions in "
-		   "dmmigrated.conf", rc->max_sessions);
+	if (silent)
+		dmm_refuse(&r, DMM_WERR_LIMIT, "too many connections of one address that have not asked "
+			   "for anything: at most %u, see max_silent in dmmigrated.conf", rc->max_silent);
+	else
+		dmm_refuse(&r, DMM_WERR_LIMIT, "too many connections: at most %u, see max_sessions in "
+			   "dmmigrated.conf", rc->max_sessions);
 	if (session_may_complain(rc, &unsaid))
 		dmm_warn(&s.log_id, "refused: %s (and %u before, unsaid)", r.text, unsaid);
 	session_say_refused(&s, &r);
@@ -265,29 +317,35 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer)
 
 int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer)
 {
-	struct session_start *start = NULL;
+	struct session_start *start = malloc(sizeof(*start));
+	bool full, silent = false;
 	pthread_attr_t attr;
 	pthread_t thread;
-	bool full;
 	int ret;
 
-	pthread_mutex_lock(&rc->lock);
-	full = rc->nr_sessions >= rc->max_sessions;
-	if (!full)
-		rc->nr_sessions++;
-	pthread_mutex_unlock(&rc->lock);
-	if (full) {
-		session_turn_away(rc, fd, peer);
+	if (!start) {
 		close(fd);
-		return -EUSERS;
+		return -ENOMEM;
 	}
-	start = malloc(sizeof(*start));
-	ret = -ENOMEM;
-	if (!start)
-		goto err_uncount;
 	start->rc = rc;
 	start->fd = fd;
 	snprintf(start->peer, sizeof(start->peer), "%s", peer);
+	start->address_bytes = address_bytes(start->peer);
+	dmm_list_init(&start->silent);
+	pthread_mutex_lock(&rc->lock);
+	full = rc->nr_sessions >= rc->max_sessions;
+	if (!full)
+		silent = session_too_silent(rc, start->peer);
+	if (!full && !silent) {
+		rc->nr_sessions++;
+		dmm_list_add_tail(&rc->silent, &start->silent);
+	}
+	pthread_mutex_unlock(&rc->lock);
+	if (full || silent) {
+		session_turn_away(rc, fd, peer, silent);
+		ret = -EUSERS;
+		goto err_free;
+	}
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
@@ -295,11 +353,12 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer)
 	pthread_attr_destroy(&attr);
 	if (!ret)
 		return 0;
-	free(start);
-err_uncount:
 	pthread_mutex_lock(&rc->lock);
+	dmm_list_del(&start->silent);
 	rc->nr_sessions--;
 	pthread_mutex_unlock(&rc->lock);
+err_free:
+	free(start);
 	close(fd);
 	return ret;
 }
