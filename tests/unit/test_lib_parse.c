@@ -278,6 +278,7 @@ static void identities(void **state)
 		{ "=pv:u", "pv:u", false }, { "<pv:u", "<pv:u", false },
 	};
 	char which[64], buf[DMM_IDENTITY_MAX], again[DMM_IDENTITY_MAX], path[] = "/tmp/dmm-unit-id.XXXXXX";
+	unsigned int left_out;
 	size_t i;
 	int fd;
 
@@ -296,6 +297,17 @@ static void identities(void **state)
 	assert_true(dmm_identity_same(buf, again, NULL, 0));
 	assert_int_equal(dmm_disk_identity(path, again, 10), 0);	/* no room: none, not half of one */
 	assert_string_equal(again, "");
+	/* what does not fit is counted, what is there is whole, and an exact fit fits */
+	assert_true(dmm_disk_identity_fit(path, buf, sizeof(buf), &left_out) >= 1);
+	assert_int_equal(left_out, 0);
+	assert_int_equal(dmm_disk_identity_fit(path, again, 10, &left_out), 0);
+	assert_true(left_out >= 1);
+	assert_true(dmm_disk_identity_fit(path, again, strlen(buf) + 1, &left_out) >= 1);
+	assert_string_equal(again, buf);
+	assert_int_equal(left_out, 0);
+	dmm_disk_identity_fit(path, again, strlen(buf), &left_out);
+	assert_int_equal(left_out, 1);
+	assert_true(!*again || buf[strlen(again)] == ' ');
 	unlink(path);
 	close(fd);
 	assert_int_equal(dmm_disk_identity(path, buf, sizeof(buf)), -ENOENT);

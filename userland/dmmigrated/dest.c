@@ -22,6 +22,7 @@
 #include "dest.h"
 #include "fullio.h"
 #include "inuse.h"
+#include "log.h"
 
 #define FILE_PROBE_BYTES	8192u	/* a file must be this long to be tried for O_DIRECT */
 
@@ -195,11 +196,18 @@ static int dest_geometry(struct dmm_dest *d, const struct dmm_dest_request *rq,
 static int dest_check_identity(struct dmm_dest *d, const struct dmm_dest_request *rq,
 			       const char *resolved, struct dmm_refusal *r)
 {
-	char which[DMM_IDENTITY_MAX], buf[96];
+	char all[DMM_IDENTITY_ALL], which[DMM_IDENTITY_MAX], buf[96];
+	unsigned int left_out;
 
+	/* the first few tell later whether it is still the same; for the comparison all count */
 	if (dmm_disk_identity(resolved, d->identity, sizeof(d->identity)) < 0)
 		d->identity[0] = '\0';
-	if (!dmm_identity_same(d->identity, rq->source_identity, which, sizeof(which)))
+	if (dmm_disk_identity_fit(resolved, all, sizeof(all), &left_out) < 0)
+		return 0;
+	if (left_out)
+		dmm_warn(NULL, "%s lies on too many devices: %u of their identities are not compared with "
+			 "the source's", dmm_short_path(d->path, buf), left_out);
+	if (!dmm_identity_same(all, rq->source_identity, which, sizeof(which)))
 		return 0;
 	return dmm_refuse(r, DMM_WERR_SAMEDISK,
 			  "%s is the source itself or shares storage with it (%.64s): "

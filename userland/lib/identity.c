@@ -33,6 +33,7 @@ struct identity_list {
 	size_t size;
 	size_t used;		/* without the NUL */
 	int count;
+	unsigned int left_out;	/* did not fit */
 	char boot[33];		/* boot id without dashes */
 };
 
@@ -74,8 +75,12 @@ static void identity_add(struct identity_list *l, const char *kind, const char *
 	if (n == start + IDENTITY_VALUE)
 		n = start + sprintf(token + start, "#%016llx", (unsigned long long)hash);
 	token[n] = '\0';
-	if (identity_has(l->buf, token, n) || l->used + n + 2 > l->size)
+	if (identity_has(l->buf, token, n))
 		return;
+	if (l->used + !!l->used + n + 1 > l->size) {	/* whole, or not at all */
+		l->left_out++;
+		return;
+	}
 	l->used += snprintf(l->buf + l->used, l->size - l->used, "%s%s", l->used ? " " : "",
 			    token);
 	l->count++;
@@ -272,7 +277,7 @@ static void identity_block(struct identity_list *l, const char *kind, dev_t dev,
 	identity_slaves(l, kind, dev, depth);
 }
 
-int dmm_disk_identity(const char *path, char *buf, size_t size)
+static int identity_collect(const char *path, char *buf, size_t size, unsigned int *left_out)
 {
 	struct identity_list l = { .buf = buf, .size = size };
 	dmm_autoclose int fd = -1;
@@ -301,12 +306,26 @@ int dmm_disk_identity(const char *path, char *buf, size_t size)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (fd >= 0)
 			identity_pv(&l, CONTENT, fd);
-		return l.count;
+	} else {
+		identity_inode(&l, OWN, st.st_dev, st.st_ino, 0);
+		if (major(st.st_dev))	/* a filesystem with a disk of its own */
+			identity_block(&l, BENEATH, st.st_dev, 0);
 	}
-	identity_inode(&l, OWN, st.st_dev, st.st_ino, 0);
-	if (major(st.st_dev))	/* a filesystem with a disk of its own */
-		identity_block(&l, BENEATH, st.st_dev, 0);
+	*left_out = l.left_out;
 	return l.count;
+}
+
+int dmm_disk_identity_fit(const char *path, char *buf, size_t size, unsigned int *left_out)
+{
+	*left_out = 0;
+	return identity_collect(path, buf, size, left_out);
+}
+
+int dmm_disk_identity(const char *path, char *buf, size_t size)
+{
+	unsigned int left_out;
+
+	return identity_collect(path, buf, size, &left_out);
 }
 
 static bool kinds_conflict(char a, char b)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #define DMM_IDENTITY_MAX	256	/* dmm_wire_prepare.source_identity */
+#define DMM_IDENTITY_ALL	4096	/* room for those of any stack of devices, where no wire limits it */
 
 /*
  * Identities of the block device or regular file @path, separated by blanks, each printable and
@@ -31,6 +32,9 @@
  * Context: reads sysfs and, for pv, the first sectors of the devices. Any thread.
  */
 int dmm_disk_identity(const char *path, char *buf, size_t size);
+
+/* The same; *left_out is how many did not fit. Each that is in @buf is whole. */
+int dmm_disk_identity_fit(const char *path, char *buf, size_t size, unsigned int *left_out);
 
 /*
  * Do two such lists mean storage that overlaps?  Own against own, own against beneath, and
