@@ -16,6 +16,7 @@
 static int run_verb(struct dmm_tool *t, int argc, char **argv)
 {
 	char why[256];
+	int code;
 
 	if (dmm_options_parse(t->verb->options, argc, argv, &t->args, why, sizeof(why)))
 		return dmm_usage(t, "%s", why);
@@ -37,7 +38,11 @@ static int run_verb(struct dmm_tool *t, int argc, char **argv)
 				"only root may do this");
 	}
 	dmm_dm_init();
-	return t->verb->run(t);
+	code = t->verb->run(t);
+	if (dmm_dm_udev_late())
+		dmm_note(t, "udev did not answer in time and was not waited for: names in /dev may be late, see "
+			 "systemctl status systemd-udevd");
+	return code;
 }
 
 int main(int argc, char **argv)

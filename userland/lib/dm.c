@@ -330,7 +330,7 @@ int dmm_dm_create(const char *name, const char *uuid, const struct dmm_dm_table 
 	    !dm_task_set_cookie(dmt, &cookie, ORIGIN_UDEV_FLAGS))
 		goto out_destroy;
 	ret = dmm_dm_run(dmt);
-	dm_udev_wait(cookie);
+	dmm_dm_udev_wait(cookie);
 out_destroy:
 	dm_task_destroy(dmt);
 	if (ret)
@@ -359,7 +359,7 @@ int dmm_dm_remove(const struct dmm_dm_dev *dev)
 	    !dm_task_set_cookie(dmt, &cookie, 0))
 		goto out_destroy;
 	ret = dmm_dm_run(dmt);
-	dm_udev_wait(cookie);
+	dmm_dm_udev_wait(cookie);
 out_destroy:
 	dm_task_destroy(dmt);
 	return ret;

@@ -28,6 +28,9 @@ struct dmm_dm_dev {
  */
 void dmm_dm_init(void);
 
+/* Was udev not waited for any longer, since the program began? */
+bool dmm_dm_udev_late(void);
+
 /* What library and kernel said about the last failure, or "". */
 const char *dmm_dm_reason(void);
 

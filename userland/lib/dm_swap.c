@@ -173,7 +173,7 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 		dmm_dm_set_reason(reason);
 	}
 	munlockall();
-	dm_udev_wait(cookie);
+	dmm_dm_udev_wait(cookie);
 	queue_restore(dev, &queue);
 	goto out_destroy;
 
