@@ -15,6 +15,8 @@
 #include "cleanup.h"
 #include "identity.h"
 #include "preflight.h"
+#include "nl.h"
+#include <dmmigrate/uapi.h>
 #include <dmmigrate/wire.h>
 
 extern char **environ;
@@ -41,6 +43,25 @@ static void module_load(void)
 	posix_spawn_file_actions_destroy(&fa);
 }
 
+/* Before anything is attached: tool and module that do not understand each other. */
+static int preflight_version(struct dmm_tool *t)
+{
+	unsigned int version;
+
+	if (dmm_tool_nl(t))
+		return 0;	/* whoever needs it says why there is none */
+	version = dmm_nl_version(t->nl);
+	if (version == DMM_GENL_VERSION)
+		return 0;
+	if (version > DMM_GENL_VERSION)
+		dmm_next(t, "upgrade dmmigrate on this host to the module's version");
+	else
+		dmm_next(t, "install the module of this version, then rmmod dm-migrate and modprobe dm-migrate");
+	return refuse(t, "the module dm-migrate speaks version %u of its netlink family, this tool version %u: "
+		      "upgrade the %s", version, DMM_GENL_VERSION,
+		      version > DMM_GENL_VERSION ? "tool" : "module");
+}
+
 int dmm_preflight_module(struct dmm_tool *t, bool look_only, bool *loaded)
 {
 	unsigned int version[3];
@@ -60,7 +81,7 @@ int dmm_preflight_module(struct dmm_tool *t, bool look_only, bool *loaded)
 		return refuse(t, "the kernel module dm-migrate is not loaded, and modprobe does not "
 			      "find it for this kernel");
 	}
-	return 0;
+	return *loaded ? preflight_version(t) : 0;
 }
 
 static int sysfs_number(const struct dmm_dm_dev *dev, const char *attr, u64 *value)
@@ -76,6 +97,7 @@ static int sysfs_number(const struct dmm_dm_dev *dev, const char *attr, u64 *val
 int dmm_preflight_sizes(struct dmm_tool *t, const struct dmm_source *s, struct dmm_preflight *p)
 {
 	u64 sectors, lbs, table_sectors = dmm_dm_table_sectors(&s->table);
+	unsigned int left_out = 0;
 	char node[160];
 
 	if (sysfs_number(&s->live, "size", &sectors) ||
@@ -102,8 +124,12 @@ int dmm_preflight_sizes(struct dmm_tool *t, const struct dmm_source *s, struct d
 	}
 	p->identity[0] = '\0';
 	if (!dmm_dm_node(&s->live, node, sizeof(node)) &&
-	    dmm_disk_identity(node, p->identity, sizeof(p->identity)) < 0)
+	    dmm_disk_identity_fit(node, p->identity, sizeof(p->identity), &left_out) < 0)
 		p->identity[0] = '\0';
+	if (left_out)
+		dmm_note(t, "%s lies on so many devices that %u of their identities are not told to the "
+			 "receiver: make sure yourself that the destination does not lie on one of them",
+			 t->source, left_out);
 	return 0;
 }
 
