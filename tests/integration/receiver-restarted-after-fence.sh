@@ -36,7 +36,7 @@ mkfs.ext4 -q -F /dev/mapper/B
 mkdir -p "$TMP/mnt"
 mount /dev/mapper/B "$TMP/mnt"
 cleanup_fn "umount $TMP/mnt"
-refused 3 'mounted' dmmigrate verify A
+refused 6 'mounted' dmmigrate verify A
 umount "$TMP/mnt"
 refused 10 'differ' dmmigrate verify A
 dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"

@@ -46,7 +46,9 @@ static int verify_failed(struct dmm_tool *t, const struct dmm_verify *v, const s
 				"the receiver has the disk no more, it was restarted or the disk there "
 				"was exchanged: %s", r->why);
 	}
-	return dmm_fail(t, r->exit, verify_owner(info), verify_use(info), "%s", r->why);
+	/* 3 would say that this host has refused before anything was looked at */
+	return dmm_fail(t, r->exit == DMM_EXIT_PREFLIGHT && r->code != DMM_WERR_VERSION ?
+			DMM_EXIT_REMOTE : r->exit, verify_owner(info), verify_use(info), "%s", r->why);
 }
 
 static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_verify *v,
