@@ -83,7 +83,7 @@ options=$("$out/dmmigrated" --help | sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/
 offers "$options" dmmigrated -
 offers 'error warning notice info debug' dmmigrated --log-level ''
 offers 'error warning notice info debug' dmmigrated -L ''
-engines=$({ "$out/dmmigrated" --engine nonsense 2>&1 || true; } | sed "s/.*: //; s/,/ /g")
+engines=$({ "$out/dmmigrated" --engine nonsense 2>&1 || true; } | sed "s/.*: //; s/not one of//; s/,/ /g")
 offers "$engines" dmmigrated -e ''
 offers "$tmp/image" dmmigrated --config "$tmp/im"
 

@@ -470,10 +470,8 @@ static void the_silent_are_bounded(void **state)
 	while (dmm_receiver_sessions(&rc) > 6)
 		nap(5);
 	assert_int_equal(peer_open_from(&p[1], "10.0.0.1:3"), 0);
-	for (i = 0; i < 4; i++)
-		peer_close(&other[i]);
-	for (i = 0; i < 3; i++)
-		peer_close(&p[i]);
+	for (i = 0; i < 7; i++)
+		peer_close(i < 4 ? &other[i] : &p[i - 4]);
 }
 
 int main(void)
