@@ -15,6 +15,7 @@ static const struct dmm_engine_ops *engine;
 static struct peer control, data;
 static atomic_int lost_write;	/* the error that the kernel has to report, once */
 static atomic_int nr_flushes;
+static atomic_bool slow;	/* a flush takes until it is false */
 
 /* As the kernel does it for one open file: whoever asks first is told. */
 int fdatasync(int fd)
@@ -23,6 +24,8 @@ int fdatasync(int fd)
 
 	(void)fd;
 	atomic_fetch_add(&nr_flushes, 1);
+	while (slow)
+		nap(2);
 	if (!err)
 		return 0;
 	errno = err;
@@ -160,6 +163,38 @@ static void dirty_data_is_bounded(void **state)
 	assert_int_equal(nr_flushes, 3);
 }
 
+static void *end_flush(void *arg)
+{
+	(void)arg;
+	nap(200);
+	slow = false;
+	return NULL;
+}
+
+/* Numbers of barriers begin anew with every epoch: one that an older connection is still busy with is none. */
+static void a_barrier_of_an_older_epoch_is_forgotten(void **state)
+{
+	struct dmm_wire_query_ok q;
+	struct peer next;
+	pthread_t thread;
+
+	(void)state;
+	slow = true;
+	peer_barrier(&data, 7);
+	while (!nr_flushes)
+		nap(2);
+	assert_int_equal(pthread_create(&thread, NULL, end_flush, NULL), 0);
+	assert_int_equal(peer_attach(&next, 2, 0), 0);	/* waits for it */
+	pthread_join(thread, NULL);
+	peer_query(&control, &q);
+	assert_int_equal(le64_to_cpu(q.barrier), 0);
+	peer_barrier(&next, 1);
+	peer_expect_ack(&next, DMM_MSG_BARRIER, 1, DMM_WERR_OK);
+	peer_query(&control, &q);
+	assert_int_equal(le64_to_cpu(q.barrier), 1);
+	peer_end(&next);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -167,6 +202,7 @@ int main(void)
 		T(digest_after_a_lost_write),
 		T(digest_after_a_failed_barrier),
 		T(dirty_data_is_bounded),
+		T(a_barrier_of_an_older_epoch_is_forgotten),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

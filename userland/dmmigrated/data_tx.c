@@ -178,7 +178,7 @@ void dmm_data_barrier(struct dmm_data *d)
 	/* a flush need not cover a write that is in flight (hazard 16) */
 	if (d->phase != RX_BARRIER || d->in_order || !dmm_data_has_ack_room(d))
 		return;
-	ack.status = dmm_disk_barrier(d->disk, &d->writer, d->frame.arg);
+	ack.status = dmm_disk_barrier(d->disk, &d->at, &d->writer, d->frame.arg);
 	dmm_data_queue_ack(d, &ack);
 	d->rx_progress_ms = dmm_now_ms();
 	d->frame.seq = 0;

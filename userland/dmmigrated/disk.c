@@ -195,7 +195,8 @@ void dmm_disk_bound_dirty(struct dmm_disk *d)
 	pthread_mutex_unlock(&d->flush_lock);
 }
 
-u32 dmm_disk_barrier(struct dmm_disk *d, struct dmm_writer *w, u64 barrier)
+u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct dmm_writer *w,
+		     u64 barrier)
 {
 	u32 error;
 
@@ -203,7 +204,8 @@ u32 dmm_disk_barrier(struct dmm_disk *d, struct dmm_writer *w, u64 barrier)
 	error = disk_flush_locked(d, flush_by_writer, w);
 	if (!error) {
 		pthread_mutex_lock(&d->lock);
-		if (barrier > d->barrier)	/* another connection may be further */
+		/* another connection may be further; a newer epoch counts from 1 */
+		if (at->epoch == d->epoch && barrier > d->barrier)
 			d->barrier = barrier;
 		pthread_mutex_unlock(&d->lock);
 	}

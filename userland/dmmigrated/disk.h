@@ -119,10 +119,11 @@ void dmm_disk_count_dirty(struct dmm_disk *d, u32 bytes);
 void dmm_disk_bound_dirty(struct dmm_disk *d);
 
 /*
- * Flushes for barrier @barrier through @w, which has nothing in flight.  An error of this flush, or any
- * before, is the disk's for good.  Returns enum dmm_wire_err.
+ * Flushes for barrier @barrier of the connection @at through its @w, which has nothing in flight.  An
+ * error of this flush, or any before, is the disk's for good.  Returns enum dmm_wire_err.
  */
-u32 dmm_disk_barrier(struct dmm_disk *d, struct dmm_writer *w, u64 barrier);
+u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct dmm_writer *w,
+		     u64 barrier);
 
 /* -EBUSY with @r filled while it is being prepared: it has no state yet. */
 int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_refusal *r);
