@@ -14,9 +14,25 @@
 #define GRANULE	65536u
 #define NR	65u		/* granules, the last one of 512 bytes */
 
+static ino_t synced[64];
+static u32 nr_synced;
+static int sync_error;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(nr_synced < 64);
+	synced[nr_synced++] = st.st_ino;
+	errno = sync_error;
+	return errno ? -1 : 0;
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	nr_synced = sync_error = 0;
 	receiver_start(SIZE, &dmm_engine_libaio);
 	return 0;
 }
@@ -334,6 +350,90 @@ static void made_and_removed(void **state)
 	dmm_allow_exit(&allow);
 }
 
+static bool was_synced(const char *path)
+{
+	struct stat st;
+	u32 i;
+
+	assert_int_equal(stat(path, &st), 0);
+	for (i = 0; i < nr_synced; i++) {
+		if (synced[i] == st.st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* A file that is made outlives the power, name and all, or is not made. */
+static void made_for_good(void **state)
+{
+	char dir[] = "/tmp/dmm-unit.XXXXXX", path[64];
+	struct dmm_wire_prepare w;
+	struct dmm_wire_prepared ok;
+	struct dmm_wire_disk id;
+	struct stat st;
+	struct peer p;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s-made", dir);
+	fill_prepare(&w, SIZE);
+	w.flags = cpu_to_le32(DMM_PREPARE_CREATE);
+	strcpy((char *)w.dest_path, path);
+	peer_offer(&p, DMM_FEATURE_CREATE);
+	sync_error = EIO;
+	assert_int_equal(peer_request(&p, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok,
+				      sizeof(ok)), DMM_WERR_IO);
+	peer_close(&p);
+	assert_int_equal(stat(path, &st), -1);
+	sync_error = EINVAL;	/* as some filesystems say of directories */
+	peer_offer(&p, DMM_FEATURE_CREATE);
+	assert_int_equal(peer_request(&p, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok,
+				      sizeof(ok)), 0);
+	assert_true(was_synced(path));
+	assert_true(was_synced("/tmp"));
+	disk_id(&id);
+	assert_int_equal(peer_request(&p, DMM_MSG_FORGET, &id, sizeof(id), DMM_MSG_FORGET_OK, NULL, 0), 0);
+	peer_close(&p);
+	unlink(path);
+	rmdir(dir);
+}
+
+static u32 finish(void)
+{
+	struct dmm_wire_disk id;
+	struct peer p;
+	u32 ret;
+
+	disk_id(&id);
+	peer_hello(&p);
+	ret = peer_request(&p, DMM_MSG_FINISH, &id, sizeof(id), DMM_MSG_FINISH_OK, NULL, 0);
+	peer_close(&p);
+	return ret;
+}
+
+/* What was acknowledged is in a file that has no name any more, or was cut: nobody is told that all is well. */
+static void what_is_gone_is_not_finished(void **state)
+{
+	char aside[80];
+	struct peer p;
+
+	(void)state;
+	peer_hello(&p);
+	peer_prepare(&p, SIZE);
+	snprintf(aside, sizeof(aside), "%s.aside", dest_path);
+	assert_int_equal(rename(dest_path, aside), 0);
+	assert_int_equal(finish(), DMM_WERR_NOTFOUND);
+	close(open(dest_path, O_CREAT | O_CLOEXEC | O_WRONLY, 0600));
+	assert_int_equal(truncate(dest_path, SIZE), 0);
+	assert_int_equal(finish(), DMM_WERR_NOTFOUND);
+	assert_int_equal(rename(aside, dest_path), 0);
+	assert_int_equal(truncate(dest_path, SIZE - 512), 0);
+	assert_int_equal(finish(), DMM_WERR_TOOSMALL);
+	assert_int_equal(truncate(dest_path, SIZE), 0);
+	assert_int_equal(finish(), 0);
+	peer_close(&p);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -345,6 +445,8 @@ int main(void)
 		T(data_behind_the_source_does_not_count),
 		T(files_are_made),
 		T(made_and_removed),
+		T(made_for_good),
+		T(what_is_gone_is_not_finished),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -32,13 +32,26 @@ int fdatasync(int fd)
 	return -1;
 }
 
+/* How often a whole file was dropped from the cache, after how many flushes. */
+static int nr_drops, drop_after;
+
+int posix_fadvise(int fd, off_t offset, off_t bytes, int advice)
+{
+	(void)fd;
+	if (!offset && !bytes && advice == POSIX_FADV_DONTNEED) {
+		nr_drops++;
+		drop_after = nr_flushes;
+	}
+	return 0;
+}
+
 static int setup(void **state)
 {
 	struct dmm_wire_prepared ok;
 	struct dmm_wire_prepare w;
 
 	(void)state;
-	lost_write = nr_flushes = 0;
+	lost_write = nr_flushes = nr_drops = 0;
 	receiver_start(SIZE, engine);
 	peer_hello(&control);
 	fill_prepare(&w, SIZE);
@@ -163,6 +176,55 @@ static void dirty_data_is_bounded(void **state)
 	assert_int_equal(nr_flushes, 3);
 }
 
+static u32 hashes(struct peer *p)
+{
+	struct dmm_wire_hashes h;
+	u8 out[16];
+
+	memset(&h, 0, sizeof(h));
+	disk_id(&h.id);
+	h.length_bytes = cpu_to_le64(SIZE);
+	h.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
+	h.granule_bytes = cpu_to_le32(4096);
+	return peer_request(p, DMM_MSG_HASHES, &h, sizeof(h), DMM_MSG_HASHES_OK, out, sizeof(out));
+}
+
+/* What an earlier receiver lost on its way to the disk may still be cached: it is not compared. */
+static void hashes_are_not_of_what_was_cached_before(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	peer_features = DMM_FEATURE_HASHES;
+	peer_hello(&p);
+	assert_int_equal(hashes(&p), 0);
+	assert_int_equal(nr_drops, 1);
+	assert_int_equal(drop_after, 1);
+	assert_int_equal(hashes(&p), 0);
+	assert_int_equal(nr_drops, 1);
+	assert_int_equal(nr_flushes, 1);
+	peer_close(&p);
+	peer_features = DMM_FEATURE_ZERO;
+}
+
+/* And a loss that shows itself now is the disk's error. */
+static void hashes_after_a_lost_write(void **state)
+{
+	struct dmm_wire_query_ok q;
+	struct peer p;
+
+	(void)state;
+	peer_features = DMM_FEATURE_HASHES;
+	lost_write = EIO;
+	peer_hello(&p);
+	assert_int_equal(hashes(&p), DMM_WERR_IO);
+	assert_int_equal(nr_drops, 0);
+	peer_close(&p);
+	peer_query(&control, &q);
+	assert_int_equal(le32_to_cpu(q.state), DMM_DISK_FAILED);
+	peer_features = DMM_FEATURE_ZERO;
+}
+
 static void *end_flush(void *arg)
 {
 	(void)arg;
@@ -202,6 +264,8 @@ int main(void)
 		T(digest_after_a_lost_write),
 		T(digest_after_a_failed_barrier),
 		T(dirty_data_is_bounded),
+		T(hashes_are_not_of_what_was_cached_before),
+		T(hashes_after_a_lost_write),
 		T(a_barrier_of_an_older_epoch_is_forgotten),
 	};
 

@@ -383,6 +383,24 @@ static bool dest_is_what_it_was(const struct dmm_dest *d, const struct stat *st)
 	return S_ISBLK(st->st_mode) && st->st_rdev == d->dev;
 }
 
+int dmm_dest_still_there(const struct dmm_dest *d, u64 size_bytes, struct dmm_refusal *r)
+{
+	struct stat st;
+	char buf[96];
+
+	if (!(d->flags & DMM_PREPARED_FILE))
+		return 0;
+	if (stat(d->path, &st) || !dest_is_what_it_was(d, &st))
+		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s was removed, renamed or replaced while it "
+				  "was written: what the source sent is not there",
+				  dmm_short_path(d->path, buf));
+	if ((u64)st.st_size < size_bytes)
+		return dmm_refuse(r, DMM_WERR_TOOSMALL, "%s was cut to %llu bytes while it was written: "
+				  "what the source sent behind that is gone",
+				  dmm_short_path(d->path, buf), (unsigned long long)st.st_size);
+	return 0;
+}
+
 int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r)
 {
 	char identity[DMM_IDENTITY_MAX], buf[96];

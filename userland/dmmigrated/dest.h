@@ -46,6 +46,13 @@ struct dmm_dest {
 int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, struct dmm_dest *d,
 		  struct dmm_refusal *r);
 
+/*
+ * Is the file that was opened still what its path leads to, and as long as @size_bytes?  Whoever
+ * removed, replaced or cut it since may have done so without knowing of us.  Devices always are.
+ * 0 or a negative errno with @r filled.
+ */
+int dmm_dest_still_there(const struct dmm_dest *d, u64 size_bytes, struct dmm_refusal *r);
+
 /* Gives up the claim. Accepts a closed one. */
 void dmm_dest_close(struct dmm_dest *d);
 

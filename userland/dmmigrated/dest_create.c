@@ -78,6 +78,12 @@ static int create_refuse(const struct dmm_dest_request *rq, int err, struct dmm_
 			  dmm_short_path(rq->path, buf), rq->size_bytes, strerror(err));
 }
 
+/* Some filesystems have nothing to sync in a directory, and say EINVAL. */
+static int sync_it(int fd)
+{
+	return fsync(fd) && errno != EINVAL ? -1 : 0;
+}
+
 static int create_at(int dir_fd, const char *base, const struct dmm_dest_request *rq,
 		     struct dmm_dest_made *made, struct dmm_refusal *r)
 {
@@ -87,7 +93,8 @@ static int create_at(int dir_fd, const char *base, const struct dmm_dest_request
 
 	if (fd < 0)
 		return errno == EEXIST ? 0 : create_refuse(rq, errno, r);	/* somebody was faster */
-	if (fstat(fd, &st) || ftruncate(fd, (off_t)rq->size_bytes)) {
+	/* or a barrier could be acknowledged that covers a file whose name is lost with the power */
+	if (fstat(fd, &st) || ftruncate(fd, (off_t)rq->size_bytes) || sync_it(fd) || sync_it(dir_fd)) {
 		int err = errno;
 
 		unlinkat(dir_fd, base, 0);

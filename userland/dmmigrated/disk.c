@@ -231,6 +231,12 @@ int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_r
 	return ret;
 }
 
+static int disk_refuse_unflushed(u32 error, struct dmm_refusal *r)
+{
+	return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
+			  "the source keeps the data");
+}
+
 /* Flushes and closes the destination of a disk that nothing else can begin on. */
 static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 {
@@ -241,8 +247,7 @@ static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 	error = disk_flush_locked(d, flush_by_fd, &d->dest.fd);
 	pthread_mutex_unlock(&d->flush_lock);
 	if (error)
-		return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
-				  "the source keeps the data");
+		return disk_refuse_unflushed(error, r);
 	pthread_mutex_lock(&d->lock);
 	fd = dmm_take_fd(d->dest.fd);
 	pthread_mutex_unlock(&d->lock);
@@ -278,7 +283,9 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 	if (ret)
 		return ret;
 
-	ret = disk_close_flushed(d, r);
+	ret = dmm_dest_still_there(&d->dest, d->prepare.size_bytes, r);
+	if (!ret)
+		ret = disk_close_flushed(d, r);
 	pthread_mutex_lock(&d->lock);
 	d->closed = false;
 	pthread_mutex_unlock(&d->lock);
@@ -332,10 +339,28 @@ static int disk_flush_for_digest(struct dmm_disk *d, int fd, struct dmm_refusal 
 	pthread_mutex_lock(&d->flush_lock);
 	error = disk_flush_locked(d, flush_by_fd, &fd);
 	pthread_mutex_unlock(&d->flush_lock);
-	if (!error)
+	return error ? disk_refuse_unflushed(error, r) : 0;
+}
+
+/*
+ * What a buffered write lost when it was written back is still in the cache, and clean: whoever was told
+ * of it may be gone.  So nothing that was there before us is compared by its cached copy.
+ */
+static int disk_drop_cache(struct dmm_disk *d, int fd, struct dmm_refusal *r)
+{
+	u32 error = DMM_WERR_OK;
+
+	if (!(d->dest.flags & DMM_PREPARED_BUFFERED))
 		return 0;
-	return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
-			  "the source keeps the data");
+	pthread_mutex_lock(&d->flush_lock);
+	if (!d->cache_dropped) {
+		error = disk_flush_locked(d, flush_by_fd, &fd);
+		if (!error)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		d->cache_dropped = !error;
+	}
+	pthread_mutex_unlock(&d->flush_lock);
+	return error ? disk_refuse_unflushed(error, r) : 0;
 }
 
 static void disk_digest_close(struct dmm_disk *d, struct dmm_digest_reader *rd)
@@ -413,12 +438,15 @@ int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes
 {
 	int ret = disk_digest_open(d, rd, r);
 
-	if (ret || !rd->claims ||
-	    dmm_order_watch(&d->order, &rd->watch, offset_bytes, offset_bytes + length_bytes))
+	if (ret || !rd->claims)
 		return ret;
-	disk_digest_close(d, rd);
-	return dmm_refuse(r, DMM_WERR_BUSY, "%llu bytes at %llu are being written: ask again once "
-			  "they are acknowledged", length_bytes, offset_bytes);
+	ret = disk_drop_cache(d, rd->fd, r);
+	if (!ret && !dmm_order_watch(&d->order, &rd->watch, offset_bytes, offset_bytes + length_bytes))
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "%llu bytes at %llu are being written: ask again once "
+				 "they are acknowledged", length_bytes, offset_bytes);
+	if (ret)
+		disk_digest_close(d, rd);
+	return ret;
 }
 
 int dmm_disk_hashes_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)

@@ -37,6 +37,7 @@ struct dmm_disk {
 
 	/* one flush at a time: the kernel reports a lost write to one fsync only */
 	pthread_mutex_t flush_lock;
+	bool cache_dropped;		/* protected by it: what was cached before us, see hashes */
 
 	/* protected by lock */
 	pthread_mutex_t lock;
@@ -153,8 +154,8 @@ int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, stru
 int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 
 /*
- * The same for a range alone, through the page cache where there is one: whatever is written
- * elsewhere on the disk meanwhile does not matter.
+ * The same for a range alone, through the page cache where there is one (what that had before
+ * the first of them is dropped): whatever is written elsewhere on the disk meanwhile does not matter.
  */
 int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes,
 			  struct dmm_digest_reader *rd, struct dmm_refusal *r);
