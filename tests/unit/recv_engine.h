@@ -273,8 +273,7 @@ static const struct dmm_engine_ops fake_engine = {
 	.event_fd = fake_event_fd,
 };
 
-/* Ends the write at @offset with @result (0: it is done whole). */
-static inline void fake_end(u64 offset, s64 result)
+static inline bool fake_try_end(u64 offset, s64 result)
 {
 	bool found = false;
 	u32 i;
@@ -289,7 +288,18 @@ static inline void fake_end(u64 offset, s64 result)
 		found = true;
 	}
 	pthread_mutex_unlock(&fake.lock);
-	assert_true(found);
+	return found;
+}
+
+/* Ends the write at @offset, which may be about to begin, with @result (0: it is done whole). */
+static inline void fake_end(u64 offset, s64 result)
+{
+	u64 until = dmm_now_ms() + WAIT_MS;
+
+	while (!fake_try_end(offset, result)) {
+		assert_true(dmm_now_ms() < until);
+		usleep(2000);
+	}
 }
 
 /* LAST_FIRST: ends what there is, however few. */
