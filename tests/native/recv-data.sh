@@ -4,6 +4,9 @@
 # file, and see the file equal to a model that got them one after the other; what
 # was acknowledged by a barrier has been flushed; repeats and epochs do what
 # doc/protocol.rst says.
+
+# shellcheck disable=SC2034 # for functions
+more_engines=inline
 . "$(dirname "$0")/functions"
 
 start_daemon 'listen = [::1]'

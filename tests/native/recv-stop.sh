@@ -90,7 +90,7 @@ wrong "unknown option" "unknown option '--nonsense'" --nonsense
 wrong "option without argument" 'needs an argument' --port
 wrong "port" 'not a number from 1 to 65535' --port 70000
 wrong "unexpected argument" "unexpected argument 'x'" x
-wrong "engine" 'not one of auto, io_uring, libaio' --engine uring
+wrong "engine" 'not one of auto, io_uring, libaio, inline' --engine uring
 wrong "pattern" 'begin with a slash' --allow 'vg0/*'
 wrong "address" 'bracket' --listen '[::1'
 wrong "no such file" 'none: No such file' --config "$tmp/none"

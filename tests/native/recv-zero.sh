@@ -3,6 +3,9 @@
 # This test will send zero runs among overlapping extents to files, and see the file equal to a
 # model that got them one after the other; that a run of zeros frees what it covers, leaves
 # holes alone, costs no time, and never reaches beyond the disk.
+
+# shellcheck disable=SC2034 # for functions
+more_engines=inline
 . "$(dirname "$0")/functions"
 
 start_daemon "listen = [::1]"

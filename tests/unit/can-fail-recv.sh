@@ -133,6 +133,8 @@ $u 's/ && buf \+ io->bytes <= e->fixed \+ e->fixed_bytes//' 'memory that is not 
 $u 's/io_uring_sqe_set_flags\(sqe, IOSQE_FIXED_FILE\)/;/' 'a registered file is taken for a descriptor'
 $u 's/\tif \(e->nr_used == e->depth\)\n\t\treturn DMM_IO_BUSY;//; s/\tif \(!sqe\)\n\t\treturn DMM_IO_BUSY;/\tif (!sqe)\n\t\treturn DMM_IO_QUEUED;/' 'what finds no room in the ring is lost'
 $u 's/\twhile \(uring_in_flight\(e\)\) \{/\twhile (0) {/' 'a ring is closed before its writes have ended'
+rule engines engine_inline.c 's/io->result = n < 0 \? -errno : n;/io->result = io->bytes;/' 'errors are overlooked by plain writes'
+rule engines engine_inline.c 's/return !fstatfs[^;]*;/return false;/' 'tmpfs is taken for a device'
 rule engines engine.c 's/for \(i = 0; engines\[i\]->probe && engines\[i\]->probe\(why\); i\+\+\)/for (i = 0; 0; i++)/' 'auto takes what the kernel forbids'
 rule engines engine.c 's/return wanted->probe && wanted->probe\(why\) \? NULL : wanted;/return wanted;/' 'an engine that was asked for is not tried'
 # buffers

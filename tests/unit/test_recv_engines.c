@@ -4,9 +4,11 @@
  */
 #include <dlfcn.h>
 #include <liburing.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 
 #include "dmmigrated/writer.h"
 #include "recv_engine.h"
@@ -32,6 +34,14 @@ static int open_engine(struct dmm_writer *w, int fd, u32 depth, const void *buff
 	const struct dmm_engine_target t = { .fd = fd, .buffers = buffers, .buffers_bytes = bytes };
 
 	return dmm_writer_open(w, engine, &t, depth, 1);
+}
+
+/* Until there is something to reap, as a connection's thread waits for it. */
+static void await(struct dmm_writer *w)
+{
+	if (!dmm_writer_has_ended(w))
+		assert_int_equal(dmm_wait_fd(w->ops->event_fd(w->engine), POLLIN,
+					     dmm_now_ms() + WAIT_MS, -1), 0);
 }
 
 #define BLOCKS	200u
@@ -64,8 +74,7 @@ static void writes_of(void *registered, u64 registered_bytes, u8 *model)
 	dmm_writer_submit(&w);
 	assert_int_equal(dmm_writer_flush(&w), -EBUSY);
 	while (ended < in_flight) {
-		assert_int_equal(dmm_wait_fd(w.ops->event_fd(w.engine), POLLIN,
-					     dmm_now_ms() + WAIT_MS, -1), 0);
+		await(&w);
 		n = dmm_writer_reap(&w, done, 3, false);
 		assert_true(n >= 0);
 		for (i = 0; i < (u32)n; i++)
@@ -128,7 +137,7 @@ static void engine_reports_errors(void **state)
 	assert_int_equal(open_engine(&w, fd, 4, NULL, 0), 0);
 	dmm_writer_start(&w, &write);
 	dmm_writer_submit(&w);
-	assert_int_equal(dmm_wait_fd(w.ops->event_fd(w.engine), POLLIN, dmm_now_ms() + WAIT_MS, -1), 0);
+	await(&w);
 	assert_int_equal(dmm_writer_reap(&w, done, 1, true), 1);
 	assert_int_equal(done[0]->error, -EBADF);
 	dmm_writer_close(&w);
@@ -227,9 +236,30 @@ static void engines_by_name(void **state)
 	assert_string_equal(dmm_engine_name(0), "auto");
 	for (i = 1; dmm_engine_name(i); i++)
 		assert_string_equal(dmm_engine_find(dmm_engine_name(i))->name, dmm_engine_name(i));
-	assert_int_equal(i, 3);
+	assert_int_equal(i, 4);
 	assert_ptr_equal(dmm_engine_choose(&dmm_engine_libaio, why), &dmm_engine_libaio);
 	assert_non_null(dmm_engine_choose(NULL, why));
+}
+
+
+/* What auto leaves to plain writes. */
+static void inline_for_memory(void **state)
+{
+	char path[] = "/tmp/dmm-unit-engine.XXXXXX", shm[] = "/dev/shm/dmm-unit-engine.XXXXXX";
+	int fd = mkstemp(path), mem = mkstemp(shm);
+	struct statfs fs;
+
+	(void)state;
+	assert_true(dmm_engine_inline_suits(fd));
+	assert_true(dmm_engine_inline_suits(mem));
+	if (!fcntl(fd, F_SETFL, O_RDWR | O_DIRECT) && !fstatfs(fd, &fs) && fs.f_type != TMPFS_MAGIC)
+		assert_false(dmm_engine_inline_suits(fd));
+	fcntl(mem, F_SETFL, O_RDWR | O_DIRECT);
+	assert_true(dmm_engine_inline_suits(mem));
+	close(fd);
+	close(mem);
+	unlink(path);
+	unlink(shm);
 }
 
 /* What the kernel forbids: auto takes the other one and says why; what was asked for is not replaced. */
@@ -253,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(engines_by_name),
 		cmocka_unit_test(engine_falls_back),
+		cmocka_unit_test(inline_for_memory),
 	};
 	const struct CMUnitTest every_engine[] = {
 		cmocka_unit_test(engine_writes),

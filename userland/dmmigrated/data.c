@@ -186,6 +186,8 @@ static int data_open_writer(struct dmm_data *d, struct dmm_refusal *r)
 	};
 	int ret;
 
+	if (rc->engine_auto && dmm_engine_inline_suits(t.fd))
+		engine = &dmm_engine_inline;
 	ret = dmm_writer_open(&d->writer, engine, &t, DMM_DATA_DEPTH, d->disk->dest.align_bytes);
 	if (ret && rc->engine_auto && engine != &dmm_engine_libaio) {
 		/* there is a limit to locked memory, perhaps, and others are below it */

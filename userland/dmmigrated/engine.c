@@ -11,6 +11,7 @@
 static const struct dmm_engine_ops * const engines[] = {
 	&dmm_engine_uring,
 	&dmm_engine_libaio,
+	&dmm_engine_inline,
 };
 #define NR_ENGINES	(sizeof(engines) / sizeof(engines[0]))
 

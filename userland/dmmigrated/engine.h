@@ -96,7 +96,7 @@ struct dmm_engine_ops {
 
 	/*
 	 * Becomes readable when reap may find something, an error of the engine included.  Owned by
-	 * the engine; may be another one after submit.
+	 * the engine; may be another one after submit.  -1: reap never finds anything.
 	 */
 	int (*event_fd)(struct dmm_engine *engine);
 
@@ -106,6 +106,10 @@ struct dmm_engine_ops {
 
 extern const struct dmm_engine_ops dmm_engine_libaio;
 extern const struct dmm_engine_ops dmm_engine_uring;
+extern const struct dmm_engine_ops dmm_engine_inline;
+
+/* Are writes to @fd copies in memory, for which `auto` takes the inline engine? */
+bool dmm_engine_inline_suits(int fd);
 
 /* By its name, or NULL; DMM_ENGINE_AUTO is none. */
 #define DMM_ENGINE_AUTO	"auto"

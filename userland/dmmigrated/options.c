@@ -83,7 +83,7 @@ static const char *set_engine(struct dmm_config *c, const char *value)
 {
 	c->engine = dmm_engine_find(value);
 	c->engine_auto = !strcmp(value, DMM_ENGINE_AUTO);
-	return c->engine || c->engine_auto ? NULL : "not one of auto, io_uring, libaio";
+	return c->engine || c->engine_auto ? NULL : "not one of auto, io_uring, libaio, inline";
 }
 
 static const char *set_buffers(struct dmm_config *c, const char *value)
@@ -193,7 +193,7 @@ static const struct dmm_setting settings[] = {
 	{ "port", 'p', "N", false, false, "port of addresses without one (7790)", set_port },
 	{ "allow", 'a', "GLOB", false, false,
 	  "destinations that may be written; repeatable (none)", set_allow },
-	{ "engine", 'e', "NAME", false, false, "how to write: auto, io_uring or libaio (auto)", set_engine },
+	{ "engine", 'e', "NAME", false, false, "how to write: auto, io_uring, libaio or inline (auto)", set_engine },
 	{ "buffers", 'b', "SIZE", false, false, "memory for data of all connections (64M)",
 	  set_buffers },
 	{ "log_level", 'L', "LEVEL", false, false,
