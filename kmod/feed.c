@@ -14,6 +14,8 @@
 #define POLL_JIFFIES	max(HZ / 10, 1)		/* marks do not wake the thread: it looks */
 #define DRAIN_JIFFIES	max(HZ / 200, 1)	/* a completion may miss the hold: look again */
 #define MIN_SWEEP_NS	(100 * NSEC_PER_MSEC)
+#define FILL_TURNS	256u
+#define LOOK_NS		1000ull			/* several times what dmm_bitmap_find_own() takes for one */
 #define SPEED_WINDOW_NS	(250 * NSEC_PER_MSEC)
 #define MIN_BUDGET_BYTES	(1ull << 20)	/* of hot blocks; so little is no pause to speak of */
 #define MAX_BUDGET_BYTES	(16ull << 20)
@@ -81,18 +83,24 @@ static void begin_sweep(struct dmm_sender *s)
 	s->heat_writes = sum.submitted;
 }
 
-/* May a sweep begin?  Else *@wait is lowered to when it may. */
+/* May a sweep begin, or go on?  Else *@wait is lowered to when it may. */
 static bool may_sweep(struct dmm_link *l, u64 now, long *wait)
 {
-	u64 due = l->sweep_ns + MIN_SWEEP_NS;
+	bool freezing = dmm_freezing(l->sender->m);
+	/* a long search, through what other links have dirty, is not made all the time */
+	u64 due = l->sweep_ns + l->looks * l->sender->nr_links * LOOK_NS;
 
+	if (!freezing)
+		due += MIN_SWEEP_NS;
 	if (l->cursor)
 		return true;
-	if (l->sweep_ns && now < due && !dmm_freezing(l->sender->m)) {
+	if (l->sweep_ns && now < due) {
 		*wait = min_t(long, *wait, nsecs_to_jiffies(due - now) + 1);
 		return false;
 	}
 	l->sweep_ns = now;
+	l->sweep_frozen = freezing;
+	l->looks = 0;
 	if (!l->index)
 		begin_sweep(l->sender);
 	return true;
@@ -131,17 +139,7 @@ static long pace(struct dmm_sender *s, u64 now)
 	return delay ? nsecs_to_jiffies(delay) + 1 : 0;
 }
 
-static int pick(struct dmm_link *l, struct dmm_slot *slot, u64 now)
-{
-	int r = dmm_scan_pick(l, slot, now);
-
-	/* the end of the sweep; in a freeze what lies behind the cursor comes at once */
-	if (r && dmm_freezing(l->sender->m))
-		r = dmm_scan_pick(l, slot, now);
-	return r;
-}
-
-/* Fill one slot of @l. */
+/* Fill one slot of @l.  False: the others' turn, until something changes. */
 static bool fill_link(struct dmm_link *l, long *wait)
 {
 	struct dmm_sender *s = l->sender;
@@ -169,10 +167,13 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	}
 	if (!may_sweep(l, now, wait))
 		return false;
-	r = pick(l, slot, now);
+	r = dmm_scan_pick(l, slot, now);
 	WRITE_ONCE(m->ship.sweep_blocks, swept_blocks(s));
+	if (r == -EAGAIN)
+		return true;
+	/* or all that is dirty is in flight; in a freeze what lies behind the cursor comes at once */
 	if (r)
-		return false;	/* or all that is dirty is in flight */
+		return dmm_freezing(m) && !l->sweep_frozen;
 	if (!dmm_freezing(m))
 		dmm_pacer_take(&s->pacer, slot->len_bytes, now);
 	dmm_link_take_pages(l, slot);
@@ -206,9 +207,10 @@ static void end_first_sweep(struct dmm_sender *s)
 static bool fill(struct dmm_sender *s, long *wait)
 {
 	bool progress = false;
-	unsigned int failed = 0;
+	unsigned int failed = 0, i;
 
-	while (failed < s->nr_links && dmm_may_ship(s->m)) {
+	/* not for ever: a freeze has steps of its own to take */
+	for (i = 0; i < FILL_TURNS && failed < s->nr_links && dmm_may_ship(s->m); i++) {
 		if (!dmm_tracker_dirty(&s->m->tracker)) {
 			end_first_sweep(s);
 			break;

@@ -8,22 +8,12 @@
 
 #include "sender.h"
 
+#define SCAN_LOOKS	1024u		/* of one search: less than a millisecond */
+
 /* log2 of blocks */
 static unsigned int unit_shift(const struct dmm_link *l)
 {
 	return ilog2(DMM_MAX_EXTENT_BYTES) - l->sender->m->tracker.block_shift;
-}
-
-/* The first block from @block on that lies in a unit of link @l. */
-static u64 own_from(const struct dmm_link *l, u64 block)
-{
-	unsigned int shift = unit_shift(l);
-	u64 unit = block >> shift, n = l->sender->nr_links;
-	u64 of = unit - dmm_div64(unit, n) * n;
-
-	if (of == l->index)
-		return block;
-	return (unit + l->index - of + (l->index < of ? n : 0)) << shift;
 }
 
 /*
@@ -72,30 +62,44 @@ static void set_range(struct dmm_link *l, struct dmm_slot *slot, u64 first, u64 
 	slot->resend = !l->first_sweep;
 }
 
+static void end_sweep(struct dmm_link *l, unsigned int looks)
+{
+	l->looks += looks;
+	l->cursor = 0;
+	l->unit = DMM_NO_UNIT;
+	l->first_sweep = false;
+}
+
 int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns)
 {
 	struct dmm_tracker *t = &l->sender->m->tracker;
-	u64 extent = DMM_MAX_EXTENT_BYTES >> t->block_shift;
-	u64 from = l->cursor, end = t->bitmap.nr_blocks, first, nr, unit;
+	const struct dmm_stripe stripe = { unit_shift(l), l->sender->nr_links, l->index };
+	u64 from = l->cursor, first, nr, unit;
+	unsigned int looks = SCAN_LOOKS;
 	const struct dmm_slot *busy;
+	int r;
 
 	for (;; cond_resched()) {
-		from = own_from(l, from);
 		/* extents never straddle units */
-		if (dmm_bitmap_find(&t->bitmap, from, end, extent, extent, &first, &nr)) {
-			l->cursor = 0;
-			l->unit = DMM_NO_UNIT;
-			l->first_sweep = false;
-			return -ENOENT;
+		r = dmm_bitmap_find_own(&t->bitmap, from, &stripe, &looks, &first, &nr);
+		if (r == -ENOENT) {
+			end_sweep(l, SCAN_LOOKS - looks);
+			return r;
 		}
-		if (own_from(l, first) != first) {
+		unit = first >> stripe.unit_shift;
+		if (!r && deferred(l, unit, now_ns)) {
+			first = (unit + 1) << stripe.unit_shift;
+			r = -EAGAIN;
+			looks--;
+		}
+		if (r && looks) {
 			from = first;
 			continue;
 		}
-		unit = first >> unit_shift(l);
-		if (deferred(l, unit, now_ns)) {
-			from = (unit + 1) << unit_shift(l);
-			continue;
+		if (r) {
+			l->looks += SCAN_LOOKS;
+			l->cursor = first;
+			return r;
 		}
 		busy = find_overlap(l, first, nr);
 		/* any number of slots may begin inside the run: cut at the lowest */
@@ -111,6 +115,7 @@ int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns)
 #ifdef DMM_DEBUG
 	WARN_ON_ONCE(find_overlap(l, first, nr));	/* invariant 4 */
 #endif
+	l->looks += SCAN_LOOKS - looks;
 	enter_unit(l, unit, now_ns);
 	set_range(l, slot, first, nr);
 	l->cursor = first + nr;

@@ -110,6 +110,8 @@ struct dmm_link {
 	u64 cursor;			/* block where the sweep goes on */
 	u64 unit;			/* that it is in, with no regard to heat any more */
 	u64 sweep_ns;			/* when the present sweep began */
+	bool sweep_frozen;		/* in a freeze */
+	u64 looks;			/* at what is dirty, but not for this link, or not now */
 	bool first_sweep;
 
 	/* owned by the send thread */
@@ -284,7 +286,8 @@ int dmm_ack_thread(void *data);
 /*
  * Pick the next dirty extent of the link, none of which is in flight (invariant 4), nor hot
  * unless freezing.  Fills the slot's range.  Context: the feeder.
- * Return: 0, or -ENOENT at the end of the sweep: the cursor is back at the start.
+ * Return: 0; -ENOENT at the end of the sweep: the cursor is back at the start; or -EAGAIN: it was
+ * searched long enough at a time, the cursor is where to go on.
  */
 int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns);
 /* Clear its bits, before it is read (invariant 3).  Context: the feeder. */

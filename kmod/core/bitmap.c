@@ -253,6 +253,37 @@ int dmm_bitmap_find(struct dmm_bitmap *bm, u64 from, u64 to, u64 max_blocks,
 	return 0;
 }
 
+/* The first block from @block on that lies in a unit of @stripe. */
+static u64 bm_own_from(const struct dmm_stripe *stripe, u64 block)
+{
+	u64 unit = block >> stripe->unit_shift;
+	u64 of = unit - dmm_div64(unit, stripe->of) * stripe->of;
+
+	if (of == stripe->index)
+		return block;
+	return (unit + stripe->index - of + (stripe->index < of ? stripe->of : 0)) << stripe->unit_shift;
+}
+
+int dmm_bitmap_find_own(struct dmm_bitmap *bm, u64 from, const struct dmm_stripe *stripe,
+			unsigned int *looks, u64 *first, u64 *nr)
+{
+	u64 unit_blocks = 1ull << stripe->unit_shift, start, n;
+
+	for (from = bm_own_from(stripe, from);; from = bm_own_from(stripe, start)) {
+		if (dmm_bitmap_find(bm, from, bm->nr_blocks, unit_blocks, unit_blocks, &start, &n))
+			return -ENOENT;
+		if (bm_own_from(stripe, start) == start) {
+			*first = start;
+			*nr = n;
+			return 0;
+		}
+		if (!*looks || !--*looks) {
+			*first = start;
+			return -EAGAIN;
+		}
+	}
+}
+
 u64 dmm_bitmap_weight(struct dmm_bitmap *bm)
 {
 	u64 chunk = 0, end = bm_chunks(bm->nr_blocks), weight = 0;

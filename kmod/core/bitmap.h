@@ -94,6 +94,23 @@ u64 dmm_bitmap_clear(struct dmm_bitmap *bm, u64 first, u64 nr);
 int dmm_bitmap_find(struct dmm_bitmap *bm, u64 from, u64 to, u64 max_blocks,
 		    u64 boundary, u64 *first, u64 *nr);
 
+/* A part of the disk: of units of 2^@unit_shift blocks those whose number modulo @of is @index. */
+struct dmm_stripe {
+	unsigned int unit_shift;
+	u64 of;			/* not 0 */
+	u64 index;		/* below @of */
+};
+
+/*
+ * Find the first dirty run that begins at @from or later in a unit of @stripe; it ends with the
+ * unit at the latest.  Dirty runs in other units are looked at too, at most *@looks in all, which
+ * is counted down: where another stripe is dirty all over, a search can be as long as the disk.
+ * Context: the taker.
+ * Return: 0 and the run; -ENOENT; or -EAGAIN with *@first as the place to go on from, beyond @from.
+ */
+int dmm_bitmap_find_own(struct dmm_bitmap *bm, u64 from, const struct dmm_stripe *stripe,
+			unsigned int *looks, u64 *first, u64 *nr);
+
 /*
  * Number of dirty blocks by counting bits (not the counter). O(summary + dirty chunks).
  * Context: the taker.

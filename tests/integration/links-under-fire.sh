@@ -200,14 +200,13 @@ attach_raw A
 start_load A --writers 4 --seed "$SEED" --rate 60 --sizes 512..64K --errors-ok
 begin
 stop_at=$(($(now_ms) + FIRE * 1000))
-while [ "$(now_ms)" -lt $stop_at ]; do
+while [ "$(now_ms)" -lt $stop_at ] || [ $steps -lt 6 ]; do
 	step
 	steps=$((steps + 1))
 done
 end
 say "$steps steps, $epoch times begun, settled $settled and frozen $frozen times"
 assert "alerts" "$(st A alerts)" = 0
-assert "steps" "$steps" -gt 3
 shape
 detach_raw A
 

@@ -82,6 +82,10 @@ $b 's/\tif \(max_blocks\)\n\t\troom = [^;]*;/\t(void)max_blocks;/' 'runs of any 
 $b 's/room = to - start/room = bm->nr_blocks - start/' 'runs reach beyond the window'
 $b 's/bm_next_chunk\(bm, from >> DMM_BM_CHUNK_SHIFT, bm_chunks\(to\)\)/from >> DMM_BM_CHUNK_SHIFT/' 'find does not use the summary'
 $b 's/w &= ~0UL << \(from & [^;]*;//' 'find looks before its window'
+$b 's/(unit \+ stripe->index - of \+ \(stripe->index < of \? )stripe->of : 0/\10 : 0/' 'a stripe goes back to where it was'
+$b 's/return \(unit \+ stripe->index - of/return (unit + 1 + stripe->index - of/' 'a stripe leaves out units'
+$b 's/if \(!\*looks \|\| !--\*looks\)/if (0)/' 'a search of a stripe as long as the disk'
+$b 's/(!--\*looks\) \{\n\t\t\t\*first = )start/\1from/' 'a search goes on from where it began'
 rule race env.h 's/__atomic_fetch_or\(w, mask, __ATOMIC_SEQ_CST\)/*w; __atomic_store_n(w, old | mask, __ATOMIC_RELAXED)/' 'marks are not atomic'
 rule race env.h 's/__atomic_fetch_and\(w, ~mask, __ATOMIC_SEQ_CST\)/*w; __atomic_store_n(w, old \& ~mask, __ATOMIC_RELAXED)/' 'clears are not atomic'
 

@@ -150,6 +150,119 @@ static void test_model(void **state)
 		one_model(&rnd, 1 + test_below(&rnd, 20000));
 }
 
+static void *map_pages(u64 bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		fail_msg("mmap of %llu bytes: %s", (unsigned long long)bytes, strerror(errno));
+	return p;
+}
+
+/* --- stripes ------------------------------------------------------------- */
+
+static u64 naive_find_own(const u8 *bytes, u64 size, u64 from, const struct dmm_stripe *stripe,
+			  u64 *first)
+{
+	u64 unit = 1ULL << stripe->unit_shift;
+
+	while (from < size && (!bytes[from] || (from >> stripe->unit_shift) % stripe->of != stripe->index))
+		from++;
+	return naive_find(bytes, size, from, size, unit, unit, first);
+}
+
+/* However few looks are allowed at a time, in the end the same is found, and no more are taken. */
+static void find_own(struct dmm_bitmap *bm, const u8 *bytes, u64 from,
+		     const struct dmm_stripe *stripe, unsigned int allowed)
+{
+	u64 want_first, want, first, nr, last = from;
+	unsigned int looks, tries = 0;
+	int r;
+
+	want = naive_find_own(bytes, bm->nr_blocks, from, stripe, &want_first);
+	for (;;) {
+		looks = allowed;
+		r = dmm_bitmap_find_own(bm, from, stripe, &looks, &first, &nr);
+		assert_true(looks <= allowed);
+		if (r != -EAGAIN)
+			break;
+		assert_int_equal(looks, 0);
+		assert_true(first > last || !tries);
+		last = from = first;
+		assert_true(++tries <= bm->nr_blocks);
+	}
+	if (!want) {
+		assert_int_equal(r, -ENOENT);
+		return;
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(first, want_first);
+	assert_int_equal(nr, want);
+}
+
+static void test_stripes_model(void **state)
+{
+	u64 rnd = test_seed("stripes"), size, i, k;
+	struct dmm_stripe stripe;
+	struct dmm_bitmap bm;
+	u8 *bytes;
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		size = 1 + test_below(&rnd, 6000);
+		bytes = calloc(1, size);
+		assert_non_null(bytes);
+		bm_create(&bm, size);
+		for (k = test_below(&rnd, 60); k; k--) {
+			u64 a = any_block(&rnd, size), b = test_below(&rnd, 200);
+
+			naive_set(bytes, size, a, b, 1);
+			dmm_bitmap_mark(&bm, a, b);
+		}
+		for (k = 0; k < 50; k++) {
+			stripe.unit_shift = test_below(&rnd, 9);
+			stripe.of = 1 + test_below(&rnd, 16);
+			stripe.index = test_below(&rnd, stripe.of);
+			find_own(&bm, bytes, test_below(&rnd, size + 2), &stripe,
+				 1 + test_below(&rnd, test_below(&rnd, 2) ? 3 : 5000));
+		}
+		bm_destroy(&bm);
+		free(bytes);
+	}
+}
+
+/* 16 TiB in 4 KiB blocks, one stripe of 16 dirty all over: a search of another ends soon. */
+static void test_stripe_of_a_stalled_link(void **state)
+{
+	const struct dmm_stripe dirty = { 8, 16, 5 }, mine = { 8, 16, 0 };
+	u64 nr = 1ULL << 32, bytes = dmm_bitmap_words_bytes(nr), u, first, n, t;
+	unsigned long *words = map_pages(bytes);
+	unsigned long *summary = map_pages(dmm_bitmap_summary_bytes(nr));
+	unsigned int looks;
+	struct dmm_bitmap bm;
+
+	(void)state;
+	dmm_bitmap_init(&bm, nr, words, summary);
+	for (u = dirty.index; u < nr >> dirty.unit_shift; u += dirty.of)
+		dmm_bitmap_mark(&bm, u << dirty.unit_shift, 1);
+	t = now_us();
+	looks = 1024;
+	assert_int_equal(dmm_bitmap_find_own(&bm, 0, &mine, &looks, &first, &n), -EAGAIN);
+	assert_int_equal(looks, 0);
+	assert_int_equal(first, (1023 * dirty.of + dirty.index) << dirty.unit_shift);
+	print_message("1024 looks: %llu us\n", (unsigned long long)(now_us() - t));
+	/* and to the end, from where it gave up; what is its own is found at once */
+	dmm_bitmap_mark(&bm, nr - 16 * 256, 3);
+	looks = ~0u;
+	assert_int_equal(dmm_bitmap_find_own(&bm, first, &mine, &looks, &first, &n), 0);
+	assert_int_equal(first, nr - 16 * 256);
+	assert_int_equal(n, 3);
+	assert_int_equal(~0u - looks, (nr >> 12) - 1 - 1024);
+	munmap(words, bytes);
+	munmap(summary, dmm_bitmap_summary_bytes(nr));
+}
+
 /* The only rounding that is right, tried out byte by byte. */
 static void test_range_model(void **state)
 {
@@ -177,16 +290,6 @@ static void test_range_model(void **state)
 }
 
 /* --- what may be touched ------------------------------------------------- */
-
-static void *map_pages(u64 bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		fail_msg("mmap of %llu bytes: %s", (unsigned long long)bytes, strerror(errno));
-	return p;
-}
 
 /* What is dirty already is marked without any write: the memory is read-only. */
 static void test_hot_path_reads_only(void **state)
@@ -258,6 +361,8 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_stripes_model),
+		cmocka_unit_test(test_stripe_of_a_stalled_link),
 		cmocka_unit_test(test_range_model),
 		cmocka_unit_test(test_hot_path_reads_only),
 		cmocka_unit_test(test_huge),
