@@ -3,6 +3,7 @@
  * One snapshot serves `dmsetup status` and netlink.
  */
 #include "stats.h"
+#include "stop.h"
 
 static const char *const side_name[] = {
 	[DMM_SIDE_NONE] = "none",
@@ -17,9 +18,13 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	unsigned long flags;
 
 	dmm_tracker_sum(&m->tracker, &st->counts);
-	st->dirty_blocks = dmm_tracker_dirty(&m->tracker);
-	smp_rmb();	/* dirty before in flight; pairs with the barriers of dmm_bitmap_clear() */
+	dmm_stop_at(DMM_STOP_IN_STATS, NULL);
 	spin_lock_irqsave(&m->lock, flags);
+	/*
+	 * What goes from dirty to in flight was counted there, under the lock, before it was
+	 * cleared (feed.c); and comes back in one step under the lock (dmm_link_dirty_again()).
+	 */
+	st->dirty_blocks = dmm_tracker_dirty(&m->tracker);
 	st->state = m->state;
 	st->error = m->error;
 	st->error_side = m->error_side;

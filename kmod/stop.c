@@ -25,6 +25,7 @@ static const char *const point_name[__DMM_STOP_MAX] = {
 	[DMM_STOP_BEFORE_SEND] = "before-send",
 	[DMM_STOP_BEFORE_BARRIER] = "before-barrier",
 	[DMM_STOP_BEFORE_FROZEN] = "before-frozen",
+	[DMM_STOP_IN_STATS] = "in-stats",
 };
 
 static DEFINE_SPINLOCK(stop_lock);
@@ -46,7 +47,7 @@ void dmm_stop_at(enum dmm_stop_point point, const bool *abort)
 	}
 	spin_unlock(&stop_lock);
 
-	while (stop && READ_ONCE(stops[point].reached) && !READ_ONCE(*abort))
+	while (stop && READ_ONCE(stops[point].reached) && !(abort && READ_ONCE(*abort)))
 		wait_event_idle_timeout(stop_wait, !READ_ONCE(stops[point].reached), POLL_JIFFIES);
 }
 

@@ -20,6 +20,7 @@ enum dmm_stop_point {
 	DMM_STOP_BEFORE_SEND,
 	DMM_STOP_BEFORE_BARRIER,
 	DMM_STOP_BEFORE_FROZEN,
+	DMM_STOP_IN_STATS,
 	__DMM_STOP_MAX,
 };
 
@@ -28,7 +29,7 @@ void dmm_stop_init(void);
 void dmm_stop_exit(void);
 /*
  * Waits here when the point is armed and its count has run out, until `go` or
- * until *@abort.  Context: the send thread, sleeps.
+ * until *@abort, which may be NULL.  Context: process, sleeps.
  */
 void dmm_stop_at(enum dmm_stop_point point, const bool *abort);
 /* Context: as map(). */
