@@ -87,8 +87,6 @@ static u64 job_seek(const struct dmm_copy_job *job, u64 pos, int whence, u64 unk
 {
 	off_t at;
 
-	if (job->source->block)
-		return unknown;
 	at = lseek(job->source->plain_fd, (off_t)pos, whence);
 	if (at < 0)
 		return errno == ENXIO && whence == SEEK_DATA ? job->source->size_bytes : unknown;
@@ -105,7 +103,7 @@ static void job_look(struct dmm_copy_job *job, u64 pos)
 
 	job->data_bytes = pos;
 	job->data_end_bytes = size;
-	if (!job->empty && !(job->features & DMM_FEATURE_ZERO))
+	if ((!job->empty && !(job->features & DMM_FEATURE_ZERO)) || !job->source->holes)
 		return;
 	job->data_bytes = job_seek(job, pos, SEEK_DATA, pos);
 	if (job->data_bytes < size)

@@ -65,6 +65,7 @@ static int source_geometry(struct dmm_copy_source *s, struct dmm_refusal *r)
 		s->writes_known = source_writes(s, &s->writes);
 	} else {
 		s->size_bytes = s->st.st_size;
+		s->holes = (u64)s->st.st_blocks * 512 < s->size_bytes;
 	}
 	s->lbs_bytes = lbs;
 	if (!s->size_bytes)

@@ -23,6 +23,7 @@ struct dmm_copy_source {
 	bool block;
 	bool direct;			/* fd is O_DIRECT, and reads are worth being queued */
 	bool leased;
+	bool holes;			/* a file that has fewer blocks than bytes */
 	u64 size_bytes;
 	u32 lbs_bytes;
 	char identity[DMM_IDENTITY_MAX];
