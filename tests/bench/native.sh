@@ -10,7 +10,8 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 [ $# = 1 ] || { echo "usage: $(basename "$0") JSON-FILE (to append to)" >&2; exit 2; }
 json=$1
-quick=${QUICK:-}
+rounds=7
+[ -z "${QUICK:-}" ] || rounds=1
 bin=$top/build/userland
 dir=$(mktemp -d /dev/shm/dmm-bench.XXXXXX)
 pids=()
@@ -93,6 +94,8 @@ run_socat()
 declare -A best_us=() name_of=([nbdcopy]='nbdcopy, nbdkit' [nbdcopy_zero]='nbdcopy, nbdkit'
 	[qemu_img]='qemu-img, nbdkit' [socat]='socat')
 
+# `same`: is the destination what it should be?  Who sources this defines it.
+
 # once PROGRAM: with a fresh destination; what it needed, if that is less than ever
 once()
 {
@@ -106,16 +109,16 @@ once()
 	[ -n "${best_us[$1]-}" ] && [ "${best_us[$1]}" -le $us ] || best_us[$1]=$us
 	# the first time: has it done what it is measured by?
 	if [ "$round" = 1 ]; then
-		"$same" || die "$1 did not copy it"
+		same || die "$1 did not copy it"
 	fi
 }
 
-# compare NAME MIB ROUNDS PROGRAM...: ours against the best of these; table, and an object in $json
+# compare NAME MIB PROGRAM...: ours against the best of these; table, and an object in $json
 compare()
 {
-	local name=$1 mib=$2 rounds=$3 peer='' program rate
+	local name=$1 mib=$2 peer='' program rate
 
-	shift 3
+	shift 2
 	for ((round = 1; round <= rounds; round++)); do
 		once ours
 		for program in "$@"; do

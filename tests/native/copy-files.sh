@@ -6,6 +6,7 @@
 . "$(dirname "$0")/copy-functions"
 
 MiB=1048576
+# shellcheck disable=SC2119 # the script has no arguments
 start_daemon
 src=$tmp/source.raw img=$tmp/disk.img
 # data, a hole, zeros that are written, half a granule at the end
@@ -30,14 +31,14 @@ for args in '--connections 1 --engine sync' '--connections 3 --engine io_uring' 
 	# shellcheck disable=SC2086 # options
 	expect "copies: ${args:-by default}" json $args "$src" "$to:$img"
 	same "  whole" "$src" "$img"
-	expect "  JSON that a parser takes" perl -MJSON::PP -0 -ne 'decode_json($_)' "$tmp/json"
+	expect "  JSON that a parser takes" perl -MJSON::PP -0 -e 'decode_json(<>)' "$tmp/json"
 	is "  all of it" "$(number done_bytes)" = $size
 	is "  compares nothing with nothing" "$(number hash_bytes)" = 0
 	is "  does not ship holes and zeros" "$(number shipped_bytes)" -le $((23 * MiB + 3 * 65536))
 	is "  nor write them" "$(du -k "$img" | cut -f1)" -le $((24 * 1024))
 	is "  exit code in the result" "$(number exit_code)" = 0
 done
-grep -q '"equal":true' "$tmp/json" && ok "both sides were compared" || bad "no comparison"
+expect "both sides were compared" grep -q '"equal":true' "$tmp/json"
 
 # again
 expect "a second run" json "$src" "$to:$img"
@@ -65,7 +66,7 @@ same "  holes and zeros are zeros there, too" "$src" "$img"
 random "$img" $size
 expect "over other data without comparing or verifying" json --no-compare --no-verify "$src" "$to:$img"
 same "  the same" "$src" "$img"
-grep -q '"verify"' "$tmp/json" && bad "--no-verify verifies" || ok "  and nothing was verified"
+is "  and nothing was verified" "$(grep -c '"verify"' "$tmp/json")" = 0
 
 # a larger destination: what lies behind is left alone
 truncate -s $((size + 65536)) "$img"

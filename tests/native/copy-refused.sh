@@ -5,6 +5,7 @@
 . "$(dirname "$0")/functions"
 . "$(dirname "$0")/copy-functions"
 
+# shellcheck disable=SC2119 # the script has no arguments
 start_daemon
 src=$tmp/source.raw img=$tmp/disk.img
 random "$src" $((8 << 20))
@@ -54,7 +55,11 @@ writer=$!
 copy_fails "a source that is open for writing" 3 "process $writer.*copy a snapshot" "$src" "$to:$img"
 kill $writer
 wait $writer 2>/dev/null || true
-expect "one that is open for reading is fine" copy --no-verify "$src" "$to:$img" 8< "$src"
+tail -f "$src" > "$tmp/reader" &
+reader=$!
+expect "one that is open for reading is fine" copy --no-verify "$src" "$to:$img"
+kill $reader
+wait $reader 2>/dev/null || true
 
 # the same twice
 copy_bg "$tmp/first" --bandwidth 1M --no-compare "$src" "$to:$img"

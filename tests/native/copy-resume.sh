@@ -6,6 +6,7 @@
 . "$(dirname "$0")/copy-functions"
 
 MiB=1048576
+# shellcheck disable=SC2119 # the script has no arguments
 start_daemon
 src=$tmp/source.raw img=$tmp/disk.img
 random "$src" $((24 * MiB))
