@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -297,6 +298,22 @@ static int dest_check_signature(struct dmm_dest *d, const struct dmm_dest_reques
 	return 0;
 }
 
+/* Logical blocks of the device that the filesystem @dev is on; 0 where that cannot be said. */
+static u32 filesystem_lbs(dev_t dev)
+{
+	static const char *const queues[] = { "queue", "../queue" };	/* of a disk, of a partition */
+	char path[96], text[16];
+	size_t i;
+
+	for (i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/logical_block_size", major(dev),
+			 minor(dev), queues[i]);
+		if (dmm_read_text(path, text, sizeof(text)) > 0)
+			return strtoul(text, NULL, 10);
+	}
+	return 0;
+}
+
 /*
  * Direct I/O where it works with the source's alignment.  Files on some filesystems take
  * O_DIRECT and then insist on more than the source's blocks, or refuse it altogether.
@@ -311,7 +328,9 @@ static void dest_set_direct(struct dmm_dest *d, const struct dmm_dest_request *r
 		goto buffered;
 	if (!(d->flags & DMM_PREPARED_FILE))
 		return;
-	if (d->size_bytes >= FILE_PROBE_BYTES && !posix_memalign(&probe, 4096, 4096)) {
+	/* a hole is read at any alignment, and then cannot be written */
+	if (filesystem_lbs(d->dev) <= rq->lbs_bytes && d->size_bytes >= FILE_PROBE_BYTES &&
+	    !posix_memalign(&probe, 4096, 4096)) {
 		int ret = dmm_pread_full(d->fd, probe, rq->lbs_bytes > 4096 ? 4096 : rq->lbs_bytes,
 					 rq->lbs_bytes > 4096 ? 4096 : rq->lbs_bytes);
 
