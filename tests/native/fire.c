@@ -252,8 +252,9 @@ int main(int argc, char **argv)
 	u32 i;
 	char host[DMM_HOST_MAX];
 
-	if (argc != 6 || dmm_parse_size(argv[3], &fire.bytes)) {
-		fputs("Usage: fire HOST:PORT PATH SIZE SECONDS SEED\n"
+	if (argc < 6 || argc > 7 || (argc == 7 && strcmp(argv[6], "no-restart")) ||
+	    dmm_parse_size(argv[3], &fire.bytes)) {
+		fputs("Usage: fire HOST:PORT PATH SIZE SECONDS SEED [no-restart]\n"
 		      "  PATH is all zeros.  In the middle it says `restart`: whoever runs it stops the\n"
 		      "  receiver then, and writes HOST:PORT of the next one to its standard input.\n", stderr);
 		return 2;
@@ -266,6 +267,7 @@ int main(int argc, char **argv)
 		fire_die("%s: %s", argv[1], why);
 	strcpy(fire.to.host, host);
 	fire.id.migration[0] = 1;
+	memcpy(&fire.id.migration[1], &(pid_t){ getpid() }, sizeof(pid_t));
 	fire.control.fd = -1;
 	for (i = 0; i < FIRE_CONNS; i++)
 		fire.conns[i].c.fd = -1;
@@ -276,7 +278,7 @@ int main(int argc, char **argv)
 	restart_ms = (dmm_now_ms() + until_ms) / 2;
 	while (dmm_now_ms() < until_ms) {
 		do_something();
-		if (restart_ms && dmm_now_ms() >= restart_ms) {
+		if (argc == 6 && restart_ms && dmm_now_ms() >= restart_ms) {
 			restart_ms = 0;
 			do_restart();
 		}

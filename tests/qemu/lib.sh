@@ -44,7 +44,7 @@ build_for()
 	(
 		flock 9
 		make -C "$DMM_TOP" -s userland tools DMM_DEBUG=1 &&
-			make -C "$DMM_TOP/userland" -s phony DMM_DEBUG=1 &&
+			make -C "$DMM_TOP/userland" -s phony fire DMM_DEBUG=1 &&
 			make -C "$DMM_TOP" -s modules KDIR="$KDIR" DMM_DEBUG=1 \
 				DMM_MUTANT="${DMM_MUTANT-}" DMM_WERROR=1
 	) > "$log" 2>&1 9> "$BUILD/.lock" ||
@@ -139,7 +139,7 @@ make_initrd()
 		cp --remove-destination "$QEMU_DIR"/guest/* bin/
 		ln -sf bin/init init
 		for program in "$BUILD"/userland-debug/dmmigrate "$BUILD"/userland-debug/dmmigrated \
-				"$BUILD"/userland-debug/phony "$BUILD"/tests/tools/*; do
+				"$BUILD"/userland-debug/phony "$BUILD"/userland-debug/fire "$BUILD"/tests/tools/*; do
 			case $program in *.[oda]) continue ;; esac
 			[ -f "$program" ] && [ -x "$program" ] && copy_program . "$program"
 		done
