@@ -183,6 +183,17 @@ int dmm_copy_prepare(struct dmm_copy *c, bool check)
 	return 0;
 }
 
+/*
+ * Is what was acknowledged gone?  With the power of the receiver's host, if it was not flushed; or because
+ * somebody made the file anew while no receiver had it.
+ */
+static bool acknowledged_is_lost(const struct dmm_copy *c)
+{
+	return memcmp(c->boot, c->remote.hello.boot, sizeof(c->boot)) ||
+	       (le32_to_cpu(c->prepared.flags) & DMM_PREPARED_EMPTY &&
+		atomic_load(&c->job.shipped_bytes));
+}
+
 int dmm_copy_prepare_again(struct dmm_copy *c)
 {
 	u64 features = c->job.features;
@@ -202,11 +213,14 @@ int dmm_copy_prepare_again(struct dmm_copy *c)
 	if (ret)
 		return ret;
 	memcpy(c->instance, c->remote.hello.instance, sizeof(c->instance));
-	if (!memcmp(c->boot, c->remote.hello.boot, sizeof(c->boot)))
+	if (!acknowledged_is_lost(c))
 		return 0;
+	dmm_note(c->t, "%s, so all is %s again",
+		 memcmp(c->boot, c->remote.hello.boot, sizeof(c->boot)) ?
+		 "the receiver's host was started anew: what it had not flushed may be lost" :
+		 "the destination is empty: what was shipped is gone",
+		 c->job.features & DMM_FEATURE_HASHES ? "compared" : "shipped");
 	memcpy(c->boot, c->remote.hello.boot, sizeof(c->boot));
-	dmm_note(c->t, "the receiver's host was started anew: what it had not flushed may be lost, so all is %s "
-		 "again", c->job.features & DMM_FEATURE_HASHES ? "compared" : "shipped");
 	dmm_copy_job_restart(&c->job);
 	return 0;
 }
