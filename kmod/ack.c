@@ -10,6 +10,7 @@
 #include "core/wire.h"
 #include "migration.h"
 #include "sender.h"
+#include "trace.h"
 #include "stop.h"
 
 static void count_acked_locked(struct dmm_ship_stats *st, const struct dmm_slot *slot)
@@ -73,6 +74,7 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 	unsigned long flags;
 	int r;
 
+	trace_dmm_ack(m->dev, l->index, a->seq, a->type, a->status);
 	spin_lock_irqsave(&m->lock, flags);
 	if (dmm_state_ends_link(m->state)) {
 		/* another link was lost: what is in flight is being made dirty */

@@ -85,6 +85,8 @@ struct dmm_ship_stats {
 	u64 zero_bytes;		/* of these, the ones that went as a header */
 	u64 zero_blocks;	/* acknowledged, by kind */
 	u64 data_blocks;
+	u64 read_ns;		/* sums over the extents: reading the origin, and */
+	u64 send_ns;		/* checksum and socket */
 	u64 speed_bps;		/* the feeder's: what the links carry, the best of late */
 	u64 inflight_bytes;	/* being read, sent, or waiting for the acknowledgement */
 	u64 resent_blocks;

@@ -179,6 +179,7 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	dmm_link_take_pages(l, slot);
 	spin_lock_irqsave(&m->lock, flags);
 	WRITE_ONCE(slot->state, DMM_SLOT_READING);
+	slot->read_ns = now;
 	slot->acked = false;
 	s->nr_reading++;
 	WRITE_ONCE(m->ship.inflight_bytes, m->ship.inflight_bytes + slot->len_bytes);

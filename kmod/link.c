@@ -4,6 +4,7 @@
  * makes blocks dirty again whose copy did not arrive.
  */
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -64,6 +65,7 @@ void dmm_link_read_done(struct dmm_slot *slot, int error)
 	slot->error = error;
 	WRITE_ONCE(slot->state, DMM_SLOT_READY);
 	list_add_tail(&slot->list, &l->ready);
+	m->ship.read_ns += ktime_get_ns() - slot->read_ns;
 	s->nr_reading--;
 	/* under the lock: whoever sees nr_reading drop may free all this (finish_worker()) */
 	dmm_link_kick(l);

@@ -10,6 +10,7 @@
 #include "migration.h"
 #include "netlink.h"
 #include "sender.h"
+#include "trace.h"
 
 static DEFINE_MUTEX(dmm_registry_mutex);
 static LIST_HEAD(dmm_registry);		/* dmm_registry_mutex; ascending dev */
@@ -39,6 +40,7 @@ int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev)
 		note->freeze_result = m->freeze.result;
 	}
 
+	trace_dmm_state(m->dev, m->state, next, m->error);
 	if (dmm_state_holds(m->state) && !dmm_state_holds(next))
 		dmm_hold_end_locked(m);
 	WRITE_ONCE(m->state, next);
@@ -212,6 +214,7 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 	m->ti = ti;
 	m->origin = origin;
 	m->dev = disk_devt(dm_disk(md));
+	m->tracker.dev = m->dev;
 	kref_init(&m->ref);
 	INIT_LIST_HEAD(&m->registry);
 	mutex_init(&m->ctl);

@@ -284,6 +284,10 @@ static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
 	       put_u64(msg, DMM_A_ZERO_BLOCKS, st->ship.zero_blocks) ||
 	       put_u64(msg, DMM_A_DATA_BLOCKS, st->ship.data_blocks) ||
 	       put_u64(msg, DMM_A_SPEED, st->ship.speed_bps) ||
+	       put_u64(msg, DMM_A_READ_NS, st->ship.read_ns) ||
+	       put_u64(msg, DMM_A_SEND_NS, st->ship.send_ns) ||
+	       nla_put(msg, DMM_A_READ_LATENCY, sizeof(st->latency.reads), st->latency.reads) ||
+	       nla_put(msg, DMM_A_WRITE_LATENCY, sizeof(st->latency.writes), st->latency.writes) ||
 	       put_u64(msg, DMM_A_PREHOLD_BYTES, st->ship.prehold_bytes) ||
 	       put_u64(msg, DMM_A_RESENT_BLOCKS, st->ship.resent_blocks) ||
 	       put_u64(msg, DMM_A_SWEEP_BLOCKS, st->ship.sweep_blocks) ||

@@ -10,6 +10,7 @@
 #include "core/wire.h"
 #include "send.h"
 #include "stop.h"
+#include "trace.h"
 
 /* Pages of the pool are never highmem, so page_address() is enough. */
 static u32 payload_crc(u32 crc, const struct dmm_slot *slot)
@@ -82,6 +83,7 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 		.arg = zero ? slot->len_bytes : 0,
 		.payload_bytes = zero ? 0 : slot->len_bytes,
 	};
+	u64 begin = ktime_get_ns();
 	unsigned long flags;
 	int r;
 
@@ -98,7 +100,9 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 	if (r)
 		return r;	/* stays SENDING until its blocks are dirty again */
 
+	trace_dmm_ship(m->dev, l->index, f.seq, f.type, slot->offset_bytes, slot->len_bytes);
 	spin_lock_irqsave(&m->lock, flags);
+	m->ship.send_ns += ktime_get_ns() - begin;
 	m->ship.shipped_bytes += f.payload_bytes;
 	if (zero)
 		WRITE_ONCE(l->sender->unsent_bytes, l->sender->unsent_bytes + slot->len_bytes);

@@ -76,6 +76,7 @@ struct dmm_slot {
 	enum dmm_slot_state state;
 	struct list_head list;	/* READY: link->ready; SENDING and SENT: link->sent */
 	int error;		/* of the read */
+	u64 read_ns;		/* when it was submitted */
 	u64 seq;
 	bool zero;		/* went as a header */
 	bool acked;		/* while SENDING */

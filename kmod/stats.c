@@ -2,6 +2,9 @@
 /*
  * One snapshot serves `dmsetup status` and netlink.
  */
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 #include "stats.h"
 #include "stop.h"
 
@@ -18,6 +21,7 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	unsigned long flags;
 
 	dmm_tracker_sum(&m->tracker, &st->counts);
+	dmm_tracker_latency(&m->tracker, &st->latency);
 	dmm_stop_at(DMM_STOP_IN_STATS, NULL);
 	spin_lock_irqsave(&m->lock, flags);
 	/*

@@ -24,6 +24,7 @@ struct dmm_stats {
 	struct dmm_freeze_info freeze;
 	struct dmm_ship_stats ship;
 	struct dmm_tracker_counts counts;
+	struct dmm_latency latency;
 };
 
 /* Context: any; takes dmm_migration.lock. */

@@ -67,10 +67,11 @@ static int migrate_map(struct dm_target *ti, struct bio *bio)
 	bio_set_dev(bio, m->origin->bdev);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	tracked_io(bio)->counted = false;
+	tracked_io(bio)->timed = false;
 
 	switch (classify(bio)) {
 	case OP_READS:
-		this_cpu_inc(m->tracker.counts->reads);
+		dmm_tracker_read(&m->tracker, tracked_io(bio));
 		return DM_MAPIO_REMAPPED;
 	case OP_FLUSHES:
 		/* held writes have not been acknowledged: a flush promises nothing of them */
@@ -99,6 +100,8 @@ static int migrate_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *e
 	struct dmm_migration *m = ti->private;
 	struct dmm_tracked_io *io = tracked_io(bio);
 
+	if (unlikely(io->timed))
+		dmm_tracker_time(&m->tracker, io);
 	if (io->counted) {
 		dmm_tracker_complete(&m->tracker, io);
 		if (unlikely(READ_ONCE(m->hold)))

@@ -3,11 +3,14 @@
  * The tracker: two marks per write, one at submission and one at completion,
  * and per-CPU counts that say when all writes have drained.
  */
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 
+#include "trace.h"
 #include "tracker.h"
 
 #define MARK_STEP_BLOCKS	(1u << 20)	/* between two cond_resched() */
@@ -32,10 +35,11 @@ int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_s
 	t->size_bytes = size_bytes;
 	t->block_shift = block_shift;
 	t->counts = alloc_percpu(struct dmm_tracker_counts);
+	t->latency = alloc_percpu(struct dmm_latency);
 	words = kvzalloc(dmm_bitmap_words_bytes(nr), DMM_GFP_BULK);
 	summary = kvzalloc(dmm_bitmap_summary_bytes(nr), DMM_GFP_BULK);
 	dmm_bitmap_init(&t->bitmap, nr, words, summary);
-	if (!t->counts || !words || !summary) {
+	if (!t->counts || !t->latency || !words || !summary) {
 		dmm_tracker_exit(t);
 		return -ENOMEM;
 	}
@@ -47,9 +51,11 @@ void dmm_tracker_exit(struct dmm_tracker *t)
 	kvfree(t->bitmap.words);
 	kvfree(t->bitmap.summary);
 	free_percpu(t->counts);
+	free_percpu(t->latency);
 	t->bitmap.words = NULL;
 	t->bitmap.summary = NULL;
 	t->counts = NULL;
+	t->latency = NULL;
 }
 
 static void mark(struct dmm_tracker *t, const struct dmm_tracked_io *io)
@@ -58,6 +64,31 @@ static void mark(struct dmm_tracker *t, const struct dmm_tracked_io *io)
 
 	if (newly)
 		this_cpu_add(t->counts->redirtied, newly);
+	trace_dmm_mark(t->dev, io->first_block, io->nr_blocks, newly);
+}
+
+/* One in DMM_LATENCY_SAMPLE, by a count that is kept in any case. */
+static void begin_timing(struct dmm_tracked_io *io, unsigned long count)
+{
+	io->timed = !(count & (DMM_LATENCY_SAMPLE - 1));
+	if (unlikely(io->timed))
+		io->begin_ns = ktime_get_ns();
+}
+
+void dmm_tracker_time(struct dmm_tracker *t, const struct dmm_tracked_io *io)
+{
+	unsigned int bucket = fls64(div_u64(ktime_get_ns() - io->begin_ns, NSEC_PER_USEC));
+
+	bucket = min(bucket, DMM_LATENCY_BUCKETS - 1);
+	if (io->counted)
+		this_cpu_inc(t->latency->writes[bucket]);
+	else
+		this_cpu_inc(t->latency->reads[bucket]);
+}
+
+void dmm_tracker_read(struct dmm_tracker *t, struct dmm_tracked_io *io)
+{
+	begin_timing(io, this_cpu_inc_return(t->counts->reads));
 }
 
 void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
@@ -69,7 +100,7 @@ void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
 	io->first_block = first;
 	io->nr_blocks = nr;
 	io->counted = true;
-	this_cpu_inc(t->counts->submitted);
+	begin_timing(io, this_cpu_inc_return(t->counts->submitted));
 	this_cpu_add(t->counts->bytes, len_bytes);
 	/* armed or not, end_io() looks again: arming needs no drain */
 	if (READ_ONCE(t->armed))
@@ -127,6 +158,22 @@ void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum
 		sum->reads += READ_ONCE(c->reads);
 		sum->alerts += READ_ONCE(c->alerts);
 		sum->redirtied += READ_ONCE(c->redirtied);
+	}
+}
+
+void dmm_tracker_latency(const struct dmm_tracker *t, struct dmm_latency *sum)
+{
+	const struct dmm_latency *l;
+	unsigned int i;
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		l = per_cpu_ptr(t->latency, cpu);
+		for (i = 0; i < DMM_LATENCY_BUCKETS; i++) {
+			sum->reads[i] += READ_ONCE(l->reads[i]);
+			sum->writes[i] += READ_ONCE(l->writes[i]);
+		}
 	}
 }
 

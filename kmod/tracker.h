@@ -8,6 +8,8 @@
 
 #include <linux/percpu.h>
 
+#include <dmmigrate/uapi.h>
+
 #include "core/bitmap.h"
 
 /* Much memory at once: fail rather than call the OOM killer upon dom0's toolstack. */
@@ -23,10 +25,21 @@ struct dmm_tracker_counts {
 	unsigned long redirtied;	/* clean blocks that a guest write made dirty */
 };
 
+/*
+ * How long the guest's I/O takes, from the origin's being given it to the guest's being told:
+ * bucket 0 is below 1 us, bucket n from 2^(n-1) us on.  One in DMM_LATENCY_SAMPLE is timed.
+ */
+struct dmm_latency {
+	u64 reads[DMM_LATENCY_BUCKETS];
+	u64 writes[DMM_LATENCY_BUCKETS];
+};
+
 struct dmm_tracker {
 	/* constant after dmm_tracker_init() */
 	struct dmm_bitmap bitmap;
 	struct dmm_tracker_counts __percpu *counts;
+	struct dmm_latency __percpu *latency;
+	dev_t dev;			/* for the traces; set by the creator */
 	u64 size_bytes;
 	unsigned int block_shift;	/* log2 of bytes */
 	/* written by START and STOP, read by map() and end_io() without a lock */
@@ -36,8 +49,10 @@ struct dmm_tracker {
 /* What end_io() must know of a bio; lives in dm's per-bio data. */
 struct dmm_tracked_io {
 	u64 first_block;
+	u64 begin_ns;		/* when .timed */
 	u32 nr_blocks;
 	bool counted;
+	bool timed;
 };
 
 /**
@@ -66,6 +81,10 @@ void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
  * Mark again and count the completion, before the guest is told.  Context: any.
  */
 void dmm_tracker_complete(struct dmm_tracker *t, struct dmm_tracked_io *io);
+/* Count a read, before it goes to the origin.  Context: any. */
+void dmm_tracker_read(struct dmm_tracker *t, struct dmm_tracked_io *io);
+/* The end of one that is .timed, a write that is .counted still or a read.  Context: any. */
+void dmm_tracker_time(struct dmm_tracker *t, const struct dmm_tracked_io *io);
 
 /* From now on every write marks.  Then everything is marked.  Context: process, may sleep. */
 void dmm_tracker_arm(struct dmm_tracker *t);
@@ -78,6 +97,7 @@ void dmm_tracker_disarm(struct dmm_tracker *t);
  */
 bool dmm_tracker_drained(const struct dmm_tracker *t);
 void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum);
+void dmm_tracker_latency(const struct dmm_tracker *t, struct dmm_latency *sum);
 
 static inline u64 dmm_tracker_dirty(const struct dmm_tracker *t)
 {

@@ -120,9 +120,21 @@ enum dmm_attr {
 	DMM_A_ZERO_BLOCKS,	/* u64: the same in blocks G */
 	DMM_A_DATA_BLOCKS,	/* u64: blocks acknowledged that went as data G */
 	DMM_A_SPEED,		/* u64: bytes/s, what the connections carried of late, 0 = unknown G */
+	DMM_A_READ_NS,		/* u64: time of the reads of the origin since START, summed up G */
+	DMM_A_SEND_NS,		/* u64: time of checksums and sending, summed up over connections G */
+	DMM_A_READ_LATENCY,	/* binary, u64 each: guest's reads by latency, see below G */
+	DMM_A_WRITE_LATENCY,	/* binary, u64 each: guest's writes by latency G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)
+
+/*
+ * READ_LATENCY and WRITE_LATENCY: how many took how long at the origin, since the table was made.
+ * Bucket 0 is below 1 us, bucket n from 2^(n-1) us to below 2^n us, the last one is open.  One
+ * in DMM_LATENCY_SAMPLE of each processor's is timed.
+ */
+#define DMM_LATENCY_BUCKETS	24u
+#define DMM_LATENCY_SAMPLE	64u
 
 /* One diagram of these, naming its functions, is in kmod/core/state.h. */
 enum dmm_state {

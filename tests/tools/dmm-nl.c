@@ -62,6 +62,7 @@ static const struct {
 	{ "remote_status", DMM_A_REMOTE_STATUS, 4 }, { "conns", DMM_A_CONNS, 4 },
 	{ "features", DMM_A_FEATURES, 8 }, { "write_bytes", DMM_A_WRITE_BYTES, 8 },
 	{ "zero_bytes", DMM_A_ZERO_BYTES, 8 }, { "speed", DMM_A_SPEED, 8 },
+	{ "read_ns", DMM_A_READ_NS, 8 }, { "send_ns", DMM_A_SEND_NS, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
 };
 
@@ -78,9 +79,18 @@ static void __attribute__((noreturn)) usage(const char *what)
 
 static void print_attr(uint16_t type, const void *data, size_t bytes, void *arg)
 {
-	uint64_t v = 0;
+	uint64_t v = 0, sum = 0;
 	size_t i;
 
+	if (type == DMM_A_READ_LATENCY || type == DMM_A_WRITE_LATENCY) {
+		for (i = 0; i + 8 <= bytes; i += 8) {
+			memcpy(&v, (const char *)data + i, 8);
+			sum += v;
+		}
+		printf("%s_samples=%llu%c", type == DMM_A_READ_LATENCY ? "read" : "write",
+		       (unsigned long long)sum, *(char *)arg);
+		return;
+	}
 	if (type == DMM_A_REASON) {
 		printf("reason=%.*s%c", (int)bytes, (const char *)data, *(char *)arg);
 		return;

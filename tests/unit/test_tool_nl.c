@@ -130,12 +130,14 @@ static void test_parse_all(void **state)
 		DMM_A_FREEZE_BLOCKS, DMM_A_BARRIER, DMM_A_START_NS, DMM_A_FEATURES,
 		DMM_A_WRITE_BYTES,
 		DMM_A_ZERO_BYTES, DMM_A_ZERO_BLOCKS, DMM_A_DATA_BLOCKS, DMM_A_SPEED,
+		DMM_A_READ_NS, DMM_A_SEND_NS,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
 		DMM_A_HELD, DMM_A_REMOTE_STATUS, DMM_A_CONNS,
 	};
 	struct nl_msg *msg = answer();
+	u64 latency[DMM_LATENCY_BUCKETS];
 	struct dmm_nl_info i;
 	size_t n;
 
@@ -148,6 +150,10 @@ static void test_parse_all(void **state)
 	nla_put_u32(msg, DMM_A_ERROR, (u32)-5);
 	nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)-62);
 	nla_put_string(msg, DMM_A_REASON, "reading the origin");
+	for (n = 0; n < DMM_LATENCY_BUCKETS; n++)
+		latency[n] = (1ull << 33) + n;
+	nla_put(msg, DMM_A_READ_LATENCY, sizeof(latency), latency);
+	nla_put(msg, DMM_A_WRITE_LATENCY, sizeof(latency), latency);
 	nla_put_u32(msg, DMM_A_MAX + 5, 1);	/* of a newer module */
 	assert_int_equal(dmm_nl_parse(nlmsg_hdr(msg), &i), 0);
 	nlmsg_free(msg);
@@ -192,6 +198,10 @@ static void test_parse_all(void **state)
 	U64(ZERO_BLOCKS, zero_blocks);
 	U64(DATA_BLOCKS, data_blocks);
 	U64(SPEED, speed_bps);
+	U64(READ_NS, read_ns);
+	U64(SEND_NS, send_ns);
+	assert_memory_equal(i.read_latency, latency, sizeof(latency));
+	assert_memory_equal(i.write_latency, latency, sizeof(latency));
 	assert_memory_equal(i.migration, id, sizeof(id));
 	assert_int_equal(i.error, -5);
 	assert_int_equal(i.freeze_result, -62);

@@ -28,6 +28,25 @@ static struct dmm_sample sample(u64 now_s, u64 swept, u64 dirty)
 	};
 }
 
+static void test_latency(void **state)
+{
+	u64 b[DMM_LATENCY_BUCKETS] = { 0 };
+	char buf[16];
+
+	(void)state;
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 50), "-");
+	b[0] = 1;
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 99), "1 us");
+	b[7] = 98;	/* 64 to 127 us */
+	b[14] = 1;
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 1), "1 us");
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 50), "128 us");
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 99), "128 us");
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 100), "16 ms");
+	b[DMM_LATENCY_BUCKETS - 1] = 100;
+	assert_string_equal(dmm_format_latency(buf, sizeof(buf), b, 99), "8 s");
+}
+
 /* Zeros go as fast as they are read: the pause is projected by what the link carried. */
 static void test_zeros(void **state)
 {
@@ -412,6 +431,7 @@ static void test_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_zeros),
 		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_endless),

@@ -115,6 +115,14 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 		dmm_format_bytes(shipped, sizeof(shipped), info->shipped_bytes, ""),
 		dmm_format_bytes(zeros, sizeof(zeros), info->zero_bytes, ""),
 		dmm_format_bytes(size, sizeof(size), info->size_bytes, ""), info->resent_blocks);
+	dmm_say(t, "    links: %u, %s of late; in flight %s",
+		info->conns, dmm_format_bytes(shipped, sizeof(shipped), info->speed_bps, "/s"),
+		dmm_format_bytes(size, sizeof(size), info->inflight_bytes, ""));
+	dmm_say(t, "    guest: reads half <= %s, 99%% <= %s; writes half <= %s, 99%% <= %s",
+		dmm_format_latency(line, 32, info->read_latency, 50),
+		dmm_format_latency(line + 32, 32, info->read_latency, 99),
+		dmm_format_latency(line + 64, 32, info->write_latency, 50),
+		dmm_format_latency(line + 96, 32, info->write_latency, 99));
 	if (info->rate)
 		dmm_say(t, " throttle: %s", dmm_format_bytes(size, sizeof(size), info->rate, "/s"));
 	if (info->alerts)

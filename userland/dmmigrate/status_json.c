@@ -72,6 +72,19 @@ static struct json_object *progress_json(const struct dmm_nl_info *info,
 	return o;
 }
 
+/* One number a bucket; those at the end that are empty are left out. */
+static struct json_object *latency_json(const u64 buckets[DMM_LATENCY_BUCKETS])
+{
+	struct json_object *a = json_object_new_array();
+	unsigned int i, nr = DMM_LATENCY_BUCKETS;
+
+	while (nr && !buckets[nr - 1])
+		nr--;
+	for (i = 0; i < nr; i++)
+		json_object_array_add(a, json_object_new_uint64(buckets[i]));
+	return a;
+}
+
 static struct json_object *counters_json(const struct dmm_nl_info *info)
 {
 	struct json_object *o = json_object_new_object();
@@ -92,6 +105,10 @@ static struct json_object *counters_json(const struct dmm_nl_info *info)
 	put_u64(o, "held", info->held);
 	put_u64(o, "alerts", info->alerts);
 	put_u64(o, "barrier", info->barrier);
+	put_u64(o, "read_ns", info->read_ns);
+	put_u64(o, "send_ns", info->send_ns);
+	json_object_object_add(o, "guest_read_latency_log2_us", latency_json(info->read_latency));
+	json_object_object_add(o, "guest_write_latency_log2_us", latency_json(info->write_latency));
 	return o;
 }
 

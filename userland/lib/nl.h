@@ -63,6 +63,10 @@ struct dmm_nl_info {
 	u64 zero_blocks;
 	u64 data_blocks;
 	u64 speed_bps;
+	u64 read_ns;
+	u64 send_ns;
+	u64 read_latency[DMM_LATENCY_BUCKETS];	/* samples, see uapi.h */
+	u64 write_latency[DMM_LATENCY_BUCKETS];
 };
 
 /* A request: the attributes of @set are sent. */

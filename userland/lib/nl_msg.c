@@ -11,7 +11,8 @@
 
 #include "nl.h"
 
-enum field_type { FIELD_U32, FIELD_U64, FIELD_ID, FIELD_TEXT, FIELD_FLAG };
+enum field_type { FIELD_U32, FIELD_U64, FIELD_ID, FIELD_TEXT, FIELD_FLAG,
+		  FIELD_LATENCY };
 
 struct field {
 	enum dmm_attr attr;
@@ -80,6 +81,10 @@ static const struct field info_fields[] = {
 	INFO(ZERO_BLOCKS, U64, zero_blocks),
 	INFO(DATA_BLOCKS, U64, data_blocks),
 	INFO(SPEED, U64, speed_bps),
+	INFO(READ_NS, U64, read_ns),
+	INFO(SEND_NS, U64, send_ns),
+	INFO(READ_LATENCY, LATENCY, read_latency),
+	INFO(WRITE_LATENCY, LATENCY, write_latency),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)
@@ -145,6 +150,11 @@ static int info_take(const struct nlattr *attr, const struct field *fd, struct d
 		if (bytes != DMM_ID_BYTES)
 			return -EINVAL;
 		memcpy(to, nla_data(attr), DMM_ID_BYTES);
+		return 0;
+	case FIELD_LATENCY:
+		if (bytes != sizeof(info->read_latency))
+			return -EINVAL;
+		memcpy(to, nla_data(attr), sizeof(info->read_latency));
 		return 0;
 	case FIELD_TEXT:	/* a longer one is cut; control characters never reach a terminal */
 		text = nla_data(attr);

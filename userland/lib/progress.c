@@ -231,6 +231,32 @@ char *dmm_format_bytes(char *buf, size_t size, u64 bytes, const char *unit)
 	return buf;
 }
 
+char *dmm_format_latency(char *buf, size_t size, const u64 *buckets, unsigned int percent)
+{
+	u64 all = 0, sum = 0, us;
+	unsigned int i;
+
+	for (i = 0; i < DMM_LATENCY_BUCKETS; i++)
+		all += buckets[i];
+	if (!all) {
+		snprintf(buf, size, "-");
+		return buf;
+	}
+	for (i = 0; i < DMM_LATENCY_BUCKETS - 1; i++) {
+		sum += buckets[i];
+		if (sum * 100 >= all * percent)
+			break;
+	}
+	us = 1ull << i;
+	if (us < 1024)
+		snprintf(buf, size, "%llu us", us);
+	else if (us < 1024 * 1024)
+		snprintf(buf, size, "%llu ms", us / 1024);
+	else
+		snprintf(buf, size, "%llu s", us / (1024 * 1024));
+	return buf;
+}
+
 char *dmm_format_eta(char *buf, size_t size, const struct dmm_figures *f)
 {
 	u64 s = (f->eta_ms + 999) / 1000;

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "core/env.h"
+#include <dmmigrate/uapi.h>
 
 #define DMM_PROGRESS_SAMPLES	16
 #define DMM_PROGRESS_WINDOW_NS	5000000000ull
@@ -76,6 +77,12 @@ bool dmm_progress_ready(const struct dmm_figures *f, u64 max_pause_ms);
 /* "1.5 GiB" (or "1.5 GiB/s" with @unit "/s"); "0:01:30". Return @buf. */
 char *dmm_format_bytes(char *buf, size_t size, u64 bytes, const char *unit);
 char *dmm_format_eta(char *buf, size_t size, const struct dmm_figures *f);
+
+/*
+ * The latency that @percent of the samples in a histogram of the kernel's (uapi.h) do not exceed, as
+ * "64 us" or "8 ms", "-" where there are none.  An upper bound: buckets double.
+ */
+char *dmm_format_latency(char *buf, size_t size, const u64 *buckets, unsigned int percent);
 
 /* "sweep 45.2%  112.3 MiB/s  dirty 3.1 MiB/s  remaining 5.2 GiB  ETA 0:00:47  pause ~120 ms" */
 char *dmm_format_progress(char *buf, size_t size, const struct dmm_figures *f);
