@@ -7,6 +7,7 @@
 #include <linux/ktime.h>
 #include <linux/sched/mm.h>
 
+#include "host.h"
 #include "reader.h"
 #include "sender.h"
 #include "stop.h"
@@ -122,8 +123,8 @@ static u64 take_unsent(struct dmm_sender *s)
 }
 
 /*
- * How long the pace makes us wait; a freeze lifts it.  It is kept here, not where frames are
- * sent: what would wait there, read already, might be stale by then.
+ * How long the pace makes us wait, that of the disk and that of the host; a freeze lifts both.  It is
+ * kept here, not where frames are sent: what would wait there, read already, might be stale by then.
  */
 static long pace(struct dmm_sender *s, u64 now)
 {
@@ -131,12 +132,26 @@ static long pace(struct dmm_sender *s, u64 now)
 
 	if (rate != s->pacer.rate)
 		dmm_pacer_set_rate(&s->pacer, rate, now);
-	if (unsent)
+	if (unsent) {
 		dmm_pacer_give_back(&s->pacer, unsent);
+		dmm_host_give_back(s, unsent);
+	}
 	if (dmm_freezing(s->m))
 		return 0;
 	delay = dmm_pacer_delay_ns(&s->pacer, DMM_MAX_EXTENT_BYTES, now);
+	if (delay)
+		dmm_host_leave(s);	/* it can wait no longer for the host's than for its own */
+	else
+		delay = dmm_host_ask(s, now);
 	return delay ? nsecs_to_jiffies(delay) + 1 : 0;
+}
+
+static void pay(struct dmm_sender *s, u32 bytes, u64 now)
+{
+	if (dmm_freezing(s->m))
+		return;
+	dmm_pacer_take(&s->pacer, bytes, now);
+	dmm_host_take(s, bytes, now);
 }
 
 /* Fill one slot of @l.  False: the others' turn, until something changes. */
@@ -162,6 +177,7 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	/* before the sweep is begun: one that can't go on would lose its turn to those under way */
 	delay = pace(s, now);
 	if (delay) {
+		s->paced = true;
 		*wait = min(*wait, delay);
 		return false;
 	}
@@ -174,8 +190,7 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	/* or all that is dirty is in flight; in a freeze what lies behind the cursor comes at once */
 	if (r)
 		return dmm_freezing(m) && !l->sweep_frozen;
-	if (!dmm_freezing(m))
-		dmm_pacer_take(&s->pacer, slot->len_bytes, now);
+	pay(s, slot->len_bytes, now);
 	dmm_link_take_pages(l, slot);
 	spin_lock_irqsave(&m->lock, flags);
 	WRITE_ONCE(slot->state, DMM_SLOT_READING);
@@ -210,6 +225,7 @@ static bool fill(struct dmm_sender *s, long *wait)
 	bool progress = false;
 	unsigned int failed = 0, i;
 
+	s->paced = false;
 	/* not for ever: a freeze has steps of its own to take */
 	for (i = 0; i < FILL_TURNS && failed < s->nr_links && dmm_may_ship(s->m); i++) {
 		if (!dmm_tracker_dirty(&s->m->tracker)) {
@@ -225,6 +241,8 @@ static bool fill(struct dmm_sender *s, long *wait)
 		s->turn = s->turn + 1 < s->nr_links ? s->turn + 1 : 0;
 		cond_resched();
 	}
+	if (!s->paced)
+		dmm_host_leave(s);	/* it is not the pace that keeps us from going on */
 	return progress;
 }
 

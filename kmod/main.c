@@ -5,6 +5,7 @@
 #include <linux/module.h>
 
 #include "dmm.h"
+#include "host.h"
 #include "netlink.h"
 #include "stop.h"
 #include "target.h"
@@ -38,6 +39,7 @@ static int __init dmm_init(void)
 {
 	int r;
 
+	dmm_host_init();
 	dmm_stop_init();
 
 	r = dmm_netlink_init();

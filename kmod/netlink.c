@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <net/genetlink.h>
 
+#include "host.h"
 #include "migration.h"
 #include "netlink.h"
 #include "sender.h"
@@ -169,12 +170,28 @@ static int cmd_pause_resume(struct sk_buff *skb, struct genl_info *info)
 	return end(m, dmm_cmd_pause(m, info->genlhdr->cmd == DMM_CMD_PAUSE));
 }
 
+static int host_rate(struct sk_buff *skb, struct genl_info *info)
+{
+	int r = check_caller(skb, info->extack);
+
+	if (r)
+		return r;
+	if (!info->attrs[DMM_A_RATE]) {
+		NL_SET_ERR_MSG(info->extack, "DMM_A_RATE is missing");
+		return -EINVAL;
+	}
+	dmm_host_set_rate(nla_get_u64(info->attrs[DMM_A_RATE]));
+	return 0;
+}
+
 static int cmd_rate(struct sk_buff *skb, struct genl_info *info)
 {
 	static const enum dmm_attr required[] = { DMM_A_RATE };
 	struct dmm_migration *m;
 	int r;
 
+	if (!info->attrs[DMM_A_DEV])
+		return host_rate(skb, info);
 	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
 	if (r)
 		return r;
@@ -260,6 +277,7 @@ static int put_state(struct sk_buff *msg, const struct dmm_stats *st)
 	       nla_put_u32(msg, DMM_A_REMOTE_STATUS, st->remote_status) ||
 	       (st->reason && nla_put_string(msg, DMM_A_REASON, st->reason)) ||
 	       put_u64(msg, DMM_A_RATE, st->rate) ||
+	       put_u64(msg, DMM_A_HOST_RATE, dmm_host_rate()) ||
 	       nla_put_u32(msg, DMM_A_HELD, st->nr_held);
 }
 

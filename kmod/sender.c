@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "host.h"
 #include "migration.h"
 #include "sender.h"
 
@@ -93,6 +94,7 @@ static void finish_worker(struct work_struct *work)
 	unsigned int i;
 
 	end_threads(s);
+	dmm_host_remove(s);
 	wait_event_idle(m->wait, reads_done(s));
 	for (i = 0; i < s->nr_links; i++) {
 		if (s->links[i].slots)
@@ -207,6 +209,7 @@ void dmm_sender_run(struct dmm_sender *s)
 		wake_up_process(s->links[i].send_task);
 		wake_up_process(s->links[i].recv_task);
 	}
+	dmm_host_add(s);
 	wake_up_process(s->feed_task);
 }
 

@@ -38,7 +38,7 @@
 
 #include "conn.h"
 #include "core/heat.h"
-#include "core/pacer.h"
+#include "core/share.h"
 #include "dmm.h"
 
 struct netlink_ext_ack;
@@ -156,7 +156,9 @@ struct dmm_sender {
 	u64 freeze_epoch;		/* the phase below belongs to this freeze */
 	u64 phase_ns;
 	enum dmm_freeze_phase phase;
+	bool paced;			/* the pace keeps us from going on */
 	struct dmm_pacer pacer;
+	struct dmm_share_user share;	/* host.c's */
 	struct dmm_heat heat;
 	unsigned long heat_writes;	/* the tracker's count at the latest sweep of link 0 */
 	u64 speed_ns;			/* ship.speed_bps is measured since then, from */

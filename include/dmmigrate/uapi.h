@@ -3,7 +3,7 @@
  * Generic netlink family "dmmigrate", version 1: the dialogue with
  * dm-migrate.ko.
  *
- * Every command needs CAP_SYS_ADMIN in the initial user namespace and names
+ * Every command needs CAP_SYS_ADMIN in the initial user namespace and (but for RATE) names
  * its device by DMM_A_DEV: the dev_t of the *live* device-mapper device that
  * has a `migrate` target, as (major << 20 | minor) (the kernel's own dev_t).
  * Attributes that a command does not list are refused.  Errors come as negative errno with an
@@ -24,7 +24,8 @@
  *		connections -> COPYING.  -ENOTCONN before there are all CONNS of them.
  * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
  * RESUME	DEV.  PAUSED -> COPYING.
- * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.
+ * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.  Without DEV: the host's
+ *		limit, which all disks share: equally, but what one does not use is the others'.
  * FREEZE	DEV, EPOCH (u64, larger than any before for this attachment), TIMEOUT_MS (u32, 1 to
  *		DMM_MAX_FREEZE_MS).  COPYING -> FREEZING -> FROZEN: writes are held,
  *		in-flight ones drain, the rest is shipped, a barrier is
@@ -122,6 +123,7 @@ enum dmm_attr {
 	DMM_A_SPEED,		/* u64: bytes/s, what the connections carried of late, 0 = unknown G */
 	DMM_A_READ_NS,		/* u64: time of the reads of the origin since START, summed up G */
 	DMM_A_SEND_NS,		/* u64: time of checksums and sending, summed up over connections G */
+	DMM_A_HOST_RATE,	/* u64: of all disks together, 0 = unlimited G */
 	DMM_A_READ_LATENCY,	/* binary, u64 each: guest's reads by latency, see below G */
 	DMM_A_WRITE_LATENCY,	/* binary, u64 each: guest's writes by latency G */
 	__DMM_A_MAX,

@@ -31,7 +31,7 @@ static const char help[] =
 "          migration=TEXT force\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
-"          dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
+"          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
 "--no-cap: without CAP_SYS_ADMIN, --userns: as root of a user namespace of its own.\n"
 "Prints what get answers as name=value, for stop how long it took.\n"
 "Exit: 0, 1 with the errno's name, 2 usage.\n";
@@ -63,6 +63,7 @@ static const struct {
 	{ "features", DMM_A_FEATURES, 8 }, { "write_bytes", DMM_A_WRITE_BYTES, 8 },
 	{ "zero_bytes", DMM_A_ZERO_BYTES, 8 }, { "speed", DMM_A_SPEED, 8 },
 	{ "read_ns", DMM_A_READ_NS, 8 }, { "send_ns", DMM_A_SEND_NS, 8 },
+	{ "host_rate", DMM_A_HOST_RATE, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
 };
 
@@ -257,6 +258,8 @@ static void put_dev(struct rawnl_msg *m, const char *path, char **values, int n)
 	for (i = 0; i < n; i++)
 		if (!strncmp(values[i], "dev=", 4))
 			return;
+	if (!strcmp(path, "host"))	/* of no device */
+		return;
 	if (stat(path, &st) || !S_ISBLK(st.st_mode))
 		usage("DEV is not a block device");
 	rawnl_put_u64(m, DMM_A_DEV, (uint64_t)major(st.st_rdev) << 20 | minor(st.st_rdev));

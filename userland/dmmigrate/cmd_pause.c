@@ -47,6 +47,14 @@ out_clear:
 	return ret;
 }
 
+static const struct dmm_option throttle_options[] = {
+	DMM_OPTION("host", TEXT, host, "RATE",
+		   "limit what all disks of this host ship together; they share it equally, and\n"
+		   "what one does not use is the others'"),
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
 static int cmd_pause(struct dmm_tool *t)
 {
 	struct dmm_nl_req req = { .cmd = DMM_CMD_PAUSE };
@@ -68,20 +76,39 @@ static int cmd_resume(struct dmm_tool *t)
 	return ret;
 }
 
+/* Of no device: nothing to look up, nothing that could be in the wrong state. */
+static int host_send(struct dmm_tool *t, const struct dmm_nl_req *req)
+{
+	int ret = dmm_tool_nl(t);
+
+	if (!ret)
+		ret = dmm_nl_do(t->nl, req);
+	if (!ret)
+		return DMM_EXIT_OK;
+	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+			"cannot limit the host: %s", dmm_nl_text(t, ret));
+}
+
 static int cmd_throttle(struct dmm_tool *t)
 {
 	struct dmm_nl_req req = { .cmd = DMM_CMD_RATE, .set = DMM_NL_BIT(DMM_A_RATE) };
+	const char *text = t->args.host ? t->args.host : t->args.operands[1];
 	char rate[32];
 	int ret;
 
-	if (dmm_parse_rate(t->args.operands[1], &req.rate))
+	if (t->args.host && t->args.nr_operands)
+		return dmm_usage(t, "--host is about all disks: no SOURCE goes with it");
+	if (!text)
+		return dmm_usage(t, "SOURCE and RATE are needed, or --host RATE");
+	if (dmm_parse_rate(text, &req.rate))
 		return dmm_usage(t, "'%.64s' is not a rate: 100M, 1.5GiB/s (bytes per second) or "
-				 "unlimited", t->args.operands[1]);
-	ret = pace_send(t, &req, "change the bandwidth");
+				 "unlimited", text);
+	ret = t->args.host ? host_send(t, &req) : pace_send(t, &req, "change the bandwidth");
 	if (ret)
 		return ret;
-	dmm_result_u64(t, "bandwidth_bytes_per_s", req.rate);
-	dmm_say(t, "Bandwidth: %s", req.rate ?
+	dmm_result_u64(t, t->args.host ? "host_bandwidth_bytes_per_s" : "bandwidth_bytes_per_s",
+		       req.rate);
+	dmm_say(t, "Bandwidth%s: %s", t->args.host ? " of all disks together" : "", req.rate ?
 		dmm_format_bytes(rate, sizeof(rate), req.rate, "/s") : "unlimited");
 	return DMM_EXIT_OK;
 }
@@ -110,11 +137,10 @@ const struct dmm_verb dmm_verb_resume = {
 
 const struct dmm_verb dmm_verb_throttle = {
 	.name = "throttle",
-	.operands = "SOURCE RATE",
-	.brief = "change the bandwidth of a migration while it runs\n\n"
+	.operands = "SOURCE RATE | --host RATE",
+	.brief = "change the bandwidth of a migration, or of all, while it runs\n\n"
 		 "RATE is in bytes per second (100M, 1.5GiB/s); 0 or 'unlimited' lifts the limit.",
-	.options = pace_options,
-	.min_operands = 2,
+	.options = throttle_options,
 	.max_operands = 2,
 	.needs_root = true,
 	.run = cmd_throttle,

@@ -125,6 +125,9 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 		dmm_format_latency(line + 96, 32, info->write_latency, 99));
 	if (info->rate)
 		dmm_say(t, " throttle: %s", dmm_format_bytes(size, sizeof(size), info->rate, "/s"));
+	if (info->host_rate)
+		dmm_say(t, "     host: %s for all disks together",
+			dmm_format_bytes(size, sizeof(size), info->host_rate, "/s"));
 	if (info->alerts)
 		dmm_say(t, "   alerts: %llu writes of unknown kind (their ranges are copied whole)",
 			info->alerts);

@@ -58,6 +58,7 @@ struct dmm_args {
 	u64 max_pause_ms;	/* DMM_UNSET: not given */
 	u64 interval_ms;	/* DMM_UNSET: not given */
 	const char *engine;
+	const char *host;	/* a rate */
 	const char *hook_stop;
 	const char *hook_start;
 	const char *hook_abort;

@@ -63,6 +63,7 @@ struct dmm_nl_info {
 	u64 zero_blocks;
 	u64 data_blocks;
 	u64 speed_bps;
+	u64 host_rate;
 	u64 read_ns;
 	u64 send_ns;
 	u64 read_latency[DMM_LATENCY_BUCKETS];	/* samples, see uapi.h */

@@ -81,6 +81,7 @@ static const struct field info_fields[] = {
 	INFO(ZERO_BLOCKS, U64, zero_blocks),
 	INFO(DATA_BLOCKS, U64, data_blocks),
 	INFO(SPEED, U64, speed_bps),
+	INFO(HOST_RATE, U64, host_rate),
 	INFO(READ_NS, U64, read_ns),
 	INFO(SEND_NS, U64, send_ns),
 	INFO(READ_LATENCY, LATENCY, read_latency),
