@@ -9,6 +9,7 @@ DMM_ENGINE=${DMM_ENGINE:-auto}
 . "$(dirname "$0")/functions"
 . "$(dirname "$0")/copy-functions"
 
+# shellcheck disable=SC2119	# no lines for its configuration
 start_daemon
 src=$tmp/source.raw img=$tmp/disk.img
 random "$src" $((40 << 20))

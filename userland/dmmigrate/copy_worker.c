@@ -103,10 +103,12 @@ static enum dmm_copy_zeros worker_zeros(const struct dmm_copy_job *job, bool com
 static int ask_failed(struct dmm_copy_worker *w, int err, enum dmm_copy_end *end)
 {
 	struct dmm_client *c = &w->ask.client;
+	u32 code = le32_to_cpu(w->ask.refuse.code);
 
+	/* others have all turns at reading, perhaps because a disk there hangs; or it goes down */
 	if (err == -EREMOTEIO)
-		*end = dmm_copy_fail(w, DMM_COPY_FAILED,
-				     dmm_exit_from_wire(le32_to_cpu(w->ask.refuse.code)),
+		*end = dmm_copy_fail(w, code == DMM_WERR_BUSY || code == DMM_WERR_SHUTDOWN ?
+				     DMM_COPY_LINK : DMM_COPY_FAILED, dmm_exit_from_wire(code),
 				     "the receiver gave no hashes: %s", (char *)w->ask.refuse.text);
 	else
 		*end = dmm_copy_fail(w, DMM_COPY_LINK, DMM_EXIT_TRANSPORT,
