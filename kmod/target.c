@@ -45,11 +45,15 @@ static struct dmm_tracked_io *tracked_io(struct bio *bio)
 	return dm_per_bio_data(bio, sizeof(struct dmm_tracked_io));
 }
 
+static void submit_mark(struct dmm_migration *m, struct bio *bio, struct dmm_tracked_io *io)
+{
+	dmm_tracker_submit(&m->tracker, io, (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
+			   (u64)bio_sectors(bio) << SECTOR_SHIFT);
+}
+
 void dmm_target_submit_mark(struct dmm_migration *m, struct bio *bio)
 {
-	dmm_tracker_submit(&m->tracker, tracked_io(bio),
-			   (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
-			   (u64)bio_sectors(bio) << SECTOR_SHIFT);
+	submit_mark(m, bio, tracked_io(bio));
 }
 
 static void alert_unknown(struct dmm_migration *m, struct bio *bio)
@@ -61,13 +65,14 @@ static void alert_unknown(struct dmm_migration *m, struct bio *bio)
 
 static int migrate_map(struct dm_target *ti, struct bio *bio)
 {
+	struct dmm_tracked_io *io = tracked_io(bio);
 	struct dmm_migration *m = ti->private;
 	int r = DM_MAPIO_REMAPPED;
 
 	bio_set_dev(bio, m->origin->bdev);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	tracked_io(bio)->counted = false;
-	tracked_io(bio)->timed = false;
+	io->counted = false;
+	io->timed = false;
 
 	switch (classify(bio)) {
 	case OP_READS:
@@ -90,7 +95,7 @@ static int migrate_map(struct dm_target *ti, struct bio *bio)
 	if (unlikely(READ_ONCE(m->hold)))
 		r = dmm_hold_bio(m, bio);
 	if (likely(r == DM_MAPIO_REMAPPED))
-		dmm_target_submit_mark(m, bio);
+		submit_mark(m, bio, io);
 	rcu_read_unlock();
 	return r;
 }

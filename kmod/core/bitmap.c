@@ -77,30 +77,44 @@ static void bm_summary_set(struct dmm_bitmap *bm, u64 chunk)
 		dmm_word_fetch_or(bm_summary_bit(chunk), w);
 }
 
-/* Returns how many bits of @mask were clear. */
+static bool bm_word_marked(const struct dmm_bitmap *bm, u64 idx, unsigned long mask)
+{
+	return !(~dmm_read_once(bm->words[idx]) & mask);
+}
+
+/* A full barrier.  Returns how many bits of @mask were clear. */
 static unsigned int bm_mark_word(struct dmm_bitmap *bm, u64 idx, unsigned long mask)
 {
-	unsigned long *w = &bm->words[idx];
-	unsigned long old = dmm_read_once(*w);
+	unsigned long old = dmm_word_fetch_or(mask, &bm->words[idx]);
 
-	if ((old & mask) == mask)
-		return 0;
-	old = dmm_word_fetch_or(mask, w);
 	/* After the word, and ordered by its barrier; pairs with bm_settle(). */
 	bm_summary_set(bm, idx >> (DMM_BM_CHUNK_SHIFT - BM_LONG_SHIFT));
 	return dmm_popcount(mask & ~old);
 }
 
-/* Apart, so that the hot path need not save the registers that this needs. */
+/* These two apart, so that the hot path need not save the registers that they need. */
+static dmm_noinline u64 bm_mark_one(struct dmm_bitmap *bm, u64 idx, unsigned long mask)
+{
+	u64 fresh = bm_mark_word(bm, idx, mask);
+
+	if (fresh)
+		dmm_atomic64_add((s64)fresh, &bm->dirty_blocks);
+	return fresh;
+}
+
 static dmm_noinline u64 bm_mark_range(struct dmm_bitmap *bm, u64 first, u64 nr)
 {
-	u64 fresh = 0;
+	u64 fresh = 0, idx;
+	unsigned long mask;
 	unsigned int n;
 
+	/* Pairs with the barriers of dmm_bitmap_clear(): see invariant 3 in bitmap.h. */
+	dmm_smp_mb();
 	for (; nr; nr -= n, first += n) {
-		unsigned long mask = bm_mask(first, nr, &n);
-
-		fresh += bm_mark_word(bm, first >> BM_LONG_SHIFT, mask);
+		mask = bm_mask(first, nr, &n);
+		idx = first >> BM_LONG_SHIFT;
+		if (!bm_word_marked(bm, idx, mask))
+			fresh += bm_mark_word(bm, idx, mask);
 	}
 	if (fresh)
 		dmm_atomic64_add((s64)fresh, &bm->dirty_blocks);
@@ -109,19 +123,27 @@ static dmm_noinline u64 bm_mark_range(struct dmm_bitmap *bm, u64 first, u64 nr)
 
 u64 dmm_bitmap_mark(struct dmm_bitmap *bm, u64 first, u64 nr)
 {
+	u64 idx = first >> BM_LONG_SHIFT;
 	unsigned long mask;
 	unsigned int n;
 
 	nr = bm_clip(bm, first, nr);
 	if (!nr)
 		return 0;
-	/* Pairs with the barriers of dmm_bitmap_clear(): see invariant 3 in bitmap.h. */
-	dmm_smp_mb();
-	/* The hot path: what is marked again and again costs no atomic. */
 	mask = bm_mask(first, nr, &n);
-	if (dmm_likely(n == nr) && !(~dmm_read_once(bm->words[first >> BM_LONG_SHIFT]) & mask))
-		return 0;
-	return bm_mark_range(bm, first, nr);
+	if (n != nr)
+		return bm_mark_range(bm, first, nr);
+	/*
+	 * The hot path: what is marked again and again costs no atomic.  What is found clear
+	 * needs no barrier here, the atomic is one.  What is found set may be an old answer.
+	 */
+	if (bm_word_marked(bm, idx, mask)) {
+		/* Pairs with the barriers of dmm_bitmap_clear(): see invariant 3 in bitmap.h. */
+		dmm_smp_mb();
+		if (dmm_likely(bm_word_marked(bm, idx, mask)))
+			return 0;
+	}
+	return bm_mark_one(bm, idx, mask);
 }
 
 /* The words of @chunk: their first, and their number. */

@@ -69,8 +69,8 @@ void dmm_bitmap_init(struct dmm_bitmap *bm, u64 nr_blocks,
 
 /*
  * Mark @nr blocks from @first dirty, word by word.  What lies beyond the
- * bitmap is ignored.  Begins with a full barrier (see above); only words that
- * change are written.  Never reschedules: mark a whole device in pieces.
+ * bitmap is ignored.  A full barrier comes before the test that counts (see above);
+ * only words that change are written.  Never reschedules: mark a whole device in pieces.
  * Context: any.
  * Return: how many of them were clean before.
  */
