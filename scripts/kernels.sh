@@ -5,18 +5,19 @@
 #
 #   kernels.sh stock 6.1|6.12	Debian's own image for the installed headers
 #   kernels.sh uml		sanitised User Mode Linux from linux-source-6.12
-#   kernels.sh kdir KERNEL	what `make modules KDIR=` wants for 6.1, 6.12, uml
+#   kernels.sh uml-bench	the same, not sanitised, for benchmarks
+#   kernels.sh kdir KERNEL	what `make modules KDIR=` wants for 6.1, 6.12, uml, uml-bench
 #   kernels.sh source FILE...	(checkpatch and kin) from the kernel source package
 #
-# Each prints one directory.  `stock` has boot/vmlinuz-* and lib/modules; `uml`
-# has linux, kdir and lib/modules.  Nothing is installed on the host.
+# Each prints one directory.  `stock` has boot/vmlinuz-* and lib/modules; `uml`, `uml-bench`
+# have linux, kdir and lib/modules.  Nothing is installed on the host.
 
 set -euo pipefail
 shopt -s inherit_errexit
 . "$(dirname "$0")/lib.sh"
 
 readonly SOURCE_TAR=/usr/src/linux-source-6.12.tar.xz
-readonly UML_CONFIG=$DMM_TOP/scripts/kconfig/uml.config
+UML_CONFIG=$DMM_TOP/scripts/kconfig/uml.config
 
 fetch_stock()
 {
@@ -99,7 +100,13 @@ do_uml()
 
 	key=$(source_version)-$( { cat "$UML_CONFIG"; declare -f build_uml; gcc -dumpfullversion; } |
 		sha256sum | cut -c 1-12)
-	cached "uml-$key" build_uml
+	cached "${1-uml}-$key" build_uml
+}
+
+do_uml_bench()
+{
+	UML_CONFIG=$DMM_TOP/scripts/kconfig/uml-bench.config
+	do_uml uml-bench
 }
 
 extract_source()
@@ -122,6 +129,7 @@ do_kdir()
 
 	case $1 in
 	uml)	dir=$(do_uml); echo "$dir/kdir" ;;
+	uml-bench) dir=$(do_uml_bench); echo "$dir/kdir" ;;
 	*)	kernel_headers "$1" || die "no headers for kernel $1: run scripts/install-packages.sh" ;;
 	esac
 }
@@ -129,7 +137,8 @@ do_kdir()
 case ${1-} in
 stock)	[ $# = 2 ] || die "usage: kernels.sh stock 6.1|6.12"; do_stock "$2" ;;
 uml)	do_uml ;;
+uml-bench) do_uml_bench ;;
 kdir)	[ $# = 2 ] || die "usage: kernels.sh kdir 6.1|6.12|uml"; do_kdir "$2" ;;
 source)	shift; do_source "$@" ;;
-*)	die "usage: kernels.sh stock 6.1|6.12, uml, kdir KERNEL, source FILE..." ;;
+*)	die "usage: kernels.sh stock 6.1|6.12, uml, uml-bench, kdir KERNEL, source FILE..." ;;
 esac

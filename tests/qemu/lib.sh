@@ -33,23 +33,28 @@ check_kernel_name()
 	esac
 }
 
-# build_for KERNEL -- userland, test tools and the debug module; sets KDIR, RELEASE, KO
+# -debug: with the stop points that tests use.  tests/bench has none: it measures what users have,
+# in initrds of its own (INITRDS).
+FLAVOUR=-debug
+INITRDS=''
+
+# build_for KERNEL -- userland, test tools and the module; sets KDIR, RELEASE, KO
 build_for()
 {
-	local log=$BUILD/build-$1.log
+	local log=$BUILD/build-$1$FLAVOUR.log debug=${FLAVOUR:+1}
 
 	mkdir -p "$BUILD"
 	KDIR=$("$DMM_TOP/scripts/kernels.sh" kdir "$1")
 	RELEASE=$(sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h")
 	(
 		flock 9
-		make -C "$DMM_TOP" -s userland tools DMM_DEBUG=1 &&
-			make -C "$DMM_TOP/userland" -s phony fire DMM_DEBUG=1 &&
-			make -C "$DMM_TOP" -s modules KDIR="$KDIR" DMM_DEBUG=1 \
+		make -C "$DMM_TOP" -s userland tools DMM_DEBUG="$debug" &&
+			make -C "$DMM_TOP/userland" -s phony fire DMM_DEBUG="$debug" &&
+			make -C "$DMM_TOP" -s modules KDIR="$KDIR" DMM_DEBUG="$debug" \
 				DMM_MUTANT="${DMM_MUTANT-}" DMM_WERROR=1
 	) > "$log" 2>&1 9> "$BUILD/.lock" ||
 		{ grep -E 'error|Error|warning' "$log" >&2 || tail -n 20 "$log" >&2; die "the build failed, see $log"; }
-	KO=$BUILD/kmod-$RELEASE-debug${DMM_MUTANT:+-mutant$DMM_MUTANT}/kmod/dm-migrate.ko
+	KO=$BUILD/kmod-$RELEASE$FLAVOUR${DMM_MUTANT:+-mutant$DMM_MUTANT}/kmod/dm-migrate.ko
 }
 
 # copy_program ROOT PROGRAM -- with the libraries it needs
@@ -95,8 +100,8 @@ make_base_root()
 	ln -s "lib/modules/$RELEASE/updates" "$root/mods"
 	: > "$root/etc/early-modules"
 	modules=(brd null_blk)
-	if [ "$kernel" = uml ]; then
-		tree=$("$DMM_TOP/scripts/kernels.sh" uml)
+	if [[ $kernel = uml* ]]; then
+		tree=$("$DMM_TOP/scripts/kernels.sh" "$kernel")
 	else
 		tree=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
 		modules=("${EARLY_MODULES[@]}" "${LATE_MODULES[@]}")
@@ -117,7 +122,8 @@ make_base_root()
 # contents of PER_BOOT_DIR over it
 make_initrd()
 {
-	local kernel=$1 out=$2 extra=${3-} dir=$BUILD/initrd-$1${DMM_MUTANT:+-mutant$DMM_MUTANT} key program
+	local kernel=$1 out=$2 extra=${3-} key program
+	local dir=$BUILD/initrd-$1${DMM_MUTANT:+-mutant$DMM_MUTANT}$INITRDS
 
 	key=$( { echo "$RELEASE"; declare -f make_base_root copy_program
 		echo "${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
@@ -138,8 +144,9 @@ make_initrd()
 		cp "${DMM_TESTS:-$DMM_TOP/tests/integration}"/* t/ 2>/dev/null || true
 		cp --remove-destination "$QEMU_DIR"/guest/* bin/
 		ln -sf bin/init init
-		for program in "$BUILD"/userland-debug/dmmigrate "$BUILD"/userland-debug/dmmigrated \
-				"$BUILD"/userland-debug/phony "$BUILD"/userland-debug/fire "$BUILD"/tests/tools/*; do
+		for program in "$BUILD/userland$FLAVOUR"/dmmigrate "$BUILD/userland$FLAVOUR"/dmmigrated \
+				"$BUILD/userland$FLAVOUR"/phony "$BUILD/userland$FLAVOUR"/fire \
+				"$BUILD"/tests/tools/*; do
 			case $program in *.[oda]) continue ;; esac
 			[ -f "$program" ] && [ -x "$program" ] && copy_program . "$program"
 		done
@@ -159,16 +166,16 @@ boot()
 	local kernel=$1 initrd=$2 console=$3 stock uml
 	shift 3
 
-	if [ "$kernel" = uml ]; then
-		uml=$("$DMM_TOP/scripts/kernels.sh" uml)/linux
+	if [[ $kernel = uml* ]]; then
+		uml=$("$DMM_TOP/scripts/kernels.sh" "$kernel")/linux
 		# pinned, or its system calls are ten times slower; /dev/shm is its memory
-		TMPDIR=/dev/shm exec setsid taskset -c "${DMM_UML_CPU:-0}" "$uml" mem=1G initrd="$initrd" \
+		TMPDIR=/dev/shm exec setsid taskset -c "${DMM_UML_CPU:-0}" "$uml" mem="${DMM_UML_MEMORY:-1G}" initrd="$initrd" \
 			con=null con0=null,fd:2 ssl=null ssl0=null,fd:3 quiet panic=-1 \
 			slub_debug=- kasan_multi_shot log_buf_len=1M dmm_kernel=uml \
 			3>&1 > "$console" 2>&1 < /dev/null
 	fi
 	stock=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
-	exec setsid qemu-system-x86_64 -M q35 -accel "${DMM_QEMU_ACCEL:-tcg,thread=multi}" -cpu max \
+	exec setsid qemu-system-x86_64 -M q35 -accel "${DMM_QEMU_ACCEL:-tcg,thread=multi}" -cpu "${DMM_QEMU_CPU:-max}" \
 		-smp 2 -m "${DMM_QEMU_MEMORY:-1G}" -display none -no-reboot -nodefaults -monitor none \
 		-kernel "$stock"/boot/vmlinuz-* -initrd "$initrd" \
 		-append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off init_on_alloc=0 log_buf_len=4M dmm_kernel=$kernel" \
