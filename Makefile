@@ -19,7 +19,8 @@
 TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
-.PHONY: all userland docs tools modules kunit-module demo check check-long check-live fuzz style check-headers
+.PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
+.PHONY: fuzz style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -75,6 +76,10 @@ modules:
 kunit-module:
 	$(call kbuild,$(BUILD)/kunit-$(KRELEASE),kmod include tests/kunit tests/vectors,/tests/kunit,modules)
 
+# for benchmarks: the same, as on several processors, and the loop that measures it
+bench-module:
+	$(call kbuild,$(BUILD)/bench-$(KRELEASE),kmod include tests/bench/kmod,/tests/bench/kmod,modules)
+
 # --- tests ------------------------------------------------------------------
 
 demo:
@@ -96,6 +101,11 @@ check-live:
 # Every parser against what a fuzzer thinks of; `make check` does it for some seconds each.
 fuzz:
 	FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/run
+
+# BENCH="NAME ...": only those
+bench:
+	@scripts/install-packages.sh --bench
+	@tests/bench/run $(BENCH)
 
 style:
 	scripts/style.sh

@@ -76,7 +76,7 @@ static int migrate_map(struct dm_target *ti, struct bio *bio)
 
 	switch (classify(bio)) {
 	case OP_READS:
-		dmm_tracker_read(&m->tracker, tracked_io(bio));
+		dmm_tracker_read(&m->tracker, io);
 		return DM_MAPIO_REMAPPED;
 	case OP_FLUSHES:
 		/* held writes have not been acknowledged: a flush promises nothing of them */

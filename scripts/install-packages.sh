@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# install-packages.sh - install what scripts/packages lists and is missing.
-# Uses root or sudo for apt, and for nothing else.  Silent when all is there.
+# install-packages.sh [--bench] - install what scripts/packages lists and is missing, with
+# --bench what scripts/packages-bench does, too.  Uses root or sudo for apt, and for nothing
+# else.  Silent when all is there.
 
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+
+lists=("$DMM_TOP/scripts/packages")
+case ${1-} in
+'')	;;
+--bench) lists+=("$DMM_TOP/scripts/packages-bench") ;;
+*)	die "usage: install-packages.sh [--bench]" ;;
+esac
 
 missing=()
 while read -r package _; do
 	status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
 	[ "$status" = 'install ok installed' ] || missing+=("$package")
-done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$DMM_TOP/scripts/packages")
+done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "${lists[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")

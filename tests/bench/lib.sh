@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What `run` needs of a benchmark in a virtual machine: its kernel, its initrd, its boot.
+# Without stop points and sanitisers, what is measured is what users have.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../qemu/lib.sh"
+
+# shellcheck disable=SC2034	# for tests/qemu/lib.sh
+FLAVOUR='' INITRDS=-bench
+readonly BENCH_DIR=$DMM_TOP/tests/bench
+GUEST_PROGRAMS+=(/lib/drbd/drbdsetup-84 drbdmeta nbd-client nbdkit cmp)
+LATE_MODULES+=(drbd nbd)
+
+# header SCRIPT KEY -- the value of its line `# KEY: ...`
+header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
+
+# build_module -- ours with the atomics of several processors, and the loop that measures it; sets KO
+build_module()
+{
+	local log=$BUILD/build-bench.log out=$BUILD/bench-$RELEASE/tests/bench/kmod
+
+	make -C "$DMM_TOP" -s bench-module KDIR="$KDIR" DMM_WERROR=1 > "$log" 2>&1 ||
+		{ tail -n 20 "$log" >&2; die "the benchmark's module does not build, see $log"; }
+	KO=$out/dm-migrate.ko
+	# what smp.h is for: without it there is none
+	objdump -d "$KO" | grep 'lock cmpxchg' > /dev/null || die "$KO has no locked instructions: see smp.h"
+}
+
+# guest SCRIPT KERNEL QUICK NAME... -- runs it in a machine of its own; what it reports is
+# printed, the rest is in build/bench-logs
+guest()
+{
+	local script=$1 kernel=$2 quick=$3 name work log tenth
+	shift 3
+	name=$(basename "$script" .sh)
+	log=$BUILD/bench-logs/$name
+
+	build_for "$kernel"
+	mkdir -p "$BUILD/bench-logs"
+	work=$(mktemp -d "${TMPDIR:-/tmp}/dmm-bench.XXXXXX")
+	mkdir -p "$work/boot"/{etc/dmm,files,t}
+	if [ "$kernel" = uml-bench ]; then
+		build_module
+		cp "$BUILD/bench-$RELEASE/tests/bench/kmod/dmm-bench.ko" "$work/boot/files/"
+	else
+		cp "$(nbdkit --dump-config | sed -n 's/^plugindir=//p')/nbdkit-file-plugin.so" "$work/boot/files/"
+	fi
+	cp "$BENCH_DIR"/guest/*.sh "$work/boot/t/"
+	echo script > "$work/boot/etc/dmm/mode"
+	printf 'export WANTED="%s" QUICK="%s"\n' "$*" "$quick" > "$work/boot/etc/dmm/env"
+	# shellcheck disable=SC2016	# for the guest to expand
+	printf 'sh /t/%s.sh > /run/bench.log 2>&1\nstatus=$?\n[ $status = 0 ] || sed "s/^/log /" /run/bench.log > /run/report\nexit $status\n' \
+		"$name" > "$work/boot/etc/dmm/script"
+	make_initrd "$kernel" "$work/initrd" "$work/boot"
+	# the emulator computes crc32 bit by bit and rep movsb byte by byte: without those
+	# instructions everybody uses tables and words, as fast as it is able to be
+	(DMM_UML_MEMORY=3G DMM_UML_CPU=$(($(nproc) - 1)) DMM_QEMU_MEMORY=2G DMM_QEMU_CPU=max,-sse4.2,-erms,-fsrm \
+		boot "$kernel" "$work/initrd" "$log.console") > "$log.log" 2> "$log.err" &
+	GUEST_PID=$!
+	for ((tenth = 0; tenth < 6000; tenth++)); do
+		kill -0 "$GUEST_PID" 2> /dev/null || break
+		sleep 0.1
+	done
+	kill -9 -- "-$GUEST_PID" 2> /dev/null || true
+	GUEST_PID=''
+	rm -rf "$work"
+	sed -i 's/\r$//' "$log.log"
+	grep -E '^(result|note) ' "$log.log" || true
+	grep -qx 'exit 0' "$log.log" && return
+	{ grep '^log ' "$log.log" | tail -n 40 || tail -n 20 "$log.console"; } >&2
+	say "$name failed, see $log.log and $log.console"
+	return 1
+}
