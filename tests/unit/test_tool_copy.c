@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "dmmigrate/copy_plan.h"
-#include "dmmigrate/copy_reader.h"
+#include "dmmigrate/copy_job.h"
 #include "fullio.h"
 
 #define G	((u64)DMM_COPY_GRANULE_BYTES)
@@ -234,6 +234,44 @@ static void reads_by(const struct dmm_copy_reader_ops *ops)
 	close(fd);
 }
 
+/* A receiver that owes hashes and is never heard of again: nothing else is under way that would tell. */
+static void hashes_that_never_come(void **state)
+{
+	char path[] = "/tmp/dmm-unit.XXXXXX";
+	struct dmm_copy_source source = { .size_bytes = 4 * W };
+	struct dmm_copy_worker *w;
+	struct dmm_copy_job job;
+	int data[2], ask[2];
+
+	(void)state;
+	source.fd = source.plain_fd = mkstemp(path);
+	assert_true(source.fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(source.fd, 4 * W), 0);
+	assert_int_equal(pwrite(source.fd, "x", 1, 0), 1);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, data), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ask), 0);
+	assert_int_equal(dmm_copy_job_init(&job, &source, 1, 0), 0);
+	assert_true(job.silence_ms >= 60000);
+	assert_int_equal(dmm_copy_job_open_engine(&job), 0);
+	job.features = DMM_FEATURE_HASHES;
+	job.compare = true;
+	job.silence_ms = 500;
+	w = &job.workers[0];
+	w->data.client.fd = data[0];
+	w->ask.client.fd = ask[0];
+	w->ask.client.timeout_ms = 1000;
+	dmm_copy_send_reset(w);
+	alarm(30);	/* the mistake is to wait for ever */
+	assert_int_equal(dmm_copy_worker_run(w), DMM_COPY_LINK);
+	alarm(0);
+	assert_non_null(strstr(job.why, "no hashes"));
+	dmm_copy_job_exit(&job);
+	close(data[1]);
+	close(ask[1]);
+	close(source.fd);
+}
+
 static void readers(void **state)
 {
 	const struct dmm_copy_reader_ops *ops = NULL;
@@ -263,6 +301,7 @@ int main(void)
 		cmocka_unit_test(windows_cover_everything),
 		cmocka_unit_test(zeros),
 		cmocka_unit_test(cuts),
+		cmocka_unit_test(hashes_that_never_come),
 		cmocka_unit_test(readers),
 	};
 

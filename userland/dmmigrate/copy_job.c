@@ -37,6 +37,7 @@ int dmm_copy_job_init(struct dmm_copy_job *job, struct dmm_copy_source *source, 
 	job->conns = conns;
 	/* reads that end in submit are best followed by the use of what they read */
 	job->depth = source->direct ? DIRECT_DEPTH : 1;
+	job->silence_ms = DMM_REMOTE_SLOW_MS;
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -75,6 +75,7 @@ struct dmm_copy_worker {
 	struct dmm_copy_window windows[DMM_COPY_WINDOWS];
 	struct dmm_copy_window *cur;	/* being cut into units */
 	struct dmm_copy_window *next;	/* asked about already */
+	u64 asked_ms;			/* when */
 	bool plan_done;
 	struct dmm_copy_range zero;	/* not yet a frame */
 	struct dmm_copy_window *zero_window;
@@ -105,6 +106,7 @@ struct dmm_copy_job {
 	bool empty;			/* the destination read as zeros in the beginning */
 	const struct dmm_copy_reader_ops *engine;
 	u32 depth;			/* reads at a time, by connection */
+	u32 silence_ms;			/* that a receiver who owes hashes may keep */
 	int stop_fd;			/* eventfd: readable with stopping */
 	struct dmm_copy_worker *workers;
 

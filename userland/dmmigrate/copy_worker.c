@@ -140,6 +140,7 @@ static int window_ask(struct dmm_copy_worker *w, struct dmm_copy_window *win,
 	if (ret)
 		return ask_failed(w, ret, end);
 	win->hashes = HASHES_ASKED;
+	w->asked_ms = dmm_now_ms();
 	return 0;
 }
 
@@ -384,6 +385,12 @@ static int worker_wait(struct dmm_copy_worker *w, bool blocked, enum dmm_copy_en
 		eventfd_read(p[1].fd, &ignored);
 	if (p[3].revents) {
 		*end = DMM_COPY_STOPPED;
+		return -1;
+	}
+	/* nothing else would tell when all is equal so far: TCP waits two hours before it probes */
+	if (asked && !p[2].revents && dmm_now_ms() >= w->asked_ms + w->job->silence_ms) {
+		*end = dmm_copy_fail(w, DMM_COPY_LINK, DMM_EXIT_TRANSPORT, "the receiver gave no hashes for "
+				     "%u s", w->job->silence_ms / 1000);
 		return -1;
 	}
 	if (w->oldest < w->sending && dmm_now_ms() >= w->progress_ms + ACK_MS) {
