@@ -97,34 +97,29 @@ static const char *set_buffers(struct dmm_config *c, const char *value)
 	return NULL;
 }
 
-static const char *set_max_sessions(struct dmm_config *c, const char *value)
+static const char *set_count(u32 *count, const char *value)
 {
 	u64 v;
 
 	if (dmm_parse_u64(value, 1, 65536, &v))
 		return "not a number from 1 to 65536";
-	c->max_sessions = v;
+	*count = v;
 	return NULL;
+}
+
+static const char *set_max_sessions(struct dmm_config *c, const char *value)
+{
+	return set_count(&c->max_sessions, value);
 }
 
 static const char *set_max_silent(struct dmm_config *c, const char *value)
 {
-	u64 v;
-
-	if (dmm_parse_u64(value, 1, 65536, &v))
-		return "not a number from 1 to 65536";
-	c->max_silent = v;
-	return NULL;
+	return set_count(&c->max_silent, value);
 }
 
 static const char *set_max_disks(struct dmm_config *c, const char *value)
 {
-	u64 v;
-
-	if (dmm_parse_u64(value, 1, 65536, &v))
-		return "not a number from 1 to 65536";
-	c->max_disks = v;
-	return NULL;
+	return set_count(&c->max_disks, value);
 }
 
 static const char *set_duration(u64 *ms, const char *value)
