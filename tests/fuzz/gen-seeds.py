@@ -121,7 +121,7 @@ with open(os.path.join(os.path.dirname(__file__), "../unit/test_tool_dmtable.c")
     tables = sorted({line.split('"')[1] for line in f if line.strip().startswith('{ "0 ')})
 for i, table in enumerate(tables):
     seed("tool_table", "%02d" % i, table.replace("\\n", "\n"))
-seed("tool_table", "uuid", "DMM-00112233445566778899aabbccddeeff-origin")
+seed("tool_table", "uuid", "LVM-DMM" + "0" * 29 + "00112233445566778899aabbccddeeff-origin")
 
 for i, words in enumerate((
         ["host:/dev/vg/a"], ["10.0.0.1:7790:/x"], ["[fe80::1%eth0]:1:/x/y"], ["[::1]:/x"], ["::1"], ["h:/" + "p" * 1020], ["h:/" + "p" * 1100], ["h" * 255 + ":/p"],

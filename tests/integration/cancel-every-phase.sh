@@ -85,7 +85,7 @@ cancelled failed
 # a table that is not ours is not touched
 start_migration --bandwidth 1M
 dmsetup table A-low >"$TMP/low"
-dm_replace A "$(dmsetup table "$(dmsetup info -c --noheadings -o name -S 'uuid=~"DMM-.*-origin"')")"
+dm_replace A "$(dmsetup table "$(dmsetup info -c --noheadings -o name -S 'uuid=~"LVM-DMM0.*-origin"')")"
 dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after a foreign reload: exit $?: $(cat "$TMP/cancel.out")"
 restored "cancelled after somebody else had put the table back"
 

@@ -15,7 +15,9 @@ readonly QEMU_DIR BUILD
 # applets where a program of that name is in PATH, hence no shell of its, nor anything of its
 # that starts other programs.
 GUEST_PROGRAMS=(dash timeout env setsid nohup nice xargs find stat
-	dmsetup blockdev losetup ip tc ss nft mkfs.ext4 e2fsck)
+	dmsetup blockdev losetup ip tc ss nft mkfs.ext4 e2fsck lvm udevadm)
+# and of udev's rules what is about disks; udevd itself is started by the tests that want one
+UDEV_RULES=(50-udev-default 55-dm 56-lvm 60-block 60-persistent-storage 60-persistent-storage-dm 69-lvm 95-dm-notify)
 
 # Modules of the stock kernels.  "early" ones are loaded by init, with what they
 # need; the others wait for `modprobe`, mostly because tests give them parameters.
@@ -92,6 +94,12 @@ make_base_root()
 		copy_program "$root" "$name"
 	done
 	cp /etc/mke2fs.conf "$root/etc/"
+	mkdir -p "$root"/etc/lvm "$root"/lib/udev/rules.d
+	cp /etc/lvm/lvm.conf "$root/etc/lvm/"
+	for name in "${UDEV_RULES[@]}"; do
+		cp "/lib/udev/rules.d/$name.rules" "$root/lib/udev/rules.d/"
+	done
+	ln -s udevadm "$root/bin/systemd-udevd"
 	echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
 	echo 'root:x:0:' > "$root/etc/group"
 	printf '127.0.0.1 localhost\n::1 localhost\n10.77.0.1 a\n10.77.0.2 b\n' > "$root/etc/hosts"
@@ -126,7 +134,7 @@ make_initrd()
 	local dir=$BUILD/initrd-$1${DMM_MUTANT:+-mutant$DMM_MUTANT}$INITRDS
 
 	key=$( { echo "$RELEASE"; declare -f make_base_root copy_program
-		echo "${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
+		echo "${UDEV_RULES[*]} ${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
 		stat -L -c '%n %s %Y' "$(command -v busybox)" "$(PATH=$PATH:/sbin command -v dmsetup)" \
 			/lib/x86_64-linux-gnu/libc.so.6; } | sha256sum)
 	mkdir -p "$dir"
@@ -150,6 +158,7 @@ make_initrd()
 			case $program in *.[oda]) continue ;; esac
 			[ -f "$program" ] && [ -x "$program" ] && copy_program . "$program"
 		done
+		cp "$DMM_TOP"/userland/dmmigrate/12-dmmigrate.rules lib/udev/rules.d/
 		cp "$KO" "lib/modules/$RELEASE/updates/"
 		PATH=$PATH:/sbin depmod -b . "$RELEASE"
 		find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet > "$out"

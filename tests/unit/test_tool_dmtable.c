@@ -17,6 +17,7 @@
 static const u8 id[16] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
 			   0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
 #define ID_HEX "00112233445566778899aabbccddeeff"
+#define P DMM_UUID_PREFIX
 
 static const struct {
 	const char *table;
@@ -194,9 +195,9 @@ static void test_migrate(void **state)
 static void test_origin_uuid(void **state)
 {
 	static const char *const bad[] = {
-		"", "DMM-", "DMM--origin", "DMM-" ID_HEX, "LVM-" ID_HEX "-origin",
-		"DMM-" ID_HEX "-origin2", "DMM-" ID_HEX "-gate", "DMM-" ID_HEX "0-origin",
-		"DMM-0011223344556677_899aabbccddeeff-origin", "dmm-" ID_HEX "-origin",
+		"", P, P "-origin", P ID_HEX, "LVM-" ID_HEX "-origin", "DMM-" ID_HEX "-origin",
+		P ID_HEX "-origin2", P ID_HEX "-gate", P ID_HEX "0-origin",
+		P "0011223344556677_899aabbccddeeff-origin", "lvm-dmm" ID_HEX "-origin",
 	};
 	char uuid[DMM_DM_UUID_BYTES];
 	u8 out[16] = { 0 };
@@ -204,7 +205,10 @@ static void test_origin_uuid(void **state)
 
 	(void)state;
 	dmm_origin_uuid_format(id, uuid);
-	assert_string_equal(uuid, "DMM-" ID_HEX "-origin");
+	assert_string_equal(uuid, P ID_HEX "-origin");
+	/* what LVM takes for its own: "LVM-", two ids of 32, and more */
+	assert_int_equal(strncmp(uuid, "LVM-", 4), 0);
+	assert_int_equal(strcspn(uuid + 4, "-"), 64);
 	assert_int_equal(dmm_origin_uuid_parse(uuid, out), 0);
 	assert_memory_equal(out, id, sizeof(id));
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -21,7 +21,7 @@
 
 /*
  * udev and what it starts (blkid, LVM's activation) shall leave an origin alone.  LVM's own
- * commands scan by their filter only: see LVM in doc/dm-migrate.rst.
+ * commands do not look at this: DMM_UUID_PREFIX keeps them off.
  */
 #define ORIGIN_UDEV_FLAGS	(DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
 				 DM_UDEV_DISABLE_DISK_RULES_FLAG | \

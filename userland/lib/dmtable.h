@@ -15,7 +15,12 @@
 #define DMM_DM_NAME_BYTES	128		/* DM_NAME_LEN, with the NUL */
 #define DMM_DM_UUID_BYTES	129		/* DM_UUID_LEN, with the NUL */
 #define DMM_ORIGIN_SUFFIX	"-dmm-origin"
-#define DMM_UUID_PREFIX		"DMM-"
+/*
+ * LVM's commands look at every block device by their own filter, not at udev's flags, and would find a
+ * guest's volume group on the origin device.  They leave alone what LVM made for itself: UUIDs of "LVM-",
+ * 64 characters and a suffix.  So ours has that form; no volume group has an id that begins with DMM000.
+ */
+#define DMM_UUID_PREFIX		"LVM-DMM00000000000000000000000000000"
 #define DMM_TARGET_NAME		"migrate"
 
 struct dmm_dm_target {
@@ -72,7 +77,7 @@ bool dmm_dm_table_secret(const struct dmm_dm_table *t);
 int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
 			 u32 *block_sectors);
 
-/* "DMM-<32 hex digits>-origin" <-> migration id. -EINVAL: not an origin's UUID. */
+/* DMM_UUID_PREFIX, 32 hex digits, "-origin" <-> migration id. -EINVAL: not an origin's UUID. */
 int dmm_origin_uuid_parse(const char *uuid, u8 id[16]);
 void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES]);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "dmtable.h"
 #include "fullio.h"
 #include "identity.h"
 #include "parse.h"
@@ -251,7 +252,8 @@ static void identity_block(struct identity_list *l, const char *kind, dev_t dev,
 
 	if (depth > IDENTITY_DEPTH)
 		return;
-	if (sysfs_read(dev, "dm/uuid", text, sizeof(text)) > 0 && strncmp(text, "DMM-", 4))
+	if (sysfs_read(dev, "dm/uuid", text, sizeof(text)) > 0 && strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) &&
+	    strncmp(text, "DMM-", 4))
 		identity_add(l, kind, "dm", text);
 	if (sysfs_read(dev, "partition", text, sizeof(text)) > 0) {
 		/* its own name is the disk's with the number; the disk is beneath */
