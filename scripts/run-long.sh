@@ -45,6 +45,10 @@ mutant()
 for rules in can-fail can-fail-recv can-fail-tool; do
 	step $rules "tests/unit/$rules.sh"
 done
+# what the checks do a hundred times
+for kernel in uml 6.12; do
+	step "cycles-$kernel" env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 attach-cancel-thousand-times
+done
 step can-fail-fuzz tests/fuzz/can-fail.sh
 for n in 1 2 4 14; do
 	step "mutant-$n" mutant $n
