@@ -153,7 +153,13 @@ step() {
 		dmm-nl rate $dev rate="$R" ;;
 	shape)	one_of "delay 30ms" "rate 4mbit" "loss 3%" "delay 10ms reorder 25%" ""
 		shape ${R:+"$R"} ;;
-	freeze)	one_of 20 100 400 3000 6000
+	freeze)	rnd 2
+		if [ "$R" = 0 ]; then	# with much that is dirty
+			dmm-nl pause $dev 2>/dev/null || true
+			usleep 400000
+			dmm-nl resume $dev 2>/dev/null || true
+		fi
+		one_of 20 200 6000 6000 6000
 		freeze "$R" ;;
 	settle)	settle ;;
 	suspend)
