@@ -73,37 +73,48 @@ static u64 heat_budget(const struct dmm_sender *s)
 	return min(bytes, t->size_bytes / 32) >> t->block_shift;
 }
 
-static void begin_sweep(struct dmm_sender *s)
+/* Once a sweep. */
+static void note_heat(struct dmm_sender *s, u64 now)
 {
 	struct dmm_tracker *t = &s->m->tracker;
 	struct dmm_tracker_counts sum;
+	u64 dirty = 0;
 
 	dmm_tracker_sum(t, &sum);
-	dmm_heat_sweep(&s->heat, dmm_tracker_dirty(t), heat_budget(s),
+	/* what a slower link has not copied even once is no reason to hurry with what is hot */
+	if (swept_blocks(s) == t->bitmap.nr_blocks)
+		dirty = dmm_tracker_dirty(t);
+	dmm_heat_sweep(&s->heat, dirty, heat_budget(s),
 		       sum.submitted == s->heat_writes && sum.submitted == sum.completed);
 	s->heat_writes = sum.submitted;
+	s->heat_ns = now;
 }
 
 /* May a sweep begin, or go on?  Else *@wait is lowered to when it may. */
 static bool may_sweep(struct dmm_link *l, u64 now, long *wait)
 {
-	bool freezing = dmm_freezing(l->sender->m);
-	/* a long search, through what other links have dirty, is not made all the time */
-	u64 due = l->sweep_ns + l->looks * l->sender->nr_links * LOOK_NS;
+	struct dmm_sender *s = l->sender;
+	bool freezing = dmm_freezing(s->m);
+	u64 due;
 
-	if (!freezing)
-		due += MIN_SWEEP_NS;
 	if (l->cursor)
 		return true;
-	if (l->sweep_ns && now < due) {
+	/* a long search, through what other links have dirty, is not made all the time */
+	due = l->sweep_ns + l->looks * LOOK_NS * (freezing ? 1 : s->nr_links);
+	if (!freezing)
+		due += MIN_SWEEP_NS;
+	else if (!l->sweep_frozen)
+		due = 0;
+	if (now < due) {
 		*wait = min_t(long, *wait, nsecs_to_jiffies(due - now) + 1);
 		return false;
 	}
 	l->sweep_ns = now;
 	l->sweep_frozen = freezing;
 	l->looks = 0;
-	if (!l->index)
-		begin_sweep(l->sender);
+	/* whichever link it is: one of them may stand still */
+	if (now - s->heat_ns >= MIN_SWEEP_NS)
+		note_heat(s, now);
 	return true;
 }
 

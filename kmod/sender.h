@@ -160,7 +160,8 @@ struct dmm_sender {
 	struct dmm_pacer pacer;
 	struct dmm_share_user share;	/* host.c's */
 	struct dmm_heat heat;
-	unsigned long heat_writes;	/* the tracker's count at the latest sweep of link 0 */
+	u64 heat_ns;			/* when it was told of the latest sweep */
+	unsigned long heat_writes;	/* the tracker's count then */
 	u64 speed_ns;			/* ship.speed_bps is measured since then, from */
 	u64 speed_from;
 
