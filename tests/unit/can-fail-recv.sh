@@ -168,6 +168,8 @@ $c session.c 's/other->address_bytes == bytes \&\& //' 'an address that begins l
 $c session.c 's/(\t\tgoto out;\n)\tsession_not_silent\(start\);/\1/' 'who has asked still counts as silent'
 $c session.c 's/, start\);\n\tsession_not_silent\(start\);/, start);/' 'who has gone still counts as silent'
 $c digest.c 's/XXH3_128bits_update\(state, buf \+ \(offset - from\), last - offset\)/XXH3_128bits_update(state, buf, last - from)/; s/XXH3_128bits_update\(state, buf, last - from\);/;/' 'digests of the wrong bytes'
+rule engines engine_inline.c 's/if \(e->behind\) \{/if (0) {/' 'who comes again is sent away again'
+rule engines engine_inline.c 's/else if \(pthread_mutex_trylock\(e->lock\)\) \{/else if (0) {/' 'writers do not take turns'
 # what offline copies ask for
 y='rule copy'
 $y order.c 's/w->hit \|= watch_overlaps\(w, e\);/;/' 'writes into a range that is hashed pass'

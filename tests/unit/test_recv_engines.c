@@ -8,6 +8,9 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <pthread.h>
 #include <sys/vfs.h>
 
 #include "dmmigrated/writer.h"
@@ -262,6 +265,67 @@ static void inline_for_memory(void **state)
 	unlink(shm);
 }
 
+#define TURN_BYTES	(8u << 20)
+
+struct other_writer {
+	int fd;
+	atomic_bool stop;
+};
+
+static void *writes_all_the_time(void *arg)
+{
+	struct other_writer *o = arg;
+	struct dmm_engine_target t = { .fd = o->fd };
+	struct dmm_io io = { .buf = calloc(1, TURN_BYTES), .bytes = TURN_BYTES };
+	struct dmm_engine *e;
+
+	assert_int_equal(dmm_engine_inline.open(&t, 4, &e), 0);
+	while (!atomic_load(&o->stop)) {
+		dmm_engine_inline.queue(e, &io);
+		dmm_engine_inline.submit(e);
+	}
+	dmm_engine_inline.close(e);
+	free(io.buf);
+	return NULL;
+}
+
+/* Who finds the file busy is sent away once, and served when he comes again. */
+static void inline_takes_turns(void **state)
+{
+	struct other_writer o = { .fd = memfd_create("dmm", MFD_CLOEXEC) };
+	struct dmm_engine_target t = { .fd = o.fd };
+	u8 ours[3] = "abc", there[3];
+	struct dmm_io io = { .buf = ours, .bytes = 3, .offset_bytes = TURN_BYTES };
+	enum dmm_io_outcome outcome = DMM_IO_DONE;
+	struct dmm_engine *e;
+	u32 tries, waited;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(dmm_engine_inline.open(&t, 4, &e), 0);
+	assert_int_equal(dmm_engine_inline.queue(e, &io), DMM_IO_DONE);
+	assert_int_equal(pthread_create(&thread, NULL, writes_all_the_time, &o), 0);
+	for (waited = 0; waited < 3; waited++) {
+		for (tries = 0, outcome = DMM_IO_DONE; outcome == DMM_IO_DONE && tries < 100000; tries++) {
+			outcome = dmm_engine_inline.queue(e, &io);
+			usleep(100);
+		}
+		assert_int_equal(outcome, DMM_IO_BUSY);
+		/* again, and what comes behind it */
+		io.result = 0;
+		assert_int_equal(dmm_engine_inline.queue(e, &io), DMM_IO_DONE);
+		assert_int_equal(io.result, 3);
+		assert_int_equal(dmm_engine_inline.queue(e, &io), DMM_IO_DONE);
+		dmm_engine_inline.submit(e);
+	}
+	atomic_store(&o.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(pread(o.fd, there, 3, TURN_BYTES), 3);
+	assert_memory_equal(there, ours, 3);
+	dmm_engine_inline.close(e);
+	close(o.fd);
+}
+
 /* What the kernel forbids: auto takes the other one and says why; what was asked for is not replaced. */
 static void engine_falls_back(void **state)
 {
@@ -284,6 +348,7 @@ int main(void)
 		cmocka_unit_test(engines_by_name),
 		cmocka_unit_test(engine_falls_back),
 		cmocka_unit_test(inline_for_memory),
+		cmocka_unit_test(inline_takes_turns),
 	};
 	const struct CMUnitTest every_engine[] = {
 		cmocka_unit_test(engine_writes),

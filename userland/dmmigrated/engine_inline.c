@@ -7,24 +7,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "engine.h"
 
+/*
+ * The kernel lets one write at a time into such a file, and who waits for it spins.  So ours wait
+ * for each other here, and not at once: what finds the file busy is left with the caller, who
+ * receives more meanwhile and comes again with all of it by submit; then we wait, asleep.
+ * Files that happen to share a lock wait for each other, which does no harm.
+ */
+#define NR_LOCKS	16u
+#define FOUR(x)		x, x, x, x
+static pthread_mutex_t file_locks[NR_LOCKS] = { FOUR(FOUR(PTHREAD_MUTEX_INITIALIZER)) };
+
 struct dmm_engine {
-	int fd;		/* constant after open */
+	/* constant after open */
+	int fd;
+	pthread_mutex_t *lock;
+	/* the owner's */
+	bool behind;	/* something was left since the last submit */
 };
 
 static int inline_open(const struct dmm_engine_target *t, u32 depth, struct dmm_engine **engine)
 {
 	struct dmm_engine *e = calloc(1, sizeof(*e));
+	struct stat st;
 
 	(void)depth;
 	if (!e)
 		return -ENOMEM;
 	e->fd = t->fd;
+	e->lock = &file_locks[fstat(t->fd, &st) ? 0 : st.st_ino % NR_LOCKS];
 	*engine = e;
 	return 0;
 }
@@ -36,15 +54,25 @@ static void inline_close(struct dmm_engine *e)
 
 static enum dmm_io_outcome inline_queue(struct dmm_engine *e, struct dmm_io *io)
 {
-	ssize_t n = pwrite(e->fd, io->buf, io->bytes, io->offset_bytes);
+	ssize_t n;
+
+	if (e->behind) {
+		pthread_mutex_lock(e->lock);
+	} else if (pthread_mutex_trylock(e->lock)) {
+		e->behind = true;
+		return DMM_IO_BUSY;
+	}
+	n = pwrite(e->fd, io->buf, io->bytes, io->offset_bytes);
+	pthread_mutex_unlock(e->lock);
 
 	io->result = n < 0 ? -errno : n;
 	return DMM_IO_DONE;
 }
 
+/* What was left has been queued again by now: see writer_retry_backlog(). */
 static void inline_submit(struct dmm_engine *e)
 {
-	(void)e;
+	e->behind = false;
 }
 
 static int inline_reap(struct dmm_engine *e, struct dmm_io **done, u32 max, bool wait)
