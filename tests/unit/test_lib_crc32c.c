@@ -43,7 +43,7 @@ static void known_values(void **state)
 
 static void all_lengths(void **state)
 {
-	static const size_t around[] = { 8, 3 * 512, 6 * 512, 3 * 8192, 3 * 8192 + 3 * 512, 6 * 8192 };
+	static const size_t around[] = { 8, 256, 512, 768, 3 * 512, 6 * 512, 3 * 8192, 3 * 8192 + 3 * 512, 6 * 8192 };
 	u8 *buf = malloc(MAX_BYTES + 8);
 	u32 i, at, seed = 1;
 	size_t n;
