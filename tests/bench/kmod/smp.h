@@ -27,9 +27,10 @@ static inline void dmm_bench_smp_mb(void)
 #undef smp_mb
 #define smp_mb	dmm_bench_smp_mb
 
-/* one instruction there; the generic ones of UML disable interrupts around it */
+/* one instruction or two there; the generic ones of UML disable interrupts around it */
 #define dmm_bench_cpu_add(pcp, val)	(*raw_cpu_ptr(&(pcp)) += (val))
 #define this_cpu_add_4	dmm_bench_cpu_add
 #define this_cpu_add_8	dmm_bench_cpu_add
+#define this_cpu_add_return_8	dmm_bench_cpu_add
 
 #endif
