@@ -16,7 +16,7 @@ static void check_config(const struct dmm_config *c)
 {
 	u32 i;
 
-	fuzz_assert(c->engine && c->port);
+	fuzz_assert((c->engine || c->engine_auto) && c->port);
 	fuzz_assert(c->nr_listen <= DMM_MAX_LISTEN && c->nr_allow <= DMM_ALLOW_MAX);
 	for (i = 0; i < c->nr_listen; i++)
 		fuzz_assert(memchr(c->listen[i].host, '\0', DMM_HOST_MAX));
