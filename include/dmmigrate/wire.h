@@ -214,6 +214,7 @@ struct dmm_wire_prepared {
 #define DMM_PREPARED_FILE	(1u << 0)	/* a regular file, not a block device */
 #define DMM_PREPARED_BUFFERED	(1u << 1)	/* it refused O_DIRECT */
 #define DMM_PREPARED_EMPTY	(1u << 2)	/* a file that reads as zeros; with DMM_FEATURE_HASHES */
+#define DMM_PREPARED_NOFLUSH	(1u << 3)	/* it cannot be flushed: barriers promise nothing */
 #define DMM_WIRE_PREPARED_BYTES	64
 
 /* Digest algorithms */

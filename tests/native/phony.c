@@ -31,6 +31,7 @@ static const char usage[] =
 	"  bulk MIB LENGTH       sequential, timed\n"
 	"  dribble COUNT         frames byte by byte\n"
 	"  drain | barrier | end all acknowledged; flushed; END and closed by the receiver\n"
+	"  barrier-only          a barrier whose answer is not awaited\n"
 	"  corrupt KIND          crc header seq range edge misaligned magic flags type long empty reserved\n"
 	"                        barrier0 barrier-again control end-crc: a bad frame\n"
 	"  nack CODE             acknowledgements up to a negative one of CODE, then the end\n"
@@ -238,6 +239,8 @@ static int run_verb(char **argv, int argc)
 		return phony_window(0), 1;
 	if (IS("barrier"))
 		return phony_barrier(), 1;
+	if (IS("barrier-only"))
+		return phony_barrier_only(), 1;
 	if (IS("barrier-behind"))
 		return phony_barrier_behind(), 1;
 	if (IS("end"))

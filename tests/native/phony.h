@@ -68,6 +68,7 @@ void phony_zero(u64 offset, u64 bytes);
 void phony_load(const char *count, const char *span, u32 max, bool zeros);
 void phony_bulk(const char *mib, const char *length);
 void phony_barrier(void);
+void phony_barrier_only(void);
 void phony_barrier_behind(void);
 void phony_expect_eof(void);
 u64 phony_rnd(void);

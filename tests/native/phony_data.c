@@ -276,12 +276,17 @@ void phony_barrier(void)
 		phony_die("barrier %llu not acknowledged", ph.barrier);
 }
 
-/* A barrier right behind frames in flight: its acknowledgement must be the last. */
-void phony_barrier_behind(void)
+void phony_barrier_only(void)
 {
 	phony_other(DMM_MSG_BARRIER, ++ph.barrier);
 	ph.pending[ph.seq % sizeof(ph.pending)] = DMM_MSG_BARRIER;
 	ph.in_flight++;
+}
+
+/* A barrier right behind frames in flight: its acknowledgement must be the last. */
+void phony_barrier_behind(void)
+{
+	phony_barrier_only();
 	phony_window(0);
 }
 

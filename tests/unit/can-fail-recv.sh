@@ -17,7 +17,8 @@ mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
 cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
-cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c "$tree/tests/unit/"
+cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c \
+	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
 make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
@@ -45,7 +46,7 @@ fails()
 # rule TEST FILE SED WHAT: with FILE (in or beside userland/dmmigrated) changed by SED, TEST has to fail
 rule()
 {
-	local test=test_recv_$1 file=userland/dmmigrated/$2 sed=$3 what=$4
+	local test=test_$([ "$1" = parse ] && echo lib || echo recv)_$1 file=userland/dmmigrated/$2 sed=$3 what=$4
 
 	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
 	broken=$((broken + 1))
@@ -137,6 +138,11 @@ rule engines engine_inline.c 's/io->result = n < 0 \? -errno : n;/io->result = i
 rule engines engine_inline.c 's/return !fstatfs[^;]*;/return false;/' 'tmpfs is taken for a device'
 rule engines engine.c 's/for \(i = 0; engines\[i\]->probe && engines\[i\]->probe\(why\); i\+\+\)/for (i = 0; 0; i++)/' 'auto takes what the kernel forbids'
 rule engines engine.c 's/return wanted->probe && wanted->probe\(why\) \? NULL : wanted;/return wanted;/' 'an engine that was asked for is not tried'
+# NBD exports; nbduri.c is the library's
+n='rule parse ../lib/nbduri.c'
+$n 's/return !uri\[n\] \|\| \(n && prefix\[n - 1\] == .\/.\);/return true;/' 'an allow-list covers whatever begins alike'
+$n 's/if \(!n \|\| \(n == 1 && s\[0\] == .\.[^\n]*\n\t\t\treturn false;/;/' 'dots in the names of exports'
+$n 's/strchr\("-\._~:\/\?=\+\[\],", \*p\)/1/' 'any character in the names of exports'
 # buffers
 rule bufpool bufpool.c 's/else if \(!pool_has_share_locked\(pool, user\)\)/else if (!pool->nr_free)/' 'promised buffers are given away'
 rule bufpool bufpool.c 's/pool->promised \+ pool->joining;/pool->promised;/' 'newcomers wait behind the greedy'

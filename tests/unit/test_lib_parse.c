@@ -18,6 +18,7 @@
 
 #include "fullio.h"
 #include "identity.h"
+#include "nbduri.h"
 #include "parse.h"
 #include "wireio.h"
 
@@ -129,6 +130,10 @@ static void targets(void **state)
 		{ "[::1]/x", NULL, 0, NULL }, { "[host]:/x", NULL, 0, NULL }, { "[]:/x", NULL, 0, NULL },
 		{ "h:/dev/x\ny", NULL, 0, NULL }, { "h:/\177", NULL, 0, NULL },
 		{ "h:/\x1b[2J", NULL, 0, NULL }, { "h:/\xc3\xa4 b", "h", 7790, "/\xc3\xa4 b" },
+		{ "h:nbd://10.0.0.5/disk", "h", 7790, "nbd://10.0.0.5/disk" },
+		{ "h:99:nbd://10.0.0.5:10809/a/b", "h", 99, "nbd://10.0.0.5:10809/a/b" },
+		{ "[::1]:nbd+unix:///?socket=/run/x.sock", "::1", 7790, "nbd+unix:///?socket=/run/x.sock" },
+		{ "h:nbd://10.0.0.5", NULL, 0, NULL }, { "h:nbd:x", NULL, 0, NULL },
 		{ "a b:/x", NULL, 0, NULL }, { "/dev/x", NULL, 0, NULL }, { "a/b:/x", NULL, 0, NULL },
 	};
 	struct dmm_target out;
@@ -364,6 +369,56 @@ static void frames(void **state)
 	close(sv[1]);
 }
 
+static void nbd_exports(void **state)
+{
+	static const struct {
+		const char *uri;
+		bool good;
+	} t[] = {
+		{ "nbd://host/", true }, { "nbd://host/a", true }, { "nbd://host/a/b", true },
+		{ "nbd://host:10809/a", true }, { "nbd://10.1.2.3/a", true }, { "nbd://[::1]:7/a", true },
+		{ "nbd+unix:///?socket=/run/x", true }, { "nbd+unix:///a/b?socket=/run/x.sock", true },
+		{ "nbd:", false }, { "nbd://", false }, { "nbd://host", false }, { "nbd:///a", false },
+		{ "nbds://host/a", false }, { "nbd+ssh://host/a", false }, { "nbd+vsock:///a", false },
+		{ "nbd://host:0/a", false }, { "nbd://host:x/a", false }, { "nbd://u@host/a", false },
+		{ "nbd://host/a?tls-certificates=/x", false }, { "nbd://host/%61", false },
+		{ "nbd://host//a", false }, { "nbd://host/a//b", false }, { "nbd://host/a/", false },
+		{ "nbd://host/..", false }, { "nbd://host/a/../b", false }, { "nbd://host/./a", false },
+		{ "nbd://host/a b", false }, { "nbd://host/a#b", false }, { "nbd://host/a\\b", false },
+		{ "nbd+unix:///", false }, { "nbd+unix:///?socket=", false }, { "nbd+unix:///?socket=/", false },
+		{ "nbd+unix:///?socket=run/x", false }, { "nbd+unix:///?socket=/run/../x", false },
+		{ "nbd+unix:///?socket=/run//x", false }, { "nbd+unix:///?socket=/x&uid=1", false },
+		{ "nbd+unix:///?socket=/x?y", false }, { "nbd+unix://h/?socket=/x", false },
+		{ "nbd+unix:///?uid=/x", false }, { "nbd+unix:///a/?socket=/x", false },
+	};
+	static const struct {
+		const char *uri, *prefix;
+		bool under;
+	} u[] = {
+		{ "nbd://h/a", "nbd://h/a", true }, { "nbd://h/a", "nbd://h/", true },
+		{ "nbd://h/a/b", "nbd://h/a/", true }, { "nbd://h/ab", "nbd://h/a", false },
+		{ "nbd://hh/a", "nbd://h", false }, { "nbd://h/a", "nbd://", true },
+		{ "nbd://h/a", "/dev/*", false }, { "nbd://h/a", "nbd://h/b", false },
+		{ "nbd+unix:///?socket=/run/nbd/x", "nbd+unix:///?socket=/run/nbd/", true },
+		{ "nbd+unix:///?socket=/run/nbd2/x", "nbd+unix:///?socket=/run/nbd", false },
+	};
+	const char *why;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(t); i++) {
+		why = NULL;
+		if (!dmm_nbd_uri_check(t[i].uri, &why) != t[i].good || (!t[i].good && !why))
+			fail_msg("%s", t[i].uri);
+	}
+	for (i = 0; i < COUNT(u); i++) {
+		if (dmm_nbd_uri_under(u[i].uri, u[i].prefix) != u[i].under)
+			fail_msg("%s under %s", u[i].uri, u[i].prefix);
+	}
+	assert_true(dmm_is_nbd("nbd://x") && dmm_is_nbd("nbd+unix:///x"));
+	assert_false(dmm_is_nbd("/nbd://x") || dmm_is_nbd("nbdx") || dmm_is_nbd(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +426,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(rates_and_times),
 		cmocka_unit_test(targets),
+		cmocka_unit_test(nbd_exports),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(ids_and_texts),
 		cmocka_unit_test(printable_text),

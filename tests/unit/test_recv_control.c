@@ -323,7 +323,7 @@ static void digests_hold_the_claim(void **state)
 	assert_int_equal(dmm_disk_digest_begin(d, &rd, &r), 0);
 	assert_int_equal(peer_request(&p, DMM_MSG_FORGET, &id, sizeof(id), DMM_MSG_FORGET_OK, NULL,
 				      0), 0);
-	close(rd.fd);
+	close(rd.from.fd);
 	peer_close(&p);
 }
 

@@ -67,6 +67,7 @@ static void writes_of(void *registered, u64 registered_bytes, u8 *model)
 	for (i = 0; i < BLOCKS; i++) {
 		j = i * 37 % BLOCKS;
 		memset(model + j * 4096, i, 4096);
+		writes[i].zero = false;
 		writes[i].buf = model + j * 4096;
 		writes[i].bytes = 4096;
 		writes[i].offset_bytes = j * 4096ull;

@@ -290,6 +290,8 @@ static int copy_run(struct dmm_copy *c)
 	}
 	if (le32_to_cpu(c->prepared.flags) & DMM_PREPARED_BUFFERED)
 		dmm_note(c->t, "the destination does not take O_DIRECT: it is written buffered");
+	if (le32_to_cpu(c->prepared.flags) & DMM_PREPARED_NOFLUSH)
+		dmm_note(c->t, "the destination cannot be flushed: its server alone knows when the copy is safe");
 	c->start_ns = c->shown_ns = dmm_copy_now_ns();
 	ret = copy_ship(c);
 	if (!ret && c->remote.client.fd < 0 && dmm_copy_prepare_again(c))

@@ -193,6 +193,24 @@ static int start_prepare(struct dmm_tool *t, struct dmm_start *c, bool check)
 	}
 }
 
+/* A destination without FLUSH is no place for a guest, unless somebody says that it is. */
+static int start_confirm_flush(struct dmm_tool *t, struct dmm_start *c)
+{
+	char question[2304];
+
+	if (!(le32_to_cpu(c->prepared.flags) & DMM_PREPARED_NOFLUSH))
+		return 0;
+	snprintf(question, sizeof(question), "%s cannot be flushed: what the guest was told is on the "
+		 "disk may be lost when its server fails.", c->to.path);
+	if (t->args.yes || dmm_confirm(t, c->to.path, question)) {
+		dmm_note(t, "%s", question);
+		return 0;
+	}
+	dmm_remote_forget(&c->remote, c->id);
+	return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+			"%s Confirm with --yes, or use a server that can flush", question);
+}
+
 /* The receiver prepared a disk and we have a record of it: neither is of use any more. */
 static void start_undo(struct dmm_tool *t, struct dmm_start *c)
 {
@@ -392,6 +410,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (c->again)	/* prepared under this id before: its receiver begins anew */
 		dmm_remote_forget(&c->remote, c->id);
 	ret = start_prepare(t, c, false);
+	if (!ret)
+		ret = start_confirm_flush(t, c);
 	if (!ret)
 		ret = start_change(t, c);
 	if (ret)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "allow.h"
+#include "nbduri.h"
 
 void dmm_allow_init(struct dmm_allow *a)
 {
@@ -60,7 +61,8 @@ bool dmm_allow_match(struct dmm_allow *a, const char *path)
 
 	pthread_rwlock_rdlock(&a->lock);
 	for (i = 0; i < a->nr && !found; i++)
-		found = !fnmatch(a->globs[i], path, FNM_PATHNAME | FNM_PERIOD);
+		found = dmm_is_nbd(path) ? dmm_nbd_uri_under(path, a->globs[i]) :
+			!fnmatch(a->globs[i], path, FNM_PATHNAME | FNM_PERIOD);
 	pthread_rwlock_unlock(&a->lock);
 	return found;
 }

@@ -181,15 +181,18 @@ static int data_open_writer(struct dmm_data *d, struct dmm_refusal *r)
 	const struct dmm_engine_ops *engine = rc->engine;
 	const struct dmm_engine_target t = {
 		.fd = d->disk->dest.fd,
+		.nbd = d->disk->dest.nbd,
 		.buffers = rc->pool->memory,
 		.buffers_bytes = dmm_bufpool_bytes(rc->pool),
 	};
 	int ret;
 
-	if (rc->engine_auto && dmm_engine_inline_suits(t.fd))
+	if (t.nbd)
+		engine = &dmm_engine_nbd;
+	else if (rc->engine_auto && dmm_engine_inline_suits(t.fd))
 		engine = &dmm_engine_inline;
 	ret = dmm_writer_open(&d->writer, engine, &t, DMM_DATA_DEPTH, d->disk->dest.align_bytes);
-	if (ret && rc->engine_auto && engine != &dmm_engine_libaio) {
+	if (ret && rc->engine_auto && engine == &dmm_engine_uring) {
 		/* there is a limit to locked memory, perhaps, and others are below it */
 		dmm_notice(&d->s->log_id, "no I/O by %s for this connection: %s", engine->name,
 			   strerror(-ret));

@@ -176,6 +176,7 @@ static void rx_payload_complete(struct dmm_data *d)
 				d->frame.seq, d->frame.payload_bytes, d->frame.offset_bytes);
 		return;
 	}
+	slot->write.zero = false;
 	slot->write.buf = slot->buffer;
 	slot->write.bytes = d->frame.payload_bytes;
 	slot->write.offset_bytes = d->frame.offset_bytes;

@@ -11,8 +11,10 @@
 
 #include "data_priv.h"
 #include "fullio.h"
+#include "nbd.h"
 
 #define ZERO_STRETCH_MS	50u
+#define ZERO_NBD_BYTES	(16u << 20)	/* a request to a server that zeros by itself */
 
 void dmm_data_zero_start(struct dmm_data *d, struct data_slot *slot)
 {
@@ -65,13 +67,18 @@ void dmm_data_zero_written(struct dmm_data *d, struct data_slot *slot)
 	zero_advance(d, slot, slot->write.bytes);
 }
 
-/* The device has no way of its own: zeros are written like data. */
+/* The device has no way of its own: zeros are written like data; a server may know better. */
 static void zero_write(struct dmm_data *d, struct data_slot *slot)
 {
 	u64 left = slot->extent.end_bytes - slot->zero_at;
+	const struct dmm_nbd *nbd = d->disk->dest.nbd;
+	u32 most = DMM_ZERO_PIECE_BYTES;
 
+	slot->write.zero = nbd && dmm_nbd_info(nbd)->can_zero;
+	if (slot->write.zero)
+		most = ZERO_NBD_BYTES;
 	slot->write.buf = dmm_bufpool_zeros(d->s->rc->pool);
-	slot->write.bytes = left < DMM_ZERO_PIECE_BYTES ? left : DMM_ZERO_PIECE_BYTES;
+	slot->write.bytes = left < most ? left : most;
 	slot->write.offset_bytes = slot->zero_at;
 	slot->zero_writing = true;
 	dmm_writer_start(&d->writer, &slot->write);
@@ -102,6 +109,10 @@ static bool zero_step(struct dmm_data *d)
 			dmm_data_end_slot(d, slot, error);
 		else
 			dmm_data_drop_slot(d, slot);
+		return true;
+	}
+	if (dest->nbd) {
+		zero_write(d, slot);
 		return true;
 	}
 	n = dmm_zero_some(&d->disk->zeroer, dest->fd, dest->flags & DMM_PREPARED_FILE, slot->zero_at,

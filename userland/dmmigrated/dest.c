@@ -20,9 +20,11 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "dest.h"
+#include "dest_priv.h"
 #include "fullio.h"
 #include "inuse.h"
+#include "nbd.h"
+#include "nbduri.h"
 #include "log.h"
 
 #define FILE_PROBE_BYTES	8192u	/* a file must be this long to be tried for O_DIRECT */
@@ -177,6 +179,14 @@ static int dest_geometry(struct dmm_dest *d, const struct dmm_dest_request *rq,
 			d->flags |= DMM_PREPARED_EMPTY;
 	}
 	d->lbs_bytes = lbs;
+	return dmm_dest_check_geometry(d, rq, r);
+}
+
+int dmm_dest_check_geometry(const struct dmm_dest *d, const struct dmm_dest_request *rq,
+			    struct dmm_refusal *r)
+{
+	char buf[96];
+
 	if (d->size_bytes < rq->size_bytes)
 		return dmm_refuse(r, DMM_WERR_TOOSMALL,
 				  "%s has %llu bytes, the source %llu: enlarge it by %llu bytes",
@@ -282,11 +292,11 @@ out_free:
 	return ret;
 }
 
-static int dest_check_signature(struct dmm_dest *d, const struct dmm_dest_request *rq,
-				struct dmm_refusal *r)
+int dmm_dest_check_signature(struct dmm_dest *d, int fd, const struct dmm_dest_request *rq,
+			     struct dmm_refusal *r)
 {
 	char buf[96];
-	int ret = dest_signature(d->fd, d->signature, sizeof(d->signature));
+	int ret = dest_signature(fd, d->signature, sizeof(d->signature));
 
 	if (ret)
 		return dmm_refuse(r, DMM_WERR_IO, "cannot read %s to look for a signature: %s",
@@ -356,6 +366,8 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 	memset(d, 0, sizeof(*d));
 	d->fd = -1;
 	strncat(d->path, rq->path, sizeof(d->path) - 1);
+	if (dmm_is_nbd(rq->path))
+		return dmm_dest_open_nbd(allow, rq, d, r);
 	ret = dest_check_path(allow, rq->path, resolved, &st, r);
 	if (ret)
 		return ret;
@@ -379,7 +391,7 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 	if (!ret)
 		ret = dest_check_names(rq->path, &st, r);
 	if (!ret)
-		ret = dest_check_signature(d, rq, r);
+		ret = dmm_dest_check_signature(d, d->fd, rq, r);
 	if (ret) {
 		dmm_dest_close(d);
 		return ret;
@@ -393,6 +405,22 @@ void dmm_dest_close(struct dmm_dest *d)
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;
+	dmm_nbd_put(d->nbd);
+	d->nbd = NULL;
+}
+
+void dmm_dest_take(struct dmm_dest *d, struct dmm_dest *taken)
+{
+	taken->fd = dmm_take_fd(d->fd);
+	taken->nbd = d->nbd;
+	d->nbd = NULL;
+}
+
+int dmm_dest_flush(const struct dmm_dest *d)
+{
+	if (d->nbd)
+		return dmm_nbd_flush(d->nbd);
+	return fdatasync(d->fd) ? -errno : 0;
 }
 
 static bool dest_is_what_it_was(const struct dmm_dest *d, const struct stat *st)
@@ -420,12 +448,37 @@ int dmm_dest_still_there(const struct dmm_dest *d, u64 size_bytes, struct dmm_re
 	return 0;
 }
 
-int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r)
+static int dest_reopen_nbd(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r)
+{
+	struct dmm_nbd *n;
+	char buf[96];
+	int ret = dmm_nbd_open(d->path, &n, r);
+
+	if (ret)
+		return ret;
+	if (dmm_nbd_info(n)->size_bytes != d->size_bytes)
+		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "%s has another size than when it was written",
+				 dmm_short_path(d->path, buf));
+	else
+		ret = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (ret == -1)
+		ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
+	if (ret < 0)
+		dmm_nbd_put(n);
+	else
+		*nbd = n;
+	return ret;
+}
+
+int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r)
 {
 	char identity[DMM_IDENTITY_MAX], buf[96];
 	struct stat st;
 	int fd = -1;
 
+	*nbd = NULL;
+	if (dmm_is_nbd(d->path))
+		return dest_reopen_nbd(d, nbd, r);
 	/* before opening it: of some things that is not without effect */
 	if (!stat(d->path, &st) && !dest_is_what_it_was(d, &st))
 		goto err_changed;

@@ -15,6 +15,8 @@
 #include "parse.h"
 #include "refusal.h"
 
+struct dmm_nbd;
+
 /* What is asked for; borrowed during the call. */
 struct dmm_dest_request {
 	const char *path;
@@ -26,7 +28,8 @@ struct dmm_dest_request {
 
 /* Constant after open but for fd, which finish closes. */
 struct dmm_dest {
-	int fd;				/* -1: closed */
+	int fd;				/* -1: closed; of an NBD export a stand-in, to own like one */
+	struct dmm_nbd *nbd;		/* the export, or NULL; goes with fd */
 	char path[DMM_PATH_MAX];	/* as asked for */
 	dev_t dev;			/* block device: its number; file: that of its filesystem */
 	ino_t ino;			/* file; 0 for a block device */
@@ -57,9 +60,19 @@ int dmm_dest_still_there(const struct dmm_dest *d, u64 size_bytes, struct dmm_re
 void dmm_dest_close(struct dmm_dest *d);
 
 /*
- * Opens a closed destination again for reading only, without claiming it, if the same
- * device is still there.  Returns the descriptor, which the caller closes, or a negative errno with @r filled.
+ * Moves what has to be closed out of @d into @taken, for somebody who holds a lock, to close
+ * without it.
  */
-int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_refusal *r);
+void dmm_dest_take(struct dmm_dest *d, struct dmm_dest *taken);
+
+/* Makes durable what was written. 0 or -errno. Blocks. */
+int dmm_dest_flush(const struct dmm_dest *d);
+
+/*
+ * Opens a closed destination again for reading only, without claiming it, if the same
+ * device is still there.  Returns the descriptor, which the caller closes, and in *nbd the export of a NBD server,
+ * which it puts (else NULL), or a negative errno with @r filled.
+ */
+int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r);
 
 #endif

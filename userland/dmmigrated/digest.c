@@ -12,6 +12,7 @@
 
 #include "digest.h"
 #include "fullio.h"
+#include "nbd.h"
 
 #define DIGEST_WAIT_MS	20000u	/* less than the tool waits for an answer */
 
@@ -75,13 +76,16 @@ static void digester_put(struct dmm_digester *dg, u8 *buf)
  * Reads at least @want bytes at @offset, at most @bytes: a file may end before the aligned
  * end, and then its last read is short.
  */
-static int read_at_least(int fd, u8 *buf, size_t bytes, size_t want, u64 offset)
+static int read_at_least(const struct dmm_readable *what, u8 *buf, size_t bytes, size_t want,
+			 u64 offset)
 {
 	size_t done = 0;
 	ssize_t n;
 
+	if (what->nbd)
+		return dmm_nbd_pread(what->nbd, buf, bytes, offset);
 	while (done < want) {
-		n = pread(fd, buf + done, bytes - done, offset + done);
+		n = pread(what->fd, buf + done, bytes - done, offset + done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -93,7 +97,7 @@ static int read_at_least(int fd, u8 *buf, size_t bytes, size_t want, u64 offset)
 	return 0;
 }
 
-static int digest_read(int fd, u8 *buf, u64 offset, u64 length, u64 align, int stop_fd,
+static int digest_read(const struct dmm_readable *what, u8 *buf, u64 offset, u64 length, u64 align, int stop_fd,
 		       XXH3_state_t *state)
 {
 	u64 end = offset + length, from, to, last;
@@ -106,7 +110,7 @@ static int digest_read(int fd, u8 *buf, u64 offset, u64 length, u64 align, int s
 		last = to < end ? to : end;
 		if (to > end)
 			to = (end + align - 1) & ~(align - 1);
-		ret = read_at_least(fd, buf, to - from, last - from, from);
+		ret = read_at_least(what, buf, to - from, last - from, from);
 		if (ret)
 			return ret;
 		if (from < offset)
@@ -131,8 +135,8 @@ static int digest_no_turn(struct dmm_refusal *r)
 			  "and see whether a disk here hangs", DMM_DIGESTS_AT_ONCE);
 }
 
-int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 length_bytes,
-		     u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r)
+int dmm_digest_range(struct dmm_digester *dg, const struct dmm_readable *from,
+		     u64 offset_bytes, u64 length_bytes, u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r)
 {
 	XXH3_state_t *state = XXH3_createState();
 	XXH128_canonical_t canonical;
@@ -144,13 +148,13 @@ int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 leng
 	XXH3_128bits_reset(state);
 	/* dirty pages stay: dmm_disk_digest_begin() has written them, and has their errors */
 	if (align_bytes == 1)
-		posix_fadvise(fd, offset_bytes, length_bytes, POSIX_FADV_DONTNEED);
+		posix_fadvise(from->fd, offset_bytes, length_bytes, POSIX_FADV_DONTNEED);
 	buf = digester_get(dg, stop_fd);
 	if (!buf) {
 		XXH3_freeState(state);
 		return digest_no_turn(r);
 	}
-	ret = digest_read(fd, buf, offset_bytes, length_bytes, align_bytes, stop_fd, state);
+	ret = digest_read(from, buf, offset_bytes, length_bytes, align_bytes, stop_fd, state);
 	digester_put(dg, buf);
 	if (ret) {
 		ret = digest_failed(ret, offset_bytes, length_bytes, r);
@@ -203,7 +207,7 @@ static u8 *digest_hole(u64 from, u64 end, u64 granule, u8 *buf, u8 *zeros, bool 
 	return out;
 }
 
-static int digest_read_granules(int fd, bool file, u8 *buf, u64 offset, u64 length, u64 granule,
+static int digest_read_granules(const struct dmm_readable *what, bool file, u8 *buf, u64 offset, u64 length, u64 granule,
 				u64 align, int stop_fd, u8 *out)
 {
 	u64 end = offset + length, from, to, last, data, at, n;
@@ -214,7 +218,7 @@ static int digest_read_granules(int fd, bool file, u8 *buf, u64 offset, u64 leng
 	for (from = offset; from < end; from = to) {
 		if (dmm_wait_fd(-1, 0, 0, stop_fd) == -ECANCELED)
 			return -ECANCELED;
-		data = file ? next_data(fd, from) : from;
+		data = file ? next_data(what->fd, from) : from;
 		if (data - from >= granule) {
 			to = data < end ? data & ~(granule - 1) : end;
 			out = digest_hole(from, to, granule, buf, zeros, &known, out);
@@ -224,7 +228,7 @@ static int digest_read_granules(int fd, bool file, u8 *buf, u64 offset, u64 leng
 		last = to < end ? to : end;
 		if (to > end)
 			to = (end + align - 1) & ~(align - 1);
-		ret = read_at_least(fd, buf, to - from, last - from, from);
+		ret = read_at_least(what, buf, to - from, last - from, from);
 		if (ret)
 			return ret;
 		for (at = from; at < last; at += n, out += DMM_HASH_BYTES) {
@@ -235,8 +239,8 @@ static int digest_read_granules(int fd, bool file, u8 *buf, u64 offset, u64 leng
 	return 0;
 }
 
-int dmm_digest_granules(struct dmm_digester *dg, int fd, bool file, u64 offset_bytes,
-			u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
+int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from, bool file,
+			u64 offset_bytes, u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
 			u8 *digests, struct dmm_refusal *r)
 {
 	u8 *buf = digester_get(dg, stop_fd);
@@ -244,7 +248,7 @@ int dmm_digest_granules(struct dmm_digester *dg, int fd, bool file, u64 offset_b
 
 	if (!buf)
 		return digest_no_turn(r);
-	ret = digest_read_granules(fd, file, buf, offset_bytes, length_bytes, granule_bytes,
+	ret = digest_read_granules(from, file, buf, offset_bytes, length_bytes, granule_bytes,
 				   align_bytes, stop_fd, digests);
 	digester_put(dg, buf);
 	return ret ? digest_failed(ret, offset_bytes, length_bytes, r) : 0;

@@ -14,6 +14,14 @@
 #define DMM_DIGESTS_AT_ONCE	4
 #define DMM_DIGEST_BUFFER_BYTES	(1u << 20)
 
+struct dmm_nbd;
+
+/* What is read. Borrowed. */
+struct dmm_readable {
+	int fd;
+	struct dmm_nbd *nbd;	/* by this instead, unless NULL */
+};
+
 struct dmm_digester {
 	pthread_mutex_t lock;	/* a leaf */
 	pthread_cond_t freed;
@@ -29,22 +37,22 @@ int dmm_digester_init(struct dmm_digester *dg);
 void dmm_digester_exit(struct dmm_digester *dg);
 
 /*
- * XXH3-128 (seed 0, canonical form) of [@offset_bytes, + @length_bytes) of @fd into
+ * XXH3-128 (seed 0, canonical form) of [@offset_bytes, + @length_bytes) of @from into
  * @digest; waits for its turn (then BUSY).  @align_bytes: of the descriptor's direct I/O, 1 when it is buffered (then the
  * cached copy is dropped first).  Becoming readable, @stop_fd ends it.
  * 0 or a negative errno with @r filled.
  * Context: any thread; takes as long as reading does.
  */
-int dmm_digest_range(struct dmm_digester *dg, int fd, u64 offset_bytes, u64 length_bytes,
-		     u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r);
+int dmm_digest_range(struct dmm_digester *dg, const struct dmm_readable *from,
+		     u64 offset_bytes, u64 length_bytes, u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r);
 
 /*
  * One digest for each @granule_bytes of the range (which begins at a multiple of it), the last may be
  * shorter, into @digests, DMM_HASH_BYTES each.  @file: of a regular file, whose holes are not read.  The rest as
  * dmm_digest_range(), but that a cached copy will do.
  */
-int dmm_digest_granules(struct dmm_digester *dg, int fd, bool file, u64 offset_bytes,
-			u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
+int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from, bool file,
+			u64 offset_bytes, u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
 			u8 *digests, struct dmm_refusal *r);
 
 #endif

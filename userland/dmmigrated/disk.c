@@ -13,6 +13,7 @@
 #include "core/wire.h"
 #include "disk_priv.h"
 #include "fullio.h"
+#include "nbd.h"
 
 #define FINISH_GRACE_MS		2000u	/* for an END that is still in the socket */
 #define DIGEST_GRACE_MS		5000u	/* for digests that hold the claim */
@@ -175,6 +176,11 @@ static int flush_by_writer(void *w)
 	return dmm_writer_flush(w);
 }
 
+static int flush_by_dest(void *dest)
+{
+	return dmm_dest_flush(dest);
+}
+
 static int flush_by_fd(void *fd)
 {
 	return fdatasync(*(int *)fd) ? -errno : 0;
@@ -191,7 +197,7 @@ void dmm_disk_bound_dirty(struct dmm_disk *d)
 		return;
 	pthread_mutex_lock(&d->flush_lock);
 	/* dest.fd stays open while a connection is attached */
-	disk_flush_locked(d, flush_by_fd, &d->dest.fd);
+	disk_flush_locked(d, flush_by_dest, &d->dest);
 	pthread_mutex_unlock(&d->flush_lock);
 }
 
@@ -240,19 +246,19 @@ static int disk_refuse_unflushed(u32 error, struct dmm_refusal *r)
 /* Flushes and closes the destination of a disk that nothing else can begin on. */
 static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 {
+	struct dmm_dest taken;
 	u32 error;
-	int fd;
 
 	pthread_mutex_lock(&d->flush_lock);
-	error = disk_flush_locked(d, flush_by_fd, &d->dest.fd);
+	error = disk_flush_locked(d, flush_by_dest, &d->dest);
 	pthread_mutex_unlock(&d->flush_lock);
 	if (error)
 		return disk_refuse_unflushed(error, r);
 	pthread_mutex_lock(&d->lock);
-	fd = dmm_take_fd(d->dest.fd);
+	dmm_dest_take(&d->dest, &taken);
 	pthread_mutex_unlock(&d->lock);
 	/* as slow as a dead file server, and everybody else needs the lock; still `closed` to them */
-	close(fd);
+	dmm_dest_close(&taken);
 	pthread_mutex_lock(&d->lock);
 	d->state = DMM_DISK_FINISHED;
 	pthread_mutex_unlock(&d->lock);
@@ -294,8 +300,9 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 
 int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 {
+	struct dmm_dest taken = { .fd = -1 };
 	bool was_closed;
-	int ret, fd = -1;
+	int ret;
 
 	pthread_mutex_lock(&d->lock);
 	was_closed = d->closed;
@@ -318,11 +325,10 @@ int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 		d->closed = false;
 		goto out_unlock;
 	}
-	fd = dmm_take_fd(d->dest.fd);	/* as in disk_close_flushed() */
+	dmm_dest_take(&d->dest, &taken);	/* as in disk_close_flushed() */
 out_unlock:
 	pthread_mutex_unlock(&d->lock);
-	if (fd >= 0)
-		close(fd);
+	dmm_dest_close(&taken);
 	return ret;
 }
 
@@ -365,7 +371,8 @@ static int disk_drop_cache(struct dmm_disk *d, int fd, struct dmm_refusal *r)
 
 static void disk_digest_close(struct dmm_disk *d, struct dmm_digest_reader *rd)
 {
-	close(rd->fd);
+	close(rd->from.fd);
+	dmm_nbd_put(rd->from.nbd);
 	if (!rd->claims)
 		return;
 	pthread_mutex_lock(&d->lock);
@@ -386,11 +393,12 @@ static int disk_digest_open(struct dmm_disk *d, struct dmm_digest_reader *rd, st
 		ret = dmm_disk_check_state_locked(d, r);
 		if (ret)
 			goto out_unlock;
-		rd->fd = fcntl(d->dest.fd, F_DUPFD_CLOEXEC, 0);
-		if (rd->fd < 0) {
+		rd->from.fd = fcntl(d->dest.fd, F_DUPFD_CLOEXEC, 0);
+		if (rd->from.fd < 0) {
 			ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
 			goto out_unlock;
 		}
+		rd->from.nbd = dmm_nbd_get(d->dest.nbd);
 		rd->claims = true;
 		d->digests++;
 	}
@@ -398,8 +406,9 @@ out_unlock:
 	pthread_mutex_unlock(&d->lock);
 	if (ret || rd->claims)
 		return ret;
-	rd->fd = dmm_dest_reopen(&d->dest, r);	/* finished, for good: what is read of dest is constant */
-	return rd->fd < 0 ? rd->fd : 0;
+	/* finished, for good: what is read of dest is constant */
+	rd->from.fd = dmm_dest_reopen(&d->dest, &rd->from.nbd, r);
+	return rd->from.fd < 0 ? rd->from.fd : 0;
 }
 
 int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
@@ -409,7 +418,7 @@ int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, stru
 	if (ret || !rd->claims)
 		return ret;
 	if (dmm_order_idle(&d->order))
-		ret = disk_flush_for_digest(d, rd->fd, r);
+		ret = disk_flush_for_digest(d, rd->from.fd, r);
 	else
 		ret = dmm_refuse(r, DMM_WERR_BUSY, "writes are in flight: freeze the source first");
 	if (ret)
@@ -440,7 +449,7 @@ int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes
 
 	if (ret || !rd->claims)
 		return ret;
-	ret = disk_drop_cache(d, rd->fd, r);
+	ret = disk_drop_cache(d, rd->from.fd, r);
 	if (!ret && !dmm_order_watch(&d->order, &rd->watch, offset_bytes, offset_bytes + length_bytes))
 		ret = dmm_refuse(r, DMM_WERR_BUSY, "%llu bytes at %llu are being written: ask again once "
 				 "they are acknowledged", length_bytes, offset_bytes);

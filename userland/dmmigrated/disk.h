@@ -18,6 +18,7 @@
 
 #include "ctlmsg.h"
 #include "dest.h"
+#include "digest.h"
 #include "list.h"
 #include "order.h"
 #include "writer.h"
@@ -139,9 +140,9 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
 int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
 
 struct dmm_digest_reader {
-	int fd;			/* to read the destination by; closed by end */
+	struct dmm_readable from;	/* the destination; closed by end */
 	u64 frames;		/* taken in when it began */
-	bool claims;		/* fd holds the destination's claim */
+	bool claims;		/* it holds the destination's claim */
 	struct dmm_order_watch watch;	/* hashes of a disk that is not finished */
 };
 

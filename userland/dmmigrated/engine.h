@@ -36,15 +36,19 @@ struct dmm_io {
 	void *buf;
 	u32 bytes;
 	u64 offset_bytes;
+	bool zero;		/* zeros, buf is ignored: for dmm_engine_nbd only */
 	/* -- */
 	s64 result;		/* bytes written, or negative errno */
 	void *priv;		/* engine's, for as long as it has the io */
 	u32 slot;
 };
 
+struct dmm_nbd;
+
 /* What an engine writes to, and from. All borrowed until close. */
 struct dmm_engine_target {
 	int fd;
+	struct dmm_nbd *nbd;	/* for dmm_engine_nbd, else NULL */
 	const void *buffers;	/* memory that most of what is written lies in; may be NULL */
 	u64 buffers_bytes;
 };
@@ -107,6 +111,7 @@ struct dmm_engine_ops {
 extern const struct dmm_engine_ops dmm_engine_libaio;
 extern const struct dmm_engine_ops dmm_engine_uring;
 extern const struct dmm_engine_ops dmm_engine_inline;
+extern const struct dmm_engine_ops dmm_engine_nbd;	/* by its target, not by configuration */
 
 /* Are writes to @fd copies in memory, for which `auto` takes the inline engine? */
 bool dmm_engine_inline_suits(int fd);

@@ -60,8 +60,8 @@ static const char *set_allow(struct dmm_config *c, const char *value)
 {
 	char **grown;
 
-	if (value[0] != '/')
-		return "a pattern must begin with a slash, like /dev/vg0/*";
+	if (value[0] != '/' && strncmp(value, "nbd://", 6) && strncmp(value, "nbd+unix://", 11))
+		return "a pattern must begin with a slash, like /dev/vg0/*, or with nbd://HOST/ or nbd+unix:///";
 	/* "/srv/a*  # note" would be a pattern that matches nothing */
 	if (value[strcspn(value, " \t#")])
 		return "a pattern takes no blanks and no '#' ('?' matches one; comments have lines of "
@@ -152,10 +152,7 @@ static const char *set_ack(struct dmm_config *c, const char *value)
 	return set_duration(&c->ack_ms, value);
 }
 
-static const struct {
-	const char *name;
-	int level;
-} log_levels[] = {
+static const struct { const char *name; int level; } log_levels[] = {
 	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
 	{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
 };
@@ -278,10 +275,9 @@ static void print_help(void)
 static void print_version(void)
 {
 	char why[DMM_ENGINE_WHY];
-	const struct dmm_engine_ops *best = dmm_engine_choose(NULL, why);
 
-	puts("dmmigrated " DMM_VERSION);
-	printf("writes by %s here%s%s\n", best->name, why[0] ? "; not by io_uring: " : "", why);
+	printf("dmmigrated %s\nwrites by %s here", DMM_VERSION, dmm_engine_choose(NULL, why)->name);
+	printf("%s%s\n", why[0] ? "; not by io_uring: " : "", why);
 }
 
 /* --- configuration file --- */

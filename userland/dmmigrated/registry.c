@@ -11,7 +11,8 @@
 
 #include "dest_create.h"
 #include "fullio.h"
-#include "registry.h"
+#include "nbduri.h"
+#include "registry_priv.h"
 
 void dmm_registry_init(struct dmm_registry *reg, u32 max_disks, struct dmm_allow *allow)
 {
@@ -202,39 +203,10 @@ static int prepare_again(struct dmm_disk *d, const struct dmm_prepare *p, struct
 	return ret;
 }
 
-static bool dest_is(const struct dmm_dest *d, dev_t dev, ino_t ino)
+/* The same destination, as far as that can be told: an export by its name. */
+static bool dest_same(const struct dmm_dest *a, const struct dmm_dest *b)
 {
-	return d->size_bytes && d->dev == dev && d->ino == ino;
-}
-
-/* When @path is busy because of us: say for which migration. */
-static void prepare_explain_busy(struct dmm_registry *reg, const char *path, struct dmm_refusal *r)
-{
-	char hex[DMM_ID_HEX], buf[96];
-	struct dmm_disk *d;
-	struct dmm_list *pos;
-	bool block, taken;
-	struct stat st;
-
-	if (stat(path, &st))
-		return;
-	block = S_ISBLK(st.st_mode);
-	pthread_mutex_lock(&reg->lock);
-	dmm_list_for_each(pos, &reg->disks) {
-		d = dmm_list_entry(pos, struct dmm_disk, node);
-		pthread_mutex_lock(&d->lock);
-		taken = d->dest.fd >= 0 && dest_is(&d->dest, block ? st.st_rdev : st.st_dev,
-						   block ? 0 : st.st_ino);
-		pthread_mutex_unlock(&d->lock);
-		if (!taken)
-			continue;
-		dmm_id_format(d->prepare.name.migration, hex);
-		dmm_refuse(r, DMM_WERR_BUSY, "%s is taken by disk %u of migration %s: "
-			   "cancel that, or name another destination", dmm_short_path(path, buf),
-			   d->prepare.name.disk, hex);
-		break;
-	}
-	pthread_mutex_unlock(&reg->lock);
+	return dmm_is_nbd(b->path) ? !strcmp(a->path, b->path) : dmm_dest_is(a, b->dev, b->ino);
 }
 
 /* What was finished on the same destination before is of the past once it is prepared again. */
@@ -250,7 +222,7 @@ static void registry_drop_superseded(struct dmm_registry *reg, const struct dmm_
 		d = dmm_list_entry(pos, struct dmm_disk, node);
 		pthread_mutex_lock(&d->lock);
 		superseded = d->state == DMM_DISK_FINISHED &&
-			     dest_is(&d->dest, dest->dev, dest->ino);
+			     dest_same(&d->dest, dest);
 		pthread_mutex_unlock(&d->lock);
 		if (!superseded)
 			continue;
@@ -294,7 +266,9 @@ static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
 	int ret = 0;
 
 	made->dir_fd = -1;
-	if (p->flags & DMM_PREPARE_CREATE)
+	if (dmm_is_nbd(p->dest_path))
+		ret = dmm_registry_check_export(reg, p, r);
+	else if (p->flags & DMM_PREPARE_CREATE)
 		ret = dmm_dest_create(reg->allow, &rq, check, &would, made, r);
 	if (!ret && would && check) {
 		prepare_would_create(p, dest);
@@ -303,7 +277,7 @@ static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
 	if (!ret)
 		ret = dmm_dest_open(reg->allow, &rq, dest, r);
 	if (ret && r->code == DMM_WERR_BUSY)
-		prepare_explain_busy(reg, p->dest_path, r);
+		dmm_registry_explain_busy(reg, p->dest_path, r);
 	if (ret)
 		dmm_dest_made_remove(made);
 	return ret;

@@ -35,6 +35,7 @@ void dmm_writer_close(struct dmm_writer *w)
 
 static void writer_queue(struct dmm_writer *w, struct dmm_write *write)
 {
+	write->io.zero = write->zero;
 	write->io.buf = (char *)write->buf + write->done_bytes;
 	write->io.bytes = write->bytes - write->done_bytes;
 	write->io.offset_bytes = write->offset_bytes + write->done_bytes;

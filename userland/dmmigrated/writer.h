@@ -22,11 +22,12 @@ struct dmm_writer {
 	struct dmm_list ended;			/* the engine was done at once */
 };
 
-/* One write. The caller fills buf, bytes, offset_bytes and lends it from start to reap. */
+/* One write. The caller fills buf, bytes, offset_bytes, zero and lends it from start to reap. */
 struct dmm_write {
 	void *buf;
 	u32 bytes;
 	u64 offset_bytes;
+	bool zero;		/* zeros, without buf, where the engine can */
 	int error;		/* result: 0 or negative errno; valid after reap */
 	/* the writer's */
 	u32 done_bytes;

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "nbduri.h"
 #include "parse.h"
 
 /* Reads digits at *s, advances it. */
@@ -208,7 +209,7 @@ static const char *parse_host_end(const char *s, const char **host, size_t *n, c
 int dmm_parse_target(const char *s, struct dmm_target *t, const char **why)
 {
 	struct dmm_target r = { .port = DMM_DEFAULT_PORT };
-	const char *rest, *host;
+	const char *rest, *host, *uri_why = NULL;
 	size_t n, i;
 	int ret;
 
@@ -221,14 +222,15 @@ int dmm_parse_target(const char *s, struct dmm_target *t, const char **why)
 	if (ret)
 		return ret;
 	rest++;
-	if (*rest != '/') {
+	if (*rest != '/' && !dmm_is_nbd(rest)) {
 		const char *slash = strchr(rest, '/');
 		const char *colon = strchr(rest, ':');
 
 		if (!colon || (slash && colon > slash))
 			return parse_fail(why, "the destination's path must be absolute: "
 					       "HOST[:PORT]:/ABSOLUTE/PATH");
-		if (memchr(colon + 1, ':', strlen(colon + 1)) && s[0] != '[' && colon[1] != '/')
+		if (memchr(colon + 1, ':', strlen(colon + 1)) && s[0] != '[' && colon[1] != '/' &&
+		    !dmm_is_nbd(colon + 1))
 			return parse_fail(why, "put an IPv6 address in brackets: "
 					       "[ADDRESS][:PORT]:/ABSOLUTE/PATH");
 		ret = parse_port(rest, colon - rest, &r.port, why);
@@ -236,9 +238,11 @@ int dmm_parse_target(const char *s, struct dmm_target *t, const char **why)
 			return ret;
 		rest = colon + 1;
 	}
-	if (*rest != '/')
+	if (*rest != '/' && !dmm_is_nbd(rest))
 		return parse_fail(why, "the destination's path must be absolute: "
 				       "HOST[:PORT]:/ABSOLUTE/PATH");
+	if (dmm_is_nbd(rest) && dmm_nbd_uri_check(rest, &uri_why))
+		return parse_fail(why, uri_why);
 	n = strlen(rest);
 	if (n >= sizeof(r.path))
 		return parse_fail(why, "the destination's path is too long");
