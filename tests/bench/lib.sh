@@ -27,36 +27,49 @@ build_module()
 	objdump -d "$KO" | grep 'lock cmpxchg' > /dev/null || die "$KO has no locked instructions: see smp.h"
 }
 
+# build_once KERNEL -- what its guests run; sets KDIR, RELEASE, KO
+declare -A BUILT=()
+build_once()
+{
+	if [ -z "${BUILT[$1]-}" ]; then
+		build_for "$1"
+		[ "$1" != uml-bench ] || build_module
+		BUILT[$1]="$KDIR|$RELEASE|$KO"
+	fi
+	# shellcheck disable=SC2034	# KDIR: build_module's
+	IFS='|' read -r KDIR RELEASE KO <<< "${BUILT[$1]}"
+}
+
 # guest SCRIPT KERNEL QUICK NAME... -- runs it in a machine of its own; what it reports is
-# printed, the rest is in build/bench-logs
+# printed, the rest is in build/bench-logs.  $work: a directory of the caller.
 guest()
 {
-	local script=$1 kernel=$2 quick=$3 name work log tenth
+	local script=$1 kernel=$2 quick=$3 name guest log tenth
 	shift 3
 	name=$(basename "$script" .sh)
 	log=$BUILD/bench-logs/$name
 
-	build_for "$kernel"
+	build_once "$kernel"
 	mkdir -p "$BUILD/bench-logs"
-	work=$(mktemp -d "${TMPDIR:-/tmp}/dmm-bench.XXXXXX")
-	mkdir -p "$work/boot"/{etc/dmm,files,t}
+	# shellcheck disable=SC2154	# the directory of the caller
+	guest=$work/$name
+	mkdir -p "$guest/boot"/{etc/dmm,files,t}
 	if [ "$kernel" = uml-bench ]; then
-		build_module
-		cp "$BUILD/bench-$RELEASE/tests/bench/kmod/dmm-bench.ko" "$work/boot/files/"
+		cp "$BUILD/bench-$RELEASE/tests/bench/kmod/dmm-bench.ko" "$guest/boot/files/"
 	else
-		cp "$(nbdkit --dump-config | sed -n 's/^plugindir=//p')/nbdkit-file-plugin.so" "$work/boot/files/"
+		cp "$(nbdkit --dump-config | sed -n 's/^plugindir=//p')/nbdkit-file-plugin.so" "$guest/boot/files/"
 	fi
-	cp "$BENCH_DIR"/guest/*.sh "$work/boot/t/"
-	echo script > "$work/boot/etc/dmm/mode"
-	printf 'export WANTED="%s" QUICK="%s"\n' "$*" "$quick" > "$work/boot/etc/dmm/env"
+	cp "$BENCH_DIR"/guest/*.sh "$guest/boot/t/"
+	echo script > "$guest/boot/etc/dmm/mode"
+	printf 'export WANTED="%s" QUICK="%s"\n' "$*" "$quick" > "$guest/boot/etc/dmm/env"
 	# shellcheck disable=SC2016	# for the guest to expand
 	printf 'sh /t/%s.sh > /run/bench.log 2>&1\nstatus=$?\nsed "s/^/log /" /run/bench.log > /run/report\nexit $status\n' \
-		"$name" > "$work/boot/etc/dmm/script"
-	make_initrd "$kernel" "$work/initrd" "$work/boot"
+		"$name" > "$guest/boot/etc/dmm/script"
+	make_initrd "$kernel" "$guest/initrd" "$guest/boot"
 	# the emulator computes crc32 bit by bit and rep movsb byte by byte: without those
 	# instructions everybody uses tables and words, as fast as it is able to be
 	(DMM_UML_MEMORY=3G DMM_UML_CPU=$(($(nproc) - 1)) DMM_QEMU_MEMORY=2G DMM_QEMU_CPU=max,-sse4.2,-erms,-fsrm \
-		boot "$kernel" "$work/initrd" "$log.console") > "$log.log" 2> "$log.err" &
+		boot "$kernel" "$guest/initrd" "$log.console") > "$log.log" 2> "$log.err" &
 	GUEST_PID=$!
 	for ((tenth = 0; tenth < 6000; tenth++)); do
 		kill -0 "$GUEST_PID" 2> /dev/null || break
@@ -64,7 +77,7 @@ guest()
 	done
 	kill -9 -- "-$GUEST_PID" 2> /dev/null || true
 	GUEST_PID=''
-	rm -rf "$work"
+	rm -rf "$guest"
 	sed -i 's/\r$//' "$log.log"
 	grep -E '^(result|note) ' "$log.log" || true
 	grep -qx 'exit 0' "$log.log" && return
