@@ -128,9 +128,9 @@ static void hashes_compare(void)
 	if (ret)
 		fire_die("HASHES of %u+%u: %s %s", hashed.first, hashed.nr, strerror(-ret),
 			 (char *)refuse.text);
-	fd = open(fire.path, O_RDONLY | O_CLOEXEC);
+	fd = open(fire.file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || dmm_pread_full(fd, buf, left, hashed.first * 512ull))
-		fire_die("%s cannot be read", fire.path);
+		fire_die("%s cannot be read", fire.file);
 	close(fd);
 	for (i = 0; i < hashed.granules; i++, left -= bytes) {
 		bytes = left < GRANULE ? left : GRANULE;
@@ -154,7 +154,7 @@ static void do_check(void)
 			break;
 		}
 	}
-	fire_model_check(fire.path, true);
+	fire_model_check(fire.file, true);
 }
 
 /* Whoever runs us stops the receiver when told so, and says where the next one is. */
@@ -242,7 +242,7 @@ static void the_end(void)
 		fire_send_end(&fire.conns[i]);
 	fire_settle();
 	fire_finish();
-	fire_model_check(fire.path, true);
+	fire_model_check(fire.file, true);
 }
 
 int main(int argc, char **argv)
@@ -255,13 +255,18 @@ int main(int argc, char **argv)
 	if (argc < 6 || argc > 7 || (argc == 7 && strcmp(argv[6], "no-restart")) ||
 	    dmm_parse_size(argv[3], &fire.bytes)) {
 		fputs("Usage: fire HOST:PORT PATH SIZE SECONDS SEED [no-restart]\n"
-		      "  PATH is all zeros.  In the middle it says `restart`: whoever runs it stops the\n"
+		      "  PATH is all zeros; `URI FILE`: FILE is what lies there.  In the middle it says `restart`: whoever runs it stops the\n"
 		      "  receiver then, and writes HOST:PORT of the next one to its standard input.\n", stderr);
 		return 2;
 	}
 	seed = strtoull(argv[5], NULL, 10);
 	rng = seed * 0x9e3779b97f4a7c15ull | 1;
 	fire.path = argv[2];
+	fire.file = strchr(argv[2], ' ');
+	if (fire.file)
+		*(char *)fire.file++ = '\0';
+	else
+		fire.file = fire.path;
 	fire.to.port = DMM_DEFAULT_PORT;
 	if (dmm_parse_hostport(argv[1], host, &fire.to.port, &why))
 		fire_die("%s: %s", argv[1], why);

@@ -74,7 +74,8 @@ extern struct fire {
 	struct dmm_target to;
 	struct dmm_wire_disk id;
 	u64 bytes;
-	const char *path;
+	const char *path;		/* of the destination */
+	const char *file;		/* to see what is there */
 	struct dmm_client control;
 	struct fire_conn conns[FIRE_CONNS];
 	u32 epoch;

@@ -48,4 +48,15 @@ under_fire "a sparse file" "$tmp/disk.img" 3584K
 truncate -s 8M "$tmp/scarce.img"
 under_fire "scarce buffers" "$tmp/scarce.img" $((2048 * 1024 + 512)) 'buffers = 9M'
 
+# an export: requests are shipped once more, and end in any order; by an engine of its own
+if [ "$DMM_ENGINE" = libaio ]; then
+	truncate -s 3M "$tmp/export.raw"
+	nbdkit -f -U "$tmp/nbd.sock" file "$tmp/export.raw" > "$tmp/nbdkit.log" 2>&1 &
+	nbd_pid=$!
+	trap 'kill "$nbd_pid"; cleanup' EXIT
+	until_true 10 test -S "$tmp/nbd.sock"
+	under_fire "an NBD export" "nbd+unix:///?socket=$tmp/nbd.sock $tmp/export.raw" 3M \
+		"allow = nbd+unix:///?socket=$tmp/"
+fi
+
 finish
