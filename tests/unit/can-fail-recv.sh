@@ -46,8 +46,9 @@ fails()
 # rule TEST FILE SED WHAT: with FILE (in or beside userland/dmmigrated) changed by SED, TEST has to fail
 rule()
 {
-	local test=test_$([ "$1" = parse ] && echo lib || echo recv)_$1 file=userland/dmmigrated/$2 sed=$3 what=$4
+	local test=test_recv_$1 file=userland/dmmigrated/$2 sed=$3 what=$4
 
+	[ "$1" != parse ] || test=test_lib_parse
 	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
 	broken=$((broken + 1))
 	sed -E -z "$sed" "$top/$file" > "$tree/$file"

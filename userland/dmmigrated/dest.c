@@ -448,28 +448,6 @@ int dmm_dest_still_there(const struct dmm_dest *d, u64 size_bytes, struct dmm_re
 	return 0;
 }
 
-static int dest_reopen_nbd(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r)
-{
-	struct dmm_nbd *n;
-	char buf[96];
-	int ret = dmm_nbd_open(d->path, &n, r);
-
-	if (ret)
-		return ret;
-	if (dmm_nbd_info(n)->size_bytes != d->size_bytes)
-		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "%s has another size than when it was written",
-				 dmm_short_path(d->path, buf));
-	else
-		ret = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (ret == -1)
-		ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
-	if (ret < 0)
-		dmm_nbd_put(n);
-	else
-		*nbd = n;
-	return ret;
-}
-
 int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r)
 {
 	char identity[DMM_IDENTITY_MAX], buf[96];
@@ -478,7 +456,7 @@ int dmm_dest_reopen(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_r
 
 	*nbd = NULL;
 	if (dmm_is_nbd(d->path))
-		return dest_reopen_nbd(d, nbd, r);
+		return dmm_dest_reopen_nbd(d, nbd, r);
 	/* before opening it: of some things that is not without effect */
 	if (!stat(d->path, &st) && !dest_is_what_it_was(d, &st))
 		goto err_changed;

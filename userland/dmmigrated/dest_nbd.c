@@ -114,3 +114,25 @@ int dmm_dest_open_nbd(struct dmm_allow *allow, const struct dmm_dest_request *rq
 		dmm_dest_close(d);
 	return ret;
 }
+
+int dmm_dest_reopen_nbd(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r)
+{
+	struct dmm_nbd *n;
+	char buf[96];
+	int ret = dmm_nbd_open(d->path, &n, r);
+
+	if (ret)
+		return ret;
+	if (dmm_nbd_info(n)->size_bytes != d->size_bytes)
+		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "%s has another size than when it was written",
+				 dmm_short_path(d->path, buf));
+	else
+		ret = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (ret == -1)
+		ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
+	if (ret < 0)
+		dmm_nbd_put(n);
+	else
+		*nbd = n;
+	return ret;
+}

@@ -19,4 +19,7 @@ int dmm_dest_check_signature(struct dmm_dest *d, int fd, const struct dmm_dest_r
 int dmm_dest_open_nbd(struct dmm_allow *allow, const struct dmm_dest_request *rq,
 		      struct dmm_dest *d, struct dmm_refusal *r);
 
+/* dmm_dest_reopen() for one. */
+int dmm_dest_reopen_nbd(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r);
+
 #endif
