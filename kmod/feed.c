@@ -196,8 +196,10 @@ static bool fill_link(struct dmm_link *l, long *wait)
 		return false;
 	r = dmm_scan_pick(l, slot, now);
 	WRITE_ONCE(m->ship.sweep_blocks, swept_blocks(s));
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
+		dmm_host_leave(s);	/* it may be long before there is something to send */
 		return true;
+	}
 	/* or all that is dirty is in flight; in a freeze what lies behind the cursor comes at once */
 	if (r)
 		return dmm_freezing(m) && !l->sweep_frozen;
