@@ -6,11 +6,12 @@
 #   kernels.sh stock 6.1|6.12	Debian's own image for the installed headers
 #   kernels.sh uml		sanitised User Mode Linux from linux-source-6.12
 #   kernels.sh uml-bench	the same, not sanitised, for benchmarks
-#   kernels.sh kdir KERNEL	what `make modules KDIR=` wants for 6.1, 6.12, uml, uml-bench
+#   kernels.sh smp		sanitised x86_64 with two processors, from the same
+#   kernels.sh kdir KERNEL	what `make modules KDIR=` wants for each of them
 #   kernels.sh source FILE...	(checkpatch and kin) from the kernel source package
 #
-# Each prints one directory.  `stock` has boot/vmlinuz-* and lib/modules; `uml`, `uml-bench`
-# have linux, kdir and lib/modules.  Nothing is installed on the host.
+# Each prints one directory.  `stock` has boot/vmlinuz-* and lib/modules; `uml`, `uml-bench` and
+# `smp` have linux or bzImage, kdir and lib/modules.  Nothing is installed on the host.
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -18,6 +19,7 @@ shopt -s inherit_errexit
 
 readonly SOURCE_TAR=/usr/src/linux-source-6.12.tar.xz
 UML_CONFIG=$DMM_TOP/scripts/kconfig/uml.config
+readonly SMP_CONFIG=$DMM_TOP/scripts/kconfig/smp.config
 
 fetch_stock()
 {
@@ -55,11 +57,13 @@ source_version()
 	dpkg-query -W -f '${Version}' linux-source-6.12
 }
 
-build_uml()
+# build_sanitised DIR CONFIG ARCH IMAGE -- linux-source-6.12 with allnoconfig and CONFIG:
+# DIR/IMAGE, DIR/lib/modules, and in DIR/kdir what building modules needs
+build_sanitised()
 {
-	local dir=$1 want log
+	local dir=$1 config=$2 arch=$3 image=$4 want log
 
-	say "building the sanitised UML kernel, 5 to 10 minutes, once"
+	say "building the kernel of $(basename "$config"), 5 to 15 minutes, once"
 	# The tree is built where it stays: objects and Makefiles know their path.
 	mkdir "$dir/kdir"
 	tar -C "$dir/kdir" -xf "$SOURCE_TAR" --strip-components=1 \
@@ -67,25 +71,24 @@ build_uml()
 		--exclude='*/Documentation/[a-z]*' --exclude='*/tools/testing/selftests'
 	cd "$dir/kdir"
 	log=$dir/build.log
-	make -s ARCH=um LOCALVERSION= KCONFIG_ALLCONFIG="$UML_CONFIG" allnoconfig > "$log" 2>&1 ||
-		{ tail -n 20 "$log"; die "the UML kernel cannot be configured"; }
+	make -s ARCH="$arch" LOCALVERSION= KCONFIG_ALLCONFIG="$config" allnoconfig > "$log" 2>&1 ||
+		{ tail -n 20 "$log"; die "a kernel with $config cannot be configured"; }
 	while read -r want; do
 		grep -qxF "$want" .config ||
-			die "$want did not survive Kconfig: see $UML_CONFIG"
-	done < <(grep '^CONFIG_' "$UML_CONFIG")
-	nice make -s ARCH=um LOCALVERSION= -j2 linux modules >> "$log" 2>&1 ||
-		{ tail -n 20 "$log"; die "the UML kernel does not build, see $log"; }
-	make -s ARCH=um LOCALVERSION= INSTALL_MOD_PATH="$dir" modules_install >> "$log" 2>&1
+			die "$want did not survive Kconfig: see $config"
+	done < <(grep '^CONFIG_' "$config")
+	nice make -s ARCH="$arch" LOCALVERSION= -j2 "$(basename "$image")" modules >> "$log" 2>&1 ||
+		{ tail -n 20 "$log"; die "the kernel does not build, see $log"; }
+	make -s ARCH="$arch" LOCALVERSION= INSTALL_MOD_PATH="$dir" modules_install >> "$log" 2>&1
 	rm -f "$dir"/lib/modules/*/{build,source}
-	mv linux "$dir/linux"
-	strip --strip-debug "$dir/linux"
+	mv "$image" "$dir/"
 	rm -f vmlinux
 	# what building modules needs stays, and kunit.py
 	find . -mindepth 1 -maxdepth 1 ! -name Makefile ! -name Kbuild ! -name Kconfig \
 		! -name .config ! -name Module.symvers ! -name scripts ! -name include \
 		! -name arch ! -name tools -exec rm -rf {} +
 	find arch -mindepth 1 -maxdepth 1 ! -name um ! -name x86 -exec rm -rf {} +
-	find tools -mindepth 1 -maxdepth 1 ! -name testing -exec rm -rf {} +
+	find tools -mindepth 1 -maxdepth 1 ! -name testing ! -name objtool -exec rm -rf {} +
 	find tools/testing -mindepth 1 -maxdepth 1 ! -name kunit -exec rm -rf {} +
 	find arch/x86 -mindepth 1 -maxdepth 1 ! -name include ! -name um ! -name 'Makefile*' \
 		-exec rm -rf {} +
@@ -94,19 +97,26 @@ build_uml()
 	find . -name '.*.cmd' ! -path './scripts/*' -delete
 }
 
-do_uml()
+build_uml()
 {
-	local key
-
-	key=$(source_version)-$( { cat "$UML_CONFIG"; declare -f build_uml; gcc -dumpfullversion; } |
-		sha256sum | cut -c 1-12)
-	cached "${1-uml}-$key" build_uml
+	build_sanitised "$1" "$UML_CONFIG" um linux
+	strip --strip-debug "$1/linux"
 }
 
-do_uml_bench()
+build_smp()
 {
-	UML_CONFIG=$DMM_TOP/scripts/kconfig/uml-bench.config
-	do_uml uml-bench
+	build_sanitised "$1" "$SMP_CONFIG" x86_64 arch/x86/boot/bzImage
+}
+
+# do_sanitised uml|uml-bench|smp
+do_sanitised()
+{
+	local key build=build_${1%-bench}
+
+	[ "$1" != uml-bench ] || UML_CONFIG=$DMM_TOP/scripts/kconfig/uml-bench.config
+	key=$(source_version)-$( { cat "$DMM_TOP/scripts/kconfig/$1.config"
+		declare -f build_sanitised "$build"; gcc -dumpfullversion; } | sha256sum | cut -c 1-12)
+	cached "$1-$key" "$build"
 }
 
 extract_source()
@@ -128,17 +138,15 @@ do_kdir()
 	local dir
 
 	case $1 in
-	uml)	dir=$(do_uml); echo "$dir/kdir" ;;
-	uml-bench) dir=$(do_uml_bench); echo "$dir/kdir" ;;
+	uml|uml-bench|smp) dir=$(do_sanitised "$1"); echo "$dir/kdir" ;;
 	*)	kernel_headers "$1" || die "no headers for kernel $1: run scripts/install-packages.sh" ;;
 	esac
 }
 
 case ${1-} in
 stock)	[ $# = 2 ] || die "usage: kernels.sh stock 6.1|6.12"; do_stock "$2" ;;
-uml)	do_uml ;;
-uml-bench) do_uml_bench ;;
-kdir)	[ $# = 2 ] || die "usage: kernels.sh kdir 6.1|6.12|uml"; do_kdir "$2" ;;
+uml|uml-bench|smp) do_sanitised "$1" ;;
+kdir)	[ $# = 2 ] || die "usage: kernels.sh kdir 6.1|6.12|uml|uml-bench|smp"; do_kdir "$2" ;;
 source)	shift; do_source "$@" ;;
-*)	die "usage: kernels.sh stock 6.1|6.12, uml, uml-bench, kdir KERNEL, source FILE..." ;;
+*)	die "usage: kernels.sh stock 6.1|6.12, uml, uml-bench, smp, kdir KERNEL, source FILE..." ;;
 esac

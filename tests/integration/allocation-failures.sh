@@ -3,7 +3,7 @@
 # This test will have every allocation of the constructor, of ATTACH and of START
 # fail in turn: each is refused with ENOMEM, nothing is left half-made or leaked, and
 # the next try is good.  While a migration runs, failing allocations harm neither it nor the guest.
-# kernels: uml
+# kernels: uml smp
 . functions.sh
 requires ip
 load_module

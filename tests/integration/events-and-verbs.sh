@@ -37,7 +37,7 @@ json resume A
 json throttle A 2M
 assert "rate" "$(nl A rate)" = 2097152
 status=0
-timeout -s INT 3 dmmigrate watch A >"$TMP/watch.out" 2>&1 || status=$?
+command timeout -s INT 3 dmmigrate watch A >"$TMP/watch.out" 2>&1 || status=$?
 case $status in
 0 | 124 | 130 | 143) ;;
 *) fail "watch: exit $status: $(cat "$TMP/watch.out")" ;;

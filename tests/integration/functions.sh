@@ -18,6 +18,8 @@ STOP=/sys/kernel/debug/dm-migrate/stop
 ADDR_A=10.77.0.1
 ADDR_B=10.77.0.2
 PORT=7790
+# how many times longer everything may take here: what waits for something multiplies by it
+SLOW=${DMM_SLOW:-1}
 CLEANUPS=
 mkdir -p "$TMP"
 
@@ -102,7 +104,7 @@ now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
 # wait_for SECONDS CONDITION...: until the command succeeds
 wait_for() {
 	local until
-	until=$(($(now_ms) + $1 * 1000))
+	until=$(($(now_ms) + $1 * 1000 * SLOW))
 	shift
 	while ! "$@" 2>/dev/null; do
 		[ "$(now_ms)" -lt $until ] || return 1
@@ -115,6 +117,13 @@ must_wait_for() {
 		shift
 		fail "waited in vain for: $*"
 	}
+}
+
+# timeout SECONDS COMMAND...: the program, with more patience on a slow kernel
+timeout() {
+	local seconds=$1
+	shift
+	command timeout $((seconds * SLOW)) "$@"
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
@@ -254,7 +263,7 @@ raw_migration() {
 
 # raw_cutover NAME EPOCH [TIMEOUT-MS]: freeze and fence
 raw_cutover() {
-	dmm-nl freeze "/dev/mapper/$1" epoch="$2" timeout_ms="${3:-5000}"
+	dmm-nl freeze "/dev/mapper/$1" epoch="$2" timeout_ms=$((${3:-5000} * SLOW))
 	await_state "$1" frozen
 	dmm-nl fence "/dev/mapper/$1" epoch="$2"
 	state_is "$1" fenced || fail "$1 is $(st "$1" state) after the fence"
@@ -264,7 +273,7 @@ raw_cutover() {
 stop_raw() {
 	local took
 	took=$(dmm-nl stop "/dev/mapper/$1" | sed -n 's/^took_ms=//p')
-	assert "milliseconds that STOP took" "$took" -lt 1000
+	assert "milliseconds that STOP took" "$took" -lt $((1000 * SLOW))
 }
 
 # release_fenced NAME: what is held fails, the device is an error table; the load ends
@@ -352,7 +361,7 @@ cutover() {
 # finish_migration: cut over under load, judge B, give A up, end the load
 finish_migration() {
 	timeout 60 dmmigrate wait A >"$TMP/wait.out" 2>&1 || fail "not converging: $(cat "$TMP/wait.out")"
-	cutover --timeout 15000
+	cutover --timeout $((15000 * SLOW))
 	usleep 200000
 	checker_verdict /dev/mapper/B A --forbid-pending
 	dmmigrate clean --yes A >"$TMP/clean.out" || fail "clean: exit $?"
@@ -394,7 +403,7 @@ nl() { dmm-nl get "/dev/mapper/$1" | sed -n "s/^$2=//p"; }
 await() {
 	local name=$1 seconds=$2
 	shift 2
-	dmm-nl wait "/dev/mapper/$name" "$seconds" "$@" 2>/dev/null || fail "waited $seconds s for: $*"
+	dmm-nl wait "/dev/mapper/$name" $((seconds * SLOW)) "$@" 2>/dev/null || fail "waited $seconds s for: $*"
 }
 
 state_is() { [ "$(st "$1" state)" = "$2" ]; }

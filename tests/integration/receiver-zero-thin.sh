@@ -3,7 +3,7 @@
 # This test will send a disk that is mostly zeros to a fresh thin volume, and see that the pool
 # provides blocks for the data only; then zeros over the data, and see them read as such.
 # check-kernels: 6.12
-# kernels: 6.1 6.12
+# kernels: 6.1 6.12 smp
 . functions.sh
 requires ip dmmigrated phony target:thin-pool
 two_hosts

@@ -30,8 +30,8 @@ LATE_MODULES=(dm-flakey dm-delay dm-zero dm-log-writes dm-snapshot dm-mirror dm-
 check_kernel_name()
 {
 	case $1 in
-	6.1|6.12|uml) ;;
-	*) die "unknown kernel '$1': give 6.1, 6.12 or uml" ;;
+	6.1|6.12|uml|smp) ;;
+	*) die "unknown kernel '$1': give 6.1, 6.12, uml or smp" ;;
 	esac
 }
 
@@ -108,13 +108,14 @@ make_base_root()
 	ln -s "lib/modules/$RELEASE/updates" "$root/mods"
 	: > "$root/etc/early-modules"
 	modules=(brd null_blk)
-	if [[ $kernel = uml* ]]; then
-		tree=$("$DMM_TOP/scripts/kernels.sh" "$kernel")
-	else
-		tree=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
+	case $kernel in
+	uml*)	tree=$("$DMM_TOP/scripts/kernels.sh" "$kernel") ;;
+	smp)	tree=$("$DMM_TOP/scripts/kernels.sh" smp)
+		modules+=(scsi_debug) ;;
+	*)	tree=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
 		modules=("${EARLY_MODULES[@]}" "${LATE_MODULES[@]}")
-		printf '%s\n' "${EARLY_MODULES[@]}" > "$root/etc/early-modules"
-	fi
+		printf '%s\n' "${EARLY_MODULES[@]}" > "$root/etc/early-modules" ;;
+	esac
 	cp "$tree/lib/modules/$RELEASE"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$RELEASE/"
 	for module in "${modules[@]}"; do
 		PATH=$PATH:/sbin modprobe -d "$tree" -S "$RELEASE" --show-depends "$module" ||
@@ -172,7 +173,7 @@ make_initrd()
 # group; the guest's report is its standard output, the console goes to a file
 boot()
 {
-	local kernel=$1 initrd=$2 console=$3 stock uml
+	local kernel=$1 initrd=$2 console=$3 uml image memory=1G
 	shift 3
 
 	if [[ $kernel = uml* ]]; then
@@ -183,11 +184,16 @@ boot()
 			slub_debug=- kasan_multi_shot log_buf_len=1M dmm_kernel=uml \
 			3>&1 > "$console" 2>&1 < /dev/null
 	fi
-	stock=$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")
+	if [ "$kernel" = smp ]; then
+		image=$("$DMM_TOP/scripts/kernels.sh" smp)/bzImage
+		memory=2G	# an eighth is KASAN's
+	else
+		image=$(echo "$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")"/boot/vmlinuz-*)
+	fi
 	exec setsid qemu-system-x86_64 -M q35 -accel "${DMM_QEMU_ACCEL:-tcg,thread=multi}" -cpu "${DMM_QEMU_CPU:-max}" \
-		-smp 2 -m "${DMM_QEMU_MEMORY:-1G}" -display none -no-reboot -nodefaults -monitor none \
-		-kernel "$stock"/boot/vmlinuz-* -initrd "$initrd" \
-		-append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off init_on_alloc=0 log_buf_len=4M dmm_kernel=$kernel" \
+		-smp 2 -m "${DMM_QEMU_MEMORY:-$memory}" -display none -no-reboot -nodefaults -monitor none \
+		-kernel "$image" -initrd "$initrd" \
+		-append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off init_on_alloc=0 kasan_multi_shot log_buf_len=4M dmm_kernel=$kernel" \
 		-serial "file:$console" \
 		-device virtio-serial-pci -chardev file,id=report,path=/dev/stdout \
 		-device virtserialport,chardev=report,name=dmm.report \
