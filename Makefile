@@ -30,7 +30,8 @@ userland:
 	$(MAKE) -C userland O=$(BUILD)/userland$(if $(filter 1,$(DMM_DEBUG)),-debug) \
 		DMM_DEBUG=$(DMM_DEBUG)
 
-docs:
+# after it: both build the library
+docs: userland
 	$(MAKE) -C userland O=$(BUILD)/userland docs
 
 # what the tests run beside it
