@@ -79,7 +79,7 @@ native_tests()
 	# shellcheck disable=SC2016	# for the shells that it starts
 	printf '%s\n' tests/native/*.sh | xargs -P "$PARALLEL" -I{} sh -c \
 		'log=$2$(basename "$1" .sh)
-		timeout 300 bash "$1" > "$log.log" 2>&1; echo $? > "$log.rc"' sh {} "$LOGS/native-"
+		timeout "$(sed -n "1,10s/^# timeout: *//p" "$1" | grep . || echo 300)" bash "$1" > "$log.log" 2>&1; echo $? > "$log.rc"' sh {} "$LOGS/native-"
 	for test in tests/native/*.sh; do
 		log=$LOGS/native-$(basename "$test" .sh)
 		rc=$(cat "$log.rc")

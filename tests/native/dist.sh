@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # This test will pack the sources twice and get the same bytes, then build, install and uninstall
 # from the archive without git, and have DKMS build the module from what install-dkms leaves.
+# timeout: 900
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
