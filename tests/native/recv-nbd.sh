@@ -31,7 +31,7 @@ nbd()
 fresh() { rm -f "$img" "$model"; truncate -s "$1" "$img" "$model"; }
 same() { cmp "$img" "$model"; }
 
-nbd_port=$((20000 + RANDOM % 12000))
+nbd_port=$((10000 + RANDOM % 9000))	# away from what daemons and clients of other tests take
 start_daemon "allow = nbd+unix:///?socket=$tmp/" "allow = nbd://127.0.0.1:$nbd_port/"
 
 fresh 16M
