@@ -3,6 +3,7 @@
 # This test will send zero runs to block devices that unmap them, that can do no such thing,
 # and that fail, and see every one read as zeros where it was acknowledged, what lies beside the
 # run unharmed, and a disk that could not be zeroed FAILED.
+# timeout: 240
 # check-kernels: uml 6.12
 . functions.sh
 requires ip dmmigrated phony losetup
