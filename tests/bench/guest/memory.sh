@@ -45,8 +45,10 @@ measure() {
 	dmm-nl stop /dev/mapper/m >/dev/null
 	dm_drop m
 }
+measure 1	# what the kernel itself takes and gives back the first time
 measure 16
 measure 4
+[ "$STARTED" -ge $((GIB * 32)) ] || fail "less than the bitmap: somebody gave memory back meanwhile"
 # one bit per 4 KiB
 result memory-per-tib "$STARTED" $((GIB * 32)) KiB "the bitmap alone"
 drop_raw_disk null0
