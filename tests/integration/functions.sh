@@ -95,6 +95,7 @@ has_target() {
 load_module() {
 	modprobe dm-migrate || fail "cannot load dm-migrate"
 	cleanup_fn "rmmod dm-migrate"
+	[ "$SLOW" = 1 ] || echo $((30000 * SLOW)) >"${STOP%/*}/ack_timeout_ms"
 }
 
 # ---- waiting ----
@@ -261,9 +262,12 @@ raw_migration() {
 	dmm-nl start "/dev/mapper/$name"
 }
 
+# freeze_ms MS: the timeout of a freeze that is to succeed; the module takes 15 s at most
+freeze_ms() { [ $(($1 * SLOW)) -lt 15000 ] && echo $(($1 * SLOW)) || echo 15000; }
+
 # raw_cutover NAME EPOCH [TIMEOUT-MS]: freeze and fence
 raw_cutover() {
-	dmm-nl freeze "/dev/mapper/$1" epoch="$2" timeout_ms=$((${3:-5000} * SLOW))
+	dmm-nl freeze "/dev/mapper/$1" epoch="$2" timeout_ms="$(freeze_ms "${3:-5000}")"
 	await_state "$1" frozen
 	dmm-nl fence "/dev/mapper/$1" epoch="$2"
 	state_is "$1" fenced || fail "$1 is $(st "$1" state) after the fence"
@@ -361,7 +365,7 @@ cutover() {
 # finish_migration: cut over under load, judge B, give A up, end the load
 finish_migration() {
 	timeout 60 dmmigrate wait A >"$TMP/wait.out" 2>&1 || fail "not converging: $(cat "$TMP/wait.out")"
-	cutover --timeout $((15000 * SLOW))
+	cutover --timeout 15000
 	usleep 200000
 	checker_verdict /dev/mapper/B A --forbid-pending
 	dmmigrate clean --yes A >"$TMP/clean.out" || fail "clean: exit $?"
@@ -420,7 +424,7 @@ stop_reached() { grep -q "^$1 .*reached=1" $STOP; }
 stop_await() { must_wait_for "${2:-20}" stop_reached "$1"; }
 # short_ack_timeout MS: instead of the 30 s that the module waits otherwise
 short_ack_timeout() {
-	assert "ms that the module waits" "$(cat "${STOP%/*}/ack_timeout_ms")" = 30000
+	assert "ms that the module waits" "$(cat "${STOP%/*}/ack_timeout_ms")" = $((30000 * SLOW))
 	echo "$1" >"${STOP%/*}/ack_timeout_ms"
 	assert "ms that it waits now" "$(cat "${STOP%/*}/ack_timeout_ms")" = "$1"
 }
