@@ -89,6 +89,10 @@ static int copy_watch(struct dmm_copy *c)
 		return copy_source_changed(c, &r);
 	if (interrupted)
 		return copy_interrupted(c);
+	if (!c->job.first && !dmm_copy_job_complete(&c->job)) {
+		dmm_copy_next_again(c, "and tell us");
+		return copy_failed(c, DMM_EXIT_LOCAL, "not all of it was shipped: a fault of this program");
+	}
 	if (!c->job.first && !dmm_copy_job_barrier(&c->job))
 		return 0;
 	if (c->job.first == DMM_COPY_LINK)
