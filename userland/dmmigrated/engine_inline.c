@@ -22,8 +22,9 @@
  * Files that happen to share a lock wait for each other, which does no harm.
  */
 #define NR_LOCKS	16u
-#define FOUR(x)		x, x, x, x
-static pthread_mutex_t file_locks[NR_LOCKS] = { FOUR(FOUR(PTHREAD_MUTEX_INITIALIZER)) };
+static pthread_mutex_t file_locks[NR_LOCKS] = {
+	[0 ... NR_LOCKS - 1] = PTHREAD_MUTEX_INITIALIZER
+};
 
 struct dmm_engine {
 	/* constant after open */
