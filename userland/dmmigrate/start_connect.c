@@ -22,7 +22,7 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 	int ret;
 
 	dmm_remote_init(&data);
-	data.client.features = DMM_FEATURE_ZERO;
+	data.offer = DMM_FEATURE_ZERO;
 	if (dmm_remote_open(&data, &c->to) ||
 	    dmm_remote_attach(&data, c->id, c->conn_epoch, index, c->conns)) {
 		snprintf(c->why, sizeof(c->why), "%s", data.why);
