@@ -102,6 +102,8 @@ kill $writer
 wait $writer 2>/dev/null || true
 
 say "claimed while it is read"
+dd if=/dev/urandom of="$a" bs=1M count=24 2>/dev/null	# mkfs has discarded it
+mkfs.ext4 -q -O ^has_journal -E nodiscard "$a"
 background copy dmmigrate copy --yes --bandwidth 2M --no-compare "$a" "$to:$b"
 copying=$PID
 must_wait_for 20 grep -q '^copy' "$TMP/copy.log"

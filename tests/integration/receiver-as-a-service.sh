@@ -59,8 +59,8 @@ awk -v RS= -v id="$id" '$0 ~ "DMM_MIGRATION=" id && /DMM_DISK=0/ && /PRIORITY=3/
 dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
 dm_replace B-low "$(low_table B)"
 
-# a destination that hangs, and one that does not
-start_migration --yes
+# a destination that hangs, and one that does not; by one connection: idle ones would be told of the end
+start_migration --yes --connections 1
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
 dmsetup suspend B-low
 one A write:1M:64K
