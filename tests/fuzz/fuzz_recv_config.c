@@ -9,6 +9,7 @@
 #include "dmmigrated/bufpool.h"
 #include "dmmigrated/options.h"
 #include "fuzz.h"
+#include "nbduri.h"
 
 #define MAX_WORDS	16
 
@@ -21,7 +22,8 @@ static void check_config(const struct dmm_config *c)
 	for (i = 0; i < c->nr_listen; i++)
 		fuzz_assert(memchr(c->listen[i].host, '\0', DMM_HOST_MAX));
 	for (i = 0; i < c->nr_allow; i++)
-		fuzz_assert(c->allow[i][0] == '/' && !strpbrk(c->allow[i], " \t#"));
+		fuzz_assert((c->allow[i][0] == '/' || dmm_is_nbd(c->allow[i])) &&
+			    !strpbrk(c->allow[i], " \t#"));
 	fuzz_assert(c->buffer_bytes >= DMM_BUFPOOL_GUARANTEE * DMM_MAX_EXTENT_BYTES &&
 		    c->buffer_bytes <= 1ull << 40);
 	fuzz_assert(c->max_sessions >= 1 && c->max_sessions <= 65536);
