@@ -7,6 +7,7 @@
 
 #include "dmmigrate/commands.h"
 #include "fuzz.h"
+#include "nbduri.h"
 #include "parse.h"
 
 #define MAX_WORDS	16
@@ -22,7 +23,7 @@ static void one_target(const char *s)
 		fuzz_assert(why && *why);
 		return;
 	}
-	fuzz_assert(t.host[0] && t.port && t.path[0] == '/');
+	fuzz_assert(t.host[0] && t.port && (t.path[0] == '/' || dmm_is_nbd(t.path)));
 	v6 = strchr(t.host, ':');
 	snprintf(text, sizeof(text), "%s%s%s:%u:%s", v6 ? "[" : "", t.host, v6 ? "]" : "", t.port, t.path);
 	fuzz_assert(!dmm_parse_target(text, &again, NULL));
