@@ -349,7 +349,10 @@ void fire_cut(struct fire_conn *c)
 		dmm_wire_hdr_encode(&hdr, &f);
 		memset(fire.payload, 0xbe, 65536);
 		dmm_wire_hdr_seal(&hdr, dmm_crc32c(dmm_wire_hdr_crc(&hdr), fire.payload, 65536));
-		if (send_bytes(c, &hdr, fire_rnd(2) ? sizeof(hdr) : fire_rnd(sizeof(hdr))) && fire_rnd(2))
+		/* behind half a header it would be the other half, a wrong one, and refused */
+		if (fire_rnd(2))
+			send_bytes(c, &hdr, fire_rnd(sizeof(hdr)));
+		else if (send_bytes(c, &hdr, sizeof(hdr)) && fire_rnd(2))
 			send_bytes(c, fire.payload, fire_rnd(65536));
 	}
 	if (fire_rnd(2))
