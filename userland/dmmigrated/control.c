@@ -88,6 +88,25 @@ static int control_disk(struct control *c, const struct dmm_disk_name *name,
 	return ret;
 }
 
+/* The same for a range of it, which has to lie inside; @what is asked of it. */
+static int control_range(struct control *c, const struct dmm_disk_name *name, u64 offset_bytes,
+			 u64 length_bytes, const char *what, struct dmm_disk **disk,
+			 struct dmm_refusal *r)
+{
+	struct dmm_disk *d;
+	int ret;
+
+	ret = control_disk(c, name, &d, r);
+	if (ret)
+		return ret;
+	if (offset_bytes > d->prepare.size_bytes ||
+	    length_bytes > d->prepare.size_bytes - offset_bytes)
+		return dmm_refuse(r, DMM_WERR_RANGE, "%s of %llu bytes at %llu: the disk has %llu",
+				  what, length_bytes, offset_bytes, d->prepare.size_bytes);
+	*disk = d;
+	return 0;
+}
+
 static int control_prepare(struct control *c, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -131,13 +150,9 @@ static int control_digest(struct control *c, const u8 *payload, struct reply *re
 
 	ret = dmm_digest_decode(payload, &rq, r);
 	if (!ret)
-		ret = control_disk(c, &rq.name, &d, r);
+		ret = control_range(c, &rq.name, rq.offset_bytes, rq.length_bytes, "digest", &d, r);
 	if (ret)
 		return ret;
-	if (rq.offset_bytes > d->prepare.size_bytes ||
-	    rq.length_bytes > d->prepare.size_bytes - rq.offset_bytes)
-		return dmm_refuse(r, DMM_WERR_RANGE, "digest of %llu bytes at %llu: the disk has %llu",
-				  rq.length_bytes, rq.offset_bytes, d->prepare.size_bytes);
 	ret = dmm_disk_digest_begin(d, &rd, r);
 	if (ret)
 		return ret;
@@ -166,13 +181,9 @@ static int control_hashes(struct control *c, const u8 *payload, struct reply *re
 		return dmm_refuse(r, DMM_WERR_PROTOCOL, "HASHES without its feature in HELLO");
 	ret = dmm_hashes_decode(payload, &rq, r);
 	if (!ret)
-		ret = control_disk(c, &rq.name, &d, r);
+		ret = control_range(c, &rq.name, rq.offset_bytes, rq.length_bytes, "hashes", &d, r);
 	if (ret)
 		return ret;
-	if (rq.offset_bytes > d->prepare.size_bytes ||
-	    rq.length_bytes > d->prepare.size_bytes - rq.offset_bytes)
-		return dmm_refuse(r, DMM_WERR_RANGE, "hashes of %llu bytes at %llu: the disk has %llu",
-				  rq.length_bytes, rq.offset_bytes, d->prepare.size_bytes);
 	if (!c->hashes)
 		c->hashes = malloc(DMM_MAX_HASHES_BYTES);
 	if (!c->hashes)
