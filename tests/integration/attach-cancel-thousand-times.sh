@@ -20,7 +20,7 @@ cleanup_fn "dm_drop A-origin"
 cycle() {
 	dmsetup load A --table "0 $(sectors_of A) migrate /dev/mapper/A-origin 8"
 	dmsetup resume --nolockfs A
-	dmm-nl attach /dev/mapper/A "fd=tcp:$ADDR_B:$PORT" migration=$TEST disk=0 conn_epoch="$1" conn_index=0 >/dev/null
+	dmm-nl attach /dev/mapper/A "fd=tcp:$ADDR_B:$PORT" migration="$TEST" disk=0 conn_epoch="$1" conn_index=0 >/dev/null
 	dmm-nl start /dev/mapper/A >/dev/null
 	if [ $(($1 % 4)) = 0 ]; then	# sometimes something has been sent
 		dd if=/dev/zero of=/dev/mapper/A bs=4k count=4 oflag=direct 2>/dev/null
@@ -40,6 +40,7 @@ kernel_kb() {
 }
 # areas of the module (its bitmaps), threads, sockets, descriptors
 areas() { grep -c 'dm_migrate' /proc/vmallocinfo || true; }
+# shellcheck disable=SC2009 # kernel threads: in brackets
 threads() { ps | grep -c '\[dmm' || true; }
 sockets() { awk '/^TCP:/ { print $3 }' /proc/net/sockstat; }
 

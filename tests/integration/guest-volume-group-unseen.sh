@@ -36,6 +36,7 @@ guest="--config devices/scan_lvs=1"
 	vm lvcreate $guest -an -Zn -n root -L 8M guestvg
 }
 settled
+# shellcheck disable=SC2086 # several words
 pv=$(lvm pvs $guest --noheadings -o pv_uuid -S vg_name=guestvg | tr -d ' ')
 assert "the guest's PV" "$pv" != ""
 
@@ -54,6 +55,7 @@ seen() {
 	dmsetup ls | grep -q guestvg && echo "an active volume"
 	[ -e "$link" ] && ! echo "$nodes" | grep -qx "$(readlink -f "$link")" && echo "a link of udev's"
 	[ -e /dev/guestvg ] && echo /dev/guestvg
+	# shellcheck disable=SC2013 # names without blanks
 	for f in $(grep -ls LVM2_member /run/udev/data/b253:*); do
 		echo "$numbers" | grep -qx "${f##*/b}" || echo "udev's database"
 	done
@@ -75,6 +77,7 @@ seen >"$TMP/seen"
 for who in pvs vgs vgchange "an active volume" "a link of udev's"; do
 	grep -qx -- "$who" "$TMP/seen" || fail "not even a plain device is seen by $who: $(cat "$TMP/seen")"
 done
+# shellcheck disable=SC2086 # several words
 lvm vgchange -an $guest guestvg >/dev/null 2>&1 || true
 dmsetup info guestvg-root >/dev/null 2>&1 && dmsetup remove --retry guestvg-root
 dmsetup remove --retry plain

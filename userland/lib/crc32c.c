@@ -168,8 +168,8 @@ FOLD_TARGET
 static uint32_t crc32c_by_folding(uint32_t crc, const uint8_t *p, size_t bytes)
 {
 	/* x^n modulo the polynomial, for 256 and for 64 bytes */
-	const __m512i k256 = _mm512_set4_epi32(0, (int)0xb9e02b86, 0, (int)0xdcb17aa4);
-	const __m512i k64 = _mm512_set4_epi32(0, (int)0x9e4addf8, 0, 0x740eef02);
+	const __m512i k256 = _mm512_set4_epi32(0, 0xb9e02b86, 0, 0xdcb17aa4);
+	const __m512i k64 = _mm512_set4_epi32(0, 0x9e4addf8, 0, 0x740eef02);
 	__m512i x[4];
 	uint8_t last[64];
 	unsigned int i;
