@@ -42,6 +42,9 @@ static int take_data_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 		dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
 #endif
 		count_acked_locked(&m->ship, slot);
+		/* the feeder keeps room for all that is in flight */
+		if (WARN_ON_ONCE(!dmm_unflushed_add(&m->unflushed, slot->first_block, slot->nr_blocks)))
+			dmm_bitmap_mark(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
 		if (slot->state == DMM_SLOT_SENDING) {
 			slot->acked = true;
 		} else {
@@ -62,6 +65,7 @@ static int take_barrier_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 	if (l->index || !s->barrier_seq || s->barrier_seq != a->seq || a->arg != s->barrier)
 		return -EBADMSG;
 	s->barrier_seq = 0;
+	dmm_unflushed_flushed(&s->m->unflushed);
 	WRITE_ONCE(s->barrier_acked, a->arg);
 	s->m->ship.barrier = a->arg;
 	return 0;

@@ -83,7 +83,7 @@ out:
 	return r;
 }
 
-int dmm_cmd_start(struct dmm_migration *m, const u64 *rate)
+int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 {
 	struct dmm_tracker_counts counts;
 	unsigned long flags;
@@ -100,17 +100,26 @@ int dmm_cmd_start(struct dmm_migration *m, const u64 *rate)
 		r = -EBUSY;
 		goto out;
 	}
-	r = dmm_sender_prepare(m->sender);
+	r = dmm_barrier_alloc(m);
 	if (r)
 		goto out;
+	r = dmm_sender_prepare(m->sender);
+	if (r) {
+		dmm_barrier_free(m);
+		goto out;
+	}
 	/* armed and all dirty before anything may be shipped (invariants 2 and 8) */
 	dmm_tracker_arm(&m->tracker);
 	dmm_tracker_sum(&m->tracker, &counts);
 	spin_lock_irqsave(&m->lock, flags);
 	m->ship.start_ns = ktime_get_ns();
 	m->ship.redirtied_base = counts.redirtied;
-	if (rate)
-		WRITE_ONCE(m->rate, *rate);
+	if (a->rate)
+		WRITE_ONCE(m->rate, *a->rate);
+	if (a->barrier_bytes)
+		WRITE_ONCE(m->barrier_bytes, a->barrier_bytes);
+	if (a->barrier_ms)
+		WRITE_ONCE(m->barrier_ms, a->barrier_ms);
 	r = dmm_state_advance_locked(m, DMM_EV_START);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r)

@@ -16,7 +16,7 @@
  *	those never wait for a command.
  *
  * dmm_migration.lock	(spinlock, irqsave: bio completion may come in interrupt context)
- *	State, first error, held bios, the sender's slots, the event queue and
+ *	State, first error, held bios, the sender's slots, what is unflushed, the event queue and
  *	the counters of shipping.  Taken by map() only when writes are held.
  *	Nothing sleeps and nothing is submitted under it.
  *
@@ -58,6 +58,7 @@
 #include <dmmigrate/wire.h>
 
 #include "core/state.h"
+#include "core/unflushed.h"
 #include "tracker.h"
 
 #define DM_MSG_PREFIX	"migrate"
@@ -137,6 +138,8 @@ struct dmm_migration {
 	bool suspended;			/* between postsuspend and resume: nothing is shipped */
 	bool requeue;			/* a noflush suspend takes the held bios back */
 	u64 rate;			/* bytes/s, 0 = unlimited */
+	u64 barrier_bytes;		/* acknowledged since the last one, and */
+	u32 barrier_ms;			/* its age, that call for a barrier */
 	u8 id[DMM_ID_BYTES];		/* of the migration, from ATTACH */
 	u32 disk;
 	u64 conn_epoch;
@@ -146,6 +149,7 @@ struct dmm_migration {
 	unsigned int nr_held;
 	struct dmm_freeze_info freeze;
 	struct dmm_ship_stats ship;
+	struct dmm_unflushed unflushed;	/* memory from START to STOP */
 	struct dmm_event_note events[DMM_EVENT_QUEUE];
 	unsigned int nr_events;
 

@@ -240,7 +240,8 @@ static bool fill(struct dmm_sender *s, long *wait)
 
 	s->paced = false;
 	/* not for ever: a freeze has steps of its own to take */
-	for (i = 0; i < FILL_TURNS && failed < s->nr_links && dmm_may_ship(s->m); i++) {
+	for (i = 0; i < FILL_TURNS && failed < s->nr_links && dmm_may_ship(s->m) &&
+	     dmm_barrier_has_room(s); i++) {
 		if (!dmm_tracker_dirty(&s->m->tracker)) {
 			end_first_sweep(s);
 			break;
@@ -284,6 +285,7 @@ static long step(struct dmm_sender *s)
 {
 	struct dmm_migration *m = s->m;
 	enum dmm_state state = READ_ONCE(m->state);
+	u64 now = ktime_get_ns();
 	long wait = POLL_JIFFIES;
 	bool progress;
 
@@ -295,7 +297,8 @@ static long step(struct dmm_sender *s)
 	if (!dmm_may_ship(m))
 		return POLL_JIFFIES;
 
-	measure_speed(s, ktime_get_ns());
+	measure_speed(s, now);
+	dmm_barrier_step(s, now);
 	progress = fill(s, &wait);
 	if (dmm_may_ship(m) && dmm_freeze_step(s))
 		progress = true;

@@ -69,33 +69,17 @@ static bool all_shipped(struct dmm_sender *s)
 	return !dmm_bitmap_weight(&m->tracker.bitmap);
 }
 
-static bool barrier_pending(struct dmm_sender *s)
-{
-	unsigned long flags;
-	bool pending;
-
-	spin_lock_irqsave(&s->m->lock, flags);
-	pending = s->barrier_wanted || s->barrier_seq;
-	spin_unlock_irqrestore(&s->m->lock, flags);
-	return pending;
-}
-
 static bool step_shipping(struct dmm_sender *s)
 {
 	struct dmm_migration *m = s->m;
-	unsigned long flags;
 
-	/* the barrier of an aborted freeze may still be under way */
-	if (barrier_pending(s) || !all_shipped(s))
+	/* one of the copy, or of an aborted freeze, may still be under way */
+	if (dmm_barrier_pending(s) || !all_shipped(s))
 		return false;
 	end_phase(s, &m->freeze.ship_ns, DMM_PHASE_BARRIER);
 	dmm_stop_at(DMM_STOP_BEFORE_BARRIER, &s->stopping);
 	/* one for all links: nothing is in flight on any.  If it fails a receive thread says why */
-	spin_lock_irqsave(&m->lock, flags);
-	s->barrier++;
-	WRITE_ONCE(s->barrier_wanted, true);
-	spin_unlock_irqrestore(&m->lock, flags);
-	dmm_link_kick(&s->links[0]);
+	dmm_barrier_ask(s);
 	return true;
 }
 
@@ -106,8 +90,8 @@ static bool step_barrier(struct dmm_sender *s)
 	if (READ_ONCE(s->barrier_acked) != s->barrier)
 		return false;
 #if DMM_MUTANT != 2 && DMM_MUTANT != 4
-	/* something marked after all: the barrier is void */
-	if (!all_shipped(s)) {
+	/* something marked, or acknowledged, after all: the barrier is void */
+	if (!all_shipped(s) || READ_ONCE(m->unflushed.nr)) {
 		s->phase = DMM_PHASE_SHIPPING;
 		return true;
 	}

@@ -138,14 +138,18 @@ void dmm_migration_converged(struct dmm_migration *m, u64 epoch)
 void dmm_migration_stopped(struct dmm_migration *m)
 {
 	unsigned long flags;
+	bool stopped;
 
 	spin_lock_irqsave(&m->lock, flags);
 	/* a fenced one keeps its state, its tracker and its hold */
-	if (m->state == DMM_STATE_STOPPING) {
+	stopped = m->state == DMM_STATE_STOPPING;
+	if (stopped) {
 		dmm_tracker_disarm(&m->tracker);
 		dmm_state_advance_locked(m, DMM_EV_STOPPED);
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
+	if (stopped)
+		dmm_barrier_free(m);
 }
 
 /* The freeze's timeout.  FENCE and this race for the lock; FENCED wins or loses whole. */
@@ -220,6 +224,8 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 	mutex_init(&m->ctl);
 	spin_lock_init(&m->lock);
 	init_waitqueue_head(&m->wait);
+	m->barrier_bytes = DMM_BARRIER_BYTES;
+	m->barrier_ms = DMM_BARRIER_MS;
 	m->suspending = true;	/* until resume makes it live */
 	m->suspended = true;
 	INIT_DELAYED_WORK(&m->thaw_work, thaw_worker);
@@ -272,6 +278,7 @@ void dmm_migration_destroy(struct dmm_migration *m)
 	mutex_unlock(&m->ctl);
 	dmm_sender_wait(m);
 
+	dmm_barrier_free(m);	/* of one that was fenced */
 	cancel_delayed_work_sync(&m->thaw_work);
 	destroy_workqueue(m->wq);
 	WARN_ON_ONCE(m->nr_held);

@@ -44,10 +44,17 @@ struct dmm_attach_args {
 	int fd;
 };
 
+/* 0 or NULL: as before. */
+struct dmm_start_args {
+	const u64 *rate;
+	u64 barrier_bytes;
+	u32 barrier_ms;
+};
+
 /* Context: process, sleep; take dmm_migration.ctl.  0 or negative errno. */
 int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 		   struct netlink_ext_ack *extack);
-int dmm_cmd_start(struct dmm_migration *m, const u64 *rate);	/* rate may be NULL */
+int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a);
 int dmm_cmd_pause(struct dmm_migration *m, bool pause);
 int dmm_cmd_rate(struct dmm_migration *m, u64 rate);
 int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms);

@@ -30,6 +30,13 @@ static const struct nla_policy attach_policy[DMM_A_MAX + 1] = {
 	[DMM_A_FEATURES] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy start_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_RATE] = { .type = NLA_U64 },
+	[DMM_A_BARRIER_BYTES] = { .type = NLA_U64 },
+	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
+};
+
 static const struct nla_policy rate_policy[DMM_A_MAX + 1] = {
 	[DMM_A_DEV] = { .type = NLA_U64 },
 	[DMM_A_RATE] = { .type = NLA_U64 },
@@ -65,6 +72,8 @@ static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 	[DMM_A_FORCE] = { .type = NLA_FLAG },
 	[DMM_A_CONNS] = { .type = NLA_U32 },
 	[DMM_A_FEATURES] = { .type = NLA_U64 },
+	[DMM_A_BARRIER_BYTES] = { .type = NLA_U64 },
+	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
 };
 
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
@@ -147,6 +156,8 @@ static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 
 static int cmd_start(struct sk_buff *skb, struct genl_info *info)
 {
+	struct nlattr *bytes = info->attrs[DMM_A_BARRIER_BYTES], *ms = info->attrs[DMM_A_BARRIER_MS];
+	struct dmm_start_args a = { NULL };
 	struct dmm_migration *m;
 	u64 rate;
 	int r;
@@ -154,9 +165,17 @@ static int cmd_start(struct sk_buff *skb, struct genl_info *info)
 	r = begin(skb, info, NULL, 0, &m);
 	if (r)
 		return r;
-	if (info->attrs[DMM_A_RATE])
+	if (info->attrs[DMM_A_RATE]) {
 		rate = nla_get_u64(info->attrs[DMM_A_RATE]);
-	return end(m, dmm_cmd_start(m, info->attrs[DMM_A_RATE] ? &rate : NULL));
+		a.rate = &rate;
+	}
+	a.barrier_bytes = bytes ? nla_get_u64(bytes) : 0;
+	a.barrier_ms = ms ? nla_get_u32(ms) : 0;
+	if ((bytes && !a.barrier_bytes) || (ms && !a.barrier_ms)) {
+		NL_SET_ERR_MSG(info->extack, "barriers at no distance at all");
+		return end(m, -ERANGE);
+	}
+	return end(m, dmm_cmd_start(m, &a));
 }
 
 static int cmd_pause_resume(struct sk_buff *skb, struct genl_info *info)
@@ -310,6 +329,7 @@ static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
 	       put_u64(msg, DMM_A_RESENT_BLOCKS, st->ship.resent_blocks) ||
 	       put_u64(msg, DMM_A_SWEEP_BLOCKS, st->ship.sweep_blocks) ||
 	       put_u64(msg, DMM_A_BARRIER, st->ship.barrier) ||
+	       put_u64(msg, DMM_A_UNFLUSHED_BYTES, st->unflushed_bytes) ||
 	       put_u64(msg, DMM_A_START_NS, st->ship.start_ns) ||
 	       put_u64(msg, DMM_A_REDIRTIED_BLOCKS,
 		       st->counts.redirtied - st->ship.redirtied_base) ||
@@ -407,7 +427,7 @@ void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *not
 
 static const struct genl_ops dmm_ops[] = {
 	DMM_OP(DMM_CMD_ATTACH, cmd_attach, attach_policy),
-	DMM_OP(DMM_CMD_START, cmd_start, rate_policy),
+	DMM_OP(DMM_CMD_START, cmd_start, start_policy),
 	DMM_OP(DMM_CMD_PAUSE, cmd_pause_resume, dev_policy),
 	DMM_OP(DMM_CMD_RESUME, cmd_pause_resume, dev_policy),
 	DMM_OP(DMM_CMD_RATE, cmd_rate, rate_policy),

@@ -130,6 +130,7 @@ int dmm_send_barrier(struct dmm_link *l)
 	f.arg = s->barrier;
 	WRITE_ONCE(s->barrier_wanted, false);
 	s->barrier_seq = f.seq;
+	dmm_unflushed_seal(&s->m->unflushed);	/* it covers what was acknowledged before it is sent */
 	expect_ack_locked(l);
 	spin_unlock_irqrestore(&s->m->lock, flags);
 	return send_frame(l, &f, NULL);

@@ -164,6 +164,7 @@ struct dmm_sender {
 	unsigned long heat_writes;	/* the tracker's count then */
 	u64 speed_ns;			/* ship.speed_bps is measured since then, from */
 	u64 speed_from;
+	u64 barrier_ns;			/* the wait for the next barrier began */
 
 	/* protected by dmm_migration.lock */
 	u64 unsent_bytes;		/* paid for by the feeder, but they were zeros */
@@ -296,6 +297,24 @@ int dmm_ack_thread(void *data);
 int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns);
 /* Clear its bits, before it is read (invariant 3).  Context: the feeder. */
 void dmm_scan_clear(const struct dmm_slot *slot);
+
+/* ---- barrier.c ---- */
+
+/* The list of what is unflushed.  Caller holds ctl.  0 or -ENOMEM. */
+int dmm_barrier_alloc(struct dmm_migration *m);
+/* No sender runs.  Idempotent.  Context: process. */
+void dmm_barrier_free(struct dmm_migration *m);
+/* Is one on its way, or about to be? */
+bool dmm_barrier_pending(struct dmm_sender *s);
+/* None is: send one.  Context: the feeder. */
+void dmm_barrier_ask(struct dmm_sender *s);
+/*
+ * May another extent be picked?  There has to be room for all that is in flight when it is
+ * acknowledged.  Context: the feeder.
+ */
+bool dmm_barrier_has_room(const struct dmm_sender *s);
+/* Asks for a barrier when it is time for one.  Context: the feeder. */
+void dmm_barrier_step(struct dmm_sender *s, u64 now);
 
 /* ---- freeze.c ---- */
 

@@ -23,6 +23,7 @@ struct dmm_stats {
 	unsigned int nr_held;
 	struct dmm_freeze_info freeze;
 	struct dmm_ship_stats ship;
+	u64 unflushed_bytes;
 	struct dmm_tracker_counts counts;
 	struct dmm_latency latency;
 };

@@ -20,8 +20,10 @@
  *		already, and for a connection of another set; STOP closes them all.  -ERANGE for
  *		an index or number out of range, -EOPNOTSUPP for a feature that is unknown;
  *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
- * START	DEV, optional RATE.  Marks everything dirty and ships it.  IDLE with all its
- *		connections -> COPYING.  -ENOTCONN before there are all CONNS of them.
+ * START	DEV, optional RATE, optional BARRIER_BYTES (u64) and BARRIER_MS (u32): a barrier is sent when
+ *		so much was acknowledged since the last one, or what was is so old; at first
+ *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  Marks everything dirty and ships
+ *		it.  IDLE with all its connections -> COPYING.  -ENOTCONN before there are all CONNS of them.
  * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
  * RESUME	DEV.  PAUSED -> COPYING.
  * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.  Without DEV: the host's
@@ -53,6 +55,8 @@
 #define DMM_GENL_MCGRP		"events"
 
 #define DMM_MAX_FREEZE_MS	15000u
+#define DMM_BARRIER_BYTES	(1ull << 30)
+#define DMM_BARRIER_MS		5000u
 #define DMM_MODULE_VERSION	"0.1.0"
 
 enum dmm_cmd {
@@ -126,6 +130,9 @@ enum dmm_attr {
 	DMM_A_HOST_RATE,	/* u64: of all disks together, 0 = unlimited G */
 	DMM_A_READ_LATENCY,	/* binary, u64 each: guest's reads by latency, see below G */
 	DMM_A_WRITE_LATENCY,	/* binary, u64 each: guest's writes by latency G */
+	DMM_A_BARRIER_BYTES,	/* u64: acknowledged bytes from one barrier to the next */
+	DMM_A_BARRIER_MS,	/* u32: time from one to the next */
+	DMM_A_UNFLUSHED_BYTES,	/* u64: acknowledged, but not covered by a barrier yet G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

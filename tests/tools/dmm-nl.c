@@ -28,7 +28,7 @@ static const char help[] =
 "          events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
-"          migration=TEXT force\n"
+"          migration=TEXT force barrier_bytes= barrier_ms=\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
@@ -64,6 +64,8 @@ static const struct {
 	{ "zero_bytes", DMM_A_ZERO_BYTES, 8 }, { "speed", DMM_A_SPEED, 8 },
 	{ "read_ns", DMM_A_READ_NS, 8 }, { "send_ns", DMM_A_SEND_NS, 8 },
 	{ "host_rate", DMM_A_HOST_RATE, 8 },
+	{ "barrier_bytes", DMM_A_BARRIER_BYTES, 8 }, { "barrier_ms", DMM_A_BARRIER_MS, 4 },
+	{ "unflushed_bytes", DMM_A_UNFLUSHED_BYTES, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
 };
 

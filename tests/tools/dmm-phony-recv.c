@@ -41,20 +41,20 @@ static const char help[] =
 "  badcrc      wrong checksum                   badseq      a frame never sent\n"
 "  dup         the same one twice               badtype     data as a barrier\n"
 "  badarg      another barrier's number         badstatus   a status that does not exist\n"
-"  nack=CODE   a negative one\n"
+"  nack=CODE   a negative one                   late=MS     barriers late, and reads nothing meanwhile\n"
 "Prints a line for each connection's end: frames, bytes, barriers, and whether all were sound.\n";
 
 enum mode { GOOD, SILENT, NOREAD, NOBARRIER, SLOW, DRIBBLE, CLOSE, RESET, GARBAGE, HALF, BADCRC,
-	    BADSEQ, DUP, BADTYPE, BADARG, BADSTATUS, NACK };
+	    BADSEQ, DUP, BADTYPE, BADARG, BADSTATUS, NACK, LATE };
 
 static const char *const modes[] = {
 	"good", "silent", "noread", "nobarrier", "slow", "dribble", "close", "reset", "garbage",
-	"half", "badcrc", "badseq", "dup", "badtype", "badarg", "badstatus", "nack",
+	"half", "badcrc", "badseq", "dup", "badtype", "badarg", "badstatus", "nack", "late",
 };
 
 struct behaviour {
 	enum mode mode;
-	uint32_t nack;		/* the status to send */
+	uint32_t value;		/* NACK: the status to send; LATE: ms */
 	uint64_t after;		/* frames that are answered well before */
 };
 
@@ -207,7 +207,7 @@ static bool send_ack(struct conn *c, const struct dmm_wire_hdr *h, enum mode mod
 	if (mode == BADSTATUS)
 		a.status = 9999;
 	if (mode == NACK)
-		a.status = c->b->nack;
+		a.status = c->b->value;
 	a.crc = ~tools_crc32c(~0u, &a, sizeof(a) - sizeof(a.crc)) ^ (mode == BADCRC);
 	switch (mode) {
 	case DRIBBLE:
@@ -244,6 +244,10 @@ static bool answer(struct conn *c, const struct dmm_wire_hdr *h, enum mode mode)
 		return h->type == DMM_MSG_BARRIER || send_ack(c, h, mode);
 	case SLOW:
 		usleep(50000);
+		return send_ack(c, h, mode);
+	case LATE:
+		if (h->type == DMM_MSG_BARRIER)
+			usleep(c->b->value * 1000);
 		return send_ack(c, h, mode);
 	case CLOSE:
 		return false;
@@ -341,9 +345,9 @@ static void add_behaviour(char *text)
 		*plus = 0;
 		b->after = need_number(plus + 1, text, 0, UINT64_MAX);
 	}
-	if (!strncmp(text, "nack=", 5)) {
-		b->mode = NACK;
-		b->nack = (uint32_t)need_number(text + 5, "nack", 1, UINT32_MAX);
+	if (!strncmp(text, "nack=", 5) || !strncmp(text, "late=", 5)) {
+		b->mode = *text == 'n' ? NACK : LATE;
+		b->value = (uint32_t)need_number(text + 5, text, 1, UINT32_MAX);
 		return;
 	}
 	for (i = 0; i < NACK; i++)

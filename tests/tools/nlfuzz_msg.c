@@ -22,13 +22,14 @@ static const struct {
 	{ DMM_A_DEV, 8 }, { DMM_A_MIGRATION, 16 }, { DMM_A_DISK, 4 }, { DMM_A_CONN_EPOCH, 8 },
 	{ DMM_A_CONN_INDEX, 4 }, { DMM_A_CONNS, 4 }, { DMM_A_FEATURES, 8 }, { DMM_A_FD, 4 },
 	{ DMM_A_RATE, 8 }, { DMM_A_EPOCH, 8 }, { DMM_A_TIMEOUT_MS, 4 }, { DMM_A_FORCE, 0 },
+	{ DMM_A_BARRIER_BYTES, 8 }, { DMM_A_BARRIER_MS, 4 },
 };
 #define NR_ATTRS (sizeof(attrs) / sizeof(attrs[0]))
 
 /* Attributes of each command, as bits of attrs[]. */
 static const uint16_t wants[DMM_CMD_MAX + 1] = {
 	[DMM_CMD_ATTACH] = 0xff,
-	[DMM_CMD_START] = 0x01 | 0x100,
+	[DMM_CMD_START] = 0x01 | 0x100 | 0x1000 | 0x2000,
 	[DMM_CMD_PAUSE] = 0x01,
 	[DMM_CMD_RESUME] = 0x01,
 	[DMM_CMD_RATE] = 0x01 | 0x100,
@@ -104,6 +105,10 @@ static uint64_t any_value(struct nlfuzz_worker *w, uint8_t cmd, uint16_t type)
 		return nlfuzz_odds(w, 8) ? 14999 + rng_below(&w->r, 3) : 1 + rng_below(&w->r, 500);
 	case DMM_A_RATE:
 		return nlfuzz_odds(w, 2) ? 0 : rng_below(&w->r, 64 << 20);
+	case DMM_A_BARRIER_BYTES:
+		return nlfuzz_odds(w, 8) ? 0 : rng_below(&w->r, 4 << 20);
+	case DMM_A_BARRIER_MS:
+		return rng_below(&w->r, 500);
 	case DMM_A_DISK:
 		return rng_below(&w->r, 3);
 	case DMM_A_CONN_INDEX:

@@ -79,11 +79,14 @@ static void test_build_others(void **state)
 		{ DMM_CMD_GET, 0, 0 },
 		{ DMM_CMD_GET, DMM_NL_BIT(DMM_A_DEV), 1 },
 		{ DMM_CMD_START, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_RATE), 2 },
+		{ DMM_CMD_START, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_BARRIER_BYTES) |
+		  DMM_NL_BIT(DMM_A_BARRIER_MS), 3 },
 		{ DMM_CMD_FREEZE, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_EPOCH) |
 		  DMM_NL_BIT(DMM_A_TIMEOUT_MS), 3 },
 		{ DMM_CMD_STOP, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_FORCE), 2 },
 	};
-	struct dmm_nl_req req = { .dev = 1, .rate = 5, .epoch = 6, .timeout_ms = 7 };
+	struct dmm_nl_req req = { .dev = 1, .rate = 5, .epoch = 6, .timeout_ms = 7,
+				  .barrier_bytes = 1ull << 40, .barrier_ms = 8 };
 	struct nlattr *tb[DMM_A_MAX + 1];
 	struct nl_msg *msg;
 	size_t i;
@@ -103,6 +106,11 @@ static void test_build_others(void **state)
 		if (tb[DMM_A_TIMEOUT_MS]) {
 			assert_int_equal(nla_len(tb[DMM_A_TIMEOUT_MS]), 4);
 			assert_int_equal(nla_get_u32(tb[DMM_A_TIMEOUT_MS]), 7);
+		}
+		if (tb[DMM_A_BARRIER_BYTES]) {
+			assert_int_equal(nla_get_u64(tb[DMM_A_BARRIER_BYTES]), 1ull << 40);
+			assert_int_equal(nla_len(tb[DMM_A_BARRIER_MS]), 4);
+			assert_int_equal(nla_get_u32(tb[DMM_A_BARRIER_MS]), 8);
 		}
 		if (tb[DMM_A_FORCE])
 			assert_int_equal(nla_len(tb[DMM_A_FORCE]), 0);
@@ -130,7 +138,7 @@ static void test_parse_all(void **state)
 		DMM_A_FREEZE_BLOCKS, DMM_A_BARRIER, DMM_A_START_NS, DMM_A_FEATURES,
 		DMM_A_WRITE_BYTES,
 		DMM_A_ZERO_BYTES, DMM_A_ZERO_BLOCKS, DMM_A_DATA_BLOCKS, DMM_A_SPEED,
-		DMM_A_READ_NS, DMM_A_SEND_NS, DMM_A_HOST_RATE,
+		DMM_A_READ_NS, DMM_A_SEND_NS, DMM_A_HOST_RATE, DMM_A_UNFLUSHED_BYTES,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
@@ -201,6 +209,7 @@ static void test_parse_all(void **state)
 	U64(READ_NS, read_ns);
 	U64(HOST_RATE, host_rate);
 	U64(SEND_NS, send_ns);
+	U64(UNFLUSHED_BYTES, unflushed_bytes);
 	assert_memory_equal(i.read_latency, latency, sizeof(latency));
 	assert_memory_equal(i.write_latency, latency, sizeof(latency));
 	assert_memory_equal(i.migration, id, sizeof(id));
@@ -210,7 +219,7 @@ static void test_parse_all(void **state)
 	/* all that the contract marks as told by GET, but for padding and what is only sent */
 	for (n = DMM_A_DEV; n <= DMM_A_MAX; n++) {
 		if (n == DMM_A_CONN_INDEX || n == DMM_A_FD || n == DMM_A_TIMEOUT_MS ||
-		    n == DMM_A_FORCE)
+		    n == DMM_A_FORCE || n == DMM_A_BARRIER_BYTES || n == DMM_A_BARRIER_MS)
 			continue;
 		assert_true(i.present & DMM_NL_BIT(n));
 	}

@@ -111,7 +111,7 @@ static const struct { const char *parent, *key; enum json_type type; } schema[] 
 	{ "counters", "writes_submitted", json_type_int },
 	{ "counters", "writes_completed", json_type_int }, { "counters", "reads", json_type_int },
 	{ "counters", "held", json_type_int }, { "counters", "alerts", json_type_int },
-	{ "counters", "barrier", json_type_int },
+	{ "counters", "barrier", json_type_int }, { "counters", "unflushed_bytes", json_type_int },
 	{ "freeze", "epoch", json_type_int }, { "freeze", "result", json_type_int },
 	{ "freeze", "drain_ns", json_type_int }, { "freeze", "ship_ns", json_type_int },
 	{ "freeze", "barrier_ns", json_type_int }, { "freeze", "blocks", json_type_int },

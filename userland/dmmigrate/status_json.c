@@ -105,6 +105,7 @@ static struct json_object *counters_json(const struct dmm_nl_info *info)
 	put_u64(o, "held", info->held);
 	put_u64(o, "alerts", info->alerts);
 	put_u64(o, "barrier", info->barrier);
+	put_u64(o, "unflushed_bytes", info->unflushed_bytes);
 	put_u64(o, "read_ns", info->read_ns);
 	put_u64(o, "send_ns", info->send_ns);
 	json_object_object_add(o, "guest_read_latency_log2_us", latency_json(info->read_latency));

@@ -68,6 +68,7 @@ struct dmm_nl_info {
 	u64 send_ns;
 	u64 read_latency[DMM_LATENCY_BUCKETS];	/* samples, see uapi.h */
 	u64 write_latency[DMM_LATENCY_BUCKETS];
+	u64 unflushed_bytes;
 };
 
 /* A request: the attributes of @set are sent. */
@@ -85,6 +86,8 @@ struct dmm_nl_req {
 	u64 rate;
 	u64 epoch;
 	u32 timeout_ms;
+	u64 barrier_bytes;
+	u32 barrier_ms;
 };
 
 #define DMM_NL_BIT(attr)	(1ull << (attr))

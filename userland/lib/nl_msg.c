@@ -35,6 +35,8 @@ static const struct field req_fields[] = {
 	REQ(RATE, U64, rate),
 	REQ(EPOCH, U64, epoch),
 	REQ(TIMEOUT_MS, U32, timeout_ms),
+	REQ(BARRIER_BYTES, U64, barrier_bytes),
+	REQ(BARRIER_MS, U32, barrier_ms),
 	{ DMM_A_FORCE, FIELD_FLAG, 0 },
 };
 
@@ -86,6 +88,7 @@ static const struct field info_fields[] = {
 	INFO(SEND_NS, U64, send_ns),
 	INFO(READ_LATENCY, LATENCY, read_latency),
 	INFO(WRITE_LATENCY, LATENCY, write_latency),
+	INFO(UNFLUSHED_BYTES, U64, unflushed_bytes),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Barriers while copying, and what none has covered yet (invariant 11).
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+
+#include "sender.h"
+
+/* Half of it is room for the most that can be in flight, twice over. */
+#define LEAST_RUNS	(4 * DMM_MAX_CONNS * DMM_LINK_MIN_SLOTS)
+
+int dmm_barrier_alloc(struct dmm_migration *m)
+{
+	u32 max = dmm_unflushed_max(m->tracker.bitmap.nr_blocks, LEAST_RUNS);
+	struct dmm_run *runs;
+
+	BUILD_BUG_ON(LEAST_RUNS < 4 * DMM_SLOTS);
+	lockdep_assert_held(&m->ctl);
+	runs = kvcalloc(max, sizeof(runs[0]), DMM_GFP_BULK);
+	if (!runs)
+		return -ENOMEM;
+	dmm_unflushed_init(&m->unflushed, runs, max);
+	return 0;
+}
+
+void dmm_barrier_free(struct dmm_migration *m)
+{
+	struct dmm_run *runs = m->unflushed.runs;
+	unsigned long flags;
+
+	spin_lock_irqsave(&m->lock, flags);
+	dmm_unflushed_init(&m->unflushed, NULL, 0);
+	spin_unlock_irqrestore(&m->lock, flags);
+	kvfree(runs);
+}
+
+bool dmm_barrier_pending(struct dmm_sender *s)
+{
+	unsigned long flags;
+	bool pending;
+
+	spin_lock_irqsave(&s->m->lock, flags);
+	pending = s->barrier_wanted || s->barrier_seq;
+	spin_unlock_irqrestore(&s->m->lock, flags);
+	return pending;
+}
+
+void dmm_barrier_ask(struct dmm_sender *s)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->m->lock, flags);
+	s->barrier++;
+	WRITE_ONCE(s->barrier_wanted, true);
+	spin_unlock_irqrestore(&s->m->lock, flags);
+	dmm_link_kick(&s->links[0]);
+}
+
+bool dmm_barrier_has_room(const struct dmm_sender *s)
+{
+	return dmm_unflushed_has_room(&s->m->unflushed, s->nr_links * s->link_slots);
+}
+
+void dmm_barrier_step(struct dmm_sender *s, u64 now)
+{
+	struct dmm_migration *m = s->m;
+	const struct dmm_unflushed *u = &m->unflushed;
+	u32 nr = READ_ONCE(u->nr);
+	unsigned long flags;
+	u64 bytes;
+
+	if (!nr || dmm_barrier_pending(s)) {
+		s->barrier_ns = now;
+		return;
+	}
+	spin_lock_irqsave(&m->lock, flags);
+	bytes = u->blocks << m->tracker.block_shift;
+	spin_unlock_irqrestore(&m->lock, flags);
+	/* a freeze ends with one of its own */
+	if (nr > u->max / 2 ||
+	    (!dmm_freezing(m) && (bytes >= READ_ONCE(m->barrier_bytes) ||
+				  now - s->barrier_ns >= (u64)READ_ONCE(m->barrier_ms) * NSEC_PER_MSEC)))
+		dmm_barrier_ask(s);
+}
