@@ -92,19 +92,25 @@ static unsigned int bm_mark_word(struct dmm_bitmap *bm, u64 idx, unsigned long m
 	return dmm_popcount(mask & ~old);
 }
 
-/* These two apart, so that the hot path need not save the registers that they need. */
-static dmm_noinline u64 bm_mark_one(struct dmm_bitmap *bm, u64 idx, unsigned long mask)
+/*
+ * These two apart, so that the hot path need not save the registers that they need.  They count
+ * first and take back what was dirty already: see dmm_bitmap_dirty().
+ */
+static dmm_noinline u64 bm_mark_one(struct dmm_bitmap *bm, u64 idx, unsigned long mask,
+				    unsigned int nr)
 {
-	u64 fresh = bm_mark_word(bm, idx, mask);
+	u64 fresh;
 
-	if (fresh)
-		dmm_atomic64_add((s64)fresh, &bm->dirty_blocks);
+	dmm_atomic64_add(nr, &bm->dirty_blocks);
+	fresh = bm_mark_word(bm, idx, mask);
+	if (fresh != nr)
+		dmm_atomic64_sub((s64)(nr - fresh), &bm->dirty_blocks);
 	return fresh;
 }
 
 static dmm_noinline u64 bm_mark_range(struct dmm_bitmap *bm, u64 first, u64 nr)
 {
-	u64 fresh = 0, idx;
+	u64 fresh = 0, counted = 0, idx;
 	unsigned long mask;
 	unsigned int n;
 
@@ -113,11 +119,16 @@ static dmm_noinline u64 bm_mark_range(struct dmm_bitmap *bm, u64 first, u64 nr)
 	for (; nr; nr -= n, first += n) {
 		mask = bm_mask(first, nr, &n);
 		idx = first >> BM_LONG_SHIFT;
-		if (!bm_word_marked(bm, idx, mask))
-			fresh += bm_mark_word(bm, idx, mask);
+		if (bm_word_marked(bm, idx, mask))
+			continue;
+		if (!counted) {
+			counted = nr;
+			dmm_atomic64_add((s64)counted, &bm->dirty_blocks);
+		}
+		fresh += bm_mark_word(bm, idx, mask);
 	}
-	if (fresh)
-		dmm_atomic64_add((s64)fresh, &bm->dirty_blocks);
+	if (counted != fresh)
+		dmm_atomic64_sub((s64)(counted - fresh), &bm->dirty_blocks);
 	return fresh;
 }
 
@@ -143,7 +154,7 @@ u64 dmm_bitmap_mark(struct dmm_bitmap *bm, u64 first, u64 nr)
 		if (dmm_likely(bm_word_marked(bm, idx, mask)))
 			return 0;
 	}
-	return bm_mark_one(bm, idx, mask);
+	return bm_mark_one(bm, idx, mask, n);
 }
 
 /* The words of @chunk: their first, and their number. */

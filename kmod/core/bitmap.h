@@ -118,14 +118,13 @@ int dmm_bitmap_find_own(struct dmm_bitmap *bm, u64 from, const struct dmm_stripe
 u64 dmm_bitmap_weight(struct dmm_bitmap *bm);
 
 /*
- * The counter.  A mark counts its blocks after it set them, so a clear that
- * overtakes it may leave less than nothing for a moment: shown as 0.
+ * The counter.  A mark counts its blocks before it sets them and takes back what was dirty already; a
+ * clear counts after it cleared.  So it never says less than the bits, however long the range
+ * that is being marked: what has been dirty all the time is in it.  It may say more for a moment.
  */
 static inline u64 dmm_bitmap_dirty(const struct dmm_bitmap *bm)
 {
-	s64 n = dmm_atomic64_read(&bm->dirty_blocks);
-
-	return n > 0 ? (u64)n : 0;
+	return dmm_min_u64((u64)dmm_atomic64_read(&bm->dirty_blocks), bm->nr_blocks);
 }
 
 /*

@@ -74,6 +74,7 @@ $b 's/\n\t\tfor \(; chunk <= last; chunk\+\+\)\n\t\t\tbm_settle\(bm, chunk\);/\n
 $r 's/\t\tdmm_smp_mb\(\);\n(\t\tif \(dmm_likely)/\1/' 'mark tests without a barrier'
 $b 's/return !\(~dmm_read_once\([^)]*\) & mask\);/return false;/' 'marking what is dirty writes'
 $b 's/return dmm_popcount\(mask & ~old\)/return dmm_popcount(mask)/' 'mark counts what was dirty'
+$r 's/(\t\t\tcounted = nr;\n)\t\t\tdmm_atomic64_add[^;]*;/\1/; s/\tif \(counted != fresh\)\n\t\tdmm_atomic64_sub\(\(s64\)\(counted - fresh\)/\tif (fresh)\n\t\tdmm_atomic64_add((s64)fresh/' 'a range is counted after it is marked'
 $b 's/\t\tdmm_atomic64_sub\(\(s64\)cleared[^;]*;/\t\t;/' 'clear does not count'
 $b 's/(u64 dmm_bitmap_mark\([^{]*\{.*)nr = bm_clip\(bm, first, nr\);(\n\tif \(!nr\)\n\t\treturn 0;\n\tmask)/\1\2/' 'mark goes beyond the end'
 $b 's/\tif \(boundary\)\n\t\troom = [^;]*;/\t(void)boundary;/' 'runs straddle boundaries'

@@ -234,11 +234,62 @@ static void test_litmus(void **state)
 	free(l);
 }
 
+/*
+ * A long range is marked again and again while the taker clears it, and one block beside it stays
+ * dirty: the counter, by which the first sweep ends, has that block at every moment.
+ */
+#define RANGE_BLOCKS	(8 * DMM_BM_CHUNK_BITS)
+
+struct range {
+	struct dmm_bitmap bm;
+	bool stop;		/* atomic */
+};
+
+static void *range_thread(void *arg)
+{
+	struct range *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		dmm_bitmap_mark(&r->bm, 0, RANGE_BLOCKS);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void test_count(void **state)
+{
+	struct range r = { .stop = false };
+	u64 end = stress_end_us(), first = 0, nr, cleared = 0;
+	pthread_t thread;
+	s64 dirty;
+
+	(void)state;
+	bm_create(&r.bm, RANGE_BLOCKS + 1);
+	dmm_bitmap_mark(&r.bm, RANGE_BLOCKS, 1);
+	assert_int_equal(pthread_create(&thread, NULL, range_thread, &r), 0);
+	while (now_us() < end) {
+		if (dmm_bitmap_find(&r.bm, 0, RANGE_BLOCKS, 256, 256, &first, &nr))
+			continue;
+		cleared += dmm_bitmap_clear(&r.bm, first, nr);
+		dirty = dmm_atomic64_read(&r.bm.dirty_blocks);
+		if (dirty < 1)
+			fail_msg("after %llu blocks: %lld are dirty, says the counter",
+				 (unsigned long long)cleared, (long long)dirty);
+	}
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(cleared > RANGE_BLOCKS);
+	dmm_bitmap_clear(&r.bm, 0, RANGE_BLOCKS + 1);
+	assert_int_equal(dmm_bitmap_dirty(&r.bm), 0);
+	bm_destroy(&r.bm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stress),
 		cmocka_unit_test(test_litmus),
+		cmocka_unit_test(test_count),
 	};
 
 	return cmocka_run_group_tests_name("core_race", tests, NULL, NULL);
