@@ -168,10 +168,22 @@ struct dmm_migration {
 extern unsigned int dmm_max_bitmap_mib;
 
 /*
- * Wakes the feeder.  Context: any.
+ * Wakes the feeder, to look at what the caller has changed.  Context: any.
+ *
+ *	who kicks			dmm_feed_thread()
+ *	changes something		takes the kick back
+ *	full barrier			full barrier
+ *	sets the kick			looks at what there is to do
+ *
+ * Either the kick is set after it was taken back, and the thread does not wait for another; or the
+ * thread sees the change.  With anything less than a full barrier on either side the change may come
+ * too late for the look and the kick too early: taken back, and nobody looks until the next poll.  The
+ * set kick and the thread's way to sleep are ordered by the wait queue's lock, which wake_up() takes
+ * whether anybody waits or not.
  */
 static inline void dmm_kick(struct dmm_migration *m)
 {
+	smp_mb();	/* pairs with dmm_feed_thread() */
 	WRITE_ONCE(m->kick, true);
 	wake_up(&m->wait);
 }

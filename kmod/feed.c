@@ -314,7 +314,7 @@ int dmm_feed_thread(void *data)
 
 	while (!kthread_should_stop()) {
 		WRITE_ONCE(m->kick, false);
-		smp_mb();	/* what came before the kick is seen below, else by the next poll */
+		smp_mb();	/* pairs with dmm_kick(): what came before the kick is seen below */
 		wait = step(s);
 		if (wait)
 			wait_event_idle_timeout(m->wait,

@@ -178,7 +178,7 @@ int dmm_link_thread(void *data)
 
 	while (!kthread_should_stop()) {
 		WRITE_ONCE(l->kick, false);
-		smp_mb();	/* what came before the kick is seen below */
+		smp_mb();	/* pairs with dmm_link_kick(): what came before the kick is seen below */
 		wait = step(l);
 		if (wait)
 			wait_event_idle_timeout(l->wait,

@@ -181,9 +181,10 @@ struct dmm_sender {
 	struct dmm_link links[];
 };
 
-/* Wakes the send thread of @l.  Context: any. */
+/* Wakes the send thread of @l, dmm_link_thread(); as dmm_kick().  Context: any. */
 static inline void dmm_link_kick(struct dmm_link *l)
 {
+	smp_mb();	/* pairs with dmm_link_thread() */
 	WRITE_ONCE(l->kick, true);
 	wake_up(&l->wait);
 }
