@@ -81,6 +81,7 @@ struct dmm_event_note {
 struct dmm_ship_stats {
 	u64 start_ns;
 	u64 shipped_bytes;	/* payload handed to the socket whole */
+	u64 shipped_ns;		/* when the last of it was */
 	u64 prehold_bytes;	/* shipped_bytes when the latest freeze began */
 	u64 acked_bytes;	/* of both kinds */
 	u64 zero_bytes;		/* of these, the ones that went as a header */

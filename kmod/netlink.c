@@ -317,6 +317,7 @@ static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
 	       put_u64(msg, DMM_A_INFLIGHT_BYTES, st->ship.inflight_bytes) ||
 	       put_u64(msg, DMM_A_ACKED_BYTES, st->ship.acked_bytes) ||
 	       put_u64(msg, DMM_A_SHIPPED_BYTES, st->ship.shipped_bytes) ||
+	       put_u64(msg, DMM_A_SHIPPED_NS, st->ship.shipped_ns) ||
 	       put_u64(msg, DMM_A_ZERO_BYTES, st->ship.zero_bytes) ||
 	       put_u64(msg, DMM_A_ZERO_BLOCKS, st->ship.zero_blocks) ||
 	       put_u64(msg, DMM_A_DATA_BLOCKS, st->ship.data_blocks) ||

@@ -83,7 +83,7 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 		.arg = zero ? slot->len_bytes : 0,
 		.payload_bytes = zero ? 0 : slot->len_bytes,
 	};
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_ns(), end;
 	unsigned long flags;
 	int r;
 
@@ -102,10 +102,13 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 
 	trace_dmm_ship(m->dev, l->index, f.seq, f.type, slot->offset_bytes, slot->len_bytes);
 	spin_lock_irqsave(&m->lock, flags);
-	m->ship.send_ns += ktime_get_ns() - begin;
+	end = ktime_get_ns();
+	m->ship.send_ns += end - begin;
 	m->ship.shipped_bytes += f.payload_bytes;
 	if (zero)
 		WRITE_ONCE(l->sender->unsent_bytes, l->sender->unsent_bytes + slot->len_bytes);
+	else
+		m->ship.shipped_ns = end;
 	if (slot->resend)
 		m->ship.resent_blocks += slot->nr_blocks;
 	if (slot->acked) {

@@ -133,6 +133,7 @@ enum dmm_attr {
 	DMM_A_BARRIER_BYTES,	/* u64: acknowledged bytes from one barrier to the next */
 	DMM_A_BARRIER_MS,	/* u32: time from one to the next */
 	DMM_A_UNFLUSHED_BYTES,	/* u64: acknowledged, but not covered by a barrier yet G */
+	DMM_A_SHIPPED_NS,	/* u64: CLOCK_MONOTONIC when SHIPPED_BYTES last grew, 0 = never G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

@@ -410,6 +410,17 @@ await() {
 	dmm-nl wait "/dev/mapper/$name" $((seconds * SLOW)) "$@" 2>/dev/null || fail "waited $seconds s for: $*"
 }
 
+# note_shipped NAME, ship_rate NAME: bytes/s from the one to the other in $RATE, from the end of one
+# extent to that of another by the kernel's clock: parts of extents and slow shells do not count
+note_shipped() { dmm-nl get "/dev/mapper/$1" | sed -n 's/^shipped_[a-z]*=//p' >"$TMP/$1.shipped"; }
+ship_rate() {
+	local bytes ns
+	{ read -r bytes && read -r ns; } <"$TMP/$1.shipped"
+	note_shipped "$1"
+	RATE=$(awk -v b="$bytes" -v ns="$ns" 'NR == 1 { b = $1 - b } NR == 2 { ns = $1 - ns }
+		END { print b ? int(b * 1e9 / ns) : 0 }' "$TMP/$1.shipped")
+}
+
 state_is() { [ "$(st "$1" state)" = "$2" ]; }
 await_state() { await "$1" "${3:-20}" "state=$2"; }
 await_quiet() { await "$1" "${2:-30}" dirty_blocks=0 inflight_bytes=0; }

@@ -65,7 +65,7 @@ static const struct {
 	{ "read_ns", DMM_A_READ_NS, 8 }, { "send_ns", DMM_A_SEND_NS, 8 },
 	{ "host_rate", DMM_A_HOST_RATE, 8 },
 	{ "barrier_bytes", DMM_A_BARRIER_BYTES, 8 }, { "barrier_ms", DMM_A_BARRIER_MS, 4 },
-	{ "unflushed_bytes", DMM_A_UNFLUSHED_BYTES, 8 },
+	{ "unflushed_bytes", DMM_A_UNFLUSHED_BYTES, 8 }, { "shipped_ns", DMM_A_SHIPPED_NS, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
 };
 

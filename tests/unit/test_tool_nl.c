@@ -139,6 +139,7 @@ static void test_parse_all(void **state)
 		DMM_A_WRITE_BYTES,
 		DMM_A_ZERO_BYTES, DMM_A_ZERO_BLOCKS, DMM_A_DATA_BLOCKS, DMM_A_SPEED,
 		DMM_A_READ_NS, DMM_A_SEND_NS, DMM_A_HOST_RATE, DMM_A_UNFLUSHED_BYTES,
+		DMM_A_SHIPPED_NS,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
@@ -210,6 +211,7 @@ static void test_parse_all(void **state)
 	U64(HOST_RATE, host_rate);
 	U64(SEND_NS, send_ns);
 	U64(UNFLUSHED_BYTES, unflushed_bytes);
+	U64(SHIPPED_NS, shipped_ns);
 	assert_memory_equal(i.read_latency, latency, sizeof(latency));
 	assert_memory_equal(i.write_latency, latency, sizeof(latency));
 	assert_memory_equal(i.migration, id, sizeof(id));

@@ -69,6 +69,7 @@ struct dmm_nl_info {
 	u64 read_latency[DMM_LATENCY_BUCKETS];	/* samples, see uapi.h */
 	u64 write_latency[DMM_LATENCY_BUCKETS];
 	u64 unflushed_bytes;
+	u64 shipped_ns;
 };
 
 /* A request: the attributes of @set are sent. */

@@ -89,6 +89,7 @@ static const struct field info_fields[] = {
 	INFO(READ_LATENCY, LATENCY, read_latency),
 	INFO(WRITE_LATENCY, LATENCY, write_latency),
 	INFO(UNFLUSHED_BYTES, U64, unflushed_bytes),
+	INFO(SHIPPED_NS, U64, shipped_ns),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)
