@@ -205,13 +205,6 @@ static void digest_bounds(void **state)
 	peer_hello(&p);
 	assert_int_equal(digest_of(&p, SIZE, 512, digest), DMM_WERR_RANGE);
 	peer_close(&p);
-	/* all the others hang */
-	rc.digester.nr_free = 0;
-	rc.digester.wait_ms = 100;
-	peer_hello(&p);
-	assert_int_equal(digest_of(&p, 0, 512, digest), DMM_WERR_BUSY);
-	peer_close(&p);
-	rc.digester.nr_free = DMM_DIGESTS_AT_ONCE;
 }
 
 /* A disk whose destination is still being opened has no state to tell. */

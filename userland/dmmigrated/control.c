@@ -156,7 +156,7 @@ static int control_digest(struct control *c, const u8 *payload, struct reply *re
 	ret = dmm_disk_digest_begin(d, &rd, r);
 	if (ret)
 		return ret;
-	ret = dmm_digest_range(&c->s->rc->digester, &rd.from, rq.offset_bytes, rq.length_bytes,
+	ret = dmm_digest_range(&d->digester, &rd.from, rq.offset_bytes, rq.length_bytes,
 			       d->dest.align_bytes, c->s->rc->stop_fd, reply->u.digest.digest, r);
 	end = dmm_disk_digest_end(d, &rd, &late);
 	if (!ret && end) {
@@ -191,7 +191,7 @@ static int control_hashes(struct control *c, const u8 *payload, struct reply *re
 	ret = dmm_disk_hashes_begin(d, rq.offset_bytes, rq.length_bytes, &rd, r);
 	if (ret)
 		return ret;
-	ret = dmm_digest_granules(&c->s->rc->digester, &rd.from, d->dest.flags & DMM_PREPARED_FILE,
+	ret = dmm_digest_granules(&d->digester, &rd.from, d->dest.flags & DMM_PREPARED_FILE,
 				  rq.offset_bytes, rq.length_bytes, rq.granule_bytes,
 				  d->dest.align_bytes, c->s->rc->stop_fd, c->hashes, r);
 	end = dmm_disk_hashes_end(d, &rd, &late);

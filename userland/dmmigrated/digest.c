@@ -16,60 +16,75 @@
 
 #define DIGEST_WAIT_MS	20000u	/* less than the tool waits for an answer */
 
-int dmm_digester_init(struct dmm_digester *dg)
+void dmm_digester_init(struct dmm_digester *dg)
 {
-	u32 i;
+	pthread_condattr_t attr;
 
-	dg->memory = mmap(NULL, DMM_DIGESTS_AT_ONCE * DMM_DIGEST_BUFFER_BYTES,
-			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (dg->memory == MAP_FAILED)
-		return -ENOMEM;
-	for (i = 0; i < DMM_DIGESTS_AT_ONCE; i++)
-		dg->free[i] = dg->memory + i * DMM_DIGEST_BUFFER_BYTES;
 	dg->nr_free = DMM_DIGESTS_AT_ONCE;
 	dg->wait_ms = DIGEST_WAIT_MS;
 	pthread_mutex_init(&dg->lock, NULL);
-	pthread_cond_init(&dg->freed, NULL);
-	return 0;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&dg->freed, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 void dmm_digester_exit(struct dmm_digester *dg)
 {
 	pthread_cond_destroy(&dg->freed);
 	pthread_mutex_destroy(&dg->lock);
-	munmap(dg->memory, DMM_DIGESTS_AT_ONCE * DMM_DIGEST_BUFFER_BYTES);
 }
 
-/* A buffer, or NULL: those before us read from disks that hang, perhaps, or @stop_fd says so. */
-static u8 *digester_get(struct dmm_digester *dg, int stop_fd)
+/* False: those before us read from a disk that hangs, perhaps, or @stop_fd says so. */
+static bool digester_get(struct dmm_digester *dg, int stop_fd)
 {
 	u64 deadline_ms = dmm_now_ms() + dg->wait_ms;
 	struct timespec until;
-	u8 *buf = NULL;
+	bool got;
 
 	pthread_mutex_lock(&dg->lock);
 	while (!dg->nr_free && dmm_now_ms() < deadline_ms &&
 	       dmm_wait_fd(-1, 0, 0, stop_fd) != -ECANCELED) {
-		clock_gettime(CLOCK_REALTIME, &until);	/* in steps, so it does not matter which */
-		until.tv_nsec += 100000000;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += 100000000;	/* in steps, so that stop_fd is noticed */
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
 		}
 		pthread_cond_timedwait(&dg->freed, &dg->lock, &until);
 	}
-	if (dg->nr_free)
-		buf = dg->free[--dg->nr_free];
+	got = dg->nr_free;
+	dg->nr_free -= got;
 	pthread_mutex_unlock(&dg->lock);
-	return buf;
+	return got;
 }
 
-static void digester_put(struct dmm_digester *dg, u8 *buf)
+static void digester_put(struct dmm_digester *dg)
 {
 	pthread_mutex_lock(&dg->lock);
-	dg->free[dg->nr_free++] = buf;
+	dg->nr_free++;
 	pthread_cond_signal(&dg->freed);
 	pthread_mutex_unlock(&dg->lock);
+}
+
+/* A turn and a buffer for it, which is memory for as long as it is read into. 0 with @r untouched. */
+static int digest_begin(struct dmm_digester *dg, int stop_fd, u8 **buf, struct dmm_refusal *r)
+{
+	if (!digester_get(dg, stop_fd))
+		return dmm_refuse(r, DMM_WERR_BUSY, "%u digests of this disk are being read already: "
+				  "try again later, and see whether it hangs", DMM_DIGESTS_AT_ONCE);
+	*buf = mmap(NULL, DMM_DIGEST_BUFFER_BYTES, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (*buf != MAP_FAILED)
+		return 0;
+	digester_put(dg);
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+}
+
+static void digest_end(struct dmm_digester *dg, u8 *buf)
+{
+	munmap(buf, DMM_DIGEST_BUFFER_BYTES);
+	digester_put(dg);
 }
 
 /*
@@ -129,12 +144,6 @@ static int digest_failed(int err, u64 offset_bytes, u64 length_bytes, struct dmm
 			  offset_bytes, strerror(-err));
 }
 
-static int digest_no_turn(struct dmm_refusal *r)
-{
-	return dmm_refuse(r, DMM_WERR_BUSY, "%u digests are being read already: try again later, "
-			  "and see whether a disk here hangs", DMM_DIGESTS_AT_ONCE);
-}
-
 int dmm_digest_range(struct dmm_digester *dg, const struct dmm_readable *from,
 		     u64 offset_bytes, u64 length_bytes, u32 align_bytes, int stop_fd, u8 digest[32], struct dmm_refusal *r)
 {
@@ -149,13 +158,13 @@ int dmm_digest_range(struct dmm_digester *dg, const struct dmm_readable *from,
 	/* dirty pages stay: dmm_disk_digest_begin() has written them, and has their errors */
 	if (align_bytes == 1)
 		posix_fadvise(from->fd, offset_bytes, length_bytes, POSIX_FADV_DONTNEED);
-	buf = digester_get(dg, stop_fd);
-	if (!buf) {
+	ret = digest_begin(dg, stop_fd, &buf, r);
+	if (ret) {
 		XXH3_freeState(state);
-		return digest_no_turn(r);
+		return ret;
 	}
 	ret = digest_read(from, buf, offset_bytes, length_bytes, align_bytes, stop_fd, state);
-	digester_put(dg, buf);
+	digest_end(dg, buf);
 	if (ret) {
 		ret = digest_failed(ret, offset_bytes, length_bytes, r);
 	} else {
@@ -243,13 +252,13 @@ int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from
 			u64 offset_bytes, u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
 			u8 *digests, struct dmm_refusal *r)
 {
-	u8 *buf = digester_get(dg, stop_fd);
-	int ret;
+	u8 *buf;
+	int ret = digest_begin(dg, stop_fd, &buf, r);
 
-	if (!buf)
-		return digest_no_turn(r);
+	if (ret)
+		return ret;
 	ret = digest_read_granules(from, file, buf, offset_bytes, length_bytes, granule_bytes,
 				   align_bytes, stop_fd, digests);
-	digester_put(dg, buf);
+	digest_end(dg, buf);
 	return ret ? digest_failed(ret, offset_bytes, length_bytes, r) : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Digests of what lies on a destination, read from the device and not from
- * memory.  A few at a time, each with one buffer, whoever asks.
+ * memory.  A few at a time of each disk, whoever asks: one that is slow, or hangs, keeps nobody
+ * waiting but those who ask for it too.
  */
 #ifndef DMM_DIGEST_H
 #define DMM_DIGEST_H
@@ -11,7 +12,7 @@
 
 #include "refusal.h"
 
-#define DMM_DIGESTS_AT_ONCE	4
+#define DMM_DIGESTS_AT_ONCE	4	/* of a disk */
 #define DMM_DIGEST_BUFFER_BYTES	(1u << 20)
 
 struct dmm_nbd;
@@ -22,18 +23,18 @@ struct dmm_readable {
 	struct dmm_nbd *nbd;	/* by this instead, unless NULL */
 };
 
+/* The turns of one disk. */
 struct dmm_digester {
 	pthread_mutex_t lock;	/* a leaf */
 	pthread_cond_t freed;
 	/* protected by lock */
 	u32 nr_free;
-	u8 *free[DMM_DIGESTS_AT_ONCE];
 	/* constant after init */
-	u8 *memory;
 	u32 wait_ms;		/* for one's turn; tests shorten it */
 };
 
-int dmm_digester_init(struct dmm_digester *dg);
+void dmm_digester_init(struct dmm_digester *dg);
+/* Nobody reads any more. */
 void dmm_digester_exit(struct dmm_digester *dg);
 
 /*

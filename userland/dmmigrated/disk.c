@@ -33,6 +33,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 	d->dest.fd = -1;
 	d->idle_since_ms = dmm_now_ms();
 	dmm_order_init(&d->order);
+	dmm_digester_init(&d->digester);
 	dmm_list_init(&d->node);
 	dmm_list_init(&d->attachments);
 	pthread_mutex_init(&d->flush_lock, NULL);
@@ -47,6 +48,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 void dmm_disk_destroy(struct dmm_disk *d)
 {
 	dmm_dest_close(&d->dest);
+	dmm_digester_exit(&d->digester);
 	dmm_order_exit(&d->order);
 	pthread_cond_destroy(&d->changed);
 	pthread_mutex_destroy(&d->lock);

@@ -6,8 +6,8 @@
  *	PREPARED --attach--> RECEIVING --last detach--> PREPARED --finish--> FINISHED
  *	    any but FINISHED --fail--> FAILED (for good: the first error sticks)
  *
- * Locks, in order: registry.lock > disk.flush_lock > disk.lock.  The order's and the pool's locks
- * are leaves.  No lock is held during I/O but flush_lock.
+ * Locks, in order: registry.lock > disk.flush_lock > disk.lock.  The order's, the digester's
+ * and the pool's locks are leaves.  No lock is held during I/O but flush_lock.
  */
 #ifndef DMM_DISK_H
 #define DMM_DISK_H
@@ -30,6 +30,7 @@ struct dmm_disk {
 	struct dmm_log_id log_id;	/* without a peer */
 	struct dmm_order order;		/* has its own lock */
 	struct dmm_zeroer zeroer;	/* atomic */
+	struct dmm_digester digester;	/* has its own lock */
 
 	/* protected by the registry's lock */
 	u32 refs;

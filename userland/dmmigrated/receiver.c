@@ -43,9 +43,6 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	ret = dmm_bufpool_create(c->buffer_bytes, DMM_MAX_EXTENT_BYTES, &rc->pool);
 	if (ret)
 		goto err_close_stop;
-	ret = dmm_digester_init(&rc->digester);
-	if (ret)
-		goto err_destroy_pool;
 	dmm_allow_init(&rc->allow);
 	dmm_allow_replace(&rc->allow, c->allow, c->nr_allow);
 	c->allow = NULL;
@@ -59,8 +56,6 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	pthread_condattr_destroy(&attr);
 	return 0;
 
-err_destroy_pool:
-	dmm_bufpool_destroy(rc->pool);
 err_close_stop:
 	close(rc->stop_fd);
 	return ret;
@@ -72,7 +67,6 @@ void dmm_receiver_exit(struct dmm_receiver *rc)
 	pthread_mutex_destroy(&rc->lock);
 	dmm_registry_exit(&rc->registry);
 	dmm_allow_exit(&rc->allow);
-	dmm_digester_exit(&rc->digester);
 	dmm_bufpool_destroy(rc->pool);
 	close(rc->stop_fd);
 }

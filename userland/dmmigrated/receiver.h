@@ -13,7 +13,6 @@
 #include <pthread.h>
 
 #include "bufpool.h"
-#include "digest.h"
 #include "list.h"
 #include "options.h"
 #include "registry.h"
@@ -34,7 +33,6 @@ struct dmm_receiver {
 	struct dmm_bufpool *pool;
 	struct dmm_allow allow;
 	struct dmm_registry registry;
-	struct dmm_digester digester;
 	/* protected by lock (a leaf) */
 	pthread_mutex_t lock;
 	pthread_cond_t ended;		/* a session has ended */
