@@ -55,7 +55,7 @@ lane_rest()
 	for kernel in uml 6.1 6.12; do
 		step suite-$kernel tests/qemu/run --kernel $kernel
 	done
-	for rules in can-fail can-fail-recv can-fail-tool; do
+	for rules in can-fail can-fail-lib can-fail-recv can-fail-tool; do
 		step $rules "tests/unit/$rules.sh"
 	done
 	# what the checks do a hundred times

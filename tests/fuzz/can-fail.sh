@@ -64,6 +64,8 @@ plant tool_words userland/lib/parse.c 's/n >= sizeof\(r.path\)/n >= 2 * sizeof(r
 plant tool_words userland/dmmigrate/options.c 's/args->nr_operands == DMM_MAX_OPERANDS/args->nr_operands > 20/g' 'operands without end'
 plant tool_record userland/dmmigrate/record.c 's/"port", 1, 65535/"port", 0, 65535/' 'port 0'
 plant tool_record userland/dmmigrate/record.c 's/(r->table = strdup\([^;]*;)/free(r->table);\n\t\tr->table = NULL;\n\t\tfree(strdup("x"));\n\t\tr->table = malloc(4);\n\t\tif (r->table)\n\t\t\tstrcpy(r->table, json_object_get_string(table));/' 'a table of three characters'
+plant tool_journal userland/lib/journal_record.c 's/bytes - at >= sizeof\(w\); at/bytes > at; at/' 'half a record is read as a whole one'
+plant tool_journal userland/lib/journal_record.c 's/r->role != before->role \|\|//' 'records of both sides in one journal'
 plant tool_client userland/dmmigrate/remote.c 's/if \(!ret && dmm_text_check\(prepared->signature, sizeof\(prepared->signature\)\)\)/if (0)/' 'a signature without end'
 plant kmod_args kmod/args.c 's/!is_power_of_2\(args->block_sectors\) \|\| //' 'block sizes between powers of two'
 plant kmod_args kmod/args.c 's/bdev_nr_sectors\(bdev\) < ti->len/bdev_nr_sectors(bdev) < ti->len \/ 2/' 'an origin of half the size'

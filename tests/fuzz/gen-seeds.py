@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../vectors"))
 sys.dont_write_bytecode = True
 golden = __import__("gen-wire-golden")
+journal = __import__("gen-journal-golden")
 P = golden.PAYLOADS
 N = golden.NUMBERS
 TOP = sys.argv[1]
@@ -201,6 +202,22 @@ seed("tool_client", "all", ANSWERS + frame(0, "QUERY_OK", P["QUERY_OK"])
      + frame(0, "DIGEST_OK", P["DIGEST_OK"]) + frame(0, "ATTACHED") + frame(0, "FINISH_OK")
      + frame(0, "FORGET_OK"))
 seed("tool_client", "wrong-checksum", frame(0, "HELLO_OK", HELLO_OK, raw=0x80, crc=1))
+
+# --- both: journals of hand-overs ---
+SOURCE = [journal.record(1, "SOURCE", "ACTIVE", 0), journal.record(2, "SOURCE", "ACTIVE", 1),
+          journal.record(3, "SOURCE", "RELINQUISHED", 1), journal.record(4, "SOURCE", "ACTIVE", 2, flags=1)]
+DEST = [journal.record(i + 1, "DEST", s, min(i, 1)) for i, s in enumerate(
+    ("RECEIVING", "COMPLETE", "OWNED", "RUNNING", "SETTLED"))]
+for name, records in (("source", SOURCE), ("dest", DEST)):
+    seed("tool_journal", name, b"\0" + b"".join(records))
+    seed("tool_journal", name + "-torn", b"\0" + b"".join(records)[:-100])
+    seed("tool_journal", name + "-zeros", b"\0" + b"".join(records) + bytes(256))
+# sealed by the harness: what only the other checks refuse
+for name, records in (("gap", SOURCE[:1] + SOURCE[2:]), ("older", SOURCE[:3] + SOURCE[:1]),
+                      ("role", SOURCE[:1] + DEST[1:2]), ("version", [SOURCE[0].replace(b"\1", b"\2", 1)]),
+                      ("state", [SOURCE[0][:82] + b"\4" + SOURCE[0][83:]]),
+                      ("reserved", [SOURCE[0][:92] + b"\1" + SOURCE[0][93:]])):
+    seed("tool_journal", "kept-" + name, b"\1" + b"".join(records))
 
 # --- the module ---
 for i, (sectors, logical, line) in enumerate((
