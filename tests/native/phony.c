@@ -30,6 +30,7 @@ static const char usage[] =
 	"  small COUNT SPAN      the same with frames of 512 bytes to 8 KiB\n"
 	"  bulk MIB LENGTH       sequential, timed\n"
 	"  dribble COUNT         frames byte by byte\n"
+	"  pause MS              from now on before each eighth of a frame\n"
 	"  drain | barrier | end all acknowledged; flushed; END and closed by the receiver\n"
 	"  barrier-only          a barrier whose answer is not awaited\n"
 	"  corrupt KIND          crc header seq range edge misaligned magic flags type long empty reserved\n"
@@ -235,6 +236,8 @@ static int run_verb(char **argv, int argc)
 			phony_frame(v * 4096, 1024, true, false);
 		return 2;
 	}
+	if (IS("pause"))
+		return ph.pause_ms = atoi(one), 2;
 	if (IS("drain"))
 		return phony_window(0), 1;
 	if (IS("barrier"))

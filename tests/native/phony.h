@@ -32,6 +32,7 @@ extern struct phony {
 	u32 ack_have;
 	u64 acked_barrier;
 	u32 nack;
+	u32 pause_ms;
 	bool eof;
 	u64 rng;
 	u8 payload[DMM_MAX_EXTENT_BYTES];

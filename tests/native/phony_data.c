@@ -153,6 +153,20 @@ void phony_window(u32 limit)
 		phony_die("%s with %u frames in flight", ph.nack ? "refused" : "closed", ph.in_flight);
 }
 
+/* In pieces, where there are to be pauses. */
+static bool send_payload(u32 bytes, bool deaf)
+{
+	u32 piece = ph.pause_ms ? bytes / 8 : bytes, at;
+
+	for (at = 0; at < bytes; at += piece) {
+		if (ph.pause_ms)
+			poll(NULL, 0, (int)ph.pause_ms);
+		if (!phony_send(ph.payload + at, piece, deaf))
+			return false;
+	}
+	return true;
+}
+
 void phony_frame(u64 offset, u32 bytes, bool one_by_one, bool deaf)
 {
 	struct dmm_frame f = { .type = DMM_MSG_DATA, .seq = ph.seq + 1, .offset_bytes = offset,
@@ -170,7 +184,7 @@ void phony_frame(u64 offset, u32 bytes, bool one_by_one, bool deaf)
 	if (ph.model >= 0 && dmm_pwrite_full(ph.model, ph.payload, bytes, offset))
 		phony_die("model: %s", strerror(errno));
 	if (!one_by_one) {
-		if (!phony_send(&hdr, sizeof(hdr), deaf) || !phony_send(ph.payload, bytes, deaf))
+		if (!phony_send(&hdr, sizeof(hdr), deaf) || !send_payload(bytes, deaf))
 			ph.eof = true;
 		return;
 	}

@@ -56,6 +56,11 @@ until_true 5 logged 'lost in the middle of a frame' || bad "the loss was not not
 expect "its half frame was not written" cmp -n $((1024 * 1024 - 4096)) -i 4096:4096 "$img" /dev/zero
 expect_text "a frame that stalls is refused" "status=$protocol" \
 	phony "$to" 200 prepare "$img" 1M attach 2 part nack $protocol
+truncate -s 1M "$tmp/slow.img" "$tmp/slow.model"
+expect "one that comes by and by, for longer than that, is not" \
+	phony "$to" 201 model "$tmp/slow.model" prepare "$tmp/slow.img" 1M attach 1 pause 250 \
+	frame 64K 64K barrier end forget
+expect "but written" cmp "$tmp/slow.img" "$tmp/slow.model"
 expect_text "a source that takes no acknowledgements is closed" 'deaf: closed' \
 	phony "$to" 200 prepare "$img" 1M attach 3 deaf 60000
 expect "the disk is still prepared" phony "$to" 200 attach 4 frame 0 4K barrier end forget

@@ -111,6 +111,8 @@ static bool data_wait(struct dmm_data *d, bool at_once)
 	};
 	eventfd_t ignored;
 
+	if (!at_once)
+		dmm_data_expect_bytes(d);
 	if (poll(p, 4, at_once ? 0 : data_timeout(d)) < 0)
 		return false;
 	if (p[1].revents)
@@ -128,13 +130,13 @@ static void data_loop(struct dmm_data *d)
 
 	for (;;) {
 		data_check_orders(d, stopping);
-		data_check_deadlines(d);
 		dmm_data_reap(d);
 		if (d->engine_broken)
 			return;
 		dmm_disk_bound_dirty(d->disk);
 		dmm_data_start_ready(d);
 		more = dmm_data_receive(d);
+		data_check_deadlines(d);	/* what came may not have been enough to wake us */
 		more |= dmm_data_zero(d);
 		dmm_writer_submit(&d->writer);
 		dmm_data_barrier(d);

@@ -62,6 +62,7 @@ struct dmm_data {
 	u32 crc;
 	u64 seq;			/* of the last frame */
 	u64 barrier;			/* number of the last barrier */
+	u32 wake_bytes;			/* SO_RCVLOWAT; 0: not set yet */
 	u64 rx_progress_ms;		/* last time bytes came, or were asked for anew */
 
 	/* writing */
@@ -88,6 +89,8 @@ struct dmm_data {
 
 /* Reads what there is, within bounds. True: there may be more right now. */
 bool dmm_data_receive(struct dmm_data *d);
+/* Before waiting for more: the socket is readable when there is enough to be worth it. */
+void dmm_data_expect_bytes(struct dmm_data *d);
 /* Does the connection wait for bytes of the peer? */
 bool dmm_data_wants_bytes(const struct dmm_data *d);
 /* Is the peer in the middle of a frame? */
