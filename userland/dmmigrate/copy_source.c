@@ -121,7 +121,7 @@ int dmm_copy_source_open(struct dmm_copy_source *s, const char *root, const char
 			 struct dmm_refusal *r)
 {
 	char buf[96];
-	int ret;
+	int ret, err;
 
 	memset(s, 0, sizeof(*s));
 	s->fd = s->plain_fd = -1;
@@ -131,13 +131,13 @@ int dmm_copy_source_open(struct dmm_copy_source *s, const char *root, const char
 	if (!s->block && !S_ISREG(s->st.st_mode))
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s is neither a block device nor a regular file",
 				  dmm_short_path(path, buf));
-	/* for a reason that helps; the claim is what counts */
-	ret = dmm_inuse_check_source(root, &s->st, s->path, r);
-	if (ret)
-		return ret;
 	s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (s->block ? O_EXCL : 0));
-	if (s->fd < 0)
-		return source_cannot_open(path, errno, r);
+	if (s->fd < 0) {
+		err = errno;
+		/* for a reason that helps */
+		ret = err == EBUSY ? dmm_inuse_check_source(root, &s->st, s->path, r) : 0;
+		return ret ? ret : source_cannot_open(path, err, r);
+	}
 	/* the lease belongs to a description of its own: some filesystems grant none with O_DIRECT */
 	s->plain_fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (s->plain_fd < 0) {
@@ -148,7 +148,7 @@ int dmm_copy_source_open(struct dmm_copy_source *s, const char *root, const char
 		ret = source_cannot_open(path, errno, r);
 		goto err_close;
 	}
-	/* who came between the look and the claim (of a file: the lease tells) */
+	/* who holds it without having claimed it (of a file: the lease tells) */
 	ret = dmm_inuse_check_source(root, &s->st, s->path, r);
 	if (!ret)
 		ret = source_geometry(s, r);
