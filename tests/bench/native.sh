@@ -86,19 +86,22 @@ run_ours() { "$bin/dmmigrate" copy --no-verify --connections "$conns" "$src" "12
 run_nbdcopy() { nbdcopy --flush "$src" "nbd://127.0.0.1:$nbd_port"; }
 run_nbdcopy_zero() { nbdcopy --flush --destination-is-zero "$src" "nbd://127.0.0.1:$nbd_port"; }
 run_qemu_img() { qemu-img convert -n -f raw -O raw -W "$src" "nbd://127.0.0.1:$nbd_port"; }
-run_socat()
+# socat_with OPTION...: bytes and nothing else
+socat_with()
 {
 	local port pid
 
 	port=$(free_port)
-	socat -u -b 1048576 "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr" "OPEN:$dir/dest.img,wronly" &
+	socat -u "$@" "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr" "OPEN:$dir/dest.img,wronly" &
 	pid=$!
-	until socat -u -b 1048576 "OPEN:$src" "TCP:127.0.0.1:$port" 2>/dev/null; do sleep 0.002; done
+	until socat -u "$@" "OPEN:$src" "TCP:127.0.0.1:$port" 2>/dev/null; do sleep 0.002; done
 	wait $pid
 }
+run_socat() { socat_with; }
+run_socat_1m() { socat_with -b 1048576; }
 
 declare -A best_us=() name_of=([nbdcopy]='nbdcopy, nbdkit' [nbdcopy_zero]='nbdcopy, nbdkit'
-	[qemu_img]='qemu-img, nbdkit' [socat]='socat')
+	[qemu_img]='qemu-img, nbdkit' [socat]='socat' [socat_1m]='socat -b 1M')
 
 # `same`: is the destination what it should be?  Who sources this defines it.
 
@@ -119,22 +122,30 @@ once()
 	fi
 }
 
-# compare NAME MIB PROGRAM...: ours against the best of these; table, and an object in $json
-compare()
+# measure MIB PROGRAM...: ours and these take turns; the table
+measure()
 {
-	local name=$1 mib=$2 peer='' program rate
+	local mib=$1 program
+	shift
 
-	shift 2
 	for ((round = 1; round <= rounds; round++)); do
-		once ours
-		for program in "$@"; do
+		for program in ours "$@"; do
 			once "$program"
 		done
 	done
 	for program in ours "$@"; do
-		rate=$((mib * 1000000 / best_us[$program]))
-		printf '  %-14s %8d MiB/s  %8d ms\n' "$program" $rate $((best_us[$program] / 1000))
-		[ "$program" = ours ] && continue
+		printf '  %-14s %8d MiB/s  %8d ms\n' "$program" $((mib * 1000000 / best_us[$program])) \
+			$((best_us[$program] / 1000))
+	done
+}
+
+# report NAME MIB PROGRAM...: an object in $json, ours against the best of these
+report()
+{
+	local name=$1 mib=$2 peer='' program
+	shift 2
+
+	for program in "$@"; do
 		[ -n "$peer" ] && [ "${best_us[$peer]}" -le "${best_us[$program]}" ] || peer=$program
 	done
 	awk -v name="$name" -v mib="$mib" -v ours="${best_us[ours]}" -v peer="${best_us[$peer]}" \
