@@ -486,4 +486,4 @@ checker_verdict() {
 	say "$(tail -n 1 "$TMP/check.out")"
 }
 
-same_disks() { cmp "$1" "$2" >/dev/null || fail "$1 and $2 differ"; }
+same_disks() { dmm-same "$1" "$2" || fail "$1 and $2 are not the same"; }
