@@ -142,6 +142,23 @@ static inline u32 peer_attach(struct peer *p, u64 epoch, u32 index)
 	return peer_request(p, DMM_MSG_ATTACH, &a, sizeof(a), DMM_MSG_ATTACHED, NULL, 0);
 }
 
+/* A disk of @size and its only data connection, as most tests want them; ended with the receiver. */
+static inline void peers_attach(struct peer *control, struct peer *data, u64 size)
+{
+	peer_hello(control);
+	peer_prepare(control, size);
+	assert_int_equal(peer_attach(data, 1, 0), 0);
+}
+
+static inline void peers_end(struct peer *control, struct peer *data)
+{
+	peer_close(control);
+	peer_close(data);
+	fake_release();
+	receiver_end();
+	assert_int_equal(fake.opened, fake.closed);
+}
+
 static inline void peer_query(struct peer *p, struct dmm_wire_query_ok *q)
 {
 	struct dmm_wire_disk id;

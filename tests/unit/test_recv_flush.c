@@ -65,9 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	peer_close(&control);
-	peer_close(&data);
-	receiver_end();
+	peers_end(&control, &data);
 	return 0;
 }
 

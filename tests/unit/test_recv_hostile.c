@@ -18,18 +18,14 @@ static int setup(void **state)
 	fake_reset(FAKE_AT_ONCE, SIZE);
 	receiver_start(SIZE, &fake_engine);
 	rc.ack_ms = WAIT_MS;	/* the peers here read in the end, and the machine may be busy */
-	peer_hello(&control);
-	peer_prepare(&control, SIZE);
-	assert_int_equal(peer_attach(&data, 1, 0), 0);
+	peers_attach(&control, &data, SIZE);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	peer_close(&control);
-	peer_close(&data);
-	receiver_end();
+	peers_end(&control, &data);
 	return 0;
 }
 

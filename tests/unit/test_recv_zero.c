@@ -74,20 +74,14 @@ static int setup(void **state)
 	reset();
 	fake_reset(FAKE_HOLD, 64 * MIB);
 	receiver_start(SIZE, &fake_engine);
-	peer_hello(&control);
-	peer_prepare(&control, SIZE);
-	assert_int_equal(peer_attach(&data, 1, 0), 0);
+	peers_attach(&control, &data, SIZE);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	peer_close(&control);
-	peer_close(&data);
-	fake_release();
-	receiver_end();
-	assert_int_equal(fake.opened, fake.closed);
+	peers_end(&control, &data);
 	return 0;
 }
 
