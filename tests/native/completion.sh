@@ -3,21 +3,10 @@
 # This test will press Tab: bash's completion function is called as bash calls it, and a
 # real zsh completes on a pseudo-terminal; every verb and option of --help must be offered,
 # and values and devices where they belong.
-set -euo pipefail
+. "$(dirname "$0")/common"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
 out=$top/build/userland
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-completion.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
-failures=0
-
 make -s -C "$top/userland" all docs
-
-bad()
-{
-	echo "FAILED: $1"
-	failures=$((failures + 1))
-}
 
 # what `dmmigrate list --json` prints where migrations run
 mkdir "$tmp/bin"
@@ -126,4 +115,4 @@ done
 zsh_offers 'dmmigrate cancel ' vg0-web01 vg0-web02
 zsh_offers 'dmmigrated --log-level ' error warning debug
 
-[ $failures = 0 ]
+finish

@@ -3,21 +3,10 @@
 # This test will compare the manual pages, as man(1) shows them, with what the programs say of
 # themselves: every verb, option and exit code of --help has its entry, and every key of
 # the receiver's configuration, and none that is not there.
-set -euo pipefail
+. "$(dirname "$0")/common"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
 out=$top/build/userland
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-manuals.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
-failures=0
-
 make -s -C "$top/userland" all docs
-
-bad()
-{
-	echo "FAILED: $1"
-	failures=$((failures + 1))
-}
 
 # page NAME: as text, one line a paragraph; what groff complains about fails
 page()
@@ -78,4 +67,4 @@ diff "$tmp/keys" "$tmp/b" || bad "keys differ: --help (<), manual page (>)"
 sed -n 's/^#\([a-z_]*\) = .*/\1/p' "$top/userland/dmmigrated/dmmigrated.conf" | sort -u |
 	diff "$tmp/keys" - || bad "keys differ: --help (<), the configuration file that is installed (>)"
 
-[ $failures = 0 ]
+finish
