@@ -18,9 +18,8 @@
 #define TICK_MS		200u
 
 static const struct dmm_option copy_options[] = {
-	DMM_OPTION("connections", CONNS, conns, "N", "data connections, 1 to 16 (default 4)"),
-	DMM_OPTION("bandwidth", RATE, bandwidth, "RATE",
-		   "ship at most so many bytes per second (100M; default: unlimited)"),
+	DMM_OPTION_CONNECTIONS,
+	DMM_OPTION_BANDWIDTH(""),
 	DMM_OPTION("create", FLAG, create, NULL,
 		   "make the destination, a sparse file, where nothing is of that name"),
 	DMM_OPTION("no-compare", FLAG, no_compare, NULL,
@@ -30,8 +29,7 @@ static const struct dmm_option copy_options[] = {
 	DMM_OPTION("engine", TEXT, engine, "NAME",
 		   "how to read: io_uring, libaio or sync (default: the first that this host has; sync\n"
 		   "where O_DIRECT is not to be had)"),
-	DMM_OPTION("yes", FLAG, yes, NULL,
-		   "overwrite a destination that carries a signature, without asking"),
+	DMM_OPTION_OVERWRITE,
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL, "check both ends, change nothing"),
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,

@@ -18,15 +18,11 @@
 #include "start.h"
 
 static const struct dmm_option start_options[] = {
-	DMM_OPTION("bandwidth", RATE, bandwidth, "RATE",
-		   "ship at most so many bytes per second (100M; default: unlimited; what\n"
-		   "is started again keeps its limit)"),
+	DMM_OPTION_BANDWIDTH("; what\nis started again keeps its limit"),
 	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
 		   "size of a tracked block, 4K to 1M (default 4K)"),
-	DMM_OPTION("connections", CONNS, conns, "N",
-		   "ship over so many TCP connections, 1 to 16 (default 4)"),
-	DMM_OPTION("yes", FLAG, yes, NULL,
-		   "overwrite a destination that carries a signature, without asking"),
+	DMM_OPTION_CONNECTIONS,
+	DMM_OPTION_OVERWRITE,
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
 		   "check both ends, print every table and step, do none"),
 	DMM_OPTION("wait", FLAG, wait, NULL,

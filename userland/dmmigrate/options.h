@@ -38,6 +38,15 @@ struct dmm_option {
 #define DMM_OPTION(_name, _type, _member, _value, _help) \
 	{ _name, DMM_OPT_##_type, offsetof(struct dmm_args, _member), _value, _help }
 #define DMM_OPTION_JSON	DMM_OPTION("json", FLAG, json, NULL, "print JSON (schema_version 1)")
+#define DMM_OPTION_BANDWIDTH(_more) \
+	DMM_OPTION("bandwidth", RATE, bandwidth, "RATE", \
+		   "ship at most so many bytes per second (100M; default: unlimited" _more ")")
+#define DMM_OPTION_CONNECTIONS \
+	DMM_OPTION("connections", CONNS, conns, "N", \
+		   "ship over so many TCP connections, 1 to 16 (default 4)")
+#define DMM_OPTION_OVERWRITE \
+	DMM_OPTION("yes", FLAG, yes, NULL, \
+		   "overwrite a destination that carries a signature, without asking")
 #define DMM_OPTION_END	{ NULL, DMM_OPT_FLAG, 0, NULL, NULL }
 
 /* The union of all verbs' options; each verb's table lists its own. Strings are argv's. */
