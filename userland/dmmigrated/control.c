@@ -205,16 +205,22 @@ static int control_hashes(struct control *c, const u8 *payload, struct reply *re
 	return ret;
 }
 
-static int control_query(struct control *c, const u8 *payload, struct reply *reply,
+/* The disk that @payload names, and nothing else. */
+static int control_named(struct control *c, const u8 *payload, struct dmm_disk **d,
 			 struct dmm_refusal *r)
 {
 	struct dmm_disk_name name;
-	struct dmm_disk *d;
-	int ret;
+	int ret = dmm_disk_name_decode(payload, &name, r);
 
-	ret = dmm_disk_name_decode(payload, &name, r);
-	if (!ret)
-		ret = control_disk(c, &name, &d, r);
+	return ret ? ret : control_disk(c, &name, d, r);
+}
+
+static int control_query(struct control *c, const u8 *payload, struct reply *reply,
+			 struct dmm_refusal *r)
+{
+	struct dmm_disk *d;
+	int ret = control_named(c, payload, &d, r);
+
 	if (ret)
 		return ret;
 	reply->type = DMM_MSG_QUERY_OK;
@@ -225,13 +231,9 @@ static int control_query(struct control *c, const u8 *payload, struct reply *rep
 static int control_finish(struct control *c, const u8 *payload, struct reply *reply,
 			  struct dmm_refusal *r)
 {
-	struct dmm_disk_name name;
 	struct dmm_disk *d;
-	int ret;
+	int ret = control_named(c, payload, &d, r);
 
-	ret = dmm_disk_name_decode(payload, &name, r);
-	if (!ret)
-		ret = control_disk(c, &name, &d, r);
 	if (!ret)
 		ret = dmm_disk_finish(d, c->s->rc->stop_fd, r);
 	if (ret)
@@ -244,13 +246,9 @@ static int control_finish(struct control *c, const u8 *payload, struct reply *re
 static int control_forget(struct control *c, const u8 *payload, struct reply *reply,
 			  struct dmm_refusal *r)
 {
-	struct dmm_disk_name name;
 	struct dmm_disk *d;
-	int ret;
+	int ret = control_named(c, payload, &d, r);
 
-	ret = dmm_disk_name_decode(payload, &name, r);
-	if (!ret)
-		ret = control_disk(c, &name, &d, r);
 	if (!ret)
 		ret = dmm_disk_release(d, c->s->rc->stop_fd, r);
 	if (ret)
