@@ -87,29 +87,13 @@ static void digest_end(struct dmm_digester *dg, u8 *buf)
 	digester_put(dg);
 }
 
-/*
- * Reads at least @want bytes at @offset, at most @bytes: a file may end before the aligned
- * end, and then its last read is short.
- */
+/* A file may end before the aligned end, @want is what it has. */
 static int read_at_least(const struct dmm_readable *what, u8 *buf, size_t bytes, size_t want,
 			 u64 offset)
 {
-	size_t done = 0;
-	ssize_t n;
-
 	if (what->nbd)
 		return dmm_nbd_pread(what->nbd, buf, bytes, offset);
-	while (done < want) {
-		n = pread(what->fd, buf + done, bytes - done, offset + done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			return -ENODATA;
-		done += n;
-	}
-	return 0;
+	return dmm_pread_at_least(what->fd, buf, bytes, want, offset);
 }
 
 static int digest_read(const struct dmm_readable *what, u8 *buf, u64 offset, u64 length, u64 align, int stop_fd,

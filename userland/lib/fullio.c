@@ -129,10 +129,15 @@ int dmm_sock_write(int fd, const void *buf, size_t bytes, u64 deadline_ms, int s
 
 int dmm_pread_full(int fd, void *buf, size_t bytes, u64 offset)
 {
+	return dmm_pread_at_least(fd, buf, bytes, bytes, offset);
+}
+
+int dmm_pread_at_least(int fd, void *buf, size_t bytes, size_t want, u64 offset)
+{
 	size_t done = 0;
 	ssize_t n;
 
-	while (done < bytes) {
+	while (done < want) {
 		n = pread(fd, (char *)buf + done, bytes - done, offset + done);
 		if (n < 0 && errno == EINTR)
 			continue;

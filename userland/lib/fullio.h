@@ -40,6 +40,8 @@ int dmm_sock_writev(int fd, struct iovec *iov, int parts, u64 deadline_ms, int s
 /* Transfers all of it at @offset, completing short transfers. 0, -ENODATA (end of file), -errno. */
 int dmm_pread_full(int fd, void *buf, size_t bytes, u64 offset);
 int dmm_pwrite_full(int fd, const void *buf, size_t bytes, u64 offset);
+/* At least @want of @bytes: what a file has at its end, where direct I/O asks for whole blocks. */
+int dmm_pread_at_least(int fd, void *buf, size_t bytes, size_t want, u64 offset);
 
 /*
  * Reads a small text file (sysfs, procfs) whole, NUL terminated, trailing white space cut.
