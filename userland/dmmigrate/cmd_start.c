@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "attach.h"
 #include "awake.h"
@@ -138,8 +137,7 @@ static int start_remote_failed(struct dmm_tool *t, struct dmm_start *c)
 static int start_request(const struct dmm_start *c, bool overwrite, bool check,
 			 struct dmm_wire_prepare *req)
 {
-	char host[65] = "", path[DMM_DM_NAME_BYTES + 16];
-	int ret;
+	char path[DMM_DM_NAME_BYTES + 16];
 
 	memset(req, 0, sizeof(*req));
 	memcpy(req->id.migration, c->id, DMM_ID_BYTES);
@@ -149,17 +147,8 @@ static int start_request(const struct dmm_start *c, bool overwrite, bool check,
 	req->conns = cpu_to_le32(c->conns);
 	req->flags = cpu_to_le32((overwrite ? DMM_PREPARE_OVERWRITE : 0) |
 				 (check ? DMM_PREPARE_CHECK : 0));
-	gethostname(host, sizeof(host) - 1);
-	host[sizeof(req->source_host) - 1] = '\0';
 	snprintf(path, sizeof(path), "/dev/mapper/%s", c->s.live.name);
-	ret = dmm_text_put(req->source_identity, sizeof(req->source_identity), c->pre.identity);
-	if (!ret)
-		ret = dmm_text_put(req->source_host, sizeof(req->source_host), host);
-	if (!ret)
-		ret = dmm_text_put(req->source_path, sizeof(req->source_path), path);
-	if (!ret)
-		ret = dmm_text_put(req->dest_path, sizeof(req->dest_path), c->to.path);
-	return ret;
+	return dmm_remote_texts(req, c->pre.identity, path, c->to.path);
 }
 
 /* PREPARE; a signature at the destination is confirmed by --yes or by typing its path. */

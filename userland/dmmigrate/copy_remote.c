@@ -78,8 +78,7 @@ static int prepare_failed(struct dmm_copy *c)
 
 static int prepare_request(const struct dmm_copy *c, bool check, struct dmm_wire_prepare *req)
 {
-	char host[65] = "", path[sizeof(req->source_path)];
-	int ret;
+	char path[sizeof(req->source_path)];
 
 	memset(req, 0, sizeof(*req));
 	memcpy(req->id.migration, c->id, DMM_ID_BYTES);
@@ -91,18 +90,9 @@ static int prepare_request(const struct dmm_copy *c, bool check, struct dmm_wire
 	req->flags = cpu_to_le32((c->overwrite ? DMM_PREPARE_OVERWRITE : 0) |
 				 (check ? DMM_PREPARE_CHECK : 0) |
 				 (c->t->args.create ? DMM_PREPARE_CREATE : 0));
-	gethostname(host, sizeof(host) - 1);
-	host[sizeof(req->source_host) - 1] = '\0';
 	snprintf(path, sizeof(path), "%.*s", (int)sizeof(path) - 1, c->source.path);
 	dmm_text_clean(path);
-	ret = dmm_text_put(req->source_identity, sizeof(req->source_identity), c->source.identity);
-	if (!ret)
-		ret = dmm_text_put(req->source_host, sizeof(req->source_host), host);
-	if (!ret)
-		ret = dmm_text_put(req->source_path, sizeof(req->source_path), path);
-	if (!ret)
-		ret = dmm_text_put(req->dest_path, sizeof(req->dest_path), c->to.path);
-	return ret;
+	return dmm_remote_texts(req, c->source.identity, path, c->to.path);
 }
 
 static int prepare_open(struct dmm_copy *c)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "remote.h"
 #include "tool.h"
@@ -88,6 +89,24 @@ static void disk_id(struct dmm_wire_disk *d, const u8 id[DMM_ID_BYTES])
 {
 	memset(d, 0, sizeof(*d));
 	memcpy(d->migration, id, DMM_ID_BYTES);
+}
+
+int dmm_remote_texts(struct dmm_wire_prepare *req, const char *identity, const char *path,
+		     const char *dest)
+{
+	char host[65] = "";
+	int ret;
+
+	gethostname(host, sizeof(host) - 1);
+	host[sizeof(req->source_host) - 1] = '\0';
+	ret = dmm_text_put(req->source_identity, sizeof(req->source_identity), identity);
+	if (!ret)
+		ret = dmm_text_put(req->source_host, sizeof(req->source_host), host);
+	if (!ret)
+		ret = dmm_text_put(req->source_path, sizeof(req->source_path), path);
+	if (!ret)
+		ret = dmm_text_put(req->dest_path, sizeof(req->dest_path), dest);
+	return ret;
 }
 
 int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,

@@ -31,6 +31,9 @@ void dmm_remote_close(struct dmm_remote *r);	/* idempotent */
 
 /* All of these: 0, or a negative errno with why, exit and code filled. */
 int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to);	/* connects, HELLO */
+/* The texts of PREPARE: who asks, for what, where to. 0 or -ENAMETOOLONG. */
+int dmm_remote_texts(struct dmm_wire_prepare *req, const char *identity, const char *path,
+		     const char *dest);
 int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 		       struct dmm_wire_prepared *prepared);
 int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], struct dmm_wire_query_ok *q);
