@@ -18,7 +18,7 @@ round() {
 	connect_raw A good --write /dev/mapper/B
 	start_load A --writers 8 --seed $epoch --errors-ok --rate 2000 --sizes "$(blockdev --getss /dev/mapper/A)..1M"
 	dmm-nl start /dev/mapper/A
-	usleep 2000000
+	await A 30 "shipped_bytes>=$(($(sectors_of A) * 768))" "resent_blocks>=1"
 	assert "$1: alerts" "$(st A alerts)" = 0
 	raw_cutover A $epoch 15000
 	usleep 300000	# the writers run into the hold
@@ -39,12 +39,12 @@ round() {
 	PORT=$((PORT + 1))
 }
 
-make_disk A 12
-make_disk B 12
+make_disk A 8
+make_disk B 8
 round "4 KiB blocks" 8
-make_disk A 12
-make_disk B 12
+make_disk A 8
+make_disk B 8
 round "1 MiB blocks" 2048
-make_disk A 12 4096
-make_disk B 12 4096
+make_disk A 8 4096
+make_disk B 8 4096
 round "4Kn" 8
