@@ -14,7 +14,7 @@ start_receiver
 seed=$(($(od -An -N4 -tu4 /dev/urandom)))
 # under_fire NAME: its disk is all zeros
 under_fire() {
-	command fire "$ADDR_B:$PORT" "/dev/mapper/$1" 3M 8 $seed no-restart >"$TMP/fire.out" 2>&1 ||
+	command fire "$ADDR_B:$PORT" "/dev/mapper/$1" 1536K 4 $seed no-restart >"$TMP/fire.out" 2>&1 ||
 		fail "$1: $(cat "$TMP/fire.out")"
 	say "$1: $(cat "$TMP/fire.out")"
 }
