@@ -101,6 +101,8 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 	if (r)
 		dmm_migration_fail(m, r, DMM_SIDE_RECEIVER, 0,
 				   "acknowledgement of a frame that was not sent");
+	else if (a->status == DMM_WERR_SHUTDOWN)
+		dmm_migration_link_lost(m, -ESHUTDOWN, "the receiver is going down");
 	else if (a->status)
 		dmm_migration_fail(m, dmm_wire_err_to_errno(a->status), DMM_SIDE_RECEIVER,
 				   a->status, dmm_wire_err_text(a->status));

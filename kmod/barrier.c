@@ -4,6 +4,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/string.h>
 
 #include "sender.h"
 
@@ -33,6 +34,43 @@ void dmm_barrier_free(struct dmm_migration *m)
 	dmm_unflushed_init(&m->unflushed, NULL, 0);
 	spin_unlock_irqrestore(&m->lock, flags);
 	kvfree(runs);
+}
+
+/* Does it still have all that it has acknowledged?  Who is not known does not. */
+static bool same_peer(const struct dmm_peer *a, const struct dmm_peer *b)
+{
+#if DMM_MUTANT == 34
+	return true;
+#endif
+	return !memcmp(a, b, sizeof(*a)) && memchr_inv(a->instance, 0, sizeof(a->instance)) &&
+	       memchr_inv(a->boot, 0, sizeof(a->boot));
+}
+
+void dmm_barrier_resume(struct dmm_migration *m, const struct dmm_peer *peer)
+{
+	u64 first, nr, blocks = 0;
+	unsigned long flags;
+	bool more;
+
+	lockdep_assert_held(&m->ctl);
+	spin_lock_irqsave(&m->lock, flags);
+	dmm_unflushed_unseal(&m->unflushed);	/* the barrier was lost, too */
+	spin_unlock_irqrestore(&m->lock, flags);
+	if (same_peer(&m->peer, peer)) {
+		DMINFO("%s: connected again, to the same receiver", m->name);
+		return;
+	}
+	do {
+		spin_lock_irqsave(&m->lock, flags);
+		more = dmm_unflushed_take(&m->unflushed, &first, &nr);
+		spin_unlock_irqrestore(&m->lock, flags);
+		if (more) {
+			dmm_tracker_mark(&m->tracker, first, nr);
+			blocks += nr;
+		}
+	} while (more);
+	DMINFO("%s: connected again, to another receiver or one that was restarted: %llu blocks that it had not flushed are dirty again",
+	       m->name, blocks);
 }
 
 bool dmm_barrier_pending(struct dmm_sender *s)

@@ -22,23 +22,31 @@ static int ctl_lock(struct dmm_migration *m)
 	return -ENODEV;
 }
 
+static void forget_error_locked(struct dmm_migration *m)
+{
+	lockdep_assert_held(&m->lock);
+	m->error = 0;
+	m->error_side = DMM_SIDE_NONE;
+	m->remote_status = 0;
+	m->reason = NULL;
+}
+
 /* The first connection of a set: what it says holds for all. */
 static void begin_attachment(struct dmm_migration *m, const struct dmm_attach_args *a)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&m->lock, flags);
-	memcpy(m->id, a->id, sizeof(m->id));
-	m->disk = a->disk;
 	m->conn_epoch = a->conn_epoch;
 	m->conns = a->conns;
 	m->features = a->features;
-	m->error = 0;
-	m->error_side = DMM_SIDE_NONE;
-	m->remote_status = 0;
-	m->reason = NULL;
-	memset(&m->freeze, 0, sizeof(m->freeze));
-	memset(&m->ship, 0, sizeof(m->ship));
+	if (m->state == DMM_STATE_IDLE) {
+		memcpy(m->id, a->id, sizeof(m->id));
+		m->disk = a->disk;
+		forget_error_locked(m);
+		memset(&m->freeze, 0, sizeof(m->freeze));
+		memset(&m->ship, 0, sizeof(m->ship));
+	}
 	spin_unlock_irqrestore(&m->lock, flags);
 }
 
@@ -46,7 +54,47 @@ static bool same_attachment(const struct dmm_migration *m, const struct dmm_atta
 {
 	return !memcmp(m->id, a->id, sizeof(m->id)) && m->disk == a->disk &&
 	       m->conn_epoch == a->conn_epoch && m->conns == a->conns &&
-	       m->features == a->features;
+	       m->features == a->features && !memcmp(&m->sender->peer, &a->peer, sizeof(a->peer));
+}
+
+/* A set that takes the place of one that was lost, or of one that never became complete. */
+static int replace_set(struct dmm_migration *m, const struct dmm_attach_args *a,
+		       struct netlink_ext_ack *extack)
+{
+	int r;
+
+	if (memcmp(m->id, a->id, sizeof(m->id)) || m->disk != a->disk) {
+		NL_SET_ERR_MSG(extack, "another migration lost its connections here: stop first");
+		return -EBUSY;
+	}
+	if (a->conn_epoch <= m->conn_epoch) {
+		NL_SET_ERR_MSG(extack, "the connection epoch must be larger than any before");
+		return -ESTALE;
+	}
+	r = dmm_sender_retire(m);
+	if (r)
+		NL_SET_ERR_MSG(extack, "the origin still owes a read: try again");
+	return r;
+}
+
+/* May this connection come now?  Afterwards it is of the present set, or there is none. */
+static int admit_connection(struct dmm_migration *m, const struct dmm_attach_args *a,
+			    struct netlink_ext_ack *extack)
+{
+	bool again = READ_ONCE(m->state) == DMM_STATE_DISCONNECTED;
+	struct dmm_sender *s = m->sender;
+
+	if (again && (!s || dmm_sender_prepared(s) || s->stopping || a->conn_epoch != m->conn_epoch))
+		return replace_set(m, a, extack);
+	if ((READ_ONCE(m->state) != DMM_STATE_IDLE && !again) || (s && s->stopping)) {
+		NL_SET_ERR_MSG(extack, "the connections are in use: stop first");
+		return -EBUSY;
+	}
+	if (s && !same_attachment(m, a)) {
+		NL_SET_ERR_MSG(extack, "not of the migration that the others are of: stop first");
+		return -EBUSY;
+	}
+	return 0;
 }
 
 int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
@@ -58,19 +106,10 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 	r = ctl_lock(m);
 	if (r)
 		return r;
-	s = m->sender;
-	if (READ_ONCE(m->state) != DMM_STATE_IDLE || (s && s->stopping)) {
-		NL_SET_ERR_MSG(extack, "the connections are in use: stop first");
-		r = -EBUSY;
+	r = admit_connection(m, a, extack);
+	if (r)
 		goto out;
-	}
-	if (s && !same_attachment(m, a)) {
-		NL_SET_ERR_MSG(extack, "not of the migration that the others are of: stop first");
-		r = -EBUSY;
-		goto out;
-	}
-	if (!s)
-		s = dmm_sender_create(m, a->conns, a->features);
+	s = m->sender ? m->sender : dmm_sender_create(m, a);
 	r = s ? dmm_sender_attach(s, a->conn_index, a->fd, extack) : -ENOMEM;
 	if (!r && !m->sender) {
 		m->sender = s;
@@ -83,47 +122,70 @@ out:
 	return r;
 }
 
-int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
+/* Armed and all dirty, before anything may be shipped (invariants 2 and 8). */
+static int prepare_first(struct dmm_migration *m)
 {
 	struct dmm_tracker_counts counts;
 	unsigned long flags;
 	int r;
 
-	r = ctl_lock(m);
-	if (r)
-		return r;
-	if (!m->sender || m->sender->nr_attached < m->sender->nr_links) {
-		r = -ENOTCONN;
-		goto out;
-	}
-	if (READ_ONCE(m->state) != DMM_STATE_IDLE) {
-		r = -EBUSY;
-		goto out;
-	}
 	r = dmm_barrier_alloc(m);
 	if (r)
-		goto out;
+		return r;
 	r = dmm_sender_prepare(m->sender);
 	if (r) {
 		dmm_barrier_free(m);
-		goto out;
+		return r;
 	}
-	/* armed and all dirty before anything may be shipped (invariants 2 and 8) */
 	dmm_tracker_arm(&m->tracker);
 	dmm_tracker_sum(&m->tracker, &counts);
 	spin_lock_irqsave(&m->lock, flags);
 	m->ship.start_ns = ktime_get_ns();
 	m->ship.redirtied_base = counts.redirtied;
+	spin_unlock_irqrestore(&m->lock, flags);
+	return 0;
+}
+
+int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
+{
+	struct dmm_sender *s;
+	unsigned long flags;
+	bool again;
+	int r;
+
+	r = ctl_lock(m);
+	if (r)
+		return r;
+	s = m->sender;
+	again = READ_ONCE(m->state) == DMM_STATE_DISCONNECTED;
+	if (!s || s->nr_attached < s->nr_links || (again && (s->stopping || dmm_sender_prepared(s)))) {
+		r = -ENOTCONN;
+		goto out;
+	}
+	if (READ_ONCE(m->state) != DMM_STATE_IDLE && !again) {
+		r = -EBUSY;
+		goto out;
+	}
+	r = again ? dmm_sender_prepare(s) : prepare_first(m);
+	if (r)
+		goto out;
+	if (again)
+		dmm_barrier_resume(m, &s->peer);
+	spin_lock_irqsave(&m->lock, flags);
+	m->peer = s->peer;
 	if (a->rate)
 		WRITE_ONCE(m->rate, *a->rate);
 	if (a->barrier_bytes)
 		WRITE_ONCE(m->barrier_bytes, a->barrier_bytes);
 	if (a->barrier_ms)
 		WRITE_ONCE(m->barrier_ms, a->barrier_ms);
+	/* it may have failed meanwhile, which sticks */
+	if (m->state != DMM_STATE_FAILED)
+		forget_error_locked(m);
 	r = dmm_state_advance_locked(m, DMM_EV_START);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r)
-		dmm_sender_run(m->sender);
+		dmm_sender_run(s);
 out:
 	mutex_unlock(&m->ctl);
 	return r;

@@ -67,6 +67,12 @@
 
 struct dmm_sender;
 
+/* Who receives; all zero: not known. */
+struct dmm_peer {
+	u8 instance[DMM_ID_BYTES];
+	u8 boot[DMM_ID_BYTES];		/* of its host */
+};
+
 /* One state change, waiting to be multicast. */
 struct dmm_event_note {
 	u32 old_state;
@@ -124,7 +130,7 @@ struct dmm_migration {
 
 	struct mutex ctl;
 	/* protected by ctl */
-	struct dmm_sender *sender;	/* from ATTACH to the end of STOP */
+	struct dmm_sender *sender;	/* from ATTACH to the end of STOP, or of the set that was lost */
 	bool dead;			/* the destructor has begun */
 
 	spinlock_t lock;
@@ -151,6 +157,7 @@ struct dmm_migration {
 	struct dmm_freeze_info freeze;
 	struct dmm_ship_stats ship;
 	struct dmm_unflushed unflushed;	/* memory from START to STOP */
+	struct dmm_peer peer;		/* who acknowledged that; written by START alone, under ctl too */
 	struct dmm_event_note events[DMM_EVENT_QUEUE];
 	unsigned int nr_events;
 

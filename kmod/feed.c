@@ -40,7 +40,7 @@ static u64 swept_blocks(const struct dmm_sender *s)
 
 	for (i = 0; i < s->nr_links; i++) {
 		done = done && !s->links[i].first_sweep;
-		sum += s->links[i].first_sweep ? s->links[i].cursor : nr_blocks;
+		sum += s->links[i].first_sweep ? max(s->links[i].cursor, s->links[i].swept) : nr_blocks;
 	}
 	return done ? nr_blocks : dmm_div64(sum, s->nr_links);
 }

@@ -79,13 +79,14 @@ void dmm_link_dirty_again(struct dmm_link *l)
 	struct dmm_migration *m = l->sender->m;
 	struct dmm_slot *slot;
 	unsigned long flags;
+	bool ours, unsent;
 	unsigned int i;
-	bool ours;
 
 	for (i = 0; i < l->sender->link_slots; i++) {
 		slot = &l->slots[i];
 		spin_lock_irqsave(&m->lock, flags);
 		ours = slot->state != DMM_SLOT_FREE && slot->state != DMM_SLOT_READING;
+		unsent = slot->state != DMM_SLOT_SENT && !slot->resend;
 		if (ours)
 			list_del(&slot->list);
 		spin_unlock_irqrestore(&m->lock, flags);
@@ -95,6 +96,8 @@ void dmm_link_dirty_again(struct dmm_link *l)
 		dmm_link_return_pages(l, slot);
 		spin_lock_irqsave(&m->lock, flags);
 		dmm_bitmap_mark(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+		if (unsent)	/* so far the first sweep has not come, should it go on */
+			m->ship.sweep_blocks = min(m->ship.sweep_blocks, slot->first_block);
 		dmm_slot_free_locked(slot);
 		spin_unlock_irqrestore(&m->lock, flags);
 	}

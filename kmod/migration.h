@@ -41,6 +41,7 @@ struct dmm_attach_args {
 	u32 conn_index;		/* below conns */
 	u32 conns;		/* 1 to DMM_MAX_CONNS */
 	u64 features;
+	struct dmm_peer peer;
 	int fd;
 };
 
@@ -84,7 +85,7 @@ void dmm_migration_fail(struct dmm_migration *m, int error, enum dmm_side side,
 			u32 remote_status, const char *reason);
 /* FREEZING -> FROZEN, if the freeze of @epoch is still under way.  Context: any. */
 void dmm_migration_converged(struct dmm_migration *m, u64 epoch);
-/* STOPPING -> IDLE, called when nothing of the sender is left.  Context: dmm_migration.wq. */
+/* STOPPING -> IDLE, called when nothing of the sender is left.  Idempotent.  Context: process. */
 void dmm_migration_stopped(struct dmm_migration *m);
 
 #endif

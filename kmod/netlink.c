@@ -28,6 +28,8 @@ static const struct nla_policy attach_policy[DMM_A_MAX + 1] = {
 	[DMM_A_FD] = { .type = NLA_U32 },
 	[DMM_A_CONNS] = { .type = NLA_U32 },
 	[DMM_A_FEATURES] = { .type = NLA_U64 },
+	[DMM_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
+	[DMM_A_BOOT] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
 };
 
 static const struct nla_policy start_policy[DMM_A_MAX + 1] = {
@@ -74,6 +76,8 @@ static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 	[DMM_A_FEATURES] = { .type = NLA_U64 },
 	[DMM_A_BARRIER_BYTES] = { .type = NLA_U64 },
 	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
+	[DMM_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
+	[DMM_A_BOOT] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
 };
 
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
@@ -148,6 +152,11 @@ static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 		return end(m, -EOPNOTSUPP);
 	}
 	memcpy(a.id, nla_data(info->attrs[DMM_A_MIGRATION]), sizeof(a.id));
+	memset(&a.peer, 0, sizeof(a.peer));
+	if (info->attrs[DMM_A_INSTANCE])
+		memcpy(a.peer.instance, nla_data(info->attrs[DMM_A_INSTANCE]), sizeof(a.peer.instance));
+	if (info->attrs[DMM_A_BOOT])
+		memcpy(a.peer.boot, nla_data(info->attrs[DMM_A_BOOT]), sizeof(a.peer.boot));
 	a.disk = nla_get_u32(info->attrs[DMM_A_DISK]);
 	a.conn_epoch = nla_get_u64(info->attrs[DMM_A_CONN_EPOCH]);
 	a.fd = (int)nla_get_u32(info->attrs[DMM_A_FD]);
@@ -331,6 +340,7 @@ static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
 	       put_u64(msg, DMM_A_SWEEP_BLOCKS, st->ship.sweep_blocks) ||
 	       put_u64(msg, DMM_A_BARRIER, st->ship.barrier) ||
 	       put_u64(msg, DMM_A_UNFLUSHED_BYTES, st->unflushed_bytes) ||
+	       nla_put(msg, DMM_A_INSTANCE, sizeof(st->instance), st->instance) ||
 	       put_u64(msg, DMM_A_START_NS, st->ship.start_ns) ||
 	       put_u64(msg, DMM_A_REDIRTIED_BLOCKS,
 		       st->counts.redirtied - st->ship.redirtied_base) ||

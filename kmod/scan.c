@@ -59,7 +59,7 @@ static void set_range(struct dmm_link *l, struct dmm_slot *slot, u64 first, u64 
 	slot->offset_bytes = first << t->block_shift;
 	/* the last block may be partial */
 	slot->len_bytes = min_t(u64, nr << t->block_shift, t->size_bytes - slot->offset_bytes);
-	slot->resend = !l->first_sweep;
+	slot->resend = !l->first_sweep || first < l->swept;
 }
 
 static void end_sweep(struct dmm_link *l, unsigned int looks)

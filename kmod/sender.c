@@ -113,7 +113,6 @@ static void link_init(struct dmm_sender *s, unsigned int index)
 
 	l->sender = s;
 	l->index = index;
-	l->first_sweep = true;
 	l->unit = DMM_NO_UNIT;
 	init_waitqueue_head(&l->wait);
 	spin_lock_init(&l->pool_lock);
@@ -121,17 +120,18 @@ static void link_init(struct dmm_sender *s, unsigned int index)
 	INIT_LIST_HEAD(&l->sent);
 }
 
-struct dmm_sender *dmm_sender_create(struct dmm_migration *m, unsigned int nr_links, u64 features)
+struct dmm_sender *dmm_sender_create(struct dmm_migration *m, const struct dmm_attach_args *a)
 {
+	unsigned int nr_links = a->conns, i;
 	struct dmm_sender *s;
-	unsigned int i;
 
 	s = kvzalloc(struct_size(s, links, nr_links), GFP_KERNEL);
 	if (!s)
 		return NULL;
 	s->m = m;
 	s->nr_links = nr_links;
-	s->features = features;
+	s->features = a->features;
+	s->peer = a->peer;
 	s->link_slots = max(DMM_SLOTS / nr_links, DMM_LINK_MIN_SLOTS);
 	s->link_pages = max(DMM_POOL_BYTES / nr_links, DMM_LINK_MIN_POOL_BYTES) / PAGE_SIZE;
 	s->seen_state = DMM_STATE_IDLE;
@@ -203,9 +203,15 @@ int dmm_sender_prepare(struct dmm_sender *s)
 
 void dmm_sender_run(struct dmm_sender *s)
 {
+	u64 swept = s->m->ship.sweep_blocks;
 	unsigned int i;
 
+	/* an earlier set may have come so far */
+	s->barrier = s->m->ship.barrier;
+	s->barrier_acked = s->barrier;
 	for (i = 0; i < s->nr_links; i++) {
+		s->links[i].swept = swept;
+		s->links[i].first_sweep = swept < s->m->tracker.bitmap.nr_blocks;
 		wake_up_process(s->links[i].send_task);
 		wake_up_process(s->links[i].recv_task);
 	}
@@ -213,31 +219,54 @@ void dmm_sender_run(struct dmm_sender *s)
 	wake_up_process(s->feed_task);
 }
 
-void dmm_sender_begin_stop(struct dmm_migration *m, const char *waits_for)
+/* Idempotent. */
+static void begin_finish(struct dmm_sender *s)
 {
-	struct dmm_sender *s = m->sender;
-	unsigned long flags;
 	unsigned int i;
 
+	if (s->stopping)
+		return;
+	WRITE_ONCE(s->stopping, true);
+	for (i = 0; i < s->nr_links; i++)
+		dmm_conn_shutdown(&s->links[i].conn);
+	dmm_kick(s->m);
+	queue_work(s->m->wq, &s->finish_work);
+}
+
+int dmm_sender_retire(struct dmm_migration *m)
+{
 	lockdep_assert_held(&m->ctl);
-	if (!s || s->stopping)
+	if (!m->sender)
+		return 0;
+	begin_finish(m->sender);
+	wait_for_completion_timeout(&m->sender->done, msecs_to_jiffies(DMM_STOP_WAIT_MS));
+	dmm_sender_reap(m);
+	return m->sender ? -EBUSY : 0;
+}
+
+void dmm_sender_begin_stop(struct dmm_migration *m, const char *waits_for)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&m->ctl);
+	if (!m->sender && READ_ONCE(m->state) == DMM_STATE_IDLE)
 		return;
 	spin_lock_irqsave(&m->lock, flags);
 	dmm_freeze_abort_locked(m, -ECANCELED);
 	if (!dmm_state_advance_locked(m, DMM_EV_STOP))
 		m->waits_for = waits_for;
 	spin_unlock_irqrestore(&m->lock, flags);
-	WRITE_ONCE(s->stopping, true);
-	for (i = 0; i < s->nr_links; i++)
-		dmm_conn_shutdown(&s->links[i].conn);
-	dmm_kick(m);
-	queue_work(m->wq, &s->finish_work);
+	if (m->sender)
+		begin_finish(m->sender);
+	else
+		dmm_migration_stopped(m);	/* a lost set was ended, and there is no new one */
 }
 
 void dmm_sender_stop(struct dmm_migration *m, const char *waits_for)
 {
 	/* somebody has waited for it before: this call only looks */
-	bool again = m->sender && m->sender->stopping;
+	bool again = m->sender && m->sender->stopping &&
+		     READ_ONCE(m->state) != DMM_STATE_DISCONNECTED;
 
 	dmm_sender_begin_stop(m, waits_for);
 	if (m->sender && !again)
@@ -257,6 +286,8 @@ void dmm_sender_reap(struct dmm_migration *m)
 		return;
 	kvfree(m->sender);
 	m->sender = NULL;
+	/* where a STOP came to a set that was just being ended, finish_worker() may have missed it */
+	dmm_migration_stopped(m);
 }
 
 void dmm_sender_wait(struct dmm_migration *m)

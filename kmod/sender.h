@@ -41,6 +41,7 @@
 #include "core/share.h"
 #include "dmm.h"
 
+struct dmm_attach_args;
 struct netlink_ext_ack;
 
 #define DMM_SLOTS		64u		/* extents in flight of a disk, by one link or several */
@@ -109,6 +110,7 @@ struct dmm_link {
 
 	/* owned by the feeder */
 	u64 cursor;			/* block where the sweep goes on */
+	u64 swept;			/* how far the first one came with an earlier set of links */
 	u64 unit;			/* that it is in, with no regard to heat any more */
 	u64 sweep_ns;			/* when the present sweep began */
 	bool sweep_frozen;		/* in a freeze */
@@ -145,6 +147,7 @@ struct dmm_sender {
 	unsigned int nr_links;		/* of DMM_A_CONNS */
 	unsigned int nr_attached;
 	u64 features;			/* of DMM_A_FEATURES */
+	struct dmm_peer peer;
 	struct task_struct *feed_task;
 	unsigned int link_slots;	/* slots and pages of one link */
 	unsigned int link_pages;
@@ -218,8 +221,8 @@ static inline bool dmm_may_ship(const struct dmm_migration *m)
 
 /* ---- sender.c: command.c, migration.c; caller holds dmm_migration.ctl ---- */
 
-/* A sender of @nr_links connections, none attached yet.  NULL without memory.  Context: process. */
-struct dmm_sender *dmm_sender_create(struct dmm_migration *m, unsigned int nr_links, u64 features);
+/* A sender for the set of which @a is one, none attached yet.  NULL without memory.  Context: process. */
+struct dmm_sender *dmm_sender_create(struct dmm_migration *m, const struct dmm_attach_args *a);
 /* One that has no connection yet. */
 void dmm_sender_discard(struct dmm_sender *s);
 /*
@@ -232,6 +235,17 @@ int dmm_sender_attach(struct dmm_sender *s, unsigned int index, int fd,
 int dmm_sender_prepare(struct dmm_sender *s);
 /* Let the threads of a prepared sender run. */
 void dmm_sender_run(struct dmm_sender *s);
+/* Has it been prepared? */
+static inline bool dmm_sender_prepared(const struct dmm_sender *s)
+{
+	return s->feed_task;
+}
+
+/*
+ * End a set of connections, with the migration going on: DISCONNECTED.  Waits like dmm_sender_stop().
+ * 0: there is none any more; -EBUSY: the origin still owes it a read.
+ */
+int dmm_sender_retire(struct dmm_migration *m);
 /*
  * Begin to stop, and wait for the end at most DMM_STOP_WAIT_MS; @waits_for is the status
  * text until then.  Idempotent; nothing to do is fine.
@@ -303,6 +317,11 @@ void dmm_scan_clear(const struct dmm_slot *slot);
 
 /* The list of what is unflushed.  Caller holds ctl.  0 or -ENOMEM. */
 int dmm_barrier_alloc(struct dmm_migration *m);
+/*
+ * New connections, to @peer, go on where others were lost: what is unflushed is dirty again unless it is
+ * who acknowledged it (invariant 11).  Before anything is shipped.  Caller holds ctl.
+ */
+void dmm_barrier_resume(struct dmm_migration *m, const struct dmm_peer *peer);
 /* No sender runs.  Idempotent.  Context: process. */
 void dmm_barrier_free(struct dmm_migration *m);
 /* Is one on its way, or about to be? */

@@ -43,6 +43,7 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	st->nr_held = m->nr_held;
 	st->freeze = m->freeze;
 	st->ship = m->ship;
+	memcpy(st->instance, m->peer.instance, sizeof(st->instance));
 	st->unflushed_bytes = m->unflushed.blocks << m->tracker.block_shift;
 	spin_unlock_irqrestore(&m->lock, flags);
 }

@@ -24,6 +24,7 @@ struct dmm_stats {
 	struct dmm_freeze_info freeze;
 	struct dmm_ship_stats ship;
 	u64 unflushed_bytes;
+	u8 instance[DMM_ID_BYTES];
 	struct dmm_tracker_counts counts;
 	struct dmm_latency latency;
 };

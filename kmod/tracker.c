@@ -118,10 +118,21 @@ void dmm_tracker_complete(struct dmm_tracker *t, struct dmm_tracked_io *io)
 	this_cpu_inc(t->counts->completed);
 }
 
+void dmm_tracker_mark(struct dmm_tracker *t, u64 first, u64 nr)
+{
+	u64 step;
+
+	while (nr) {
+		step = min_t(u64, nr, MARK_STEP_BLOCKS);
+		dmm_bitmap_mark(&t->bitmap, first, step);
+		first += step;
+		nr -= step;
+		cond_resched();
+	}
+}
+
 void dmm_tracker_arm(struct dmm_tracker *t)
 {
-	u64 first = 0, nr = t->bitmap.nr_blocks, step;
-
 	/*
 	 * Arm first.  A write that saw "disarmed" at its completion was on the origin
 	 * before the marks below, hence before any block is read.  Where the
@@ -130,13 +141,7 @@ void dmm_tracker_arm(struct dmm_tracker *t)
 	 */
 	WRITE_ONCE(t->armed, true);
 	synchronize_rcu();
-	while (nr) {
-		step = min_t(u64, nr, MARK_STEP_BLOCKS);
-		dmm_bitmap_mark(&t->bitmap, first, step);
-		first += step;
-		nr -= step;
-		cond_resched();
-	}
+	dmm_tracker_mark(t, 0, t->bitmap.nr_blocks);
 }
 
 void dmm_tracker_disarm(struct dmm_tracker *t)

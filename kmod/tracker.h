@@ -86,6 +86,8 @@ void dmm_tracker_read(struct dmm_tracker *t, struct dmm_tracked_io *io);
 /* The end of one that is .timed, a write that is .counted still or a read.  Context: any. */
 void dmm_tracker_time(struct dmm_tracker *t, const struct dmm_tracked_io *io);
 
+/* Mark as a write would; reschedules.  Context: process. */
+void dmm_tracker_mark(struct dmm_tracker *t, u64 first, u64 nr);
 /* From now on every write marks.  Then everything is marked.  Context: process, may sleep. */
 void dmm_tracker_arm(struct dmm_tracker *t);
 /* Context: process. */

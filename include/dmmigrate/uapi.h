@@ -12,18 +12,25 @@
  * ATTACH	DEV, MIGRATION (16 bytes), DISK (u32), CONN_EPOCH (u64), CONN_INDEX (u32), FD (u32, a
  *		descriptor of the caller: TCP, established, in the initial network
  *		namespace), optional CONNS (u32, 1 to DMM_MAX_CONNS, default 1), optional
- *		FEATURES (u64, DMM_FEATURE_* that the receiver has agreed to).  Given once for each
- *		of CONNS connections, in any order, CONN_INDEX from 0; all else must be the same.
- *		The kernel takes a reference of its own; the
+ *		FEATURES (u64, DMM_FEATURE_* that the receiver has agreed to), optional INSTANCE and
+ *		BOOT (16 bytes each, of HELLO_OK; without them nothing is known of the
+ *		receiver).  Given once for each of CONNS connections, in any order, CONN_INDEX
+ *		from 0; all else must be the same.  The kernel takes a reference of its own; the
  *		caller closes its descriptor afterwards.
- *		State IDLE only.  -EBUSY otherwise, for an index or a socket that is attached
- *		already, and for a connection of another set; STOP closes them all.  -ERANGE for
+ *		IDLE, or DISCONNECTED, where it has to be the same MIGRATION and DISK with a larger
+ *		CONN_EPOCH than any before (-ESTALE): the lost connections are ended then.
+ *		-EBUSY otherwise, for an index or a socket that is attached
+ *		already, for a connection of another set, and while the origin owes the lost ones a
+ *		read; STOP closes them all.  -ERANGE for
  *		an index or number out of range, -EOPNOTSUPP for a feature that is unknown;
  *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
  * START	DEV, optional RATE, optional BARRIER_BYTES (u64) and BARRIER_MS (u32): a barrier is sent when
  *		so much was acknowledged since the last one, or what was is so old; at first
- *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  Marks everything dirty and ships
- *		it.  IDLE with all its connections -> COPYING.  -ENOTCONN before there are all CONNS of them.
+ *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  -ENOTCONN before there are all
+ *		CONNS connections.
+ *		IDLE -> COPYING: marks everything dirty and ships it.
+ *		DISCONNECTED -> COPYING: ships what is dirty.  That is also what was
+ *		acknowledged and is unflushed, unless INSTANCE and BOOT are known and those of before.
  * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
  * RESUME	DEV.  PAUSED -> COPYING.
  * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.  Without DEV: the host's
@@ -134,6 +141,8 @@ enum dmm_attr {
 	DMM_A_BARRIER_MS,	/* u32: time from one to the next */
 	DMM_A_UNFLUSHED_BYTES,	/* u64: acknowledged, but not covered by a barrier yet G */
 	DMM_A_SHIPPED_NS,	/* u64: CLOCK_MONOTONIC when SHIPPED_BYTES last grew, 0 = never G */
+	DMM_A_INSTANCE,		/* binary, 16 bytes: of the receiver at the latest START, 0 = unknown G */
+	DMM_A_BOOT,		/* binary, 16 bytes: of its host */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

@@ -99,7 +99,7 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_STOPPED]	= -EINVAL,
 	},
 	[DMM_STATE_DISCONNECTED] = {
-		[DMM_EV_START]		= -EBUSY,
+		[DMM_EV_START]		= COPYING,
 		[DMM_EV_PAUSE]		= -EINVAL,
 		[DMM_EV_RESUME]		= -EINVAL,
 		[DMM_EV_FREEZE]		= -EINVAL,

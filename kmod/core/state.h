@@ -12,6 +12,7 @@
  *     |                 CONVERGED       FENCE
  *     |
  *     |   LINK_LOST from COPYING PAUSED FREEZING FROZEN -> DISCONNECTED
+ *     |   START     from DISCONNECTED, by a new set of connections -> COPYING
  *     |   ERROR     from the same and DISCONNECTED      -> FAILED
  *     +-- STOP from any but FENCED, by way of STOPPING while the origin owes a read
  *

@@ -28,7 +28,7 @@ static const char help[] =
 "          events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
-"          migration=TEXT force barrier_bytes= barrier_ms=\n"
+"          migration=TEXT instance=TEXT boot=TEXT force barrier_bytes= barrier_ms=\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
@@ -67,6 +67,13 @@ static const struct {
 	{ "barrier_bytes", DMM_A_BARRIER_BYTES, 8 }, { "barrier_ms", DMM_A_BARRIER_MS, 4 },
 	{ "unflushed_bytes", DMM_A_UNFLUSHED_BYTES, 8 }, { "shipped_ns", DMM_A_SHIPPED_NS, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
+};
+
+static const struct {
+	const char *name;
+	uint16_t attr;
+} ids[] = {
+	{ "migration", DMM_A_MIGRATION }, { "instance", DMM_A_INSTANCE }, { "boot", DMM_A_BOOT },
 };
 
 static const char *const states[] = {
@@ -212,9 +219,11 @@ static void put_value(struct rawnl_msg *m, const char *text)
 			rawnl_put_u32(m, DMM_A_FD, (uint32_t)make_fd(eq + 1));
 		return;
 	}
-	if (!strncmp(text, "migration=", 10)) {
+	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		if (strlen(ids[i].name) != len || memcmp(ids[i].name, text, len))
+			continue;
 		memcpy(id, eq + 1, strnlen(eq + 1, sizeof(id)));
-		rawnl_put(m, DMM_A_MIGRATION, id, sizeof(id));
+		rawnl_put(m, ids[i].attr, id, sizeof(id));
 		return;
 	}
 	if (!strncmp(text, "u8:", 3)) {

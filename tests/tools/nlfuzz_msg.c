@@ -23,12 +23,13 @@ static const struct {
 	{ DMM_A_CONN_INDEX, 4 }, { DMM_A_CONNS, 4 }, { DMM_A_FEATURES, 8 }, { DMM_A_FD, 4 },
 	{ DMM_A_RATE, 8 }, { DMM_A_EPOCH, 8 }, { DMM_A_TIMEOUT_MS, 4 }, { DMM_A_FORCE, 0 },
 	{ DMM_A_BARRIER_BYTES, 8 }, { DMM_A_BARRIER_MS, 4 },
+	{ DMM_A_INSTANCE, 16 }, { DMM_A_BOOT, 16 },
 };
 #define NR_ATTRS (sizeof(attrs) / sizeof(attrs[0]))
 
 /* Attributes of each command, as bits of attrs[]. */
 static const uint16_t wants[DMM_CMD_MAX + 1] = {
-	[DMM_CMD_ATTACH] = 0xff,
+	[DMM_CMD_ATTACH] = 0xff | 0xc000,
 	[DMM_CMD_START] = 0x01 | 0x100 | 0x1000 | 0x2000,
 	[DMM_CMD_PAUSE] = 0x01,
 	[DMM_CMD_RESUME] = 0x01,

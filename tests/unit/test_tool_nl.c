@@ -19,6 +19,7 @@
 #define FAMILY	77
 
 static const u8 id[DMM_ID_BYTES] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+static const u8 instance[DMM_ID_BYTES] = { 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 };
 
 static void parse_request(struct nl_msg *msg, u8 cmd, struct nlattr **tb)
 {
@@ -156,6 +157,7 @@ static void test_parse_all(void **state)
 	for (n = 0; n < sizeof(u32s) / sizeof(u32s[0]); n++)
 		nla_put_u32(msg, u32s[n], 1000 + u32s[n]);
 	nla_put(msg, DMM_A_MIGRATION, sizeof(id), id);
+	nla_put(msg, DMM_A_INSTANCE, sizeof(instance), instance);
 	nla_put_u32(msg, DMM_A_ERROR, (u32)-5);
 	nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)-62);
 	nla_put_string(msg, DMM_A_REASON, "reading the origin");
@@ -215,13 +217,15 @@ static void test_parse_all(void **state)
 	assert_memory_equal(i.read_latency, latency, sizeof(latency));
 	assert_memory_equal(i.write_latency, latency, sizeof(latency));
 	assert_memory_equal(i.migration, id, sizeof(id));
+	assert_memory_equal(i.instance, instance, sizeof(instance));
 	assert_int_equal(i.error, -5);
 	assert_int_equal(i.freeze_result, -62);
 	assert_string_equal(i.reason, "reading the origin");
 	/* all that the contract marks as told by GET, but for padding and what is only sent */
 	for (n = DMM_A_DEV; n <= DMM_A_MAX; n++) {
 		if (n == DMM_A_CONN_INDEX || n == DMM_A_FD || n == DMM_A_TIMEOUT_MS ||
-		    n == DMM_A_FORCE || n == DMM_A_BARRIER_BYTES || n == DMM_A_BARRIER_MS)
+		    n == DMM_A_FORCE || n == DMM_A_BARRIER_BYTES || n == DMM_A_BARRIER_MS ||
+		    n == DMM_A_BOOT)
 			continue;
 		assert_true(i.present & DMM_NL_BIT(n));
 	}

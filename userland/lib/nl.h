@@ -70,6 +70,7 @@ struct dmm_nl_info {
 	u64 write_latency[DMM_LATENCY_BUCKETS];
 	u64 unflushed_bytes;
 	u64 shipped_ns;
+	u8 instance[DMM_ID_BYTES];	/* of the receiver, zero: unknown */
 };
 
 /* A request: the attributes of @set are sent. */
@@ -89,6 +90,8 @@ struct dmm_nl_req {
 	u32 timeout_ms;
 	u64 barrier_bytes;
 	u32 barrier_ms;
+	u8 instance[DMM_ID_BYTES];
+	u8 boot[DMM_ID_BYTES];
 };
 
 #define DMM_NL_BIT(attr)	(1ull << (attr))

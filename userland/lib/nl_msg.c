@@ -37,6 +37,8 @@ static const struct field req_fields[] = {
 	REQ(TIMEOUT_MS, U32, timeout_ms),
 	REQ(BARRIER_BYTES, U64, barrier_bytes),
 	REQ(BARRIER_MS, U32, barrier_ms),
+	REQ(INSTANCE, ID, instance),
+	REQ(BOOT, ID, boot),
 	{ DMM_A_FORCE, FIELD_FLAG, 0 },
 };
 
@@ -90,6 +92,7 @@ static const struct field info_fields[] = {
 	INFO(WRITE_LATENCY, LATENCY, write_latency),
 	INFO(UNFLUSHED_BYTES, U64, unflushed_bytes),
 	INFO(SHIPPED_NS, U64, shipped_ns),
+	INFO(INSTANCE, ID, instance),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)
