@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,11 @@ static void test_types(void **state)
 	assert_true(good("start a b").conns == DMM_UNSET);
 	assert_int_equal(good("start --connections 1 a b").conns, 1);
 	assert_int_equal(good("start --connections 16 a b").conns, 16);
+	assert_true(good("start a b").barrier_bytes == DMM_UNSET && good("start a b").barrier_ms == DMM_UNSET);
+	assert_true(good("start --barrier-size 8G a b").barrier_bytes == 8ull << 30);
+	assert_int_equal(good("start --barrier-interval 2 a b").barrier_ms, 2000);
+	assert_int_equal(good("start --barrier-interval 1ms a b").barrier_ms, 1);
+	assert_true(good("start --barrier-interval 4294967295ms a b").barrier_ms == UINT32_MAX);
 }
 
 static void test_bad(void **state)
@@ -113,6 +119,11 @@ static void test_bad(void **state)
 		{ "start --connections 0 a b", "from 1 to 16" },
 		{ "start --connections 17 a b", "from 1 to 16" },
 		{ "start --connections many a b", "from 1 to 16" },
+		{ "start --barrier-size 0 a b", "a size" },
+		{ "start --barrier-size much a b", "a size" },
+		{ "start --barrier-interval 0 a b", "a time" },
+		{ "start --barrier-interval 4294967296ms a b", "a time" },
+		{ "start --barrier-interval soon a b", "a time" },
 		{ "start --yes=1 a b", "takes no value" },
 		{ "start --timeout 5 a b", "--timeout" },	/* another verb's */
 		{ "cutover --timeout 0 x", "15000" },

@@ -21,6 +21,11 @@ static const struct dmm_option start_options[] = {
 	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
 		   "size of a tracked block, 4K to 1M (default 4K)"),
 	DMM_OPTION_CONNECTIONS,
+	DMM_OPTION("barrier-size", SIZE, barrier_bytes, "SIZE",
+		   "have the destination flushed whenever so much has come (default 1G; what\n"
+		   "is started again keeps it)"),
+	DMM_OPTION("barrier-interval", PERIOD, barrier_ms, "TIME",
+		   "and what has come is that old (default 5)"),
 	DMM_OPTION_OVERWRITE,
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
 		   "check both ends, print every table and step, do none"),

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "options.h"
@@ -56,6 +57,14 @@ static int option_store(const struct dmm_option *o, char *value, struct dmm_args
 		if (dmm_parse_u64(value, 1, DMM_MAX_CONNS, &v))
 			return bad(why, bytes, o, value, "a number from 1 to 16");
 		break;
+	case DMM_OPT_SIZE:
+		if (dmm_parse_size(value, &v) || !v)
+			return bad(why, bytes, o, value, "a size: 64M, 1G");
+		break;
+	case DMM_OPT_PERIOD:
+		if (dmm_parse_duration_ms(value, &v) || !v || v > UINT32_MAX)
+			return bad(why, bytes, o, value, "a time: 5, 500ms, 2m");
+		break;
 	case DMM_OPT_TIME:
 		if (dmm_parse_duration_ms(value, &v))
 			return bad(why, bytes, o, value, "a time: 90, 500ms, 5m, 2h");
@@ -87,6 +96,8 @@ int dmm_options_parse(const struct dmm_option *options, int argc, char **argv,
 	args->bandwidth = DMM_UNSET;
 	args->block_bytes = DMM_UNSET;
 	args->conns = DMM_UNSET;
+	args->barrier_bytes = DMM_UNSET;
+	args->barrier_ms = DMM_UNSET;
 	args->timeout_ms = DMM_UNSET;
 	args->max_pause_ms = DMM_UNSET;
 	args->interval_ms = DMM_UNSET;

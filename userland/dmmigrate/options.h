@@ -22,6 +22,8 @@ enum dmm_option_type {
 	DMM_OPT_RATE,		/* bytes per second, 0 = unlimited */
 	DMM_OPT_BLOCK,		/* power of two, 4K to 1M */
 	DMM_OPT_CONNS,		/* 1 to DMM_MAX_CONNS */
+	DMM_OPT_SIZE,		/* bytes, not 0 */
+	DMM_OPT_PERIOD,		/* as TIME, 1 ms to 2^32 - 1 ms */
 	DMM_OPT_TIME,		/* a bare number is seconds; stored as ms */
 	DMM_OPT_MS,		/* a bare number is milliseconds */
 	DMM_OPT_FREEZE_MS,	/* the same, 1 to DMM_MAX_FREEZE_MS */
@@ -63,6 +65,8 @@ struct dmm_args {
 	u64 bandwidth;		/* DMM_UNSET: not given */
 	u64 block_bytes;	/* DMM_UNSET: not given */
 	u64 conns;		/* DMM_UNSET: not given */
+	u64 barrier_bytes;	/* DMM_UNSET: not given */
+	u64 barrier_ms;		/* DMM_UNSET: not given */
 	u64 timeout_ms;		/* DMM_UNSET: not given */
 	u64 max_pause_ms;	/* DMM_UNSET: not given */
 	u64 interval_ms;	/* DMM_UNSET: not given */

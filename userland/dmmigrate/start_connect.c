@@ -65,6 +65,14 @@ int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c)
 		req.set |= DMM_NL_BIT(DMM_A_RATE);
 		req.rate = t->args.bandwidth;
 	}
+	if (t->args.barrier_bytes != DMM_UNSET) {
+		req.set |= DMM_NL_BIT(DMM_A_BARRIER_BYTES);
+		req.barrier_bytes = t->args.barrier_bytes;
+	}
+	if (t->args.barrier_ms != DMM_UNSET) {
+		req.set |= DMM_NL_BIT(DMM_A_BARRIER_MS);
+		req.barrier_ms = (u32)t->args.barrier_ms;
+	}
 	ret = dmm_nl_do(t->nl, &req);
 	if (ret) {
 		snprintf(c->why, sizeof(c->why), "the kernel does not start: %s",

@@ -16,6 +16,7 @@ static const char *option_kind(const struct dmm_option *o)
 	case DMM_OPT_BLOCK:
 		return "block";
 	case DMM_OPT_TIME:
+	case DMM_OPT_PERIOD:
 		return "time";
 	case DMM_OPT_MS:
 	case DMM_OPT_FREEZE_MS:
