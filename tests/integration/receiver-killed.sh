@@ -51,7 +51,7 @@ await A 10 "writes_completed>=$((before + 20))"
 start_receiver
 start_migration
 await A 30 "sweep_blocks>=4096"
-raw_cutover A 1 15000
+raw_cutover A 9 15000	# that of the cutover before was a smaller one
 kill -9 "$RECEIVER"
 usleep 300000
 state_is A fenced || fail "$(st A state) after the receiver was killed behind the fence"

@@ -77,8 +77,11 @@ static int start_attached(struct dmm_tool *t, struct dmm_start *c, bool *running
 		dmm_next(t, "dmmigrate cancel %s", t->source);
 		return dmm_fail(t, DMM_EXIT_LOCAL, owner, use,
 				"a stopped migration still waits for the source's disk");
-	case DMM_STATE_IDLE:
 	case DMM_STATE_DISCONNECTED:
+		c->resume = c->s.has_record;
+		memcpy(c->instance, info.instance, sizeof(c->instance));
+		return 0;
+	case DMM_STATE_IDLE:
 	case DMM_STATE_FAILED:
 		return 0;	/* begin again below */
 	default:
@@ -234,7 +237,9 @@ static int start_save(const struct dmm_start *c, const struct dmm_witness *witne
 
 static int start_record(struct dmm_tool *t, struct dmm_start *c)
 {
-	int ret = start_save(c, NULL);
+	/* what goes on has been watched all the time */
+	bool watched = c->resume && c->s.record.has_witness;
+	int ret = start_save(c, watched ? &c->s.record.witness : NULL);
 
 	if (!ret)
 		return 0;
@@ -295,7 +300,7 @@ static int start_change(struct dmm_tool *t, struct dmm_start *c)
 			goto err_forget;
 	}
 	ret = dmm_awake_live(t, &c->s, c->why, sizeof(c->why));
-	if (!ret)
+	if (!ret && !c->resume)
 		ret = start_witness(t, c);
 	if (!ret)
 		ret = dmm_start_connect(t, c);
@@ -368,6 +373,11 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (ret)
 		return ret;
 	dmm_id_format(c->id, c->hex);
+	if (c->resume && c->s.record.conns) {	/* as the receiver has prepared it */
+		if (t->args.conns != DMM_UNSET && c->conns != c->s.record.conns)
+			dmm_note(t, "--connections is not applied to what goes on");
+		c->conns = c->s.record.conns;
+	}
 	if (c->attached && t->args.block_bytes != DMM_UNSET &&
 	    t->args.block_bytes != c->s.block_sectors * DMM_SECTOR_BYTES)
 		dmm_note(t, "--block-size is not applied: %s is attached with %u bytes; cancel first to change "
@@ -392,12 +402,14 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (dmm_remote_open(&c->remote, &c->to))
 		return start_remote_failed(t, c);
 	dmm_signals_block();
-	if (c->attached) {
+	if (c->resume && dmm_start_resume(c))
+		return start_remote_failed(t, c);
+	if (c->attached && !c->resume) {
 		ret = dmm_stop(t, &c->s);
 		if (ret)
 			return ret;
 	}
-	if (c->again)	/* prepared under this id before: its receiver begins anew */
+	if (c->again && !c->resume)	/* prepared under this id before: its receiver begins anew */
 		dmm_remote_forget(&c->remote, c->id);
 	ret = start_prepare(t, c, false);
 	if (!ret)
@@ -408,8 +420,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		return ret;
 	if (le32_to_cpu(c->prepared.flags) & DMM_PREPARED_BUFFERED)
 		dmm_note(t, "the destination does not take O_DIRECT: it is written buffered");
-	dmm_say(t, "%s is being migrated to %s:%s (migration %s).", t->source, c->to.host,
-		c->to.path, c->hex);
+	dmm_say(t, "%s is being migrated to %s:%s%s (migration %s).", t->source, c->to.host,
+		c->to.path, c->resume ? " again, from where it was" : "", c->hex);
 	dmm_start_result(t, c, false);
 	if (t->args.wait)
 		return start_wait(t, c);
@@ -439,7 +451,7 @@ const struct dmm_verb dmm_verb_start = {
 	.brief = "attach SOURCE and begin to copy it, live, to /DEST at HOST\n\n"
 		 "SOURCE stays in use all the time.  /DEST is a block device or file there, at least as\n"
 		 "large.  Starting again what runs already is the same migration; what lost its connection\n"
-		 "is copied again from the beginning.",
+		 "goes on from where it was, what has failed is copied from the beginning.",
 	.options = start_options,
 	.min_operands = 2,
 	.max_operands = 2,

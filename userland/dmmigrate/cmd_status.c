@@ -55,7 +55,7 @@ static struct advice status_advice(const struct dmm_nl_info *info, const struct 
 			"source up; dmmigrate cutover %s again where it did not end." };
 	case DMM_STATE_DISCONNECTED:
 		return (struct advice) { "The connection is lost; the guest is not affected, its writes "
-			"are tracked.", "dmmigrate start %s HOST:/DEST copies again, dmmigrate cancel %s "
+			"are tracked.", "dmmigrate start %s HOST:/DEST goes on, dmmigrate cancel %s "
 			"gives up." };
 	case DMM_STATE_FAILED:
 		return (struct advice) { "The migration failed; the guest is not affected.",

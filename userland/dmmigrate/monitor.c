@@ -220,7 +220,7 @@ int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm
 	case DMM_MON_FAILED:
 		return monitor_failed(t, m);
 	case DMM_MON_DISCONNECTED:
-		dmm_next(t, "dmmigrate start %s DEST (copies again) or dmmigrate cancel %s",
+		dmm_next(t, "dmmigrate start %s DEST (goes on) or dmmigrate cancel %s",
 			 t->source, t->source);
 		return dmm_fail(t, DMM_EXIT_TRANSPORT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
 				"the connection to the receiver is lost: %s%s%s",

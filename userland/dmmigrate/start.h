@@ -22,6 +22,9 @@ struct dmm_start {
 	u32 conns;
 	bool again;			/* the same migration, begun before */
 	bool attached;			/* its target was live before */
+	bool resume;			/* and lost its connections: it goes on where it was */
+	bool known;			/* the receiver has had the disk since it said PREPARED at first */
+	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
 	char why[768];			/* of a failure that is reported once it is undone */
 };
 
@@ -32,6 +35,12 @@ struct dmm_start {
  * Returns 0 or the exit code, with c->why; what is attached by then is closed by STOP.
  */
 int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c);
+
+/*
+ * Whether what lost its connections can go on: asks the receiver about the disk.  Sets c->known, or drops
+ * c->resume where its disk has failed.  0, or a negative errno with the reason in c->remote.
+ */
+int dmm_start_resume(struct dmm_start *c);
 
 /* Prints what a start would do, after both ends agreed. */
 int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c);

@@ -8,6 +8,20 @@
 #include "attach.h"
 #include "start.h"
 
+/*
+ * Who receives, for the kernel to know again.  Nothing is said of a receiver that has prepared the disk anew
+ * though it is the same instance: the destination was closed meanwhile (doc/design.rst).
+ */
+static void name_receiver(const struct dmm_start *c, const struct dmm_wire_hello_ok *hello,
+			  struct dmm_nl_req *req)
+{
+	if (c->resume && !c->known && !memcmp(hello->instance, c->instance, sizeof(c->instance)))
+		return;
+	req->set |= DMM_NL_BIT(DMM_A_INSTANCE) | DMM_NL_BIT(DMM_A_BOOT);
+	memcpy(req->instance, hello->instance, sizeof(req->instance));
+	memcpy(req->boot, hello->boot, sizeof(req->boot));
+}
+
 /* One of them.  Returns 0 or the exit code, with c->why. */
 static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 {
@@ -30,6 +44,7 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 		return data.exit;
 	}
 	memcpy(req.migration, c->id, sizeof(c->id));
+	name_receiver(c, &data.hello, &req);
 	req.features = data.client.features;	/* what both sides have */
 	req.fd = (u32)data.client.fd;
 	ret = dmm_nl_do(t->nl, &req);
@@ -39,6 +54,20 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 	snprintf(c->why, sizeof(c->why), "the kernel does not take the connection: %s",
 		 dmm_nl_text(t, ret));
 	return DMM_EXIT_LOCAL;
+}
+
+int dmm_start_resume(struct dmm_start *c)
+{
+	struct dmm_wire_query_ok q;
+	int ret;
+
+	ret = dmm_remote_query(&c->remote, c->id, &q);
+	if (ret && c->remote.code != DMM_WERR_NOTFOUND)
+		return ret;
+	c->known = !ret;
+	if (c->known && (q.error || le32_to_cpu(q.state) == DMM_DISK_FINISHED))
+		c->resume = false;
+	return 0;
 }
 
 int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c)

@@ -19,6 +19,7 @@ void dmm_start_result(struct dmm_tool *t, const struct dmm_start *c, bool runnin
 	dmm_result_u64(t, "block_bytes", c->pre.block_bytes);
 	dmm_result_u64(t, "connections", c->conns);
 	dmm_result_bool(t, "was_running", running);
+	dmm_result_bool(t, "resumed", c->resume);
 }
 
 static void say_table(struct dmm_tool *t, const char *what, const char *name,
@@ -44,7 +45,10 @@ int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c)
 	dmm_origin_uuid_format(c->id, uuid);
 	snprintf(params, sizeof(params), "<%s> %u", name, c->pre.block_bytes / DMM_SECTOR_BYTES);
 	dmm_say(t, "Dry run: both ends agree; nothing is done.  The steps would be:");
-	if (c->attached)
+	if (c->resume)
+		dmm_say(t, "  kernel: the lost connections of %s are replaced, what is dirty goes on",
+			c->s.live.name);
+	else if (c->attached)
 		dmm_say(t, "  kernel: STOP of what runs no more; the migrate target of %s stays",
 			c->s.live.name);
 	else if (!c->pre.module_loaded)
