@@ -20,10 +20,12 @@ start_receiver
 # the guest: all over the first 40 MiB; the last 8 are for the stages below
 start_load A --region 0:40M --writers 4 --rate 60 --sizes 512..32K --errors-ok
 
+# the sweep stands still at its 20th extent, however fast this machine is
+stop_arm after-clear 20
 start_migration --connections 4 --bandwidth 8M
 total=$(st A total)
-await A 60 "sweep_blocks>=$((total * 2 / 5))"
-dmmigrate throttle A 1M
+stop_await after-clear
+await A 20 "acked_bytes>=$((19 * MIB))"
 from=$(dmm-check --clock --journal "$TMP/A.journal")
 redirtied=$(nl A redirtied_blocks)
 
@@ -33,6 +35,7 @@ swept=$(nl A sweep_blocks)
 assert "blocks swept after that: the copy still runs" "$swept" -lt "$total"
 redirtied=$(($(nl A redirtied_blocks) - redirtied))
 to=$(dmm-check --clock --journal "$TMP/A.journal")
+stop_go after-clear
 dmmigrate throttle A 0
 timeout 60 dmmigrate wait A || fail "it does not converge: $(dmmigrate status A)"
 
@@ -54,12 +57,21 @@ for op in write:$((45 * MIB + 512)):512 write:$((45 * MIB + 8192)):3584 write:$(
 	await_quiet A 15
 done
 
-# more blocks are dirty when the freeze comes than can be on their way at a time (mutant 2
-# leaves them): the feeder stands still until the writes are held
-stop_arm after-clear
-one A write:46M:4096
-stop_await after-clear
-dmm-load /dev/mapper/A --journal "$TMP/A.journal" --ops 350 --writers 2 --region 42M:6M --sizes 512..512 >/dev/null
+# burst: more extents are dirty than can be on their way at a time, while the feeder stands still
+burst() {
+	stop_arm after-clear
+	one A write:46M:4096
+	stop_await after-clear
+	dmm-load /dev/mapper/A --journal "$TMP/A.journal" --ops 350 --writers 2 --region 42M:6M --sizes 512..512 >/dev/null
+}
+# how long this machine takes to ship that when nothing is frozen
+burst
+begun=$(now_ms)
+stop_go after-clear
+await_quiet A
+burst_ms=$(($(now_ms) - begun))
+# and when the freeze comes upon it (mutant 2 leaves some): until the writes are held
+burst
 dirty=$(st A dirty)
 kill -CONT "$LOAD"
 # shellcheck disable=SC2016 # for the hooks' shell
@@ -81,11 +93,12 @@ distinct=$(sed -n 's/.*distinct=\([0-9]*\).*/\1/p' "$TMP/check.out")
 
 shipped=$(nl A shipped_bytes) prehold=$(nl A prehold_bytes) resent=$(nl A resent_blocks)
 freeze_ms=$((($(nl A drain_ns) + $(nl A ship_ns) + $(nl A barrier_ns)) / 1000000))
-say "shipped $shipped bytes, $prehold before the hold, $resent blocks again, freeze $freeze_ms ms"
+say "shipped $shipped bytes, $prehold before the hold, $resent blocks again, freeze $freeze_ms ms, burst $burst_ms ms"
 assert "bytes shipped" "$shipped" -ge $((48 * MIB * 5 / 4))
 assert "bytes shipped before the hold, of $shipped, in percent" $((prehold * 100 / shipped)) -ge 95
 assert "blocks re-sent" "$resent" -ge $((total / 4))
-assert "milliseconds of the freeze" $freeze_ms -le 2000
+# 2 s; a machine to which that burst is as much may take as long as for two
+assert "milliseconds of the freeze" $freeze_ms -le $((burst_ms > 1000 ? 2 * burst_ms : 2000))
 assert "blocks left for the freeze" "$(nl A freeze_blocks)" -gt 0
 assert "alerts" "$(nl A alerts)" = 0
 assert "shipped blocks that were overwritten, of $total" $((redirtied * 4)) -ge "$total"
