@@ -41,7 +41,7 @@ checker_verdict /dev/mapper/D C
 dmmigrate clean --yes C >/dev/null
 kill "$LOAD_C"
 wait "$LOAD_C" || fail "the load"
-assert "A has its table again" "$(dmsetup table A)" = "$(sed -n 's/^A: //p' "$TMP/tables")"
+assert "A has its table again" "$(dmsetup table A)" = "$(sed -n 's/^A: //p' "$TMP/devices")"
 
 # a destination that is full: a file in a filesystem without room
 mkdir "$TMP/full"

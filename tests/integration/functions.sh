@@ -373,17 +373,14 @@ finish_migration() {
 	wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
 }
 
+devices() { { dmsetup table && dmsetup info -c --noheadings -o name,uuid,suspended,tables_loaded; } | sort; }
+
 # remember_devices: what restored must find again
-remember_devices() {
-	dmsetup table | sort >"$TMP/tables"
-	dmsetup info -c --noheadings -o name,uuid,suspended,tables_loaded | sort >"$TMP/infos"
-}
+remember_devices() { devices >"$TMP/devices"; }
 
 # restored WHAT: every table, name and flag is as remembered, nothing is left over
 restored() {
-	dmsetup table | sort | diff "$TMP/tables" - >"$TMP/diff" || fail "$1: tables differ: $(cat "$TMP/diff")"
-	dmsetup info -c --noheadings -o name,uuid,suspended,tables_loaded | sort | diff "$TMP/infos" - >"$TMP/diff" ||
-		fail "$1: devices differ: $(cat "$TMP/diff")"
+	devices | diff "$TMP/devices" - >"$TMP/diff" || fail "$1: devices differ: $(cat "$TMP/diff")"
 	dmmigrate clean >"$TMP/leftovers" || fail "$1: clean: exit $?"
 	grep -q 'no leftovers' "$TMP/leftovers" || fail "$1: $(cat "$TMP/leftovers")"
 }

@@ -9,8 +9,8 @@
 requires ip dmmigrate dmmigrated
 load_module
 two_hosts
-make_disk A 8
-make_disk B 8
+make_disk A 4
+make_disk B 4
 fill A
 remember_devices
 start_receiver
