@@ -98,24 +98,27 @@ changes "written" 'opened for writing|was written' write
 # the lease: who may not see other processes is told by the kernel nevertheless
 if [ "$(id -u)" = 0 ]; then
 	dir=$(mktemp -d /tmp/dmm-nobody.XXXXXX)
-	chmod 711 "$tmp" "$(dirname "$bin")"
+	chmod 711 "$tmp"
 	cp "$src" "$dir/mine.raw"
+	cp "$tool" "$dir/dmmigrate"	# the checkout may lie in a home that is closed to others
 	chown -R nobody "$dir"
-	as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
-	expect "nobody copies his own file" as_nobody timeout 60 "$tool" copy --yes \
-		"$dir/mine.raw" "$to:$img"
+	nobody_copies()
+	{
+		setpriv --reuid=nobody --regid=nogroup --clear-groups timeout 60 "$dir/dmmigrate" copy "$@"
+	}
+	expect "nobody copies his own file" nobody_copies --yes "$dir/mine.raw" "$to:$img"
 	same "  whole" "$src" "$img"
 	sleep 60 >> "$dir/mine.raw" &
 	writer=$!
 	rc=0
-	as_nobody timeout 60 "$tool" copy --yes "$dir/mine.raw" "$to:$img" > "$tmp/refusal" 2>&1 || rc=$?
+	nobody_copies --yes "$dir/mine.raw" "$to:$img" > "$tmp/refusal" 2>&1 || rc=$?
 	is "but not while root writes to it" $rc = 3
 	expect_text "  which the lease tells" 'is open for writing' cat "$tmp/refusal"
 	kill $writer
 	wait $writer 2>/dev/null || true
 	chmod 600 "$src"
 	rc=0
-	as_nobody timeout 60 "$tool" copy "$src" "$to:$img" > "$tmp/out" 2>&1 || rc=$?
+	nobody_copies "$src" "$to:$img" > "$tmp/out" 2>&1 || rc=$?
 	is "and not what he may not read" $rc = 3
 	rm -rf "$dir"
 fi
