@@ -39,19 +39,24 @@ static int parse_block_size(struct dm_target *ti, const char *arg, struct dmm_ar
 	return 0;
 }
 
-static int parse_features(struct dm_target *ti, unsigned int argc, char **argv)
+static int parse_features(struct dm_target *ti, unsigned int argc, char **argv,
+			  struct dmm_args *args)
 {
-	unsigned int nr;
+	unsigned int nr, i;
 
+	args->gate = false;
 	if (!argc)
 		return 0;
 	if (kstrtouint(argv[0], 10, &nr) || nr != argc - 1) {
 		ti->error = "Invalid number of feature arguments";
 		return -EINVAL;
 	}
-	if (nr) {
-		ti->error = "Unrecognised feature requested: none is defined";
-		return -EINVAL;
+	for (i = 1; i <= nr; i++) {
+		if (strcmp(argv[i], "gate") || args->gate) {
+			ti->error = "Unrecognised feature requested: there is 'gate', once";
+			return -EINVAL;
+		}
+		args->gate = true;
 	}
 	return 0;
 }
@@ -67,7 +72,7 @@ int dmm_args_parse(struct dm_target *ti, unsigned int argc, char **argv, struct 
 	args->origin = argv[0];
 	r = parse_block_size(ti, argv[1], args);
 	if (!r)
-		r = parse_features(ti, argc - 2, argv + 2);
+		r = parse_features(ti, argc - 2, argv + 2, args);
 	return r;
 }
 
@@ -101,7 +106,7 @@ int dmm_args_check_origin(struct dm_target *ti, struct block_device *bdev,
 		ti->error = "Origin device is smaller than the target";
 		return -EINVAL;
 	}
-	too_big = too_big_for((u64)ti->len << SECTOR_SHIFT, args->block_shift);
+	too_big = args->gate ? NULL : too_big_for((u64)ti->len << SECTOR_SHIFT, args->block_shift);
 	if (too_big) {
 		ti->error = too_big;
 		return -EINVAL;

@@ -11,6 +11,7 @@ struct dmm_args {
 	const char *origin;		/* borrowed from argv */
 	u32 block_sectors;		/* a power of two, 8 to 2048 */
 	unsigned int block_shift;	/* log2 of bytes */
+	bool gate;
 };
 
 /**

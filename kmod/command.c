@@ -5,12 +5,12 @@
 #include <linux/ktime.h>
 #include <linux/netlink.h>
 
-#include "hold.h"
+#include "admit.h"
 #include "migration.h"
 #include "sender.h"
+#include "stop.h"
 
-/* Takes ctl unless the table is gone already. */
-static int ctl_lock(struct dmm_migration *m)
+int dmm_ctl_lock(struct dmm_migration *m)
 {
 	if (mutex_lock_killable(&m->ctl))
 		return -EINTR;
@@ -20,6 +20,11 @@ static int ctl_lock(struct dmm_migration *m)
 	}
 	mutex_unlock(&m->ctl);
 	return -ENODEV;
+}
+
+void dmm_ctl_unlock(struct dmm_migration *m)
+{
+	mutex_unlock(&m->ctl);
 }
 
 static void forget_error_locked(struct dmm_migration *m)
@@ -35,16 +40,20 @@ static void forget_error_locked(struct dmm_migration *m)
 static void begin_attachment(struct dmm_migration *m, const struct dmm_attach_args *a)
 {
 	unsigned long flags;
+	u64 epoch;
 
 	spin_lock_irqsave(&m->lock, flags);
 	m->conn_epoch = a->conn_epoch;
 	m->conns = a->conns;
 	m->features = a->features;
 	if (m->state == DMM_STATE_IDLE) {
+		/* of a migration that goes on none is used twice */
+		epoch = memcmp(m->id, a->id, sizeof(m->id)) ? 0 : m->freeze.epoch;
 		memcpy(m->id, a->id, sizeof(m->id));
 		m->disk = a->disk;
 		forget_error_locked(m);
 		memset(&m->freeze, 0, sizeof(m->freeze));
+		m->freeze.epoch = epoch;
 		memset(&m->ship, 0, sizeof(m->ship));
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
@@ -84,6 +93,10 @@ static int admit_connection(struct dmm_migration *m, const struct dmm_attach_arg
 	bool again = READ_ONCE(m->state) == DMM_STATE_DISCONNECTED;
 	struct dmm_sender *s = m->sender;
 
+	if (m->gated) {
+		NL_SET_ERR_MSG(extack, "a gate is no source");
+		return -EOPNOTSUPP;
+	}
 	if (again && (!s || dmm_sender_prepared(s) || s->stopping || a->conn_epoch != m->conn_epoch))
 		return replace_set(m, a, extack);
 	if ((READ_ONCE(m->state) != DMM_STATE_IDLE && !again) || (s && s->stopping)) {
@@ -103,7 +116,7 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 	struct dmm_sender *s;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	r = admit_connection(m, a, extack);
@@ -118,7 +131,7 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 		dmm_sender_discard(s);
 	}
 out:
-	mutex_unlock(&m->ctl);
+	dmm_ctl_unlock(m);
 	return r;
 }
 
@@ -153,7 +166,7 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 	bool again;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	s = m->sender;
@@ -187,7 +200,7 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 	if (!r)
 		dmm_sender_run(s);
 out:
-	mutex_unlock(&m->ctl);
+	dmm_ctl_unlock(m);
 	return r;
 }
 
@@ -196,13 +209,13 @@ int dmm_cmd_pause(struct dmm_migration *m, bool pause)
 	unsigned long flags;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
 	r = dmm_state_advance_locked(m, pause ? DMM_EV_PAUSE : DMM_EV_RESUME);
 	spin_unlock_irqrestore(&m->lock, flags);
-	mutex_unlock(&m->ctl);
+	dmm_ctl_unlock(m);
 	return r;
 }
 
@@ -211,14 +224,14 @@ int dmm_cmd_rate(struct dmm_migration *m, u64 rate)
 	unsigned long flags;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
 	WRITE_ONCE(m->rate, rate);
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_kick(m);
-	mutex_unlock(&m->ctl);
+	dmm_ctl_unlock(m);
 	return 0;
 }
 
@@ -227,7 +240,7 @@ int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms)
 	unsigned long flags;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
@@ -245,13 +258,12 @@ int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms)
 		m->freeze.result = -EINPROGRESS;
 		m->freeze.hold_ns = ktime_get_ns();
 		m->ship.prehold_bytes = m->ship.shipped_bytes;
-		dmm_hold_begin_locked(m);
 		m->freeze.deadline_ns = m->freeze.hold_ns + (u64)timeout_ms * NSEC_PER_MSEC;
 		dmm_state_advance_locked(m, DMM_EV_FREEZE);
 		mod_delayed_work(m->wq, &m->thaw_work, msecs_to_jiffies(timeout_ms) + 1);
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
-	mutex_unlock(&m->ctl);
+	dmm_ctl_unlock(m);
 	return r;
 }
 
@@ -260,56 +272,103 @@ int dmm_cmd_thaw(struct dmm_migration *m, u64 epoch)
 	unsigned long flags;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
-	if (m->state == DMM_STATE_FENCED)
+	if (m->state == DMM_STATE_COMMITTED)
 		r = -EBUSY;
 	else if (epoch != m->freeze.epoch)
 		r = -ESTALE;
 	else
 		r = dmm_freeze_abort_locked(m, -ECANCELED);
 	spin_unlock_irqrestore(&m->lock, flags);
-	mutex_unlock(&m->ctl);
+	dmm_ctl_unlock(m);
 	return r;
 }
 
-int dmm_cmd_fence(struct dmm_migration *m, u64 epoch)
+int dmm_cmd_commit(struct dmm_migration *m, u64 epoch)
 {
 	unsigned long flags;
 	int r;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
+	dmm_stop_at(DMM_STOP_IN_COMMIT, NULL);
 	spin_lock_irqsave(&m->lock, flags);
 	if (epoch != m->freeze.epoch)
 		r = -ESTALE;
 	else
-		r = dmm_state_advance_locked(m, DMM_EV_FENCE);
+		r = dmm_state_advance_locked(m, DMM_EV_COMMIT);
 	spin_unlock_irqrestore(&m->lock, flags);
-	/* the state decided; the timer would find nothing to thaw */
-	if (!r)
+	if (!r) {
+		/* the state decided; the timer would find nothing to thaw */
 		cancel_delayed_work(&m->thaw_work);
-	mutex_unlock(&m->ctl);
+		dmm_admit_settle();	/* no read that comes after the answer passes */
+	}
+	dmm_ctl_unlock(m);
+	return r;
+}
+
+int dmm_cmd_reclaim(struct dmm_migration *m, u64 epoch)
+{
+	unsigned long flags;
+	int r;
+
+	r = dmm_ctl_lock(m);
+	if (r)
+		return r;
+	spin_lock_irqsave(&m->lock, flags);
+	r = epoch == m->freeze.epoch ? dmm_reclaim_locked(m) : -ESTALE;
+	spin_unlock_irqrestore(&m->lock, flags);
+	dmm_ctl_unlock(m);
+	return r;
+}
+
+int dmm_cmd_release(struct dmm_migration *m, u64 epoch)
+{
+	unsigned long flags;
+	int r;
+
+	r = dmm_ctl_lock(m);
+	if (r)
+		return r;
+	spin_lock_irqsave(&m->lock, flags);
+	r = epoch == m->freeze.epoch ? dmm_state_advance_locked(m, DMM_EV_RELEASE) : -ESTALE;
+	if (!r)
+		dmm_tracker_disarm(&m->tracker);
+	spin_unlock_irqrestore(&m->lock, flags);
+	if (!r)
+		dmm_admit_flush(m);
+	dmm_ctl_unlock(m);
 	return r;
 }
 
 int dmm_cmd_stop(struct dmm_migration *m, bool force)
 {
+	static const struct dmm_late_news closed = {
+		.ev = DMM_EV_LINK_LOST, .error = -ESHUTDOWN, .side = DMM_SIDE_LINK,
+		.reason = "its connections were closed after the commit",
+	};
 	unsigned long flags;
 	int r = 0;
 
-	r = ctl_lock(m);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
-	if (m->state == DMM_STATE_FENCED && !force)
-		r = -EBUSY;
+	if (m->state == DMM_STATE_COMMITTED) {
+		r = force ? 0 : -EBUSY;
+		if (force && !m->late.error)
+			m->late = closed;
+	}
 	spin_unlock_irqrestore(&m->lock, flags);
-	if (!r)
+	if (!r) {
+		if (m->sender && !m->sender->stopping && READ_ONCE(m->state) == DMM_STATE_COMMITTED)
+			dmm_sender_say_end(m->sender);
 		dmm_sender_stop(m, "the origin still owes a read");
-	mutex_unlock(&m->ctl);
+	}
+	dmm_ctl_unlock(m);
 	return r;
 }

@@ -17,7 +17,7 @@
  *
  * dmm_migration.lock	(spinlock, irqsave: bio completion may come in interrupt context)
  *	State, first error, held bios, the sender's slots, what is unflushed, the event queue and
- *	the counters of shipping.  Taken by map() only when writes are held.
+ *	the counters of shipping.  Taken by map() only when not everything passes.
  *	Nothing sleeps and nothing is submitted under it.
  *
  * dmm_link.pool_lock	(spinlock; feeder and send thread)
@@ -27,9 +27,9 @@
  *	The list of all sockets that are in use.
  *
  * RCU
- *	map() reads .hold and counts a write inside one read-side section;
- *	freezing sets .hold, then waits for a grace period: afterwards every
- *	write is either counted or held (hold.c).
+ *	map() reads .admit and counts a bio inside one read-side section; who changes
+ *	.admit waits for a grace period: afterwards every bio is counted, held or
+ *	failed (admit.c).
  *
  * Contexts
  * --------
@@ -39,6 +39,7 @@
  * feeder		one per disk: scans, clears, submits reads, freezes (feed.c)
  * send thread		one per connection: sends, marks what did not arrive (link.c)
  * receive thread	one per connection: acknowledgements only (ack.c)
+ * netlink command	the caller's process, under ctl: COMMIT and GATE among them
  * dmm_migration.wq	thaw timer, release of held bios, events, end of stopping
  */
 #ifndef DMM_H
@@ -115,6 +116,15 @@ struct dmm_freeze_info {
 	u64 blocks;		/* dirty when drained */
 };
 
+/* What befell a committed migration's links: it counts once the source is reclaimed. */
+struct dmm_late_news {
+	enum dmm_event ev;		/* LINK_LOST or ERROR */
+	int error;			/* 0: nothing */
+	enum dmm_side side;
+	u32 remote_status;
+	const char *reason;		/* constant text */
+};
+
 struct dmm_migration {
 	/* constant after the constructor */
 	struct dm_target *ti;
@@ -122,6 +132,8 @@ struct dmm_migration {
 	char *name;			/* "254:3", for messages */
 	struct workqueue_struct *wq;	/* thaw, release, events, end of a sender */
 	dev_t dev;			/* of the live device */
+
+	bool gated;			/* the feature `gate` */
 
 	struct dmm_tracker tracker;	/* has its own rules, see tracker.h */
 	struct kref ref;
@@ -152,6 +164,8 @@ struct dmm_migration {
 	u64 conn_epoch;
 	u32 conns;
 	u64 features;		/* of the wire, common with the receiver */
+	enum dmm_gate gate;		/* changed under ctl, too */
+	struct dmm_late_news late;
 	struct bio_list held;
 	unsigned int nr_held;
 	struct dmm_freeze_info freeze;
@@ -162,7 +176,7 @@ struct dmm_migration {
 	unsigned int nr_events;
 
 	/* written under lock, read by map() under RCU and by end_io() */
-	bool hold;
+	enum dmm_admit admit;
 
 	/* the feeder waits here; see dmm_kick() */
 	wait_queue_head_t wait;

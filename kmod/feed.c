@@ -290,7 +290,8 @@ static long step(struct dmm_sender *s)
 	bool progress;
 
 	tell_links(s, state);
-	if (dmm_state_ends_link(state) || state == DMM_STATE_FENCED)
+	if (dmm_state_ends_link(state) || state == DMM_STATE_COMMITTED ||
+	    state == DMM_STATE_RELEASED)
 		return MAX_SCHEDULE_TIMEOUT;
 	if (state == DMM_STATE_FREEZING)
 		wait = DRAIN_JIFFIES;

@@ -5,7 +5,7 @@
  */
 #include <linux/ktime.h>
 
-#include "hold.h"
+#include "admit.h"
 #include "migration.h"
 #include "sender.h"
 #include "stop.h"
@@ -30,7 +30,7 @@ static void begin(struct dmm_sender *s, u64 epoch, u64 hold_ns)
 	s->freeze_epoch = epoch;
 	s->phase_ns = hold_ns;
 	s->phase = DMM_PHASE_DRAINING;
-	dmm_hold_settle();
+	dmm_admit_settle();
 }
 
 static bool step_draining(struct dmm_sender *s)

@@ -159,7 +159,7 @@ static long step(struct dmm_link *l)
 		dmm_send_break(l);
 		return MAX_SCHEDULE_TIMEOUT;
 	}
-	if (state == DMM_STATE_FENCED)
+	if (state == DMM_STATE_RELEASED || READ_ONCE(l->sender->closing))
 		dmm_send_end(l);
 	if (l->ended)
 		return MAX_SCHEDULE_TIMEOUT;

@@ -6,7 +6,7 @@
 #include <linux/ktime.h>
 #include <linux/slab.h>
 
-#include "hold.h"
+#include "admit.h"
 #include "migration.h"
 #include "netlink.h"
 #include "sender.h"
@@ -41,15 +41,14 @@ int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev)
 	}
 
 	trace_dmm_state(m->dev, m->state, next, m->error);
-	if (dmm_state_holds(m->state) && !dmm_state_holds(next))
-		dmm_hold_end_locked(m);
 	WRITE_ONCE(m->state, next);
+	dmm_admit_set_locked(m, dmm_state_admits(next));
 	queue_work(m->wq, &m->event_work);
 	dmm_kick(m);
 	return 0;
 }
 
-/* The freeze ends without a fence; @ev says where to. */
+/* The freeze ends without COMMIT; @ev says where to. */
 static void abort_freeze_locked(struct dmm_migration *m, enum dmm_event ev, int result)
 {
 	lockdep_assert_held(&m->lock);
@@ -67,7 +66,7 @@ int dmm_freeze_abort_locked(struct dmm_migration *m, int result)
 	return 0;
 }
 
-/* Not in IDLE, FENCED and STOPPING, where a lost link is of no interest any more. */
+/* Not in IDLE, RELEASED and STOPPING, where a lost link is of no interest any more. */
 static bool changes_state(const struct dmm_migration *m, enum dmm_event ev)
 {
 	int next = dmm_state_next(m->state, ev);
@@ -87,19 +86,49 @@ static void note_error_locked(struct dmm_migration *m, int error, enum dmm_side 
 	m->reason = reason;
 }
 
-void dmm_migration_link_lost(struct dmm_migration *m, int error, const char *reason)
+/* True: it is news, and the state has changed. */
+static bool end_migration(struct dmm_migration *m, const struct dmm_late_news *news)
 {
 	unsigned long flags;
-	bool news;
+	bool changes;
 
 	spin_lock_irqsave(&m->lock, flags);
-	news = changes_state(m, DMM_EV_LINK_LOST);
-	if (news) {
-		note_error_locked(m, error, DMM_SIDE_LINK, 0, reason);
-		abort_freeze_locked(m, DMM_EV_LINK_LOST, error);
+	changes = changes_state(m, news->ev);
+	if (changes) {
+		note_error_locked(m, news->error, news->side, news->remote_status, news->reason);
+		abort_freeze_locked(m, news->ev, news->error);
+	} else if (m->state == DMM_STATE_COMMITTED && !m->late.error) {
+		m->late = *news;
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
-	if (news)
+	return changes;
+}
+
+int dmm_reclaim_locked(struct dmm_migration *m)
+{
+	struct dmm_late_news late = m->late;
+	int r;
+
+	lockdep_assert_held(&m->lock);
+	r = dmm_state_advance_locked(m, DMM_EV_RECLAIM);
+	if (r)
+		return r;
+	m->freeze.result = -ECANCELED;
+	memset(&m->late, 0, sizeof(m->late));
+	if (late.error) {
+		note_error_locked(m, late.error, late.side, late.remote_status, late.reason);
+		dmm_state_advance_locked(m, late.ev);
+	}
+	return 0;
+}
+
+void dmm_migration_link_lost(struct dmm_migration *m, int error, const char *reason)
+{
+	struct dmm_late_news news = {
+		.ev = DMM_EV_LINK_LOST, .error = error, .side = DMM_SIDE_LINK, .reason = reason,
+	};
+
+	if (end_migration(m, &news))
 		DMWARN("%s: disconnected: %s (%d); the guest goes on, its writes are tracked",
 		       m->name, reason, error);
 }
@@ -107,17 +136,12 @@ void dmm_migration_link_lost(struct dmm_migration *m, int error, const char *rea
 void dmm_migration_fail(struct dmm_migration *m, int error, enum dmm_side side,
 			u32 remote_status, const char *reason)
 {
-	unsigned long flags;
-	bool news;
+	struct dmm_late_news news = {
+		.ev = DMM_EV_ERROR, .error = error, .side = side, .remote_status = remote_status,
+		.reason = reason,
+	};
 
-	spin_lock_irqsave(&m->lock, flags);
-	news = changes_state(m, DMM_EV_ERROR);
-	if (news) {
-		note_error_locked(m, error, side, remote_status, reason);
-		abort_freeze_locked(m, DMM_EV_ERROR, error);
-	}
-	spin_unlock_irqrestore(&m->lock, flags);
-	if (news)
+	if (end_migration(m, &news))
 		DMERR("%s: migration failed: %s (%d); the guest goes on at the source",
 		      m->name, reason, error);
 }
@@ -141,7 +165,7 @@ void dmm_migration_stopped(struct dmm_migration *m)
 	bool stopped;
 
 	spin_lock_irqsave(&m->lock, flags);
-	/* a fenced one keeps its state, its tracker and its hold */
+	/* a committed one keeps its state, its tracker and its hold */
 	stopped = m->state == DMM_STATE_STOPPING;
 	if (stopped) {
 		dmm_tracker_disarm(&m->tracker);
@@ -152,7 +176,7 @@ void dmm_migration_stopped(struct dmm_migration *m)
 		dmm_barrier_free(m);
 }
 
-/* The freeze's timeout.  FENCE and this race for the lock; FENCED wins or loses whole. */
+/* The freeze's timeout.  COMMIT and this race for the lock; one of them wins whole. */
 static void thaw_worker(struct work_struct *work)
 {
 	struct dmm_migration *m = container_of(to_delayed_work(work), struct dmm_migration, thaw_work);
@@ -195,7 +219,8 @@ static void event_worker(struct work_struct *work)
 
 /* ---- life ---- */
 
-int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift)
+int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift,
+			 bool gated)
 {
 	struct mapped_device *md = dm_table_get_md(ti->table);
 	struct dmm_migration *m;
@@ -211,7 +236,7 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 	m->wq = alloc_workqueue("dmm/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, m->name);
 	if (!m->wq)
 		goto err_free_name;
-	r = dmm_tracker_init(&m->tracker, (u64)ti->len << SECTOR_SHIFT, block_shift);
+	r = dmm_tracker_init(&m->tracker, (u64)ti->len << SECTOR_SHIFT, block_shift, !gated);
 	if (r)
 		goto err_destroy_wq;
 
@@ -228,9 +253,15 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 	m->barrier_ms = DMM_BARRIER_MS;
 	m->suspending = true;	/* until resume makes it live */
 	m->suspended = true;
+	m->gated = gated;
+	if (gated) {
+		m->state = DMM_STATE_GATED;
+		m->gate = DMM_GATE_SHUT;
+	}
+	m->admit = dmm_state_admits(m->state);
 	INIT_DELAYED_WORK(&m->thaw_work, thaw_worker);
 	INIT_WORK(&m->event_work, event_worker);
-	dmm_hold_init(m);
+	dmm_admit_init(m);
 	ti->private = m;
 	return 0;
 
@@ -272,13 +303,13 @@ void dmm_migration_destroy(struct dmm_migration *m)
 
 	mutex_lock(&m->ctl);
 	m->dead = true;
-	if (READ_ONCE(m->state) == DMM_STATE_FENCED)
-		DMWARN("%s: a fenced table is gone: its disk belongs to the destination", m->name);
+	if (READ_ONCE(m->state) == DMM_STATE_COMMITTED)
+		DMWARN("%s: a committed table is gone: its disk may belong to the destination", m->name);
 	dmm_sender_begin_stop(m, "its table is being removed");
 	mutex_unlock(&m->ctl);
 	dmm_sender_wait(m);
 
-	dmm_barrier_free(m);	/* of one that was fenced */
+	dmm_barrier_free(m);	/* of one that was committed */
 	cancel_delayed_work_sync(&m->thaw_work);
 	destroy_workqueue(m->wq);
 	WARN_ON_ONCE(m->nr_held);
@@ -345,17 +376,17 @@ struct dmm_migration *dmm_migration_get_by_dev(dev_t dev)
 void dmm_migration_presuspend(struct dmm_migration *m, bool noflush)
 {
 	unsigned long flags;
-	bool fenced;
+	bool committed;
 
 	spin_lock_irqsave(&m->lock, flags);
 	m->suspending = true;
-	/* dm waits for held bios: a freeze is aborted, a fence gives them back where it can */
+	/* dm waits for held bios: a freeze is aborted, after COMMIT they are given back where dm takes them */
 	dmm_freeze_abort_locked(m, -ECANCELED);
-	fenced = m->state == DMM_STATE_FENCED;
+	committed = m->state == DMM_STATE_COMMITTED;
 	spin_unlock_irqrestore(&m->lock, flags);
 
-	if (fenced && noflush)
-		dmm_hold_requeue(m);
+	if (committed && noflush)
+		dmm_admit_requeue(m);
 }
 
 void dmm_migration_postsuspend(struct dmm_migration *m)

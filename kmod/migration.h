@@ -14,7 +14,8 @@ struct dmm_sender;
 /* ---- target.c ---- */
 
 /* Takes @origin on success.  Context: constructor.  0 or -ENOMEM. */
-int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift);
+int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift,
+			 bool gated);
 /* Waits for everything that may still touch the origin.  Context: destructor; sleeps. */
 void dmm_migration_destroy(struct dmm_migration *m);
 /* The table is live: commands find it, an older table of the device is void.  Context: resume. */
@@ -60,18 +61,26 @@ int dmm_cmd_pause(struct dmm_migration *m, bool pause);
 int dmm_cmd_rate(struct dmm_migration *m, u64 rate);
 int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms);
 int dmm_cmd_thaw(struct dmm_migration *m, u64 epoch);
-int dmm_cmd_fence(struct dmm_migration *m, u64 epoch);
+int dmm_cmd_commit(struct dmm_migration *m, u64 epoch);
+int dmm_cmd_reclaim(struct dmm_migration *m, u64 epoch);
+int dmm_cmd_release(struct dmm_migration *m, u64 epoch);
 int dmm_cmd_stop(struct dmm_migration *m, bool force);
 
-/* ---- command.c ---- */
+/* ---- command.c, gate.c ---- */
+
+/* Takes ctl; -ENODEV: the table is gone already, -EINTR. */
+int dmm_ctl_lock(struct dmm_migration *m);
+void dmm_ctl_unlock(struct dmm_migration *m);
 
 /*
- * Move to the next state: ends a hold that the new state does not have, queues the
+ * Move to the next state: lets pass what the new state lets pass, queues the
  * event.  Caller holds dmm_migration.lock.  0 or the errno of dmm_state_next().
  */
 int dmm_state_advance_locked(struct dmm_migration *m, enum dmm_event ev);
 /* FREEZING or FROZEN -> COPYING with @result; else -EALREADY.  Caller holds the lock. */
 int dmm_freeze_abort_locked(struct dmm_migration *m, int result);
+/* COMMITTED -> COPYING, and on to where the late news lead.  As dmm_state_advance_locked(). */
+int dmm_reclaim_locked(struct dmm_migration *m);
 
 /* ---- sender.c, ack.c, reader.c ---- */
 

@@ -7,11 +7,11 @@
 #include <linux/module.h>
 #include <net/genetlink.h>
 
+#include "gate.h"
 #include "host.h"
 #include "migration.h"
 #include "netlink.h"
 #include "sender.h"
-#include "stats.h"
 
 static struct genl_family dmm_family;
 
@@ -60,6 +60,12 @@ static const struct nla_policy stop_policy[DMM_A_MAX + 1] = {
 	[DMM_A_FORCE] = { .type = NLA_FLAG },
 };
 
+static const struct nla_policy gate_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_GATE] = { .type = NLA_U32 },
+	[DMM_A_IF_CLEAN] = { .type = NLA_FLAG },
+};
+
 /* All of them, for kernels whose families have but one policy. */
 static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 	[DMM_A_DEV] = { .type = NLA_U64 },
@@ -78,6 +84,8 @@ static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
 	[DMM_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
 	[DMM_A_BOOT] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
+	[DMM_A_GATE] = { .type = NLA_U32 },
+	[DMM_A_IF_CLEAN] = { .type = NLA_FLAG },
 };
 
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
@@ -247,7 +255,8 @@ static int cmd_freeze(struct sk_buff *skb, struct genl_info *info)
 	return end(m, r);
 }
 
-static int cmd_thaw_fence(struct sk_buff *skb, struct genl_info *info)
+/* THAW, COMMIT, RECLAIM, RELEASE: of the epoch that is named. */
+static int cmd_of_epoch(struct sk_buff *skb, struct genl_info *info)
 {
 	static const enum dmm_attr required[] = { DMM_A_EPOCH };
 	struct dmm_migration *m;
@@ -258,10 +267,50 @@ static int cmd_thaw_fence(struct sk_buff *skb, struct genl_info *info)
 	if (r)
 		return r;
 	epoch = nla_get_u64(info->attrs[DMM_A_EPOCH]);
-	if (info->genlhdr->cmd == DMM_CMD_THAW)
+	switch (info->genlhdr->cmd) {
+	case DMM_CMD_THAW:
 		r = dmm_cmd_thaw(m, epoch);
-	else
-		r = dmm_cmd_fence(m, epoch);
+		break;
+	case DMM_CMD_COMMIT:
+		r = dmm_cmd_commit(m, epoch);
+		break;
+	case DMM_CMD_RECLAIM:
+		r = dmm_cmd_reclaim(m, epoch);
+		break;
+	default:
+		r = dmm_cmd_release(m, epoch);
+		break;
+	}
+	if (r == -ESTALE)
+		NL_SET_ERR_MSG(info->extack, "not the epoch of the latest freeze");
+	return end(m, r);
+}
+
+static int cmd_gate(struct sk_buff *skb, struct genl_info *info)
+{
+	static const enum dmm_attr required[] = { DMM_A_GATE };
+	struct dmm_migration *m;
+	bool if_clean;
+	u32 gate;
+	int r;
+
+	r = begin(skb, info, required, ARRAY_SIZE(required), &m);
+	if (r)
+		return r;
+	gate = nla_get_u32(info->attrs[DMM_A_GATE]);
+	if_clean = !!info->attrs[DMM_A_IF_CLEAN];
+	if (gate == DMM_GATE_NONE || gate >= __DMM_GATE_MAX ||
+	    (if_clean && gate != DMM_GATE_SHUT)) {
+		NL_SET_ERR_MSG(info->extack, "no such gate");
+		return end(m, -ERANGE);
+	}
+	r = dmm_cmd_gate(m, gate, if_clean);
+	if (r == -EOPNOTSUPP)
+		NL_SET_ERR_MSG(info->extack, "the table has no gate");
+	else if (r == -ENOTEMPTY)
+		NL_SET_ERR_MSG(info->extack, "writes have passed: nothing can be given back");
+	else if (r == -ETIMEDOUT)
+		NL_SET_ERR_MSG(info->extack, "shut, but the volume has not answered yet");
 	return end(m, r);
 }
 
@@ -275,93 +324,18 @@ static int cmd_stop(struct sk_buff *skb, struct genl_info *info)
 		return r;
 	r = dmm_cmd_stop(m, !!info->attrs[DMM_A_FORCE]);
 	if (r == -EBUSY)
-		NL_SET_ERR_MSG(info->extack, "fenced: the destination owns the data");
+		NL_SET_ERR_MSG(info->extack, "committed: reclaim or release it first");
 	return end(m, r);
-}
-
-static int put_u64(struct sk_buff *msg, enum dmm_attr attr, u64 value)
-{
-	return nla_put_u64_64bit(msg, attr, value, DMM_A_PAD);
-}
-
-static int put_identity(struct sk_buff *msg, const struct dmm_migration *m,
-			const struct dmm_stats *st)
-{
-	return put_u64(msg, DMM_A_DEV, m->dev) ||
-	       nla_put(msg, DMM_A_MIGRATION, sizeof(st->id), st->id) ||
-	       nla_put_u32(msg, DMM_A_DISK, st->disk) ||
-	       put_u64(msg, DMM_A_CONN_EPOCH, st->conn_epoch) ||
-	       nla_put_u32(msg, DMM_A_CONNS, st->conns) ||
-	       put_u64(msg, DMM_A_FEATURES, st->features) ||
-	       put_u64(msg, DMM_A_SIZE_BYTES, m->tracker.size_bytes) ||
-	       nla_put_u32(msg, DMM_A_BLOCK_BYTES, 1u << m->tracker.block_shift);
-}
-
-static int put_state(struct sk_buff *msg, const struct dmm_stats *st)
-{
-	return nla_put_u32(msg, DMM_A_STATE, st->state) ||
-	       nla_put_u32(msg, DMM_A_ERROR, (u32)st->error) ||
-	       nla_put_u32(msg, DMM_A_ERROR_SIDE, st->error_side) ||
-	       nla_put_u32(msg, DMM_A_REMOTE_STATUS, st->remote_status) ||
-	       (st->reason && nla_put_string(msg, DMM_A_REASON, st->reason)) ||
-	       put_u64(msg, DMM_A_RATE, st->rate) ||
-	       put_u64(msg, DMM_A_HOST_RATE, dmm_host_rate()) ||
-	       nla_put_u32(msg, DMM_A_HELD, st->nr_held);
-}
-
-static int put_freeze(struct sk_buff *msg, const struct dmm_freeze_info *f)
-{
-	return put_u64(msg, DMM_A_EPOCH, f->epoch) ||
-	       nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)f->result) ||
-	       put_u64(msg, DMM_A_HOLD_NS, f->hold_ns) ||
-	       put_u64(msg, DMM_A_DRAIN_NS, f->drain_ns) ||
-	       put_u64(msg, DMM_A_SHIP_NS, f->ship_ns) ||
-	       put_u64(msg, DMM_A_BARRIER_NS, f->barrier_ns) ||
-	       put_u64(msg, DMM_A_FREEZE_BLOCKS, f->blocks);
-}
-
-static int put_counts(struct sk_buff *msg, const struct dmm_stats *st)
-{
-	return put_u64(msg, DMM_A_DIRTY_BLOCKS, st->dirty_blocks) ||
-	       put_u64(msg, DMM_A_INFLIGHT_BYTES, st->ship.inflight_bytes) ||
-	       put_u64(msg, DMM_A_ACKED_BYTES, st->ship.acked_bytes) ||
-	       put_u64(msg, DMM_A_SHIPPED_BYTES, st->ship.shipped_bytes) ||
-	       put_u64(msg, DMM_A_SHIPPED_NS, st->ship.shipped_ns) ||
-	       put_u64(msg, DMM_A_ZERO_BYTES, st->ship.zero_bytes) ||
-	       put_u64(msg, DMM_A_ZERO_BLOCKS, st->ship.zero_blocks) ||
-	       put_u64(msg, DMM_A_DATA_BLOCKS, st->ship.data_blocks) ||
-	       put_u64(msg, DMM_A_SPEED, st->ship.speed_bps) ||
-	       put_u64(msg, DMM_A_READ_NS, st->ship.read_ns) ||
-	       put_u64(msg, DMM_A_SEND_NS, st->ship.send_ns) ||
-	       nla_put(msg, DMM_A_READ_LATENCY, sizeof(st->latency.reads), st->latency.reads) ||
-	       nla_put(msg, DMM_A_WRITE_LATENCY, sizeof(st->latency.writes), st->latency.writes) ||
-	       put_u64(msg, DMM_A_PREHOLD_BYTES, st->ship.prehold_bytes) ||
-	       put_u64(msg, DMM_A_RESENT_BLOCKS, st->ship.resent_blocks) ||
-	       put_u64(msg, DMM_A_SWEEP_BLOCKS, st->ship.sweep_blocks) ||
-	       put_u64(msg, DMM_A_BARRIER, st->ship.barrier) ||
-	       put_u64(msg, DMM_A_UNFLUSHED_BYTES, st->unflushed_bytes) ||
-	       nla_put(msg, DMM_A_INSTANCE, sizeof(st->instance), st->instance) ||
-	       put_u64(msg, DMM_A_START_NS, st->ship.start_ns) ||
-	       put_u64(msg, DMM_A_REDIRTIED_BLOCKS,
-		       st->counts.redirtied - st->ship.redirtied_base) ||
-	       put_u64(msg, DMM_A_WRITES_SUBMITTED, st->counts.submitted) ||
-	       put_u64(msg, DMM_A_WRITES_COMPLETED, st->counts.completed) ||
-	       put_u64(msg, DMM_A_WRITE_BYTES, st->counts.bytes) ||
-	       put_u64(msg, DMM_A_READS, st->counts.reads) ||
-	       put_u64(msg, DMM_A_ALERTS, st->counts.alerts);
 }
 
 static int fill_get(struct sk_buff *msg, struct dmm_migration *m, u32 portid, u32 seq, int flags)
 {
-	struct dmm_stats st;
 	void *hdr;
 
 	hdr = genlmsg_put(msg, portid, seq, &dmm_family, flags, DMM_CMD_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	dmm_stats_get(m, &st);
-	if (put_identity(msg, m, &st) || put_state(msg, &st) || put_freeze(msg, &st.freeze) ||
-	    put_counts(msg, &st)) {
+	if (dmm_netlink_put_all(msg, m)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -419,12 +393,12 @@ void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *not
 	if (!msg)
 		return;		/* GET tells the state all the same */
 	hdr = genlmsg_put(msg, 0, 0, &dmm_family, 0, DMM_CMD_EVENT);
-	if (!hdr || put_u64(msg, DMM_A_DEV, m->dev) ||
+	if (!hdr || dmm_netlink_put_u64(msg, DMM_A_DEV, m->dev) ||
 	    nla_put_u32(msg, DMM_A_STATE, note->state) ||
 	    nla_put_u32(msg, DMM_A_OLD_STATE, note->old_state) ||
 	    nla_put_u32(msg, DMM_A_ERROR, (u32)note->error) ||
 	    nla_put_u32(msg, DMM_A_ERROR_SIDE, note->error_side) ||
-	    put_u64(msg, DMM_A_EPOCH, note->epoch) ||
+	    dmm_netlink_put_u64(msg, DMM_A_EPOCH, note->epoch) ||
 	    nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)note->freeze_result)) {
 		nlmsg_free(msg);
 		return;
@@ -443,11 +417,14 @@ static const struct genl_ops dmm_ops[] = {
 	DMM_OP(DMM_CMD_RESUME, cmd_pause_resume, dev_policy),
 	DMM_OP(DMM_CMD_RATE, cmd_rate, rate_policy),
 	DMM_OP(DMM_CMD_FREEZE, cmd_freeze, freeze_policy),
-	DMM_OP(DMM_CMD_THAW, cmd_thaw_fence, epoch_policy),
-	DMM_OP(DMM_CMD_FENCE, cmd_thaw_fence, epoch_policy),
+	DMM_OP(DMM_CMD_THAW, cmd_of_epoch, epoch_policy),
+	DMM_OP(DMM_CMD_COMMIT, cmd_of_epoch, epoch_policy),
 	DMM_OP(DMM_CMD_STOP, cmd_stop, stop_policy),
 	{ .cmd = DMM_CMD_GET, .doit = cmd_get, .dumpit = cmd_dump,
 	  DMM_GENL_OP_POLICY(dev_policy, DMM_A_MAX) },
+	DMM_OP(DMM_CMD_RECLAIM, cmd_of_epoch, epoch_policy),
+	DMM_OP(DMM_CMD_RELEASE, cmd_of_epoch, epoch_policy),
+	DMM_OP(DMM_CMD_GATE, cmd_gate, gate_policy),
 };
 
 static const struct genl_multicast_group dmm_groups[] = {

@@ -154,6 +154,7 @@ void dmm_send_break(struct dmm_link *l)
 {
 	if (l->ended)
 		return;
-	l->ended = true;
+	WRITE_ONCE(l->ended, true);
 	dmm_conn_shutdown(&l->conn);
+	dmm_kick(l->sender->m);
 }

@@ -244,12 +244,33 @@ int dmm_sender_retire(struct dmm_migration *m)
 	return m->sender ? -EBUSY : 0;
 }
 
+static bool all_ended(const struct dmm_sender *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_links; i++)
+		if (!READ_ONCE(s->links[i].ended))
+			return false;
+	return true;
+}
+
+void dmm_sender_say_end(struct dmm_sender *s)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&s->m->ctl);
+	WRITE_ONCE(s->closing, true);
+	for (i = 0; i < s->nr_links; i++)
+		dmm_link_kick(&s->links[i]);
+	wait_event_timeout(s->m->wait, all_ended(s), msecs_to_jiffies(DMM_END_WAIT_MS));
+}
+
 void dmm_sender_begin_stop(struct dmm_migration *m, const char *waits_for)
 {
 	unsigned long flags;
 
 	lockdep_assert_held(&m->ctl);
-	if (!m->sender && READ_ONCE(m->state) == DMM_STATE_IDLE)
+	if (!m->sender && !dmm_state_tracks(READ_ONCE(m->state)))
 		return;
 	spin_lock_irqsave(&m->lock, flags);
 	dmm_freeze_abort_locked(m, -ECANCELED);

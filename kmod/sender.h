@@ -119,7 +119,7 @@ struct dmm_link {
 
 	/* owned by the send thread */
 	u64 seq;
-	bool ended;			/* END sent, or the stream is broken */
+	bool ended;			/* END sent, or the stream is broken; read by anybody */
 	int send_error;			/* why it broke; read by the receive thread */
 
 	/* the send thread waits here; see dmm_link_kick() */
@@ -178,6 +178,7 @@ struct dmm_sender {
 	u64 barrier_acked;		/* number of the last acknowledged one */
 
 	bool stopping;			/* written once under ctl; read by the threads */
+	bool closing;			/* the same: END is to be said */
 	struct work_struct finish_work;
 	struct completion done;
 
@@ -252,6 +253,12 @@ int dmm_sender_retire(struct dmm_migration *m);
  */
 void dmm_sender_stop(struct dmm_migration *m, const char *waits_for);
 #define DMM_STOP_WAIT_MS	800
+/*
+ * Say END on all links and close them; nothing is on its way on any.  Waits for that at most
+ * DMM_END_WAIT_MS.  Context: process, under ctl.
+ */
+void dmm_sender_say_end(struct dmm_sender *s);
+#define DMM_END_WAIT_MS		100
 /* Only begin. */
 void dmm_sender_begin_stop(struct dmm_migration *m, const char *waits_for);
 /* Free a sender whose stop has ended meanwhile. */

@@ -41,6 +41,7 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	st->features = m->features;
 	st->rate = m->rate;
 	st->nr_held = m->nr_held;
+	st->gate = m->gate;
 	st->freeze = m->freeze;
 	st->ship = m->ship;
 	memcpy(st->instance, m->peer.instance, sizeof(st->instance));
@@ -71,4 +72,6 @@ void dmm_stats_emit(struct dmm_migration *m, char *result, unsigned int maxlen)
 		DMEMIT("%s:%d", side_name[st.error_side], st.error);
 	else
 		DMEMIT("-");
+	DMEMIT(" %lu %lu %s", st.counts.failed_reads, st.counts.failed_writes,
+	       dmm_gate_name(st.gate));
 }

@@ -21,6 +21,7 @@ struct dmm_stats {
 	u64 rate;
 	u64 dirty_blocks;
 	unsigned int nr_held;
+	enum dmm_gate gate;
 	struct dmm_freeze_info freeze;
 	struct dmm_ship_stats ship;
 	u64 unflushed_bytes;

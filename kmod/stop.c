@@ -26,6 +26,8 @@ static const char *const point_name[__DMM_STOP_MAX] = {
 	[DMM_STOP_BEFORE_BARRIER] = "before-barrier",
 	[DMM_STOP_BEFORE_FROZEN] = "before-frozen",
 	[DMM_STOP_IN_STATS] = "in-stats",
+	[DMM_STOP_IN_COMMIT] = "in-commit",
+	[DMM_STOP_IN_SHUT] = "in-shut",
 };
 
 static DEFINE_SPINLOCK(stop_lock);

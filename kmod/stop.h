@@ -21,6 +21,8 @@ enum dmm_stop_point {
 	DMM_STOP_BEFORE_BARRIER,
 	DMM_STOP_BEFORE_FROZEN,
 	DMM_STOP_IN_STATS,
+	DMM_STOP_IN_COMMIT,	/* before it looks at the state */
+	DMM_STOP_IN_SHUT,	/* of a gate: held, nothing decided */
 	__DMM_STOP_MAX,
 };
 

@@ -6,8 +6,9 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "admit.h"
 #include "args.h"
-#include "hold.h"
+#include "gate.h"
 #include "migration.h"
 #include "stats.h"
 #include "stop.h"
@@ -17,26 +18,24 @@
  * What a bio does to the origin's data.  Every operation is on this list; a
  * new one is remapped like any other, marks its range and raises an alert.
  */
-enum op_class { OP_READS, OP_FLUSHES, OP_MODIFIES, OP_UNKNOWN };
-
-static enum op_class classify(const struct bio *bio)
+enum dmm_op dmm_target_op(const struct bio *bio)
 {
 	if (dmm_stop_unknown(bio))
-		return OP_UNKNOWN;
+		return DMM_OP_UNKNOWN;
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
-		return OP_READS;
+		return DMM_OP_READ;
 	case REQ_OP_FLUSH:
-		return OP_FLUSHES;
+		return DMM_OP_FLUSH;
 	case REQ_OP_WRITE:
 		/* dm sends an empty write with REQ_PREFLUSH ahead of the data */
-		return bio_sectors(bio) ? OP_MODIFIES : OP_FLUSHES;
+		return bio_sectors(bio) ? DMM_OP_MODIFY : DMM_OP_FLUSH;
 	case REQ_OP_DISCARD:
 	case REQ_OP_SECURE_ERASE:
 	case REQ_OP_WRITE_ZEROES:
-		return OP_MODIFIES;
+		return DMM_OP_MODIFY;
 	default:
-		return OP_UNKNOWN;
+		return DMM_OP_UNKNOWN;
 	}
 }
 
@@ -45,15 +44,26 @@ static struct dmm_tracked_io *tracked_io(struct bio *bio)
 	return dm_per_bio_data(bio, sizeof(struct dmm_tracked_io));
 }
 
-static void submit_mark(struct dmm_migration *m, struct bio *bio, struct dmm_tracked_io *io)
+void dmm_target_count(struct dmm_migration *m, struct bio *bio, enum dmm_op op)
 {
-	dmm_tracker_submit(&m->tracker, io, (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
-			   (u64)bio_sectors(bio) << SECTOR_SHIFT);
-}
+	struct dmm_tracked_io *io = tracked_io(bio);
 
-void dmm_target_submit_mark(struct dmm_migration *m, struct bio *bio)
-{
-	submit_mark(m, bio, tracked_io(bio));
+	if (unlikely(m->gated)) {
+		io->gated = true;
+		this_cpu_inc(m->tracker.counts->passed);
+	}
+	switch (op) {
+	case DMM_OP_READ:
+		dmm_tracker_read(&m->tracker, io);
+		break;
+	case DMM_OP_FLUSH:
+		break;
+	case DMM_OP_MODIFY:
+	case DMM_OP_UNKNOWN:
+		dmm_tracker_submit(&m->tracker, io, (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
+				   (u64)bio_sectors(bio) << SECTOR_SHIFT);
+		break;
+	}
 }
 
 static void alert_unknown(struct dmm_migration *m, struct bio *bio)
@@ -61,41 +71,33 @@ static void alert_unknown(struct dmm_migration *m, struct bio *bio)
 	this_cpu_inc(m->tracker.counts->alerts);
 	DMWARN_LIMIT("%s: bio of unknown kind %#x, its range is marked dirty",
 		     m->name, (__force unsigned int)bio->bi_opf);
+	if (!bio_sectors(bio))	/* names no range: it may be anything */
+		dmm_migration_fail(m, -EOPNOTSUPP, DMM_SIDE_LOCAL, 0,
+				   "an operation of unknown kind and extent");
 }
 
 static int migrate_map(struct dm_target *ti, struct bio *bio)
 {
 	struct dmm_tracked_io *io = tracked_io(bio);
 	struct dmm_migration *m = ti->private;
+	enum dmm_op op = dmm_target_op(bio);
 	int r = DM_MAPIO_REMAPPED;
 
 	bio_set_dev(bio, m->origin->bdev);
 	bio->bi_iter.bi_sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	io->counted = false;
 	io->timed = false;
+	io->gated = false;
 
-	switch (classify(bio)) {
-	case OP_READS:
-		dmm_tracker_read(&m->tracker, io);
-		return DM_MAPIO_REMAPPED;
-	case OP_FLUSHES:
-		/* held writes have not been acknowledged: a flush promises nothing of them */
-		return DM_MAPIO_REMAPPED;
-	case OP_UNKNOWN:
+	if (unlikely(op == DMM_OP_UNKNOWN))
 		alert_unknown(m, bio);
-		if (!bio_sectors(bio))	/* names no range: it may be anything */
-			dmm_migration_fail(m, -EOPNOTSUPP, DMM_SIDE_LOCAL, 0,
-					   "an operation of unknown kind and extent");
-		break;
-	case OP_MODIFIES:
-		break;
-	}
 
-	rcu_read_lock();	/* pairs with dmm_hold_settle() */
-	if (unlikely(READ_ONCE(m->hold)))
-		r = dmm_hold_bio(m, bio);
+	rcu_read_lock();	/* pairs with dmm_admit_settle() */
+	if (unlikely(READ_ONCE(m->admit) != DMM_ADMIT_ALL))
+		r = dmm_admit_bio(m, bio, op);
+	/* a flush is held like a write, or passes a freeze: held writes have not been acknowledged */
 	if (likely(r == DM_MAPIO_REMAPPED))
-		submit_mark(m, bio, io);
+		dmm_target_count(m, bio, op);
 	rcu_read_unlock();
 	return r;
 }
@@ -109,9 +111,11 @@ static int migrate_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *e
 		dmm_tracker_time(&m->tracker, io);
 	if (io->counted) {
 		dmm_tracker_complete(&m->tracker, io);
-		if (unlikely(READ_ONCE(m->hold)))
+		if (unlikely(READ_ONCE(m->admit) != DMM_ADMIT_ALL))
 			dmm_kick(m);	/* the drain may be over */
 	}
+	if (unlikely(io->gated))
+		dmm_gate_returned(m);
 	return DM_ENDIO_DONE;
 }
 
@@ -135,9 +139,10 @@ static int migrate_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (r)
 		goto err_put_origin;
 
-	r = dmm_migration_create(ti, origin, args.block_shift);
+	r = dmm_migration_create(ti, origin, args.block_shift, args.gate);
 	if (r) {
-		ti->error = "Cannot allocate the dirty bitmap: use a larger block size";
+		ti->error = args.gate ? "Cannot allocate the gate" :
+			    "Cannot allocate the dirty bitmap: use a larger block size";
 		goto err_put_origin;
 	}
 
@@ -199,7 +204,8 @@ static void migrate_status(struct dm_target *ti, status_type_t type, unsigned in
 		dmm_stats_emit(m, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
-		DMEMIT("%s %u", m->origin->name, 1u << (m->tracker.block_shift - SECTOR_SHIFT));
+		DMEMIT("%s %u%s", m->origin->name, 1u << (m->tracker.block_shift - SECTOR_SHIFT),
+		       m->gated ? " 1 gate" : "");
 		break;
 	default:	/* IMA measurement: the table says it all */
 		*result = '\0';
@@ -216,7 +222,7 @@ static int migrate_iterate_devices(struct dm_target *ti, iterate_devices_callout
 
 static struct target_type migrate_target = {
 	.name = "migrate",
-	.version = {0, 1, 0},
+	.version = {0, 2, 0},
 	/* SINGLETON: a dev_t names one migration; the rest is what dm-linear passes */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_PASSES_INTEGRITY | DM_TARGET_NOWAIT |
 		    DM_TARGET_PASSES_CRYPTO | DM_TARGET_ATOMIC_WRITES,

@@ -10,10 +10,13 @@
 int dmm_target_init(void);
 void dmm_target_exit(void);
 
+/* What a bio is about.  Context: any. */
+enum dmm_op dmm_target_op(const struct bio *bio);
+
 /*
- * Count and mark a remapped bio that modifies data.  Context: map() in its
+ * Count and, where it modifies data, mark a remapped bio that passes.  Context: map() in its
  * RCU section, or dmm_migration.lock held.
  */
-void dmm_target_submit_mark(struct dmm_migration *m, struct bio *bio);
+void dmm_target_count(struct dmm_migration *m, struct bio *bio, enum dmm_op op);
 
 #endif

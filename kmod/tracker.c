@@ -27,19 +27,21 @@ u64 dmm_tracker_bytes(u64 size_bytes, unsigned int block_shift)
 	return dmm_bitmap_words_bytes(nr) + dmm_bitmap_summary_bytes(nr);
 }
 
-int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_shift)
+int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_shift, bool bitmap)
 {
 	u64 nr = blocks_of(size_bytes, block_shift);
-	unsigned long *words, *summary;
+	unsigned long *words = NULL, *summary = NULL;
 
 	t->size_bytes = size_bytes;
 	t->block_shift = block_shift;
 	t->counts = alloc_percpu(struct dmm_tracker_counts);
 	t->latency = alloc_percpu(struct dmm_latency);
-	words = kvzalloc(dmm_bitmap_words_bytes(nr), DMM_GFP_BULK);
-	summary = kvzalloc(dmm_bitmap_summary_bytes(nr), DMM_GFP_BULK);
+	if (bitmap) {
+		words = kvzalloc(dmm_bitmap_words_bytes(nr), DMM_GFP_BULK);
+		summary = kvzalloc(dmm_bitmap_summary_bytes(nr), DMM_GFP_BULK);
+	}
 	dmm_bitmap_init(&t->bitmap, nr, words, summary);
-	if (!t->counts || !t->latency || !words || !summary) {
+	if (!t->counts || !t->latency || (bitmap && (!words || !summary))) {
 		dmm_tracker_exit(t);
 		return -ENOMEM;
 	}
@@ -162,6 +164,10 @@ void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum
 		sum->bytes += READ_ONCE(c->bytes);
 		sum->reads += READ_ONCE(c->reads);
 		sum->alerts += READ_ONCE(c->alerts);
+		sum->passed += READ_ONCE(c->passed);
+		sum->returned += READ_ONCE(c->returned);
+		sum->failed_reads += READ_ONCE(c->failed_reads);
+		sum->failed_writes += READ_ONCE(c->failed_writes);
 		sum->redirtied += READ_ONCE(c->redirtied);
 	}
 }

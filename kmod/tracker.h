@@ -22,6 +22,10 @@ struct dmm_tracker_counts {
 	u64 bytes;			/* that the submitted ones were about */
 	unsigned long reads;
 	unsigned long alerts;		/* bios of a kind that is not on the list */
+	unsigned long failed_reads;	/* not admitted */
+	unsigned long failed_writes;	/* the same of flushes and what modifies */
+	unsigned long passed;		/* a gate's: bios that went on to the origin */
+	unsigned long returned;		/* of these, the ended ones */
 	unsigned long redirtied;	/* clean blocks that a guest write made dirty */
 };
 
@@ -53,6 +57,7 @@ struct dmm_tracked_io {
 	u32 nr_blocks;
 	bool counted;
 	bool timed;
+	bool gated;		/* counted as passed */
 };
 
 /**
@@ -60,11 +65,12 @@ struct dmm_tracked_io {
  * @t: zeroed.
  * @size_bytes: of the device.
  * @block_shift: 12 to 20.
+ * @bitmap: without one it is never armed.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_shift);
+int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_shift, bool bitmap);
 /* Context: process.  Accepts a zeroed or half-built tracker. */
 void dmm_tracker_exit(struct dmm_tracker *t);
 /* Bytes of memory that the bitmap of such a device takes. */
@@ -73,7 +79,7 @@ u64 dmm_tracker_bytes(u64 size_bytes, unsigned int block_shift);
 /*
  * Count and mark a bio that modifies [@off_bytes, + @len_bytes), before it goes to the
  * origin.  Context: any; the caller is in an RCU read-side section or
- * holds dmm_migration.lock, see hold.c.
+ * holds dmm_migration.lock, see admit.c.
  */
 void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
 			u64 off_bytes, u64 len_bytes);
@@ -95,7 +101,7 @@ void dmm_tracker_disarm(struct dmm_tracker *t);
 
 /*
  * True when every counted bio has completed.  Stable only while no new one can
- * be counted (hold.c).  A completed bio's second mark is visible to the caller afterwards.
+ * be counted (admit.c).  A completed bio's second mark is visible to the caller afterwards.
  */
 bool dmm_tracker_drained(const struct dmm_tracker *t);
 void dmm_tracker_sum(const struct dmm_tracker *t, struct dmm_tracker_counts *sum);

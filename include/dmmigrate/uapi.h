@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
 /*
- * Generic netlink family "dmmigrate", version 1: the dialogue with
+ * Generic netlink family "dmmigrate", version 2: the dialogue with
  * dm-migrate.ko.
  *
  * Every command needs CAP_SYS_ADMIN in the initial user namespace and (but for RATE) names
@@ -35,21 +35,35 @@
  * RESUME	DEV.  PAUSED -> COPYING.
  * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.  Without DEV: the host's
  *		limit, which all disks share: equally, but what one does not use is the others'.
- * FREEZE	DEV, EPOCH (u64, larger than any before for this attachment), TIMEOUT_MS (u32, 1 to
+ * FREEZE	DEV, EPOCH (u64, larger than any before of this migration), TIMEOUT_MS (u32, 1 to
  *		DMM_MAX_FREEZE_MS).  COPYING -> FREEZING -> FROZEN: writes are held,
  *		in-flight ones drain, the rest is shipped, a barrier is
  *		acknowledged.  Returns at once; the end comes as an event.
- *		When the timeout, counted from here, runs out before FENCE: THAW by itself
+ *		When the timeout, counted from here, runs out before COMMIT: THAW by itself
  *		with FREEZE_RESULT -ETIME.
  * THAW		DEV, EPOCH.  FREEZING or FROZEN -> COPYING; held writes go on.
  *		-ESTALE when the epoch is not the frozen one.
- * FENCE	DEV, EPOCH.  FROZEN -> FENCED: the timer is disarmed
- *		atomically; from now on no write reaches the origin, writes are held until the
- *		table is replaced.  -ETIME when it has thawed already, -EAGAIN while FREEZING.
- * STOP		DEV.  Any state but FENCED -> IDLE (at once or, while the
+ * COMMIT	DEV, EPOCH.  FROZEN -> COMMITTED: the timer is disarmed atomically; from now on nothing
+ *		reaches the origin, reads too are held, never failed, until RECLAIM or RELEASE.
+ *		-ETIME when it has thawed already, -EAGAIN while FREEZING, -ESTALE for another
+ *		epoch; 0 again for the same one.
+ * RECLAIM	DEV, EPOCH.  COMMITTED -> COPYING: what is held goes on to the origin.  Where the connections
+ *		were lost or something failed meanwhile: by way of COPYING to DISCONNECTED or FAILED.
+ *		-ESTALE as above, -EALREADY when nothing is committed, -EINVAL after RELEASE and before COMMIT.
+ * RELEASE	DEV, EPOCH.  COMMITTED -> RELEASED: what is held fails with EIO, and so does whatever comes; the
+ *		origin is never written again by this table.  -ESTALE as above, -EINVAL when
+ *		it is not committed; 0 again for the same epoch.
+ * STOP		DEV.  Any state up to FROZEN -> IDLE (at once or, while the
  *		origin owes a read, by way of STOPPING); holds are released, the
  *		connections are closed, tracking ends.  Returns within a second;
- *		-EBUSY in FENCED unless FORCE is given (flag; held writes stay held).
+ *		-EBUSY in COMMITTED unless FORCE is given (flag): then, and in RELEASED, only
+ *		the connections are closed.
+ * GATE		DEV, GATE (u32, enum dmm_gate), optional IF_CLEAN (flag, with SHUT).  Of a table with the feature
+ *		`gate`: SHUT -> READS -> OPEN, SHUT -> OPEN, and any -> SHUT; 0 again for the one that it
+ *		has.  Shutting waits for what has passed, -ETIMEDOUT after 10 s: it is shut, GATE again
+ *		waits again.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
+ *		when a write has passed since the table was made (WRITES_SUBMITTED).  -EOPNOTSUPP without
+ *		that feature, -EINVAL for OPEN -> READS.
  * GET		DEV, or as a dump of all devices.  Answers with the attributes
  *		marked G below.
  * EVENT	(multicast group "events") DEV, STATE, OLD_STATE, ERROR, ERROR_SIDE, EPOCH, FREEZE_RESULT.
@@ -58,7 +72,7 @@
 #define DMMIGRATE_UAPI_H
 
 #define DMM_GENL_NAME		"dmmigrate"
-#define DMM_GENL_VERSION	1
+#define DMM_GENL_VERSION	2
 #define DMM_GENL_MCGRP		"events"
 
 #define DMM_MAX_FREEZE_MS	15000u
@@ -75,10 +89,13 @@ enum dmm_cmd {
 	DMM_CMD_RATE,
 	DMM_CMD_FREEZE,
 	DMM_CMD_THAW,
-	DMM_CMD_FENCE,
+	DMM_CMD_COMMIT,
 	DMM_CMD_STOP,
 	DMM_CMD_GET,
 	DMM_CMD_EVENT,
+	DMM_CMD_RECLAIM,
+	DMM_CMD_RELEASE,
+	DMM_CMD_GATE,
 	__DMM_CMD_MAX,
 };
 #define DMM_CMD_MAX (__DMM_CMD_MAX - 1)
@@ -143,6 +160,10 @@ enum dmm_attr {
 	DMM_A_SHIPPED_NS,	/* u64: CLOCK_MONOTONIC when SHIPPED_BYTES last grew, 0 = never G */
 	DMM_A_INSTANCE,		/* binary, 16 bytes: of the receiver at the latest START, 0 = unknown G */
 	DMM_A_BOOT,		/* binary, 16 bytes: of its host */
+	DMM_A_GATE,		/* u32: enum dmm_gate G */
+	DMM_A_IF_CLEAN,		/* flag */
+	DMM_A_FAILED_READS,	/* u64: reads failed by a gate or after RELEASE, since the table was made G */
+	DMM_A_FAILED_WRITES,	/* u64: the same of flushes and all that modifies G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)
@@ -162,11 +183,21 @@ enum dmm_state {
 	DMM_STATE_PAUSED,
 	DMM_STATE_FREEZING,	/* writes held, the rest is being shipped */
 	DMM_STATE_FROZEN,	/* converged: barrier acknowledged, timer armed */
-	DMM_STATE_FENCED,	/* given up: writes never reach the origin again */
+	DMM_STATE_COMMITTED,	/* everything held, until RECLAIM or RELEASE */
 	DMM_STATE_DISCONNECTED,	/* connection lost; tracking goes on */
 	DMM_STATE_FAILED,	/* first error kept; tracking goes on */
 	DMM_STATE_STOPPING,	/* stopped, the origin still owes a read */
+	DMM_STATE_RELEASED,	/* given up: everything fails, the origin is never written again */
+	DMM_STATE_GATED,	/* no source but a gate, see enum dmm_gate */
 	__DMM_STATE_MAX,
+};
+
+enum dmm_gate {
+	DMM_GATE_NONE,		/* the table has no gate */
+	DMM_GATE_SHUT,		/* everything fails; so it is made */
+	DMM_GATE_READS,		/* reads pass, all else fails */
+	DMM_GATE_OPEN,
+	__DMM_GATE_MAX,
 };
 
 enum dmm_side {

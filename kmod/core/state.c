@@ -10,7 +10,9 @@
 #define PAUSED		DMM_STATE_PAUSED
 #define FREEZING	DMM_STATE_FREEZING
 #define FROZEN		DMM_STATE_FROZEN
-#define FENCED		DMM_STATE_FENCED
+#define COMMITTED	DMM_STATE_COMMITTED
+#define RELEASED	DMM_STATE_RELEASED
+#define GATED		DMM_STATE_GATED
 #define DISCONN		DMM_STATE_DISCONNECTED
 #define FAILED		DMM_STATE_FAILED
 #define STOPPING	DMM_STATE_STOPPING
@@ -27,7 +29,9 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EINVAL,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EINVAL,
-		[DMM_EV_FENCE]		= -EINVAL,
+		[DMM_EV_COMMIT]		= -EINVAL,
+		[DMM_EV_RECLAIM]	= -EINVAL,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= IDLE,
 		[DMM_EV_ERROR]		= IDLE,
 		[DMM_EV_STOP]		= STOPPING,
@@ -40,7 +44,9 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= FREEZING,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EALREADY,
-		[DMM_EV_FENCE]		= -ETIME,
+		[DMM_EV_COMMIT]		= -ETIME,
+		[DMM_EV_RECLAIM]	= -EALREADY,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= DISCONN,
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
@@ -53,7 +59,9 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EBUSY,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EALREADY,
-		[DMM_EV_FENCE]		= -ETIME,
+		[DMM_EV_COMMIT]		= -ETIME,
+		[DMM_EV_RECLAIM]	= -EALREADY,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= DISCONN,
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
@@ -66,7 +74,9 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EALREADY,
 		[DMM_EV_CONVERGED]	= FROZEN,
 		[DMM_EV_THAW]		= COPYING,
-		[DMM_EV_FENCE]		= -EAGAIN,
+		[DMM_EV_COMMIT]		= -EAGAIN,
+		[DMM_EV_RECLAIM]	= -EINVAL,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= DISCONN,
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
@@ -79,22 +89,26 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EALREADY,
 		[DMM_EV_CONVERGED]	= -EALREADY,
 		[DMM_EV_THAW]		= COPYING,
-		[DMM_EV_FENCE]		= FENCED,
+		[DMM_EV_COMMIT]		= COMMITTED,
+		[DMM_EV_RECLAIM]	= -EINVAL,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= DISCONN,
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
 	},
-	[DMM_STATE_FENCED] = {
+	[DMM_STATE_COMMITTED] = {
 		[DMM_EV_START]		= -EBUSY,
 		[DMM_EV_PAUSE]		= -EBUSY,
 		[DMM_EV_RESUME]		= -EBUSY,
 		[DMM_EV_FREEZE]		= -EBUSY,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EBUSY,
-		[DMM_EV_FENCE]		= -EALREADY,
-		[DMM_EV_LINK_LOST]	= FENCED,
-		[DMM_EV_ERROR]		= FENCED,
+		[DMM_EV_COMMIT]		= COMMITTED,
+		[DMM_EV_RECLAIM]	= COPYING,
+		[DMM_EV_RELEASE]	= RELEASED,
+		[DMM_EV_LINK_LOST]	= COMMITTED,
+		[DMM_EV_ERROR]		= COMMITTED,
 		[DMM_EV_STOP]		= -EBUSY,
 		[DMM_EV_STOPPED]	= -EINVAL,
 	},
@@ -105,7 +119,9 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EINVAL,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EALREADY,
-		[DMM_EV_FENCE]		= -ETIME,
+		[DMM_EV_COMMIT]		= -ETIME,
+		[DMM_EV_RECLAIM]	= -EALREADY,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= DISCONN,
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
@@ -118,7 +134,9 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EINVAL,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EALREADY,
-		[DMM_EV_FENCE]		= -ETIME,
+		[DMM_EV_COMMIT]		= -ETIME,
+		[DMM_EV_RECLAIM]	= -EALREADY,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= FAILED,
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
@@ -131,27 +149,62 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_FREEZE]		= -EBUSY,
 		[DMM_EV_CONVERGED]	= -EINVAL,
 		[DMM_EV_THAW]		= -EALREADY,
-		[DMM_EV_FENCE]		= -ETIME,
+		[DMM_EV_COMMIT]		= -ETIME,
+		[DMM_EV_RECLAIM]	= -EINVAL,
+		[DMM_EV_RELEASE]	= -EINVAL,
 		[DMM_EV_LINK_LOST]	= STOPPING,
 		[DMM_EV_ERROR]		= STOPPING,
 		[DMM_EV_STOP]		= -EALREADY,
 		[DMM_EV_STOPPED]	= IDLE,
 	},
+	[DMM_STATE_RELEASED] = {
+		[DMM_EV_START]		= -EINVAL,
+		[DMM_EV_PAUSE]		= -EINVAL,
+		[DMM_EV_RESUME]		= -EINVAL,
+		[DMM_EV_FREEZE]		= -EINVAL,
+		[DMM_EV_CONVERGED]	= -EINVAL,
+		[DMM_EV_THAW]		= -EINVAL,
+		[DMM_EV_COMMIT]		= -EALREADY,
+		[DMM_EV_RECLAIM]	= -EINVAL,
+		[DMM_EV_RELEASE]	= RELEASED,
+		[DMM_EV_LINK_LOST]	= RELEASED,
+		[DMM_EV_ERROR]		= RELEASED,
+		[DMM_EV_STOP]		= RELEASED,
+		[DMM_EV_STOPPED]	= -EINVAL,
+	},
+	[DMM_STATE_GATED] = {
+		[DMM_EV_START]		= -EINVAL,
+		[DMM_EV_PAUSE]		= -EINVAL,
+		[DMM_EV_RESUME]		= -EINVAL,
+		[DMM_EV_FREEZE]		= -EINVAL,
+		[DMM_EV_CONVERGED]	= -EINVAL,
+		[DMM_EV_THAW]		= -EINVAL,
+		[DMM_EV_COMMIT]		= -EINVAL,
+		[DMM_EV_RECLAIM]	= -EINVAL,
+		[DMM_EV_RELEASE]	= -EINVAL,
+		[DMM_EV_LINK_LOST]	= GATED,
+		[DMM_EV_ERROR]		= GATED,
+		[DMM_EV_STOP]		= -EINVAL,
+		[DMM_EV_STOPPED]	= -EINVAL,
+	},
 };
 
 static const struct {
 	const char *name;
-	bool tracks, holds, ships;
+	bool tracks, ships;
+	enum dmm_admit admits;
 } state_facts[__DMM_STATE_MAX] = {
-	[DMM_STATE_IDLE]	 = { "idle",	     false, false, false },
-	[DMM_STATE_COPYING]	 = { "copying",	     true,  false, true  },
-	[DMM_STATE_PAUSED]	 = { "paused",	     true,  false, false },
-	[DMM_STATE_FREEZING]	 = { "freezing",     true,  true,  true  },
-	[DMM_STATE_FROZEN]	 = { "frozen",	     true,  true,  false },
-	[DMM_STATE_FENCED]	 = { "fenced",	     true,  true,  false },
-	[DMM_STATE_DISCONNECTED] = { "disconnected", true,  false, false },
-	[DMM_STATE_FAILED]	 = { "failed",	     true,  false, false },
-	[DMM_STATE_STOPPING]	 = { "stopping",     false, false, false },
+	[DMM_STATE_IDLE]	 = { "idle",	     false, false, DMM_ADMIT_ALL },
+	[DMM_STATE_COPYING]	 = { "copying",	     true,  true,  DMM_ADMIT_ALL },
+	[DMM_STATE_PAUSED]	 = { "paused",	     true,  false, DMM_ADMIT_ALL },
+	[DMM_STATE_FREEZING]	 = { "freezing",     true,  true,  DMM_ADMIT_HOLD_WRITES },
+	[DMM_STATE_FROZEN]	 = { "frozen",	     true,  false, DMM_ADMIT_HOLD_WRITES },
+	[DMM_STATE_COMMITTED]	 = { "committed",    true,  false, DMM_ADMIT_HOLD_ALL },
+	[DMM_STATE_DISCONNECTED] = { "disconnected", true,  false, DMM_ADMIT_ALL },
+	[DMM_STATE_FAILED]	 = { "failed",	     true,  false, DMM_ADMIT_ALL },
+	[DMM_STATE_STOPPING]	 = { "stopping",     false, false, DMM_ADMIT_ALL },
+	[DMM_STATE_RELEASED]	 = { "released",     false, false, DMM_ADMIT_NONE },
+	[DMM_STATE_GATED]	 = { "gated",	     false, false, DMM_ADMIT_NONE },
 };
 
 /* Unsigned, so that one comparison refuses what is negative too. */
@@ -177,12 +230,32 @@ bool dmm_state_tracks(enum dmm_state s)
 	return state_known(s) && state_facts[s].tracks;
 }
 
-bool dmm_state_holds(enum dmm_state s)
-{
-	return state_known(s) && state_facts[s].holds;
-}
-
 bool dmm_state_ships(enum dmm_state s)
 {
 	return state_known(s) && state_facts[s].ships;
+}
+
+enum dmm_admit dmm_state_admits(enum dmm_state s)
+{
+	return state_known(s) ? state_facts[s].admits : DMM_ADMIT_NONE;
+}
+
+enum dmm_admit dmm_gate_admits(enum dmm_gate gate)
+{
+	switch (gate) {
+	case DMM_GATE_NONE:
+	case DMM_GATE_OPEN:
+		return DMM_ADMIT_ALL;
+	case DMM_GATE_READS:
+		return DMM_ADMIT_READS;
+	default:
+		return DMM_ADMIT_NONE;
+	}
+}
+
+const char *dmm_gate_name(enum dmm_gate gate)
+{
+	static const char *const names[__DMM_GATE_MAX] = { "-", "shut", "reads", "open" };
+
+	return (unsigned int)gate < __DMM_GATE_MAX ? names[gate] : "unknown";
 }

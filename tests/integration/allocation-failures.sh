@@ -41,9 +41,9 @@ done
 usleep 3000000
 for f in failslab fail_page_alloc; do echo 0 >$fault/$f/probability; done
 state_is A copying || fail "$(st A state) $(st A error)"
-raw_cutover A 1 15000
+raw_commit A 1 15000
 usleep 200000
 checker_verdict /dev/mapper/B A --forbid-pending
-release_fenced A
+give_up_raw A
 kill "$LOAD"
 wait "$LOAD" || fail "the load"

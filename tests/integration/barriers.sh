@@ -107,9 +107,9 @@ dmm-nl start /dev/mapper/C barrier_ms=$HOUR barrier_bytes=$((2 << 20))
 await C 20 barrier=1 unflushed_bytes=0
 start_combing
 await C 20 "barrier>=2"		# at 256 blocks, half of what was set
-raw_cutover C 1 10000
+raw_commit C 1 10000
 assert "bytes that are not covered when frozen" "$(nl C unflushed_bytes)" = 0
 usleep 200000
 checker_verdict /dev/mapper/D C --forbid-pending
-release_fenced C	# which ends the load
+give_up_raw C	# which ends the load
 wait "$COMB"

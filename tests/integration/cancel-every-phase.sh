@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # This test will cancel in every phase of a migration and see the table exactly as
-# it was each time, nothing left over, the load undisturbed; only after the
-# fence it is refused, and says why.
+# it was each time, nothing left over, the load undisturbed; committed too, as long as the
+# writer cannot run at the destination.  Only after the release it is refused, and says why.
 # timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -89,12 +89,22 @@ dm_replace A "$(dmsetup table "$(dmsetup info -c --noheadings -o name -S 'uuid=~
 dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after a foreign reload: exit $?: $(cat "$TMP/cancel.out")"
 restored "cancelled after somebody else had put the table back"
 
-# after the fence
+# committed: nobody has started the writer there
+start_migration
+await A 20 "sweep_blocks>=2048"
+status=0
+DMM_TOOL_STOP_AT=committed dmmigrate cutover A --timeout 15000 >"$TMP/cutover.out" 2>&1 || status=$?
+assert "exit of a cutover that was killed" $status = 137
+state_is A committed || fail "$(st A state), not committed"
+await A 5 "held>=1"
+cancelled committed
+
+# after the release
 start_migration
 await A 20 "sweep_blocks>=2048"
 cutover --timeout 15000
 refused 3 'cannot be taken back' dmmigrate cancel A
-state_is A fenced || fail "$(st A state) after a cancel that was refused"
+state_is A released || fail "$(st A state) after a cancel that was refused"
 usleep 200000
 checker_verdict /dev/mapper/B A --forbid-pending
 dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"

@@ -137,8 +137,8 @@ again 5 instance=i1 boot=b1
 dmm-nl start $dev rate=0
 await A 20 "sweep_blocks>=4096"
 stop_load
-raw_cutover A 1
+raw_commit A 1
 assert "bytes that are not covered" "$(nl A unflushed_bytes)" = 0
 checker_verdict /dev/mapper/B A --forbid-pending
 same_disks /dev/mapper/A-origin /dev/mapper/B
-release_fenced A
+give_up_raw A

@@ -61,7 +61,8 @@ kill "$LOAD"
 wait "$LOAD" || fail "the load"
 kill "$EVENTS"
 for change in 'state=copying old_state=idle' 'state=paused old_state=copying' 'state=copying old_state=paused' \
-	'state=freezing old_state=copying' 'state=frozen old_state=freezing' 'state=fenced old_state=frozen'; do
+	'state=freezing old_state=copying' 'state=frozen old_state=freezing' \
+	'state=committed old_state=frozen' 'state=released old_state=committed'; do
 	# the order of the two attributes is the kernel's
 	grep -q "${change% *}.*${change#* }\|${change#* }.* ${change% *}" "$TMP/events.log" ||
 		fail "no event $change: $(cat "$TMP/events.log")"

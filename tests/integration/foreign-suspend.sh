@@ -2,7 +2,8 @@
 # shellcheck shell=dash
 # This test will suspend the device from outside in every state of a migration:
 # a freeze is thawed, tracking never stops, the migration goes on after the
-# resume; after the fence the suspend waits or requeues, and no write gets through.
+# resume; after a commit the suspend waits until reclaim or release, or requeues, and no
+# write gets through.
 . functions.sh
 requires ip
 load_module
@@ -57,24 +58,50 @@ for how in $manners; do
 	await_state A frozen
 	bounce "${how#x}"
 	state_is A copying || fail "$(st A state) after a suspend while frozen"
-	refused 1 E dmm-nl fence /dev/mapper/A epoch=$epoch
+	refused 1 E dmm-nl commit /dev/mapper/A epoch=$epoch
 done
 
-raw_cutover A 100
+raw_commit A 100
 usleep 300000
 assert "held" "$(st A held)" -gt 0
 md5sum <"$(raw_of A)" >"$TMP/origin.md5"
 # with noflush the held writes go back to dm and come again
 bounce "--noflush --nolockfs"
 usleep 200000
-state_is A fenced || fail "$(st A state) after a noflush suspend while fenced"
+state_is A committed || fail "$(st A state) after a noflush suspend while committed"
 assert "held" "$(st A held)" -gt 0
 # without it the suspend waits: documented; it can be interrupted
 timeout 2 dmsetup suspend --nolockfs A && fail "a flushing suspend passed held writes"
 dmsetup resume A 2>/dev/null || true
-state_is A fenced || fail "$(st A state)"
+state_is A committed || fail "$(st A state)"
 assert "the origin is untouched" "$(md5sum <"$(raw_of A)")" = "$(cat "$TMP/origin.md5")"
 checker_verdict /dev/mapper/B A --forbid-pending
-release_fenced A
+# a suspend that waits ends with RECLAIM, and the copy goes on after the resume
+background suspend dmsetup suspend --nolockfs A
+usleep 500000
+! gone "$PID" || fail "a suspend passed held writes: $(cat "$TMP/suspend.log")"
+dmm-nl reclaim /dev/mapper/A epoch=100
+must_wait_for 10 gone "$PID"
+wait "$PID" || fail "the suspend that waited: $(cat "$TMP/suspend.log")"
+dmsetup resume A
+await_state A copying
+before=$(nl A writes_completed)
+await A 10 "writes_completed>=$((before + 10))"
+raw_commit A 101
+usleep 300000
+assert "held" "$(st A held)" -gt 0
+md5sum <"$(raw_of A)" >"$TMP/origin.md5"
+checker_verdict /dev/mapper/B A --forbid-pending
+# and with RELEASE
+background suspend dmsetup suspend --nolockfs A
+usleep 500000
+! gone "$PID" || fail "a suspend passed held writes: $(cat "$TMP/suspend.log")"
+dmm-nl release /dev/mapper/A epoch=101
+must_wait_for 10 gone "$PID"
+wait "$PID" || fail "the suspend that waited: $(cat "$TMP/suspend.log")"
+dmsetup resume A
+state_is A released || fail "$(st A state) after a suspend"
+assert "the origin is untouched" "$(md5sum <"$(raw_of A)")" = "$(cat "$TMP/origin.md5")"
+give_up_raw A
 kill "$LOAD"
 wait "$LOAD" || true

@@ -265,12 +265,15 @@ raw_migration() {
 # freeze_ms MS: the timeout of a freeze that is to succeed; the module takes 15 s at most
 freeze_ms() { [ $(($1 * SLOW)) -lt 15000 ] && echo $(($1 * SLOW)) || echo 15000; }
 
-# raw_cutover NAME EPOCH [TIMEOUT-MS]: freeze and fence
-raw_cutover() {
+# next_epoch NAME: larger than any before
+next_epoch() { echo $(($(nl "$1" epoch) + 1)); }
+
+# raw_commit NAME EPOCH [TIMEOUT-MS]: freeze and commit
+raw_commit() {
 	dmm-nl freeze "/dev/mapper/$1" epoch="$2" timeout_ms="$(freeze_ms "${3:-5000}")"
 	await_state "$1" frozen
-	dmm-nl fence "/dev/mapper/$1" epoch="$2"
-	state_is "$1" fenced || fail "$1 is $(st "$1" state) after the fence"
+	dmm-nl commit "/dev/mapper/$1" epoch="$2"
+	state_is "$1" committed || fail "$1 is $(st "$1" state) after the commit"
 }
 
 # stop_raw NAME: STOP, which must return within a second
@@ -280,8 +283,8 @@ stop_raw() {
 	assert "milliseconds that STOP took" "$took" -lt $((1000 * SLOW))
 }
 
-# release_fenced NAME: what is held fails, the device is an error table; the load ends
-release_fenced() {
+# give_up_raw NAME: what is held fails, the device is an error table; the load ends
+give_up_raw() {
 	dmsetup load "$1" --table "0 $(sectors_of "$1") error"
 	dmsetup resume --noflush --nolockfs "$1"
 }
@@ -359,7 +362,7 @@ start_migration() {
 # cutover [options]: of A; what it printed is in $TMP/cutover.out
 cutover() {
 	dmmigrate cutover "$@" A >"$TMP/cutover.out" 2>&1 || fail "cutover: exit $?: $(cat "$TMP/cutover.out")"
-	state_is A fenced || fail "$(st A state) after the cutover"
+	state_is A released || fail "$(st A state) after the cutover"
 }
 
 # finish_migration: cut over under load, judge B, give A up, end the load
@@ -391,7 +394,7 @@ restored() {
 st() {
 	dmsetup status "$1" | awk -v want="$2" '$3 == "migrate" {
 		n = split("state block_sectors total dirty inflight shipped resent submitted completed " \
-			  "reads held alerts error", f, " ")
+			  "reads held alerts error failed_reads failed_writes gate", f, " ")
 		for (i = 1; i <= n; i++)
 			if (f[i] == want) { print $(i + 3); exit }
 	}'

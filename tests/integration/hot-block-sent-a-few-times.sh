@@ -60,4 +60,4 @@ say "shipped $shipped bytes, $distinct distinct blocks rewritten by $(nl A write
 assert "bytes shipped" "$shipped" -le $most
 dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"
 kill "$LOAD" 2>/dev/null || true
-wait "$LOAD" || true	# it ran into the fence
+wait "$LOAD" || true	# its writes fail once it is released

@@ -54,7 +54,7 @@ dmm-nl start $dev
 start_load A --writers 3 --rate 60 --sizes 512..64K
 await A 20 "sweep_blocks>=8192"
 stop_load
-raw_cutover A 1
+raw_commit A 1
 checker_verdict /dev/mapper/B A --forbid-pending
 same_disks /dev/mapper/A-origin /dev/mapper/B
-release_fenced A
+give_up_raw A

@@ -44,6 +44,6 @@ dmm-nl start $dev
 await A 10 "acked_bytes>=8388608"
 stop_load
 await_quiet A
-raw_cutover A 1
+raw_commit A 1
 checker_verdict /dev/mapper/B A
-release_fenced A
+give_up_raw A

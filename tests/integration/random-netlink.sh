@@ -17,7 +17,7 @@ dev=/dev/mapper/A
 majmin=$(dmsetup info -c --noheadings -o major,minor --separator : A)
 
 start_load A --writers 2
-dmm-nlfuzz --dev "$majmin" --count 3000 --seed 1 --no-fence >"$TMP/fuzz.out" || {
+dmm-nlfuzz --dev "$majmin" --count 3000 --seed 1 --no-commit >"$TMP/fuzz.out" || {
 	cat "$TMP/fuzz.out"
 	fail "fuzzing"
 }
@@ -36,19 +36,31 @@ for errno in ENOTSOCK ENOTCONN EPROTONOSUPPORT ENONET EBUSY ENODEV EINVAL ESTALE
 	grep -q "^$errno " "$TMP/fuzz.out" || fail "no $errno among the answers"
 done
 
-# With FENCE, after which nothing is left to do but to replace the table.  The threads
+# With COMMIT, and RELEASE, after which nothing is left to do but to replace the table.  The threads
 # are in each other's way: it may take more than one run to get that far.
 seed=3
-while [ $seed -lt 23 ]; do
+while [ $seed -lt 43 ]; do
 	dmm-nlfuzz --dev "$majmin" --count 1000 --threads 2 --seed $seed >"$TMP/fuzz.out" || {
 		cat "$TMP/fuzz.out"
-		fail "fuzzing with fence, seed $seed"
+		fail "fuzzing with commits, seed $seed"
 	}
-	! grep -q "^succeeded:.* 8=" "$TMP/fuzz.out" || break
+	grep "^succeeded:" "$TMP/fuzz.out" >>"$TMP/succeeded"
+	! grep -q " 13=" "$TMP/succeeded" || break
 	seed=$((seed + 1))
 done
-say "fenced with seed $seed"
-assert "state" "$(st A state)" = fenced
-dmm-nlfuzz --dev "$majmin" --count 1000 --seed 100 || fail "fuzzing what is fenced"
-assert "state" "$(st A state)" = fenced
-release_fenced A
+for cmd in 8 12 13; do
+	grep -q " $cmd=" "$TMP/succeeded" || fail "command $cmd never succeeded: $(cat "$TMP/succeeded")"
+done
+say "released with seed $seed"
+assert "state" "$(st A state)" = released
+dmm-nlfuzz --dev "$majmin" --count 1000 --seed 100 || fail "fuzzing what is released"
+assert "state" "$(st A state)" = released
+give_up_raw A
+
+# a gate, which is no source
+dm_create G "0 $(sectors_of A-low) migrate /dev/mapper/A-low 8 1 gate"
+dmm-nlfuzz --dev "$(dmsetup info -c --noheadings -o major,minor --separator : G)" --count 1500 --seed 101 \
+	>"$TMP/fuzz.out" || fail "fuzzing a gate: $(cat "$TMP/fuzz.out")"
+grep -q "^succeeded:.* 14=" "$TMP/fuzz.out" || fail "GATE never succeeded: that fuzzed nothing"
+! grep -q "^succeeded:.* [136]=" "$TMP/fuzz.out" || fail "a gate is a source: $(cat "$TMP/fuzz.out")"
+assert "state of the gate" "$(st G state)" = gated

@@ -64,6 +64,6 @@ if [ -d $trace/events/dmmigrate ]; then
 	done
 	say "$(grep -c dmm_ "$TMP/trace.out") events traced"
 fi
-raw_cutover A 1
+raw_commit A 1
 same_disks "$(raw_of A)" /dev/mapper/B
-release_fenced A
+give_up_raw A

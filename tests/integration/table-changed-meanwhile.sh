@@ -44,7 +44,7 @@ timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
 cutover
 dmsetup load A --table "$before"
 refused 3 'the destination owns the data' dmmigrate clean --yes A
-state_is A fenced || fail "$(st A state) after a clean that was refused"
+state_is A released || fail "$(st A state) after a clean that was refused"
 dmsetup table --inactive A | grep -q linear || fail "the table that was loaded is gone"
 dmsetup clear A
 dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"

@@ -80,18 +80,18 @@ killed stop-sent dmmigrate cancel A
 dmmigrate clean A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
 restored "killed at stop-sent of cancel, then clean"
 
-# killed in a cutover: before FENCE it thaws by itself, behind it the way is forward only
+# killed in a cutover: before COMMIT it thaws by itself, behind it it goes on, or back
 start_migration --bandwidth 0
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
-for step in frozen fence-recorded; do
+for step in frozen commit-recorded; do
 	killed $step dmmigrate cutover A --timeout 2000
 	await A 10 state=copying
 	dmmigrate status A >"$TMP/status.out" 2>&1 || fail "status after $step: exit $?: $(cat "$TMP/status.out")"
 done
-dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after fence-recorded: exit $?: $(cat "$TMP/cancel.out")"
-restored "killed at fence-recorded, cancelled"
+dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after commit-recorded: exit $?: $(cat "$TMP/cancel.out")"
+restored "killed at commit-recorded, cancelled"
 table=$(dmsetup table A)
-for step in fenced finished error-loaded error-live; do
+for step in committed finished error-loaded error-live; do
 	start_migration
 	timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
 	case $step in
@@ -100,8 +100,14 @@ for step in fenced finished error-loaded error-live; do
 		killed $step dmmigrate clean --yes A ;;
 	*)
 		killed $step dmmigrate cutover A --timeout 15000
-		refused 3 'cannot be taken back' dmmigrate cancel A
-		cutover --timeout 15000 ;;
+		refused 3 'the source owns.*next: dmmigrate cutover A' dmmigrate start A "$ADDR_B:/dev/mapper/B"
+		dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after $step: $(cat "$TMP/cancel.out")"
+		restored "killed at $step, cancelled"
+		start_migration
+		timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+		killed $step dmmigrate cutover A --timeout 15000
+		cutover --timeout 15000
+		refused 3 'cannot be taken back' dmmigrate cancel A ;;
 	esac
 	checker_verdict /dev/mapper/B A --forbid-pending
 	dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean after $step: exit $?: $(cat "$TMP/clean.out")"
@@ -115,7 +121,22 @@ for step in fenced finished error-loaded error-live; do
 	start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
 done
 
-# killed in a cutover's hooks: before the fence the source goes on, after it only forward
+# killed when the writer runs there already: it is released by the next one
+start_migration
+timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+killed handed-over dmmigrate cutover A --timeout 15000 --hook-start "echo x >>$TMP/started"
+refused 3 'cannot be taken back' dmmigrate cancel A
+cutover --hook-start "echo x >>$TMP/started"
+assert "runs of the start hook" "$(wc -l <"$TMP/started")" = 1
+dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"
+kill "$LOAD"
+wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
+dm_replace A "$table"
+rm "$TMP/A.journal"
+fill A
+start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
+
+# killed in a cutover's hooks: in the stop hook the source goes on, in the start hook nobody knows
 start_migration
 # shellcheck disable=SC2016
 background cutover dmmigrate cutover A --hook-stop 'touch '"$TMP"'/in-hook; sleep 60'
@@ -127,7 +148,12 @@ timeout 60 dmmigrate wait A >/dev/null
 background cutover dmmigrate cutover A --timeout 15000 --hook-start 'touch '"$TMP"'/in-hook; sleep 60'
 must_wait_for 20 test -e "$TMP/in-hook"
 kill -9 "$PID"
-state_is A fenced || fail "$(st A state) after the tool was killed in the start hook"
+state_is A committed || fail "$(st A state) after the tool was killed in the start hook"
+for verb in "cutover A" "cancel A" "clean A" "start A $ADDR_B:/dev/mapper/B"; do
+	# shellcheck disable=SC2086
+	refused 9 'nobody knows' dmmigrate $verb
+	state_is A committed || fail "$(st A state) after $verb"
+done
 dmmigrate cutover A --hook-start 'echo started' >"$TMP/cutover.out" 2>&1 ||
 	fail "cutover again: exit $?: $(cat "$TMP/cutover.out")"
 grep -q started "$TMP/cutover.out" || fail "the start hook did not run"

@@ -39,7 +39,7 @@ await_state A frozen
 one A discard:5M:8192 &
 pid=$!
 await A 5 "held>=1"
-dmm-nl fence /dev/mapper/A epoch=1
+dmm-nl commit /dev/mapper/A epoch=1
 same_disks /dev/mapper/A-origin /dev/mapper/B
-release_fenced A
+give_up_raw A
 wait $pid || true

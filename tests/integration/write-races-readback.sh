@@ -47,7 +47,7 @@ done
 checker_verdict /dev/mapper/B A
 dm_replace A-low "$(low_table A)"
 
-raw_cutover A 1
+raw_commit A 1
 checker_verdict /dev/mapper/B A --forbid-pending
 same_disks /dev/mapper/A-origin /dev/mapper/B
-release_fenced A
+give_up_raw A

@@ -31,7 +31,7 @@ refused 1 E dmm-nl get "$(raw_of A)"
 refused 1 E dmm-nl get $dev rate=5
 refused 1 E dmm-nl start $dev u8:2=1
 refused 1 ENOTCONN dmm-nl start $dev
-for cmd in pause resume "freeze epoch=1 timeout_ms=100" "thaw epoch=1" "fence epoch=1"; do
+for cmd in pause resume "freeze epoch=1 timeout_ms=100" "thaw epoch=1" "commit epoch=1" "reclaim epoch=1" "release epoch=1"; do
 	# shellcheck disable=SC2086
 	set -- $cmd
 	_c=$1

@@ -21,6 +21,14 @@ static void state_facts(struct kunit *test)
 	vec_expect(test, &v);
 }
 
+static void state_admission(struct kunit *test)
+{
+	struct dmm_vec v = { 0 };
+
+	dmm_vec_check_admission(&v);
+	vec_expect(test, &v);
+}
+
 static void state_diagram(struct kunit *test)
 {
 	struct dmm_vec v = { 0 };
@@ -32,6 +40,7 @@ static void state_diagram(struct kunit *test)
 static struct kunit_case state_cases[] = {
 	KUNIT_CASE(state_arrows),
 	KUNIT_CASE(state_facts),
+	KUNIT_CASE(state_admission),
 	KUNIT_CASE(state_diagram),
 	{}
 };

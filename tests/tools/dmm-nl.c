@@ -24,11 +24,13 @@
 
 static const char help[] =
 "usage: dmm-nl [--no-cap|--userns] COMMAND DEV [NAME=VALUE]...\n"
-"commands: attach start pause resume rate freeze thaw fence stop get, dump (no DEV),\n"
+"commands: attach start pause resume rate freeze thaw commit reclaim release stop gate get,\n"
+"          dump (no DEV),\n"
 "          events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
 "          migration=TEXT instance=TEXT boot=TEXT force barrier_bytes= barrier_ms=\n"
+"          gate=shut|reads|open if_clean\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
@@ -67,6 +69,8 @@ static const struct {
 	{ "barrier_bytes", DMM_A_BARRIER_BYTES, 8 }, { "barrier_ms", DMM_A_BARRIER_MS, 4 },
 	{ "unflushed_bytes", DMM_A_UNFLUSHED_BYTES, 8 }, { "shipped_ns", DMM_A_SHIPPED_NS, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
+	{ "failed_reads", DMM_A_FAILED_READS, 8 }, { "failed_writes", DMM_A_FAILED_WRITES, 8 },
+	{ "gate", DMM_A_GATE, 4 },
 };
 
 static const struct {
@@ -77,9 +81,11 @@ static const struct {
 };
 
 static const char *const states[] = {
-	"idle", "copying", "paused", "freezing", "frozen", "fenced", "disconnected", "failed",
-	"stopping",
+	"idle", "copying", "paused", "freezing", "frozen", "committed", "disconnected", "failed",
+	"stopping", "released", "gated",
 };
+
+static const char *const gates[] = { "-", "shut", "reads", "open" };
 
 static void __attribute__((noreturn)) usage(const char *what)
 {
@@ -112,6 +118,8 @@ static void print_attr(uint16_t type, const void *data, size_t bytes, void *arg)
 		if (type == DMM_A_STATE || type == DMM_A_OLD_STATE)
 			printf("%s=%s%c", names[i].name,
 			       v < __DMM_STATE_MAX ? states[v] : "?", *(char *)arg);
+		else if (type == DMM_A_GATE)
+			printf("gate=%s%c", v < __DMM_GATE_MAX ? gates[v] : "?", *(char *)arg);
 		else if (type == DMM_A_ERROR || type == DMM_A_FREEZE_RESULT)
 			printf("%s=%d%c", names[i].name, (int)(int32_t)v, *(char *)arg);
 		else
@@ -208,6 +216,10 @@ static void put_value(struct rawnl_msg *m, const char *text)
 	size_t len = eq ? (size_t)(eq - text) : strlen(text), i;
 	uint8_t id[16] = { 0 };
 
+	if (!strcmp(text, "if_clean")) {
+		rawnl_put(m, DMM_A_IF_CLEAN, NULL, 0);
+		return;
+	}
 	if (!strcmp(text, "force")) {
 		rawnl_put(m, DMM_A_FORCE, NULL, 0);
 		return;
@@ -231,6 +243,13 @@ static void put_value(struct rawnl_msg *m, const char *text)
 		rawnl_put(m, (uint16_t)strtoul(text + 3, NULL, 10), id, 1);
 		return;
 	}
+	if (!strncmp(text, "gate=", 5)) {
+		for (i = 1; i < sizeof(gates) / sizeof(gates[0]); i++)
+			if (!strcmp(gates[i], eq + 1)) {
+				rawnl_put_u32(m, DMM_A_GATE, (uint32_t)i);
+				return;
+			}
+	}
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strlen(names[i].name) != len || memcmp(names[i].name, text, len))
 			continue;
@@ -250,13 +269,14 @@ static int find_cmd(const char *name)
 	static const char *const cmds[] = {
 		[DMM_CMD_ATTACH] = "attach", [DMM_CMD_START] = "start", [DMM_CMD_PAUSE] = "pause",
 		[DMM_CMD_RESUME] = "resume", [DMM_CMD_RATE] = "rate", [DMM_CMD_FREEZE] = "freeze",
-		[DMM_CMD_THAW] = "thaw", [DMM_CMD_FENCE] = "fence", [DMM_CMD_STOP] = "stop",
-		[DMM_CMD_GET] = "get",
+		[DMM_CMD_THAW] = "thaw", [DMM_CMD_COMMIT] = "commit", [DMM_CMD_STOP] = "stop",
+		[DMM_CMD_GET] = "get", [DMM_CMD_RECLAIM] = "reclaim", [DMM_CMD_RELEASE] = "release",
+		[DMM_CMD_GATE] = "gate",
 	};
 	size_t i;
 
 	for (i = 1; i < sizeof(cmds) / sizeof(cmds[0]); i++)
-		if (!strcmp(cmds[i], name))
+		if (cmds[i] && !strcmp(cmds[i], name))
 			return (int)i;
 	usage("unknown command");
 }

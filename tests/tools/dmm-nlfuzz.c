@@ -127,7 +127,8 @@ static int command(struct nlfuzz_worker *w, uint8_t cmd)
 		nlfuzz_put_right(w, DMM_A_EPOCH, atomic_fetch_add(&fuzz.epoch, 1) + 1, 8);
 		nlfuzz_put_right(w, DMM_A_TIMEOUT_MS, 1 + rng_below(&w->r, 2000), 4);
 	}
-	if (cmd == DMM_CMD_THAW || cmd == DMM_CMD_FENCE)
+	if (cmd == DMM_CMD_THAW || cmd == DMM_CMD_COMMIT || cmd == DMM_CMD_RECLAIM ||
+	    cmd == DMM_CMD_RELEASE)
 		nlfuzz_put_right(w, DMM_A_EPOCH, atomic_load(&fuzz.epoch), 8);
 	return talk(w);
 }
@@ -137,6 +138,7 @@ static int attach_fd(struct nlfuzz_worker *w, int fd, uint32_t index, uint32_t c
 	uint8_t id[16];
 
 	memset(id, 0x5a, sizeof(id));
+	memcpy(id, &w->migrations, sizeof(w->migrations));
 	nlfuzz_begin(w, DMM_CMD_ATTACH, 0);
 	nlfuzz_put_right(w, DMM_A_DEV, fuzz.dev, 8);
 	nlfuzz_put(w, DMM_A_MIGRATION, id, sizeof(id), NLA_HDRLEN + sizeof(id));
@@ -168,12 +170,14 @@ static int attach(struct nlfuzz_worker *w, bool good, uint32_t index, uint32_t c
 /* A migration as the tool would do it, while the other threads disturb it. Messages sent. */
 static uint64_t sequence(struct nlfuzz_worker *w)
 {
-	static const uint8_t steps[] = { DMM_CMD_PAUSE, DMM_CMD_RESUME, DMM_CMD_RATE, DMM_CMD_GET,
-					 DMM_CMD_FREEZE, DMM_CMD_GET, DMM_CMD_THAW,
-					 DMM_CMD_FREEZE, DMM_CMD_FENCE };
+	const uint8_t steps[] = { DMM_CMD_PAUSE, DMM_CMD_RESUME, DMM_CMD_RATE, DMM_CMD_GET,
+				  DMM_CMD_FREEZE, DMM_CMD_GET, DMM_CMD_THAW,
+				  DMM_CMD_FREEZE, DMM_CMD_COMMIT, DMM_CMD_GET,
+				  nlfuzz_odds(w, 4) ? DMM_CMD_RELEASE : DMM_CMD_RECLAIM };
 	uint64_t pause_us = nlfuzz_odds(w, 2) ? 0 : rng_below(&w->r, 20000), sent;
 	unsigned int i, patience, conns;
 
+	w->migrations++;	/* or an epoch that was drawn very large would be its last */
 	command(w, DMM_CMD_STOP);
 	for (sent = 3; nlfuzz_odds(w, 2); sent++)
 		if (!attach(w, false, 0, 1))
@@ -183,12 +187,12 @@ static uint64_t sequence(struct nlfuzz_worker *w)
 		attach(w, true, i, conns);
 	command(w, DMM_CMD_START);
 	for (i = 0; i < sizeof(steps); i++) {
-		if (nlfuzz_odds(w, 3) || (fuzz.no_fence && steps[i] == DMM_CMD_FENCE))
+		if (nlfuzz_odds(w, 3) || (fuzz.no_commit && steps[i] == DMM_CMD_COMMIT))
 			continue;
 		if (pause_us)
 			usleep((useconds_t)rng_below(&w->r, pause_us + 1));
 		sent++;
-		/* a FENCE that comes too early waits for FROZEN, as the tool does */
+		/* a COMMIT that comes too early waits for FROZEN, as the tool does */
 		for (patience = 100; command(w, steps[i]) == -EAGAIN && patience; patience--, sent++)
 			usleep(5000);
 	}
@@ -269,10 +273,10 @@ static uint64_t parse_dev(const char *text)
 static void __attribute__((noreturn)) usage(int status)
 {
 	fputs("usage: dmm-nlfuzz --dev MAJOR:MINOR [--count N] [--seed S] [--threads N]\n"
-	      "                  [--no-cap] [--no-fence]\n"
+	      "                  [--no-cap] [--no-commit]\n"
 	      "Sends N messages (default 1000) to the family " DMM_GENL_NAME " from several threads and\n"
 	      "prints the answers per errno.  --no-cap: without CAP_SYS_ADMIN, and none may succeed.\n"
-	      "--no-fence: sends no FENCE, after which the table would have to be replaced.\n"
+	      "--no-commit: sends no COMMIT, so that nothing is released, after which the table would have to be replaced.\n"
 	      "exit codes: 0 every message was answered, 1 not, or something is missing, 2 usage\n",
 	      status ? stderr : stdout);
 	exit(status);
@@ -286,7 +290,7 @@ static void parse_options(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "threads", required_argument, NULL, 't' },
 		{ "no-cap", no_argument, NULL, 'n' },
-		{ "no-fence", no_argument, NULL, 'f' },
+		{ "no-commit", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -314,7 +318,7 @@ static void parse_options(int argc, char **argv)
 			opt.no_cap = true;
 			break;
 		case 'f':
-			fuzz.no_fence = true;
+			fuzz.no_commit = true;
 			break;
 		default:
 			usage(c == 'h' ? 0 : EXIT_USAGE);

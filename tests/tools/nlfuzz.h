@@ -14,7 +14,7 @@
 
 struct nlfuzz {		/* constant once threads run, but for epoch */
 	uint64_t dev;
-	bool no_fence;
+	bool no_commit;
 	uint16_t family;
 	_Atomic uint64_t epoch;		/* of the latest FREEZE asked for */
 };
@@ -25,6 +25,7 @@ struct nlfuzz_worker {
 	pthread_t thread;
 	struct rng r;
 	uint64_t todo;
+	uint64_t migrations;
 	int fd;			/* netlink */
 	uint32_t seq;
 	uint32_t bytes;		/* of the message being made */

@@ -24,11 +24,12 @@ static const struct {
 	{ DMM_A_RATE, 8 }, { DMM_A_EPOCH, 8 }, { DMM_A_TIMEOUT_MS, 4 }, { DMM_A_FORCE, 0 },
 	{ DMM_A_BARRIER_BYTES, 8 }, { DMM_A_BARRIER_MS, 4 },
 	{ DMM_A_INSTANCE, 16 }, { DMM_A_BOOT, 16 },
+	{ DMM_A_GATE, 4 }, { DMM_A_IF_CLEAN, 0 },
 };
 #define NR_ATTRS (sizeof(attrs) / sizeof(attrs[0]))
 
 /* Attributes of each command, as bits of attrs[]. */
-static const uint16_t wants[DMM_CMD_MAX + 1] = {
+static const uint32_t wants[DMM_CMD_MAX + 1] = {
 	[DMM_CMD_ATTACH] = 0xff | 0xc000,
 	[DMM_CMD_START] = 0x01 | 0x100 | 0x1000 | 0x2000,
 	[DMM_CMD_PAUSE] = 0x01,
@@ -36,9 +37,12 @@ static const uint16_t wants[DMM_CMD_MAX + 1] = {
 	[DMM_CMD_RATE] = 0x01 | 0x100,
 	[DMM_CMD_FREEZE] = 0x01 | 0x200 | 0x400,
 	[DMM_CMD_THAW] = 0x01 | 0x200,
-	[DMM_CMD_FENCE] = 0x01 | 0x200,
+	[DMM_CMD_COMMIT] = 0x01 | 0x200,
 	[DMM_CMD_STOP] = 0x01 | 0x800,
 	[DMM_CMD_GET] = 0x01,
+	[DMM_CMD_RECLAIM] = 0x01 | 0x200,
+	[DMM_CMD_RELEASE] = 0x01 | 0x200,
+	[DMM_CMD_GATE] = 0x01 | 0x10000 | 0x20000,
 };
 
 void nlfuzz_begin(struct nlfuzz_worker *w, uint8_t cmd, uint16_t flags)
@@ -112,6 +116,8 @@ static uint64_t any_value(struct nlfuzz_worker *w, uint8_t cmd, uint16_t type)
 		return rng_below(&w->r, 500);
 	case DMM_A_DISK:
 		return rng_below(&w->r, 3);
+	case DMM_A_GATE:
+		return rng_below(&w->r, 5);
 	case DMM_A_CONN_INDEX:
 		return nlfuzz_odds(w, 8);
 	case DMM_A_CONNS:
@@ -175,27 +181,29 @@ void nlfuzz_make(struct nlfuzz_worker *w, int *to_close)
 	uint8_t cmd = (uint8_t)(1 + rng_below(&w->r, DMM_CMD_MAX));
 	bool spoil = nlfuzz_odds(w, 2);
 	struct genlmsghdr *g = (void *)(w->msg + NLMSG_HDRLEN);
-	uint16_t wanted;
+	uint32_t wanted;
 	unsigned int i;
 
 	if (nlfuzz_odds(w, 16))
 		cmd = (uint8_t)rng_next(&w->r);
 	/* what ends everything comes less often, or nothing would ever go on */
-	if ((fuzz.no_fence && cmd == DMM_CMD_FENCE) || (cmd == DMM_CMD_STOP && !nlfuzz_odds(w, 5)))
+	if (cmd == DMM_CMD_RELEASE && !nlfuzz_odds(w, 20))
+		cmd = DMM_CMD_RECLAIM;
+	if ((fuzz.no_commit && cmd == DMM_CMD_COMMIT) || (cmd == DMM_CMD_STOP && !nlfuzz_odds(w, 5)))
 		cmd = DMM_CMD_GET;
 	nlfuzz_begin(w, cmd, nlfuzz_odds(w, 12) ? more_flags[rng_below(&w->r, 7)] : 0);
 	if (nlfuzz_odds(w, 24)) {
 		g->version = (uint8_t)rng_next(&w->r);
 		g->reserved = (uint16_t)rng_next(&w->r);
 	}
-	wanted = cmd <= DMM_CMD_MAX ? wants[cmd] : (uint16_t)rng_next(&w->r);
+	wanted = cmd <= DMM_CMD_MAX ? wants[cmd] : (uint32_t)rng_next(&w->r);
 	if (nlfuzz_odds(w, 12))
-		wanted ^= (uint16_t)(1u << rng_below(&w->r, NR_ATTRS));
+		wanted ^= 1u << rng_below(&w->r, NR_ATTRS);
 	for (i = 0; i < NR_ATTRS; i++) {
 		if (!(wanted & 1u << i))
 			continue;
 		/* STOP is forced now and then only, and some of ATTACH's are optional */
-		if ((attrs[i].type == DMM_A_FORCE && !nlfuzz_odds(w, 4)) ||
+		if (((attrs[i].type == DMM_A_FORCE || attrs[i].type == DMM_A_IF_CLEAN) && !nlfuzz_odds(w, 4)) ||
 		    ((attrs[i].type == DMM_A_CONNS || attrs[i].type == DMM_A_FEATURES) &&
 		     nlfuzz_odds(w, 2)))
 			continue;

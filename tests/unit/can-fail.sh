@@ -181,17 +181,25 @@ rule pacer pacer.h 's/1ull << 38/1ull << 40/' 'a limit that overflows'
 
 s='rule state state.c'
 cell() { $s "s/(\[DMM_STATE_$1\] = \{[^}]*\[DMM_EV_$2\]\t*= )[^,]*/\1$3/" "$1 + $2 -> $3"; }
-cell COPYING FENCE FENCED
-cell DISCONNECTED FENCE FENCED
-cell FREEZING FENCE FENCED
-cell FENCED STOP STOPPING
-cell FENCED THAW COPYING
-cell FENCED ERROR FAILED
-cell FENCED LINK_LOST DISCONN
+cell COPYING COMMIT COMMITTED
+cell DISCONNECTED COMMIT COMMITTED
+cell FREEZING COMMIT COMMITTED
+cell COMMITTED STOP STOPPING
+cell COMMITTED THAW COPYING
+cell COMMITTED ERROR FAILED
+cell COMMITTED LINK_LOST DISCONN
+cell COMMITTED COMMIT -EALREADY
+cell COMMITTED RECLAIM FROZEN
+cell FROZEN RELEASE RELEASED
+cell RELEASED RECLAIM COPYING
+cell RELEASED STOP STOPPING
+cell RELEASED RELEASE -EALREADY
+cell GATED START COPYING
+cell GATED ERROR FAILED
 cell FROZEN LINK_LOST FROZEN
 cell FROZEN ERROR FROZEN
 cell FROZEN THAW -EBUSY
-cell FREEZING CONVERGED FENCED
+cell FREEZING CONVERGED COMMITTED
 cell PAUSED FREEZE FREEZING
 cell FAILED ERROR IDLE
 cell FAILED START COPYING
@@ -200,12 +208,22 @@ cell STOPPING ERROR FAILED
 cell IDLE CONVERGED FROZEN
 cell COPYING STOPPED IDLE
 fact() { $s "s/(\[DMM_STATE_$1\]\t* = \{ \"[a-z]*\",\t* *)$2/\1$3/" "$1: $4"; }
-fact FROZEN 'true,  true,  false' 'false, true,  false' 'does not track'
-fact FROZEN 'true,  true,  false' 'true,  false, false' 'does not hold'
-fact FROZEN 'true,  true,  false' 'true,  true,  true' 'ships'
-fact PAUSED 'true,  false, false' 'true,  false, true' 'ships'
-fact FAILED 'true,  false, false' 'false, false, false' 'does not track'
-fact FREEZING 'true,  true,  true' 'true,  true,  false' 'does not ship'
+fact FROZEN 'true,  false, DMM_ADMIT_HOLD_WRITES' 'false, false, DMM_ADMIT_HOLD_WRITES' 'does not track'
+fact FROZEN 'true,  false, DMM_ADMIT_HOLD_WRITES' 'true,  false, DMM_ADMIT_ALL' 'does not hold'
+fact FROZEN 'true,  false, DMM_ADMIT_HOLD_WRITES' 'true,  true,  DMM_ADMIT_HOLD_WRITES' 'ships'
+fact COMMITTED 'true,  false, DMM_ADMIT_HOLD_ALL' 'true,  false, DMM_ADMIT_HOLD_WRITES' 'lets reads pass'
+fact COMMITTED 'true,  false, DMM_ADMIT_HOLD_ALL' 'true,  false, DMM_ADMIT_NONE' 'fails what should be held'
+fact COMMITTED 'true,  false, DMM_ADMIT_HOLD_ALL' 'false, false, DMM_ADMIT_HOLD_ALL' 'does not track'
+fact RELEASED 'false, false, DMM_ADMIT_NONE' 'false, false, DMM_ADMIT_READS' 'lets reads pass'
+fact GATED 'false, false, DMM_ADMIT_NONE' 'false, false, DMM_ADMIT_ALL' 'is made open'
+fact PAUSED 'true,  false, ' 'true,  true, ' 'ships'
+fact FAILED 'true,  false, ' 'false, false, ' 'does not track'
+fact FREEZING 'true,  true, ' 'true,  false, ' 'does not ship'
+$s 's/(case DMM_GATE_READS:\n\t\treturn )DMM_ADMIT_READS/\1DMM_ADMIT_ALL/' 'the gate for reads is open'
+$s 's/(default:\n\t\treturn )DMM_ADMIT_NONE/\1DMM_ADMIT_READS/' 'a gate that is shut lets reads pass'
+h='rule state state.h'
+$h 's/op == DMM_OP_READ \|\| op == DMM_OP_FLUSH \? DMM_PASS : DMM_HOLD/op == DMM_OP_READ ? DMM_PASS : DMM_HOLD/' 'a freeze holds flushes'
+$h 's/op == DMM_OP_READ \? DMM_PASS : DMM_FAIL/op != DMM_OP_MODIFY ? DMM_PASS : DMM_FAIL/' 'a gate for reads passes flushes'
 $s 's/return \(unsigned int\)s < __DMM_STATE_MAX/return (int)s < __DMM_STATE_MAX/' 'negative states'
 $s 's/\(unsigned int\)ev >= __DMM_EV_MAX/0/' 'unknown events'
 

@@ -25,6 +25,15 @@ static void test_states(void **state)
 	vec_assert(&v);
 }
 
+static void test_admission(void **state)
+{
+	struct dmm_vec v = { 0 };
+
+	(void)state;
+	dmm_vec_check_admission(&v);
+	vec_assert(&v);
+}
+
 static void test_diagram(void **state)
 {
 	struct dmm_vec v = { 0 };
@@ -34,7 +43,7 @@ static void test_diagram(void **state)
 	vec_assert(&v);
 }
 
-/* Random events: nothing leaves the diagram, and IDLE can be reached again unless fenced. */
+/* Random events: nothing leaves the diagram, and IDLE can be reached again unless released. */
 static void test_walk(void **state)
 {
 	u64 rnd = test_seed("state");
@@ -49,9 +58,11 @@ static void test_walk(void **state)
 		assert_true(to < __DMM_STATE_MAX);
 		visited |= 1u << to;
 		/* the table was replaced: a new device */
-		s = to == DMM_STATE_FENCED ? DMM_STATE_IDLE : to;
+		s = to == DMM_STATE_RELEASED ? DMM_STATE_IDLE : to;
 	}
-	assert_int_equal(visited, (1u << __DMM_STATE_MAX) - 1);
+	/* GATED is another table's */
+	assert_int_equal(visited | 1u << DMM_STATE_GATED, (1u << __DMM_STATE_MAX) - 1);
+	assert_int_equal(visited & 1u << DMM_STATE_GATED, 0);
 }
 
 int main(void)
@@ -59,6 +70,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arrows),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_admission),
 		cmocka_unit_test(test_diagram),
 		cmocka_unit_test(test_walk),
 	};

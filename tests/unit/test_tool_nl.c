@@ -85,9 +85,12 @@ static void test_build_others(void **state)
 		{ DMM_CMD_FREEZE, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_EPOCH) |
 		  DMM_NL_BIT(DMM_A_TIMEOUT_MS), 3 },
 		{ DMM_CMD_STOP, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_FORCE), 2 },
+		{ DMM_CMD_GATE, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_GATE) |
+		  DMM_NL_BIT(DMM_A_IF_CLEAN), 3 },
 	};
 	struct dmm_nl_req req = { .dev = 1, .rate = 5, .epoch = 6, .timeout_ms = 7,
-				  .barrier_bytes = 1ull << 40, .barrier_ms = 8 };
+				  .barrier_bytes = 1ull << 40, .barrier_ms = 8,
+				  .gate = DMM_GATE_SHUT };
 	struct nlattr *tb[DMM_A_MAX + 1];
 	struct nl_msg *msg;
 	size_t i;
@@ -113,6 +116,10 @@ static void test_build_others(void **state)
 			assert_int_equal(nla_len(tb[DMM_A_BARRIER_MS]), 4);
 			assert_int_equal(nla_get_u32(tb[DMM_A_BARRIER_MS]), 8);
 		}
+		if (tb[DMM_A_GATE])
+			assert_int_equal(nla_get_u32(tb[DMM_A_GATE]), DMM_GATE_SHUT);
+		if (tb[DMM_A_IF_CLEAN])
+			assert_int_equal(nla_len(tb[DMM_A_IF_CLEAN]), 0);
 		if (tb[DMM_A_FORCE])
 			assert_int_equal(nla_len(tb[DMM_A_FORCE]), 0);
 		nlmsg_free(msg);
@@ -141,10 +148,11 @@ static void test_parse_all(void **state)
 		DMM_A_ZERO_BYTES, DMM_A_ZERO_BLOCKS, DMM_A_DATA_BLOCKS, DMM_A_SPEED,
 		DMM_A_READ_NS, DMM_A_SEND_NS, DMM_A_HOST_RATE, DMM_A_UNFLUSHED_BYTES,
 		DMM_A_SHIPPED_NS,
+		DMM_A_FAILED_READS, DMM_A_FAILED_WRITES,
 	};
 	static const enum dmm_attr u32s[] = {
 		DMM_A_DISK, DMM_A_STATE, DMM_A_OLD_STATE, DMM_A_ERROR_SIDE, DMM_A_BLOCK_BYTES,
-		DMM_A_HELD, DMM_A_REMOTE_STATUS, DMM_A_CONNS,
+		DMM_A_HELD, DMM_A_REMOTE_STATUS, DMM_A_CONNS, DMM_A_GATE,
 	};
 	struct nl_msg *msg = answer();
 	u64 latency[DMM_LATENCY_BUCKETS];
@@ -214,6 +222,9 @@ static void test_parse_all(void **state)
 	U64(SEND_NS, send_ns);
 	U64(UNFLUSHED_BYTES, unflushed_bytes);
 	U64(SHIPPED_NS, shipped_ns);
+	U64(FAILED_READS, failed_reads);
+	U64(FAILED_WRITES, failed_writes);
+	U32(GATE, gate);
 	assert_memory_equal(i.read_latency, latency, sizeof(latency));
 	assert_memory_equal(i.write_latency, latency, sizeof(latency));
 	assert_memory_equal(i.migration, id, sizeof(id));
@@ -225,7 +236,7 @@ static void test_parse_all(void **state)
 	for (n = DMM_A_DEV; n <= DMM_A_MAX; n++) {
 		if (n == DMM_A_CONN_INDEX || n == DMM_A_FD || n == DMM_A_TIMEOUT_MS ||
 		    n == DMM_A_FORCE || n == DMM_A_BARRIER_BYTES || n == DMM_A_BARRIER_MS ||
-		    n == DMM_A_BOOT)
+		    n == DMM_A_BOOT || n == DMM_A_IF_CLEAN)
 			continue;
 		assert_true(i.present & DMM_NL_BIT(n));
 	}

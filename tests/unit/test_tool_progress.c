@@ -254,7 +254,7 @@ static void test_percent_never_backwards(void **state)
 	assert_int_equal(last, 9900);
 	s = sample(9000, 1000, 0);
 	s.acked_bytes = 5000 * BS;
-	s.state = DMM_STATE_FENCED;
+	s.state = DMM_STATE_RELEASED;
 	dmm_progress_add(&p, &s, &f);
 	assert_int_equal(f.percent_x100, 10000);
 	s = sample(9001, 100, 900);
@@ -306,10 +306,12 @@ static void test_phases(void **state)
 		{ DMM_STATE_PAUSED, "paused", DMM_ETA_NONE },
 		{ DMM_STATE_FREEZING, "freezing", DMM_ETA_KNOWN },
 		{ DMM_STATE_FROZEN, "frozen", DMM_ETA_NONE },
-		{ DMM_STATE_FENCED, "fenced", DMM_ETA_NONE },
+		{ DMM_STATE_COMMITTED, "committed", DMM_ETA_NONE },
 		{ DMM_STATE_DISCONNECTED, "disconnected", DMM_ETA_NONE },
 		{ DMM_STATE_FAILED, "failed", DMM_ETA_NONE },
 		{ DMM_STATE_STOPPING, "stopping", DMM_ETA_NONE },
+		{ DMM_STATE_RELEASED, "released", DMM_ETA_NONE },
+		{ DMM_STATE_GATED, "unknown", DMM_ETA_NONE },
 		{ 77, "unknown", DMM_ETA_NONE },
 	};
 	struct dmm_figures f;

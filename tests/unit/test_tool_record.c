@@ -112,14 +112,21 @@ static void test_record(void **state)
 	assert_true(got.has_witness);
 	assert_memory_equal(&got.witness, &r.witness, sizeof(r.witness));
 	assert_string_equal(got.table, r.table);
-	assert_false(got.fenced);
+	assert_false(got.committed);
 	assert_false(got.handed_over);
 	dmm_record_clear(&got);
 
-	r.fenced = true;
+	r.committed = true;
 	assert_int_equal(dmm_record_save(dir, &r), 0);
 	assert_int_equal(dmm_record_load(dir, id, &got), 0);
-	assert_true(got.fenced);
+	assert_true(got.committed);
+	assert_false(got.start_begun);
+	assert_false(got.handed_over);
+	dmm_record_clear(&got);
+	r.start_begun = true;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_true(got.start_begun);
 	assert_false(got.handed_over);
 	dmm_record_clear(&got);
 	r.handed_over = true;
@@ -128,7 +135,7 @@ static void test_record(void **state)
 	assert_true(got.handed_over);
 	dmm_record_clear(&got);
 
-	/* that one was fenced: name or number will do */
+	/* that one was committed: name or number will do */
 	dev.major = 253;
 	dev.minor = 8;
 	assert_int_equal(dmm_record_find(dir, "vg-web01", NULL, &got), 0);
@@ -136,7 +143,7 @@ static void test_record(void **state)
 	assert_int_equal(dmm_record_find(dir, "vg-web0", NULL, &got), -ENOENT);
 	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), 0);
 	dmm_record_clear(&got);
-	r.fenced = false;
+	r.committed = false;
 	assert_int_equal(dmm_record_save(dir, &r), 0);
 	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), -ENOENT);
 	dev.minor = 7;

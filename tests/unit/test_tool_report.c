@@ -24,6 +24,7 @@
 #include "dmmigrate/hook.h"
 #include "dmmigrate/monitor.h"
 #include "dmmigrate/record.h"
+#include "dmmigrate/standing.h"
 #include "dmmigrate/status_json.h"
 #include "nl.h"
 #include "progress.h"
@@ -150,7 +151,7 @@ static void test_status_schema(void **state)
 	json_object_put(o);
 
 	/* what is not known is null, and the keys are still there */
-	info.state = DMM_STATE_FENCED;
+	info.state = DMM_STATE_RELEASED;
 	info.epoch = 0;
 	info.reason[0] = '\0';
 	memset(info.migration, 0, sizeof(id));
@@ -198,10 +199,10 @@ static char *captured(int fd, void (*fn)(struct dmm_tool *t), struct dmm_tool *t
 	return text;
 }
 
-static void fail_fenced(struct dmm_tool *t)
+static void fail_committed(struct dmm_tool *t)
 {
 	dmm_next(t, "dmmigrate cutover %s", t->source);
-	assert_int_equal(dmm_fail(t, DMM_EXIT_TRANSPORT, DMM_OWNER_DEST, DMM_USE_FENCED, "no answer"),
+	assert_int_equal(dmm_fail(t, DMM_EXIT_TRANSPORT, DMM_OWNER_DEST, DMM_USE_COMMITTED, "no answer"),
 			 DMM_EXIT_TRANSPORT);
 }
 
@@ -229,9 +230,9 @@ static void test_failure_line(void **state)
 	struct json_object *o;
 
 	(void)state;
-	assert_string_equal(captured(STDERR_FILENO, fail_fenced, &t),
+	assert_string_equal(captured(STDERR_FILENO, fail_committed, &t),
 			    "dmmigrate: cutover: no answer; the destination owns the data, "
-			    "web01 is fenced: writes to it are held; next: dmmigrate cutover web01\n");
+			    "web01 is committed: all its I/O is held; next: dmmigrate cutover web01\n");
 	o = json_tokener_parse(captured(STDOUT_FILENO, print_result, &t));
 	assert_non_null(o);
 	assert_int_equal(json_object_get_int(get(o, "schema_version", json_type_int)), 1);
@@ -239,7 +240,7 @@ static void test_failure_line(void **state)
 	assert_string_equal(json_object_get_string(get(o, "error", json_type_string)), "no answer");
 	assert_string_equal(json_object_get_string(get(o, "owner", json_type_string)), "destination");
 	assert_string_equal(json_object_get_string(get(o, "source_device", json_type_string)),
-			    "fenced");
+			    "committed");
 	assert_string_equal(json_object_get_string(get(o, "next", json_type_string)),
 			    "dmmigrate cutover web01");
 	json_object_put(o);
@@ -297,7 +298,8 @@ static void test_monitor_gone(void **state)
 		{ DMM_STATE_STOPPING, true, DMM_EXIT_ABORTED, "source" },
 		{ DMM_STATE_FREEZING, true, DMM_EXIT_AMBIGUOUS, "unknown" },
 		{ DMM_STATE_FROZEN, true, DMM_EXIT_AMBIGUOUS, "unknown" },
-		{ DMM_STATE_FENCED, true, DMM_EXIT_AMBIGUOUS, "unknown" },
+		{ DMM_STATE_COMMITTED, true, DMM_EXIT_AMBIGUOUS, "unknown" },
+		{ DMM_STATE_RELEASED, true, DMM_EXIT_AMBIGUOUS, "unknown" },
 		{ DMM_STATE_IDLE, false, DMM_EXIT_AMBIGUOUS, "unknown" },
 	};
 	struct dmm_tool t = { .verb = &dmm_verb_wait };
@@ -316,6 +318,43 @@ static void test_monitor_gone(void **state)
 	}
 	assert_int_equal(dmm_monitor_report(&t, &m, DMM_MON_PAUSED), DMM_EXIT_SLOW);
 	json_object_put(t.result);
+}
+
+/* Who owns the data: by the state, and by how far the record says that the cutover came. */
+static void test_standing(void **state)
+{
+	static const struct {
+		u32 state;
+		bool record, committed, start_begun, handed_over;
+		enum dmm_owner owner;
+	} cases[] = {
+		{ DMM_STATE_COPYING, false, 0, 0, 0, DMM_OWNER_SOURCE },
+		{ DMM_STATE_COPYING, true, true, false, false, DMM_OWNER_SOURCE },
+		{ DMM_STATE_FROZEN, true, true, false, false, DMM_OWNER_SOURCE },
+		{ DMM_STATE_IDLE, false, 0, 0, 0, DMM_OWNER_SOURCE },
+		{ DMM_STATE_IDLE, true, false, false, false, DMM_OWNER_SOURCE },
+		{ DMM_STATE_IDLE, true, true, false, false, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_COMMITTED, false, 0, 0, 0, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_COMMITTED, true, true, false, false, DMM_OWNER_SOURCE },
+		{ DMM_STATE_COMMITTED, true, true, true, false, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_COMMITTED, true, true, true, true, DMM_OWNER_DEST },
+		{ DMM_STATE_RELEASED, false, 0, 0, 0, DMM_OWNER_DEST },
+		{ DMM_STATE_RELEASED, true, true, true, false, DMM_OWNER_DEST },
+	};
+	struct dmm_record r = { 0 }, *record;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		r.committed = cases[i].committed;
+		r.start_begun = cases[i].start_begun;
+		r.handed_over = cases[i].handed_over;
+		record = cases[i].record ? &r : NULL;
+		assert_int_equal(dmm_standing_owner(cases[i].state, record), cases[i].owner);
+	}
+	assert_int_equal(dmm_standing_use(DMM_STATE_COPYING), DMM_USE_ATTACHED);
+	assert_int_equal(dmm_standing_use(DMM_STATE_COMMITTED), DMM_USE_COMMITTED);
+	assert_int_equal(dmm_standing_use(DMM_STATE_RELEASED), DMM_USE_RELEASED);
 }
 
 static void test_hook(void **state)
@@ -360,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_failure_line),
 		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_monitor_gone),
+		cmocka_unit_test(test_standing),
 		cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_json_text),
 	};

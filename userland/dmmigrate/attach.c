@@ -12,6 +12,7 @@
 #include "attach.h"
 #include "cleanup.h"
 #include "remote.h"
+#include "standing.h"
 
 #define STOP_WAIT_MS	3000	/* the kernel promises one second */
 
@@ -164,14 +165,15 @@ int dmm_stop(struct dmm_tool *t, struct dmm_source *s)
 	if (!ret)
 		ret = dmm_nl_get(t->nl, dmm_source_dev(s), &info);
 	seen = !ret;
-	if (!ret && info.state == DMM_STATE_FENCED) {
+	if (!ret && dmm_state_is_cut(info.state)) {
 		dmm_next(t, "dmmigrate clean %s (gives the source up)", t->source);
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, DMM_USE_FENCED,
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, dmm_standing_use(info.state),
 				"the cutover is done and cannot be taken back");
 	}
-	/* the fence that was asked for did not come about, and after STOP nobody could tell */
-	if (!ret && info.state != DMM_STATE_IDLE && s->has_record && s->record.fenced) {
-		s->record.fenced = false;
+	/* the commit that was asked for did not come about, and after STOP nobody could tell */
+	if (!ret && info.state != DMM_STATE_IDLE && s->has_record && s->record.committed) {
+		s->record.committed = false;
+		s->record.start_begun = false;
 		ret = dmm_record_save(DMM_RUN_DIR, &s->record);
 		if (ret) {
 			dmm_next(t, "df %s", DMM_RUN_DIR);
@@ -309,7 +311,30 @@ int dmm_detach(struct dmm_tool *t, struct dmm_source *s, bool *restored)
 	return ret;
 }
 
-int dmm_release(struct dmm_tool *t, struct dmm_source *s)
+int dmm_reclaim(struct dmm_tool *t, struct dmm_source *s, u64 epoch)
+{
+	struct dmm_nl_req req = {
+		.cmd = DMM_CMD_RECLAIM, .dev = dmm_source_dev(s), .epoch = epoch,
+		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_EPOCH),
+	};
+	struct dmm_nl_info info;
+	int ret = dmm_nl_do(t->nl, &req);
+
+	/* an answer that was lost is no answer: ask what is */
+	if (ret && (dmm_nl_get(t->nl, req.dev, &info) || info.epoch != epoch ||
+		    dmm_state_is_cut(info.state) || info.state == DMM_STATE_IDLE))
+		return ret;
+	if (!s->has_record)
+		return 0;
+	s->record.committed = false;
+	s->record.start_begun = false;
+	ret = dmm_record_save(DMM_RUN_DIR, &s->record);
+	if (ret)	/* its target says that it is not committed: that is believed */
+		dmm_note(t, "cannot write %s/%s.json: %s", DMM_RUN_DIR, s->hex, strerror(-ret));
+	return 0;
+}
+
+int dmm_give_up(struct dmm_tool *t, struct dmm_source *s)
 {
 	struct dmm_dm_table error = { 0 };
 	enum dmm_swap_end end = DMM_SWAP_UNCHANGED;
@@ -317,7 +342,7 @@ int dmm_release(struct dmm_tool *t, struct dmm_source *s)
 
 	ret = dmm_dm_table_add(&error, 0, dmm_dm_table_sectors(&s->table), "error", "");
 	if (!ret) {
-		code = attach_recheck(t, s, &error, DMM_OWNER_DEST, DMM_USE_FENCED);
+		code = attach_recheck(t, s, &error, DMM_OWNER_DEST, DMM_USE_RELEASED);
 		if (code) {
 			dmm_dm_table_clear(&error);
 			return code;
@@ -329,7 +354,7 @@ int dmm_release(struct dmm_tool *t, struct dmm_source *s)
 	/*
 	 * The held writes go back to device-mapper, and from there into the error target.  That one
 	 * is also the way out of a failed resume: never the migrate target again, which
-	 * would start unfenced.
+	 * would start idle.
 	 */
 	if (!ret)
 		ret = dmm_dm_swap(&s->live, &error, DMM_SWAP_HELD, &end);
@@ -338,7 +363,7 @@ int dmm_release(struct dmm_tool *t, struct dmm_source *s)
 		dmm_next(t, end == DMM_SWAP_SUSPENDED ? "dmsetup resume %s" :
 			    "dmmigrate clean %s (again)", t->source);
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_DEST,
-				end == DMM_SWAP_SUSPENDED ? DMM_USE_SUSPENDED : DMM_USE_FENCED,
+				end == DMM_SWAP_SUSPENDED ? DMM_USE_SUSPENDED : DMM_USE_RELEASED,
 				"cannot replace its table by the error target: %s",
 				*dmm_dm_reason() ? dmm_dm_reason() : strerror(-ret));
 	}

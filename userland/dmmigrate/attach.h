@@ -29,16 +29,22 @@ int dmm_stop(struct dmm_tool *t, struct dmm_source *s);
 /*
  * The way back, from wherever an attach or a detach was left: stops the migration, puts the
  * original table back if the live one is ours, removes the origin device.  A live table that is not ours
- * is left alone.  Refuses in FENCED.  Idempotent.
+ * is left alone.  Refuses in COMMITTED and RELEASED.  Idempotent.
  * Context as above.  Returns 0 or an exit code, reported; *restored says whether a table was put back.
  */
 int dmm_detach(struct dmm_tool *t, struct dmm_source *s, bool *restored);
 
 /*
- * After FENCED: replaces the live table by `error` and removes the origin device.
- * Returns 0 or an exit code, reported.
+ * COMMITTED, and the writer runs nowhere else: the source goes on, the record says so.
+ * Returns 0, or a negative errno: it is still committed, or cannot be asked.
  */
-int dmm_release(struct dmm_tool *t, struct dmm_source *s);
+int dmm_reclaim(struct dmm_tool *t, struct dmm_source *s, u64 epoch);
+
+/*
+ * Gives the source up, RELEASED or a table that was loaded anew after a commit: replaces the live table by
+ * `error` and removes the origin device.  Returns 0 or an exit code, reported.
+ */
+int dmm_give_up(struct dmm_tool *t, struct dmm_source *s);
 
 /* Removes the origin device, which nothing may use any more. 0 or an exit code, reported. */
 int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner owner,

@@ -8,11 +8,48 @@
 
 #include "attach.h"
 #include "commands.h"
+#include "standing.h"
 
 static const struct dmm_option cancel_options[] = {
+	DMM_OPTION("yes", FLAG, yes, NULL,
+		   "the writer does not run at the destination: take a committed source back without asking"),
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
+
+/* A cutover that did not end: the source goes on, if the writer runs nowhere else. 0 or an exit code. */
+static int cancel_committed(struct dmm_tool *t, struct dmm_source *s)
+{
+	struct dmm_nl_info info;
+	enum dmm_owner owner;
+	int ret;
+
+	ret = dmm_source_info(t, s, &info);
+	if (ret || info.state != DMM_STATE_COMMITTED)
+		return ret;
+	owner = dmm_standing_owner(info.state, s->has_record ? &s->record : NULL);
+	if (owner == DMM_OWNER_DEST) {
+		dmm_next(t, "dmmigrate cutover %s (again: releases it)", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, DMM_USE_COMMITTED, "the start hook has started the "
+				"writer at the destination: that cannot be taken back");
+	}
+	if (owner == DMM_OWNER_UNKNOWN && !t->args.yes &&
+	    !dmm_confirm(t, t->source, "A cutover was interrupted when the writer may have been started at "
+			 "the\ndestination.  Make sure that it does not run there, and cannot start there: it "
+			 "will run here again.")) {
+		dmm_next(t, "look whether the writer runs at the destination: if so, dmmigrate clean %s; if "
+			 "not, dmmigrate cancel --yes %s", t->source, t->source);
+		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, DMM_USE_COMMITTED,
+				"the writer may run at the destination: taking the source back needs a "
+				"confirmation");
+	}
+	ret = dmm_reclaim(t, s, info.epoch);
+	if (!ret)
+		return 0;
+	dmm_next(t, "dmmigrate status %s", t->source);
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, DMM_USE_COMMITTED,
+			"the source cannot be taken back: %s", dmm_nl_text(t, ret));
+}
 
 static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 {
@@ -27,10 +64,14 @@ static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 	}
 	ret = dmm_source_lock(t, s);
 	if (!ret)
-		ret = dmm_source_fence_lost(t, s);
+		ret = dmm_source_commit_lost(t, s);
 	if (ret)
 		return ret;
 	dmm_signals_block();
+	if (s->ours)
+		ret = cancel_committed(t, s);
+	if (ret)
+		return ret;
 	ret = dmm_detach(t, s, &restored);
 	if (ret)
 		return ret;
@@ -65,8 +106,8 @@ const struct dmm_verb dmm_verb_cancel = {
 	.name = "cancel",
 	.operands = "SOURCE",
 	.brief = "stop a migration and put the original table back\n\n"
-		 "Also after a crash of the tool at any step.  Refused once the cutover has fenced the\n"
-		 "source: then the destination owns the data.",
+		 "Also after a crash of the tool at any step, and of a cutover that has not come to its end, where the\n"
+		 "writer does not run at the destination.  Refused once the source is released.",
 	.options = cancel_options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
+#include "standing.h"
 #include "status_json.h"
 
 static const struct dmm_option clean_options[] = {
@@ -57,8 +58,10 @@ static int clean_list_origin(struct dmm_tool *t, const char *hex, struct json_ob
 		goto out_clear;
 	if (info.state == DMM_STATE_IDLE)
 		clean_item(t, list, "device attached but not started", s.live.name, hex, action);
-	else if (info.state == DMM_STATE_FENCED)
+	else if (info.state == DMM_STATE_RELEASED)
 		clean_item(t, list, "device cut over", s.live.name, hex, action);
+	else if (info.state == DMM_STATE_COMMITTED)
+		clean_item(t, list, "device whose cutover has not ended", s.live.name, hex, action);
 out_clear:
 	dmm_source_clear(&s);
 	return ret;
@@ -139,40 +142,59 @@ static void say_old_table(struct dmm_tool *t, char *table, bool secret)
 		dmm_say(t, "(the key of the crypt target is shown as zeros: put the real one in)");
 }
 
-/*
- * After the cutover: the source's table goes, its disk stays.  Where the fenced table was
- * loaded anew the target knows nothing of a fence (@state), but the record does.
- */
-static int clean_fenced(struct dmm_tool *t, struct dmm_source *s, enum dmm_state state)
+static int clean_release(struct dmm_tool *t, const struct dmm_source *s, u64 epoch)
 {
-	bool known = state == DMM_STATE_FENCED;
+	struct dmm_nl_req req = {
+		.cmd = DMM_CMD_RELEASE, .dev = dmm_source_dev(s), .epoch = epoch,
+		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_EPOCH),
+	};
+	int ret = dmm_nl_do(t->nl, &req);
+
+	if (!ret)
+		return 0;
+	dmm_next(t, "dmmigrate status %s", t->source);
+	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_DEST, DMM_USE_COMMITTED,
+			"the kernel does not release it: %s", dmm_nl_text(t, ret));
+}
+
+/*
+ * After the cutover: the source's table goes, its disk stays.  Where the committed table was
+ * loaded anew the target knows nothing of a commit (@info), but the record does.
+ */
+static int clean_cut_over(struct dmm_tool *t, struct dmm_source *s, const struct dmm_nl_info *info)
+{
+	enum dmm_owner owner = dmm_standing_owner(info->state, s->has_record ? &s->record : NULL);
 	dmm_autofree char *table = dmm_dm_table_format(&s->origin_table, false);
 	bool secret = dmm_dm_table_secret(&s->origin_table);
+	bool known = owner == DMM_OWNER_DEST;
 	int ret;
 
 	if (!t->args.yes &&
 	    !dmm_confirm(t, t->source, known ?
 			 "The destination owns the data.  Every further read and write of the source\n"
 			 "device will fail; its disk is kept as it is." :
-			 "It was cut over, then its fenced table was loaded anew.  Every further read and "
-			 "write\nof the source device will fail; its disk is kept as it is.")) {
+			 "Its cutover did not end, or its table was loaded anew.  Every further read and write\n"
+			 "of the source device will fail; its disk is kept as it is.")) {
 		dmm_next(t, "dmmigrate clean --yes %s%s", t->source, known ? "" :
 			 " (once the destination is known to have the data)");
-		return dmm_fail(t, known ? DMM_EXIT_PREFLIGHT : DMM_EXIT_AMBIGUOUS,
-				known ? DMM_OWNER_DEST : DMM_OWNER_UNKNOWN,
-				known ? DMM_USE_FENCED : DMM_USE_ATTACHED,
+		return dmm_fail(t, known ? DMM_EXIT_PREFLIGHT : DMM_EXIT_AMBIGUOUS, owner,
+				dmm_standing_use(info->state),
 				"giving up the source needs a confirmation");
 	}
 	dmm_signals_block();
-	ret = dmm_release(t, s);
+	if (info->state == DMM_STATE_COMMITTED) {
+		ret = clean_release(t, s, info->epoch);
+		if (ret)
+			return ret;
+	}
+	ret = dmm_give_up(t, s);
 	if (ret)
 		return ret;
 	dmm_forget(t, s);
 	dmm_result_text(t, "source_device", "error");
 	dmm_result_text(t, "owner", "destination");
 	dmm_result_text(t, "original_table", table);
-	dmm_say(t, "The source is given up: %s has the error target now, writes that were held have "
-		"failed.", t->source);
+	dmm_say(t, "The source is given up: %s has the error target now.", t->source);
 	say_old_table(t, table, secret);
 	return DMM_EXIT_OK;
 }
@@ -196,10 +218,10 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 		ret = dmm_source_info(t, s, &info);
 	if (ret)
 		return ret;
-	cut_over = s->has_record && s->record.fenced;
-	if (s->ours && (info.state == DMM_STATE_FENCED ||
+	cut_over = s->has_record && s->record.committed;
+	if (s->ours && (dmm_state_is_cut(info.state) ||
 			(cut_over && info.state == DMM_STATE_IDLE)))
-		return clean_fenced(t, s, info.state);
+		return clean_cut_over(t, s, &info);
 	if (s->migrate && info.state != DMM_STATE_IDLE) {
 		dmm_next(t, "dmmigrate cancel %s", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,

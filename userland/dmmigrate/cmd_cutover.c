@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cutover: stops the writer, freezes, fences, finishes, starts the writer there.
- * Until the fence every failure leaves the source authoritative; from the fence on
- * the destination owns the data, and running cutover again goes on where it ended.
+ * cutover: stops the writer, freezes, commits, finishes, starts the writer there, releases.
+ * Until the start hook is begun every failure leaves the source authoritative, and it goes on; so it does when the
+ * hook fails.  Where nobody can know whether the writer runs there both sides stand still, exit code 9.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,21 +13,23 @@
 
 #include <json-c/json.h>
 
+#include "attach.h"
 #include "commands.h"
 #include "core/state.h"
 #include "cutover.h"
 #include "hook.h"
 #include "monitor.h"
+#include "standing.h"
 
 #define FREEZE_DEFAULT_MS	5000u
-#define FENCE_RESERVE_NS	300000000ull	/* of the freeze, kept for the fence */
+#define COMMIT_RESERVE_NS	300000000ull	/* of the freeze, kept for the commit */
 #define FROZEN_RANGE_BYTES	(4u << 20)	/* short ranges: the freeze has little time */
 
 static const struct dmm_option cutover_options[] = {
 	DMM_OPTION("hook-stop", TEXT, hook_stop, "CMD", "run first: stops the writer here"),
 	DMM_OPTION("hook-start", TEXT, hook_start, "CMD", "run last: starts the writer there"),
 	DMM_OPTION("hook-abort", TEXT, hook_abort, "CMD",
-		   "run when it fails before the fence: starts the writer here again"),
+		   "run when it fails: starts the writer here again"),
 	DMM_OPTION("timeout", FREEZE_MS, timeout_ms, "MS",
 		   "the freeze ends by itself after so long (default 5000, at most 15000)"),
 	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
@@ -37,7 +39,7 @@ static const struct dmm_option cutover_options[] = {
 	DMM_OPTION_END,
 };
 
-/* Everything before the fence ends here: the source goes on. */
+/* Everything before the release ends here: the source goes on. */
 static int cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
 {
 	enum dmm_use use = DMM_USE_ATTACHED;
@@ -70,7 +72,17 @@ static int cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exi
 	return dmm_fail(t, code, DMM_OWNER_SOURCE, use, "aborted: %s", note);
 }
 
-/* From the fence on: the way is forward only. */
+/* The writer may run there, and may not. */
+static int cutover_unknown(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	dmm_next(t, "look whether the writer runs at %s: if so, dmmigrate clean %s; if not, dmmigrate "
+		 "cancel --yes %s", c->s.record.to.host, t->source, t->source);
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
+			"%s may or may not be in use at %s: %s", c->s.record.to.path,
+			c->s.record.to.host, c->why);
+}
+
+/* RELEASED: the way is forward only. */
 static int cutover_stuck(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
 {
 	/* 3 and 8 would say that nothing was changed, and that the source has the data */
@@ -80,15 +92,36 @@ static int cutover_stuck(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exi
 		dmm_next(t, "make sure that nobody else has written to %s at %s since, start the writer "
 			    "there, then dmmigrate clean %s", c->s.record.to.path,
 			 c->s.record.to.host, t->source);
-		return dmm_fail(t, code, DMM_OWNER_DEST, DMM_USE_FENCED, "everything is at the "
-				"destination, flushed by the barrier, and the source is fenced, but the "
+		return dmm_fail(t, code, DMM_OWNER_DEST, DMM_USE_RELEASED, "everything is at the "
+				"destination, flushed by the barrier, and the source is released, but the "
 				"receiver has the disk no more, it was restarted or the disk there was "
 				"exchanged: %s", c->why);
 	}
 	dmm_next(t, "dmmigrate cutover %s%s (again: goes on from here)", t->source,
 		 t->args.hook_start ? " --hook-start CMD" : "");
-	return dmm_fail(t, code, DMM_OWNER_DEST, DMM_USE_FENCED, "everything is at the destination and the source is fenced, but %s",
-			c->why);
+	return dmm_fail(t, code, DMM_OWNER_DEST, DMM_USE_RELEASED,
+			"everything is at the destination and the source is released, but %s", c->why);
+}
+
+/* After COMMIT: takes the source back, unless the writer may run there already. */
+static int cutover_back(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
+{
+	int ret;
+
+	if (c->info.state == DMM_STATE_RELEASED)
+		return cutover_stuck(t, c, code);
+	if (c->started)
+		return cutover_unknown(t, c);
+	ret = dmm_reclaim(t, &c->s, c->epoch);
+	if (ret) {
+		snprintf(c->why + strlen(c->why), sizeof(c->why) - strlen(c->why),
+			 "; and the source cannot be taken back: %s", dmm_nl_text(t, ret));
+		dmm_next(t, "dmmigrate cancel %s", t->source);
+		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s",
+				c->why);
+	}
+	c->frozen_asked = false;
+	return cutover_abort(t, c, code == DMM_EXIT_DIFFERENCE ? code : DMM_EXIT_ABORTED);
 }
 
 /*
@@ -117,8 +150,8 @@ static int flush_cache(struct dmm_tool *t, struct dmm_cutover *c)
 	return DMM_EXIT_ABORTED;
 }
 
-/* Up to and including the fence. Exit code, reported. */
-static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
+/* Up to and including COMMIT. Exit code, reported. */
+static int cutover_to_commit(struct dmm_tool *t, struct dmm_cutover *c)
 {
 	struct dmm_nl_events *ev = NULL;
 	char node[160];
@@ -169,7 +202,7 @@ static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
 	ret = dmm_cutover_freeze(t, c, ev);
 	if (!ret && t->args.verify)
 		ret = dmm_cutover_verify(t, c, c->freeze_ns + c->timeout_ms * 1000000ull -
-					       FENCE_RESERVE_NS, FROZEN_RANGE_BYTES);
+					       COMMIT_RESERVE_NS, FROZEN_RANGE_BYTES);
 	if (ret && ret != DMM_EXIT_DIFFERENCE)
 		ret = DMM_EXIT_ABORTED;
 	if (!ret && dmm_signal_seen()) {
@@ -178,11 +211,11 @@ static int cutover_to_fence(struct dmm_tool *t, struct dmm_cutover *c)
 	}
 	if (!ret) {
 		dmm_stop_at("frozen");
-		ret = dmm_cutover_fence(t, c);
+		ret = dmm_cutover_commit(t, c);
 	}
 	if (ret == DMM_EXIT_AMBIGUOUS) {
-		dmm_next(t, "dmmigrate status %s (copying: the source owns the data; fenced: the "
-			    "destination does)", t->source);
+		dmm_next(t, "dmmigrate status %s (whatever but committed: the source goes on; committed: "
+			    "dmmigrate cancel %s)", t->source, t->source);
 		ret = dmm_fail(t, ret, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", c->why);
 	} else if (ret) {
 		ret = cutover_abort(t, c, ret);
@@ -192,59 +225,115 @@ out_close:
 	return ret;
 }
 
-static int cutover_run(struct dmm_tool *t, struct dmm_cutover *c)
+/* Starts the writer there. Exit code, reported; 0: it runs. */
+static int cutover_start(struct dmm_tool *t, struct dmm_cutover *c)
 {
-	u64 begin_ns;
+	u64 begin_ns = dmm_monotonic_ns();
 	int ret;
 
-	if (c->info.state == DMM_STATE_FENCED && c->s.record.handed_over) {
-		dmm_result_text(t, "source", t->source);
-		dmm_result_text(t, "migration", c->s.hex);
-		dmm_result_text(t, "owner", "destination");
-		dmm_result_text(t, "source_device", "fenced");
-		dmm_say(t, "%s is cut over already, and the start hook has run.  Next: dmmigrate clean "
-			"%s", t->source, t->source);
-		return DMM_EXIT_OK;
+	/* before it: should we die in it, nobody may take the source back */
+	c->s.record.start_begun = true;
+	ret = dmm_record_save(DMM_RUN_DIR, &c->s.record);
+	if (ret) {
+		c->s.record.start_begun = c->started;
+		snprintf(c->why, sizeof(c->why), "cannot write %s/%s.json: %s", DMM_RUN_DIR, c->s.hex,
+			 strerror(-ret));
+		return cutover_back(t, c, DMM_EXIT_LOCAL);
 	}
-	if (c->info.state == DMM_STATE_FENCED) {
-		dmm_note(t, "the source is fenced already: going on from there");
-		c->again = true;
-		c->begin_ns = dmm_monotonic_ns();
-	} else {
-		ret = cutover_to_fence(t, c);
-		if (ret)
-			return ret;
+	ret = dmm_hook_run(t, &c->s, t->args.hook_start);
+	c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
+	if (ret >= 128) {
+		snprintf(c->why, sizeof(c->why), "the start hook was killed (%d)", ret);
+		c->started = true;
+		return cutover_back(t, c, DMM_EXIT_REMOTE);
 	}
-	dmm_stop_at("fenced");
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "the start hook failed (%d): the writer was not started "
+			 "at %s", ret, c->s.record.to.host);
+		return cutover_back(t, c, DMM_EXIT_REMOTE);
+	}
+	c->s.record.handed_over = true;
+	ret = dmm_record_save(DMM_RUN_DIR, &c->s.record);
+	if (ret)
+		dmm_note(t, "cannot write %s/%s.json (%s): do not run the start hook again",
+			 DMM_RUN_DIR, c->s.hex, strerror(-ret));
+	dmm_stop_at("handed-over");
+	return 0;
+}
+
+/* From COMMIT to where the writer runs there, or may be started. Exit code, reported. */
+static int cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	int ret;
+
 	ret = dmm_cutover_finish(t, c);
 	if (ret)
-		return cutover_stuck(t, c, ret);
+		return cutover_back(t, c, ret);
 	dmm_stop_at("finished");
 	if (t->args.verify) {
 		ret = dmm_cutover_verify(t, c, 0, DMM_VERIFY_RANGE_BYTES);
-		if (ret == DMM_EXIT_DIFFERENCE) {
+		if (ret == DMM_EXIT_DIFFERENCE && c->info.state == DMM_STATE_RELEASED) {
 			dmm_next(t, "dmmigrate verify %s (again); start neither side until it is "
 				    "understood", t->source);
-			return dmm_fail(t, ret, DMM_OWNER_UNKNOWN, DMM_USE_FENCED,
-					"the source is fenced, but %s", c->why);
+			return dmm_fail(t, ret, DMM_OWNER_UNKNOWN, DMM_USE_RELEASED,
+					"the source is released, but %s", c->why);
 		}
 		if (ret)
-			return cutover_stuck(t, c, ret);
+			return cutover_back(t, c, ret);
 	}
-	begin_ns = dmm_monotonic_ns();
-	if (t->args.hook_start) {
-		ret = dmm_hook_run(t, &c->s, t->args.hook_start);
-		c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
-		if (ret) {
-			snprintf(c->why, sizeof(c->why), "the start hook failed (%d): start the writer at "
-				 "%s", ret, c->s.record.to.host);
-			return cutover_stuck(t, c, DMM_EXIT_REMOTE);
+	if (dmm_signal_seen()) {
+		snprintf(c->why, sizeof(c->why), "interrupted");
+		return cutover_back(t, c, DMM_EXIT_ABORTED);
+	}
+	return t->args.hook_start ? cutover_start(t, c) : DMM_EXIT_OK;
+}
+
+/* Cut over already, and there is nothing left to do? */
+static bool cutover_is_over(const struct dmm_tool *t, const struct dmm_cutover *c)
+{
+	return c->info.state == DMM_STATE_RELEASED &&
+	       (c->s.record.handed_over || (!t->args.hook_start && !t->args.verify));
+}
+
+static int cutover_run(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	int ret = DMM_EXIT_OK;
+
+	if (cutover_is_over(t, c)) {
+		dmm_result_text(t, "source", t->source);
+		dmm_result_text(t, "migration", c->s.hex);
+		dmm_result_text(t, "owner", "destination");
+		dmm_result_text(t, "source_device", "released");
+		dmm_say(t, "%s is cut over already.  Next: dmmigrate clean %s", t->source, t->source);
+		return DMM_EXIT_OK;
+	}
+	if (dmm_state_is_cut(c->info.state)) {
+		dmm_note(t, "the source is %s already: going on from there",
+			 dmm_state_name(c->info.state));
+		c->again = true;
+		c->started = c->s.record.start_begun;
+		c->epoch = c->info.epoch;
+		c->begin_ns = dmm_monotonic_ns();
+		if (c->started && !c->s.record.handed_over && !t->args.hook_start &&
+		    c->info.state == DMM_STATE_COMMITTED) {
+			snprintf(c->why, sizeof(c->why), "an earlier start hook was begun, and how it ended "
+				 "is not known");
+			return cutover_unknown(t, c);
 		}
-		c->s.record.handed_over = true;
-		ret = dmm_record_save(DMM_RUN_DIR, &c->s.record);
+	} else {
+		ret = cutover_to_commit(t, c);
 		if (ret)
-			dmm_note(t, "cannot write %s/%s.json (%s): do not run the start hook again",
-				 DMM_RUN_DIR, c->s.hex, strerror(-ret));
+			return ret;
+	}
+	dmm_stop_at("committed");
+	if (!c->s.record.handed_over)
+		ret = cutover_hand_over(t, c);
+	if (ret)
+		return ret;
+	ret = dmm_cutover_release(t, c);
+	if (ret) {
+		dmm_next(t, "dmmigrate cutover %s (again)", t->source);
+		return dmm_fail(t, ret, DMM_OWNER_DEST, DMM_USE_COMMITTED, "%s", c->why);
 	}
 	c->end_ns = dmm_monotonic_ns();
 	dmm_cutover_report(t, c);
@@ -268,7 +357,7 @@ static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
 		return ret;
 	if (!c->s.ours || !c->s.has_record) {
 		dmm_source_verdict(t, &c->s, &owner, &use);
-		if (c->info.state == DMM_STATE_FENCED)
+		if (dmm_state_is_cut(c->info.state))
 			dmm_next(t, "start the writer at the destination if it does not run, then "
 				    "dmmigrate clean %s", t->source);
 		else
@@ -306,10 +395,11 @@ static int cmd_cutover(struct dmm_tool *t)
 const struct dmm_verb dmm_verb_cutover = {
 	.name = "cutover",
 	.operands = "SOURCE",
-	.brief = "hand over: stop the writer, ship the rest, fence the source, start the writer there\n\n"
+	.brief = "hand over: stop the writer, ship the rest, start the writer there, release the source\n\n"
 		 "Hooks run by sh -c with DMM_MIGRATION, DMM_SOURCE, DMM_DEST, DMM_HOST and DMM_PORT set.\n"
-		 "Before the fence every failure leaves the source authoritative (exit code 8); after it\n"
-		 "the destination owns the data, and cutover again goes on where it ended.",
+		 "The start hook exits with 0 when the writer runs there, with 1 to 127 when it does not and has\n"
+		 "written nothing.  Until then every failure leaves the source authoritative, and in use\n"
+		 "again (exit code 8).  A start hook that is killed leaves both sides standing (9).",
 	.options = cutover_options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -13,8 +13,9 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
-#include "lost_fence.h"
+#include "lost_commit.h"
 #include "monitor.h"
+#include "source.h"
 #include "status_json.h"
 
 static const struct dmm_option list_options[] = {
@@ -100,7 +101,7 @@ static int cmd_list(struct dmm_tool *t)
 	dmm_result_add(t, "migrations", list);
 	ret = tb ? dmm_tool_nl(t) : -ENOMEM;
 	if (!ret)
-		ret = dmm_nl_dump(t->nl, &infos, &nr);
+		ret = dmm_source_migrations(t, &infos, &nr);
 	else if (ret == -ENOENT)	/* no module: no migrations */
 		ret = 0;
 	for (i = 0; i < nr && !ret; i++)
@@ -117,7 +118,7 @@ static int cmd_list(struct dmm_tool *t)
 			dmm_say(t, "no migrations");
 	}
 	scols_unref_table(tb);
-	return dmm_report_lost_fences(t, infos, nr);
+	return dmm_report_lost_commits(t, infos, nr);
 }
 
 const struct dmm_verb dmm_verb_list = {

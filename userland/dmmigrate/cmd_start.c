@@ -70,8 +70,12 @@ static int start_attached(struct dmm_tool *t, struct dmm_start *c, bool *running
 	c->again = true;
 	c->conn_epoch = dmm_max_u64(info.conn_epoch, c->s.record.conn_epoch) + 1;
 	switch (info.state) {
-	case DMM_STATE_FENCED:
-		dmm_next(t, "dmmigrate clean %s (gives the source up)", t->source);
+	case DMM_STATE_COMMITTED:
+		dmm_next(t, "dmmigrate cutover %s", t->source);
+		return dmm_fail(t, owner == DMM_OWNER_UNKNOWN ? DMM_EXIT_AMBIGUOUS : DMM_EXIT_PREFLIGHT,
+				owner, use, "a cutover of %s has not ended", t->source);
+	case DMM_STATE_RELEASED:
+		dmm_next(t, "dmmigrate clean %s", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s has been cut over already", t->source);
 	case DMM_STATE_STOPPING:
 		dmm_next(t, "dmmigrate cancel %s", t->source);
@@ -358,7 +362,7 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (!ret && !t->args.dry_run)	/* which changes nothing, not even /run */
 		ret = dmm_source_lock(t, &c->s);
 	if (!ret)
-		ret = dmm_source_fence_lost(t, &c->s);
+		ret = dmm_source_commit_lost(t, &c->s);
 	if (ret)
 		return ret;
 	if (c->s.migrate && !c->s.named_origin) {

@@ -12,7 +12,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "core/wire.h"
-#include "lost_fence.h"
+#include "lost_commit.h"
 #include "monitor.h"
 #include "status_json.h"
 
@@ -48,11 +48,15 @@ static struct advice status_advice(const struct dmm_nl_info *info, const struct 
 	case DMM_STATE_FREEZING:
 	case DMM_STATE_FROZEN:
 		return (struct advice) { "A cutover is under way: writes are held for a moment.",
-			"None; without the fence it thaws by itself." };
-	case DMM_STATE_FENCED:
-		return (struct advice) { "Cut over: the destination owns the data, writes to the source "
-			"are held.", "dmmigrate verify %s compares both sides, dmmigrate clean %s gives the "
-			"source up; dmmigrate cutover %s again where it did not end." };
+			"None; what is not committed thaws by itself." };
+	case DMM_STATE_COMMITTED:
+		return (struct advice) { "A cutover has committed and has not ended: all I/O of the source "
+			"is held.", "dmmigrate cutover %s again goes on; where the writer does not run at the "
+			"destination, dmmigrate cancel %s takes it back." };
+	case DMM_STATE_RELEASED:
+		return (struct advice) { "Cut over: the destination owns the data, all I/O of the source "
+			"fails.", "dmmigrate verify %s compares both sides, dmmigrate clean %s removes what is "
+			"left here." };
 	case DMM_STATE_DISCONNECTED:
 		return (struct advice) { "The connection is lost; the guest is not affected, its writes "
 			"are tracked.", "dmmigrate start %s HOST:/DEST goes on, dmmigrate cancel %s "
@@ -183,7 +187,7 @@ static int status_all(struct dmm_tool *t, struct json_object *list)
 	if (ret == -ENOENT)	/* no module: no migrations */
 		ret = 0;
 	else if (!ret)
-		ret = dmm_nl_dump(t->nl, &infos, &nr);
+		ret = dmm_source_migrations(t, &infos, &nr);
 	if (ret)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
 				"cannot ask the kernel: %s", dmm_nl_text(t, ret));
@@ -198,7 +202,7 @@ static int status_all(struct dmm_tool *t, struct json_object *list)
 	}
 	if (!nr)
 		dmm_say(t, "no migrations");
-	ret = dmm_report_lost_fences(t, infos, nr);
+	ret = dmm_report_lost_commits(t, infos, nr);
 	return ret ? ret : code;
 }
 

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "reintroduce.h"
+#include "standing.h"
 #include "verify.h"
 
 static const struct dmm_option verify_options[] = {
@@ -16,51 +17,48 @@ static const struct dmm_option verify_options[] = {
 	DMM_OPTION_END,
 };
 
-static enum dmm_owner verify_owner(const struct dmm_nl_info *info)
+static int verify_failed(struct dmm_tool *t, const struct dmm_source *s, const struct dmm_verify *v,
+			 const struct dmm_remote *r, u32 state, int err)
 {
-	return info->state == DMM_STATE_FENCED ? DMM_OWNER_DEST : DMM_OWNER_SOURCE;
-}
+	enum dmm_owner owner = dmm_standing_owner(state, &s->record);
+	enum dmm_use use = dmm_standing_use(state);
 
-static enum dmm_use verify_use(const struct dmm_nl_info *info)
-{
-	return info->state == DMM_STATE_FENCED ? DMM_USE_FENCED : DMM_USE_ATTACHED;
-}
-
-static int verify_failed(struct dmm_tool *t, const struct dmm_verify *v, const struct dmm_remote *r,
-			 const struct dmm_nl_info *info, int err)
-{
 	dmm_next(t, "dmmigrate verify %s (again)", t->source);
 	if (err == -ECANCELED)	/* 8 would say that the source has the data */
-		return dmm_fail(t, info->state == DMM_STATE_FENCED ? DMM_EXIT_REMOTE :
-				DMM_EXIT_ABORTED, verify_owner(info), verify_use(info),
+		return dmm_fail(t, owner != DMM_OWNER_SOURCE ? DMM_EXIT_REMOTE :
+				DMM_EXIT_ABORTED, owner, use,
 				"interrupted after %llu of %llu bytes, which agreed",
 				v->done_bytes, v->size_bytes);
 	if (v->local_failed)
-		return dmm_fail(t, DMM_EXIT_LOCAL, verify_owner(info), verify_use(info),
+		return dmm_fail(t, DMM_EXIT_LOCAL, owner, use,
 				"cannot read the source's disk at byte %llu: %s", v->done_bytes,
 				strerror(-err));
-	if (r->code == DMM_WERR_NOTFOUND && info->state == DMM_STATE_FENCED) {
+	if (r->code == DMM_WERR_NOTFOUND && dmm_state_is_cut(state)) {
 		dmm_next(t, "compare them by hand, or start the writer there, then dmmigrate clean %s",
 			 t->source);
-		return dmm_fail(t, DMM_EXIT_REMOTE, verify_owner(info), verify_use(info),
+		return dmm_fail(t, DMM_EXIT_REMOTE, owner, use,
 				"the receiver has the disk no more, it was restarted or the disk there "
 				"was exchanged: %s", r->why);
 	}
 	/* 3 would say that this host has refused before anything was looked at */
 	return dmm_fail(t, r->exit == DMM_EXIT_PREFLIGHT && r->code != DMM_WERR_VERSION ?
-			DMM_EXIT_REMOTE : r->exit, verify_owner(info), verify_use(info), "%s", r->why);
+			DMM_EXIT_REMOTE : r->exit, owner, use, "%s", r->why);
 }
 
 static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_verify *v,
 			 struct dmm_remote *r)
 {
 	struct dmm_nl_info info, after;
+	enum dmm_owner owner;
+	enum dmm_use use;
 	int ret;
 
 	ret = dmm_source_info(t, s, &info);
 	if (ret)
 		return ret;
-	if (info.state != DMM_STATE_FENCED && info.state != DMM_STATE_FROZEN) {
+	owner = dmm_standing_owner(info.state, s->has_record ? &s->record : NULL);
+	use = dmm_standing_use(info.state);
+	if (!dmm_state_is_cut(info.state) && info.state != DMM_STATE_FROZEN) {
 		dmm_next(t, "dmmigrate cutover --verify %s", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
 				"%s is %s: while it is being written the sides need not agree",
@@ -68,32 +66,32 @@ static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_ve
 	}
 	if (!s->ours || !s->has_record) {
 		dmm_next(t, "dmmigrate status %s", t->source);
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, verify_owner(&info), verify_use(&info),
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
 				"the record of the migration is %s: where the destination is, is not "
 				"known", s->record_damaged ? "damaged" : "lost");
 	}
 	ret = dmm_verify_open(v, s);
 	if (ret) {
 		dmm_next(t, "dmmigrate verify %s", t->source);
-		return dmm_fail(t, DMM_EXIT_LOCAL, verify_owner(&info), verify_use(&info),
+		return dmm_fail(t, DMM_EXIT_LOCAL, owner, use,
 				"cannot open the origin device %s: %s", s->origin.name,
 				strerror(-ret));
 	}
 	ret = dmm_remote_open(r, &s->record.to);
 	if (!ret)
 		ret = dmm_verify_run(t, v, r, 0);
-	if (ret && r->code == DMM_WERR_NOTFOUND && info.state == DMM_STATE_FENCED) {
+	if (ret && r->code == DMM_WERR_NOTFOUND && dmm_state_is_cut(info.state)) {
 		ret = dmm_reintroduce(r, s);
 		if (!ret)
 			ret = dmm_verify_run(t, v, r, 0);
 	}
 	if (ret)
-		return verify_failed(t, v, r, &info, ret);
+		return verify_failed(t, s, v, r, info.state, ret);
 	/* what was frozen may have thawed meanwhile: then the comparison says nothing */
 	ret = dmm_source_info(t, s, &after);
 	if (ret)
 		return ret;
-	if ((after.state != DMM_STATE_FENCED && after.state != DMM_STATE_FROZEN) ||
+	if ((!dmm_state_is_cut(after.state) && after.state != DMM_STATE_FROZEN) ||
 	    after.epoch != info.epoch) {
 		dmm_next(t, "dmmigrate cutover --verify %s", t->source);
 		return dmm_fail(t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
@@ -102,15 +100,17 @@ static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_ve
 	dmm_verify_result(t, v);
 	if (v->diff_ranges) {
 		dmm_next(t, "dmmigrate status %s", t->source);
-		if (after.state == DMM_STATE_FENCED && s->record.handed_over)
-			return dmm_fail(t, DMM_EXIT_DIFFERENCE, DMM_OWNER_DEST, DMM_USE_FENCED,
+		owner = dmm_standing_owner(after.state, &s->record);
+		if (s->record.handed_over)
+			return dmm_fail(t, DMM_EXIT_DIFFERENCE, DMM_OWNER_DEST,
+					dmm_standing_use(after.state),
 					"the sides differ in %llu ranges of 1 MiB, as they do once the "
 					"writer that the start hook started writes there (cutover "
 					"--verify compares before it)", v->diff_ranges);
-		if (after.state == DMM_STATE_FENCED)
+		if (owner != DMM_OWNER_SOURCE)
 			dmm_note(t, "a writer that runs at the destination by now makes them differ, too");
-		return dmm_fail(t, DMM_EXIT_DIFFERENCE, after.state == DMM_STATE_FENCED ?
-				DMM_OWNER_UNKNOWN : DMM_OWNER_SOURCE, verify_use(&after),
+		return dmm_fail(t, DMM_EXIT_DIFFERENCE, owner != DMM_OWNER_SOURCE ? DMM_OWNER_UNKNOWN :
+				owner, dmm_standing_use(after.state),
 				"the sides differ in %llu of %llu ranges of 1 MiB", v->diff_ranges,
 				(v->size_bytes + DMM_VERIFY_FINE_BYTES - 1) / DMM_VERIFY_FINE_BYTES);
 	}

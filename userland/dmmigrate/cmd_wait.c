@@ -43,7 +43,7 @@ static int cmd_wait(struct dmm_tool *t)
 	if (end == DMM_MON_READY)
 		dmm_say(t, "%s is ready to be cut over.", t->source);
 	ret = dmm_monitor_report(t, &m, end);
-	dmm_result_bool(t, "ready", end == DMM_MON_READY || end == DMM_MON_FENCED);
+	dmm_result_bool(t, "ready", end == DMM_MON_READY || end == DMM_MON_RELEASED);
 	if (end != DMM_MON_ERROR && end != DMM_MON_GONE)
 		dmm_result_add(t, "migration_status",
 			       dmm_status_json(&m.info, &m.figures, t->source,

@@ -37,7 +37,7 @@ static int cmd_watch(struct dmm_tool *t)
 	end = dmm_monitor_run(t, &s, &m);
 	if (end == DMM_MON_INTERRUPTED)
 		dmm_say(t, "The migration goes on.");
-	else if (end == DMM_MON_FENCED)
+	else if (end == DMM_MON_RELEASED)
 		dmm_say(t, "Cut over: the destination owns the data.");
 	else
 		ret = dmm_monitor_report(t, &m, end);

@@ -13,9 +13,10 @@
 enum dmm_step {
 	DMM_STEP_STOP,		/* hook */
 	DMM_STEP_VERIFY,
-	DMM_STEP_FENCE,
+	DMM_STEP_COMMIT,
 	DMM_STEP_FINISH,
 	DMM_STEP_START,		/* hook */
+	DMM_STEP_RELEASE,
 	DMM_NR_STEPS,
 };
 
@@ -29,7 +30,8 @@ struct dmm_cutover {
 	int hold_fd;			/* a stop hook must not remove the device; -1 */
 	bool stopped;			/* the stop hook was begun */
 	bool frozen_asked;
-	bool again;			/* found fenced: only what remained was done */
+	bool again;			/* found committed: only what remained was done */
+	bool started;			/* an earlier run may have started the writer there */
 	bool forgotten;			/* the receiver does not know the disk, nor can it be checked */
 	u64 device_bytes;		/* written to the live device, by sysfs, before the hold */
 	u64 begin_ns, freeze_ns, frozen_ns, end_ns;
@@ -48,12 +50,16 @@ int dmm_cutover_freeze(struct dmm_tool *t, struct dmm_cutover *c, struct dmm_nl_
 /* Looks at where the freeze is: 0 frozen, -EINPROGRESS, or why it ended. */
 int dmm_cutover_look(struct dmm_tool *t, struct dmm_cutover *c);
 
-/* FENCE: the point of no return. 0, or an exit code with c->why; AMBIGUOUS when nobody knows. */
-int dmm_cutover_fence(struct dmm_tool *t, struct dmm_cutover *c);
+/* COMMIT: from here on everything is held. 0, or an exit code with c->why; AMBIGUOUS when nobody knows. */
+int dmm_cutover_commit(struct dmm_tool *t, struct dmm_cutover *c);
+
+/* RELEASE: the source's end. 0, or an exit code with c->why. */
+int dmm_cutover_release(struct dmm_tool *t, struct dmm_cutover *c);
 
 /*
- * FINISH; the connection may have been idle for long: once more on a new one.  A receiver that was
- * restarted knows the disk no more, and needs not: the barrier before the fence flushed all of it.
+ * Closes the kernel's connections, then FINISH; that one may have been idle for long: once more on a new
+ * one.  A receiver that was restarted knows the disk no more, and needs not: the barrier before the
+ * commit flushed all of it.
  * But somebody may have the destination by now: then that is an error.
  * 0 or an exit code with c->why.
  */

@@ -29,7 +29,7 @@ int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c, u64 deadline_n
 		ret = dmm_verify_run(t, v, &c->remote, deadline_ns);
 	}
 	c->step_ns[DMM_STEP_VERIFY] += dmm_monotonic_ns() - begin_ns;
-	if (ret == -EAGAIN)	/* the rest after the fence */
+	if (ret == -EAGAIN)	/* the rest after the commit */
 		ret = 0;
 	/* what thawed is being written: then a difference says nothing */
 	if (v->diff_ranges && deadline_ns && dmm_cutover_look(t, c)) {
@@ -85,25 +85,26 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 		report_step(t, steps, "hold, drain", "drain_ns", i->drain_ns, "");
 		report_step(t, steps, "ship", "ship_ns", i->ship_ns, remark);
 		report_step(t, steps, "barrier", "barrier_ns", i->barrier_ns, "");
-		report_step(t, steps, "fence", "fence_ns", c->step_ns[DMM_STEP_FENCE], "");
+		report_step(t, steps, "commit", "commit_ns", c->step_ns[DMM_STEP_COMMIT], "");
 	}
 	report_step(t, steps, "finish", "finish_ns", c->step_ns[DMM_STEP_FINISH], "");
 	if (t->args.verify)
 		report_step(t, steps, "verify", "verify_ns", c->step_ns[DMM_STEP_VERIFY], "");
 	if (t->args.hook_start)
 		report_step(t, steps, "start hook", "start_hook_ns", c->step_ns[DMM_STEP_START], "");
+	report_step(t, steps, "release", "release_ns", c->step_ns[DMM_STEP_RELEASE], "");
 	dmm_say(t, "  %-12s %8.1f ms", c->again ? "rest" : "pause", (double)pause_ns / 1e6);
 	if (t->args.verify)
 		dmm_say(t, "Both sides agree in all %llu bytes.", c->verify.size_bytes);
-	dmm_say(t, "The destination owns the data; %s is fenced.  Next: dmmigrate clean %s", t->source,
+	dmm_say(t, "The destination owns the data; %s is released.  Next: dmmigrate clean %s", t->source,
 		t->source);
 
 	dmm_result_text(t, "source", t->source);
 	dmm_result_text(t, "migration", c->s.hex);
 	dmm_result_text(t, "owner", "destination");
-	dmm_result_text(t, "source_device", "fenced");
+	dmm_result_text(t, "source_device", "released");
 	dmm_result_u64(t, "epoch", i->epoch);
-	dmm_result_bool(t, "resumed_after_fence", c->again);
+	dmm_result_bool(t, "resumed_after_commit", c->again);
 	dmm_result_u64(t, c->again ? "rest_ns" : "pause_ns", pause_ns);
 	dmm_result_u64(t, "freeze_ns", c->again ? 0 : c->frozen_ns - c->freeze_ns);
 	dmm_result_u64(t, "freeze_bytes", i->freeze_blocks * i->block_bytes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The steps of a cutover: the check before it, the freeze, the fence, FINISH.  In what
+ * The steps of a cutover: the check before it, the freeze, COMMIT, FINISH, RELEASE.  In what
  * order, and what a failure of each means, is in cmd_cutover.c.
  */
 #include <errno.h>
@@ -221,39 +221,75 @@ int dmm_cutover_freeze(struct dmm_tool *t, struct dmm_cutover *c, struct dmm_nl_
 	return DMM_EXIT_ABORTED;
 }
 
-int dmm_cutover_fence(struct dmm_tool *t, struct dmm_cutover *c)
+/* A command that names the epoch. 0 or -errno. */
+static int cutover_do(struct dmm_tool *t, const struct dmm_cutover *c, enum dmm_cmd cmd)
 {
 	struct dmm_nl_req req = {
-		.cmd = DMM_CMD_FENCE, .dev = dmm_source_dev(&c->s), .epoch = c->epoch,
+		.cmd = cmd, .dev = dmm_source_dev(&c->s), .epoch = c->epoch,
 		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_EPOCH),
 	};
+
+	return dmm_nl_do(t->nl, &req);
+}
+
+int dmm_cutover_commit(struct dmm_tool *t, struct dmm_cutover *c)
+{
 	u64 begin_ns = dmm_monotonic_ns();
 	int ret;
 
-	/* before it: should the fenced table be lost (lvchange), nobody may believe the source */
-	c->s.record.fenced = true;
+	/* before it: should the committed table be lost (lvchange), nobody may believe the source */
+	c->s.record.committed = true;
 	ret = dmm_record_save(DMM_RUN_DIR, &c->s.record);
 	if (ret) {
 		snprintf(c->why, sizeof(c->why), "cannot write %s/%s.json: %s", DMM_RUN_DIR, c->s.hex,
 			 strerror(-ret));
 		return DMM_EXIT_ABORTED;
 	}
-	dmm_stop_at("fence-recorded");
-	ret = dmm_nl_do(t->nl, &req);
-	c->step_ns[DMM_STEP_FENCE] = dmm_monotonic_ns() - begin_ns;
+	dmm_stop_at("commit-recorded");
+	ret = cutover_do(t, c, DMM_CMD_COMMIT);
+	c->step_ns[DMM_STEP_COMMIT] = dmm_monotonic_ns() - begin_ns;
 	if (!ret)
 		return 0;
-	snprintf(c->why, sizeof(c->why), ret == -ETIME ? "the freeze had run out before the fence: %s" :
-		 "the kernel does not fence: %s", dmm_nl_text(t, ret));
+	snprintf(c->why, sizeof(c->why), ret == -ETIME ? "the freeze had run out before the commit: %s" :
+		 "the kernel does not commit: %s", dmm_nl_text(t, ret));
 	/* an answer that was lost is no answer: ask what is */
 	if (dmm_nl_get(t->nl, dmm_source_dev(&c->s), &c->info))
 		return DMM_EXIT_AMBIGUOUS;
-	if (c->info.state == DMM_STATE_FENCED && c->info.epoch == c->epoch)
+	if (c->info.state == DMM_STATE_COMMITTED && c->info.epoch == c->epoch)
 		return 0;
-	c->s.record.fenced = false;
+	c->s.record.committed = false;
 	if (dmm_record_save(DMM_RUN_DIR, &c->s.record))
 		dmm_note(t, "cannot write %s/%s.json", DMM_RUN_DIR, c->s.hex);
 	return DMM_EXIT_ABORTED;
+}
+
+int dmm_cutover_release(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	u64 begin_ns = dmm_monotonic_ns();
+	int ret;
+
+	ret = cutover_do(t, c, DMM_CMD_RELEASE);
+	c->step_ns[DMM_STEP_RELEASE] = dmm_monotonic_ns() - begin_ns;
+	if (!ret)
+		return 0;
+	snprintf(c->why, sizeof(c->why), "the kernel does not release it: %s", dmm_nl_text(t, ret));
+	if (!dmm_nl_get(t->nl, dmm_source_dev(&c->s), &c->info) &&
+	    c->info.state == DMM_STATE_RELEASED && c->info.epoch == c->epoch)
+		return 0;
+	return DMM_EXIT_LOCAL;
+}
+
+/* The receiver closes its disk only when nobody is attached to it.  What is held stays held. */
+static void cutover_disconnect(struct dmm_tool *t, const struct dmm_cutover *c)
+{
+	struct dmm_nl_req req = {
+		.cmd = DMM_CMD_STOP, .dev = dmm_source_dev(&c->s),
+		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_FORCE),
+	};
+	int ret = dmm_nl_do(t->nl, &req);
+
+	if (ret)	/* FINISH will tell whether that matters */
+		dmm_note(t, "the kernel does not close the connections: %s", dmm_nl_text(t, ret));
 }
 
 int dmm_cutover_finish(struct dmm_tool *t, struct dmm_cutover *c)
@@ -261,6 +297,7 @@ int dmm_cutover_finish(struct dmm_tool *t, struct dmm_cutover *c)
 	u64 begin_ns = dmm_monotonic_ns();
 	int ret = -ENOTCONN;
 
+	cutover_disconnect(t, c);
 	if (c->remote.client.fd >= 0)
 		ret = dmm_remote_finish(&c->remote, c->s.id);
 	if (ret && ret != -EREMOTEIO) {

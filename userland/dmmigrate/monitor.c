@@ -15,6 +15,7 @@
 #include "core/wire.h"
 #include "fullio.h"
 #include "monitor.h"
+#include "standing.h"
 #include "status_json.h"
 
 #define STOPPING_GRACE_MS	3000u	/* as long as cancel waits for the disk */
@@ -51,8 +52,8 @@ static int monitor_end_of(const struct dmm_monitor *m, u64 stopping_ms)
 	switch (m->info.state) {
 	case DMM_STATE_IDLE:
 		return DMM_MON_IDLE;
-	case DMM_STATE_FENCED:
-		return DMM_MON_FENCED;
+	case DMM_STATE_RELEASED:
+		return DMM_MON_RELEASED;
 	case DMM_STATE_FAILED:
 		return DMM_MON_FAILED;
 	case DMM_STATE_STOPPING:	/* somebody cancels: idle or gone comes next, or not */
@@ -66,6 +67,7 @@ static int monitor_end_of(const struct dmm_monitor *m, u64 stopping_ms)
 			return DMM_MON_READY;
 		return -1;
 	case DMM_STATE_FROZEN:	/* somebody cuts over right now */
+	case DMM_STATE_COMMITTED:
 		return m->until_ready ? DMM_MON_READY : -1;
 	default:
 		return -1;
@@ -186,7 +188,7 @@ static int monitor_failed(struct dmm_tool *t, const struct dmm_monitor *m)
 static int monitor_gone(struct dmm_tool *t, const struct dmm_monitor *m)
 {
 	bool cutting = !m->seen || m->info.state == DMM_STATE_FREEZING ||
-		       m->info.state == DMM_STATE_FROZEN || m->info.state == DMM_STATE_FENCED;
+		       m->info.state == DMM_STATE_FROZEN || dmm_state_is_cut(m->info.state);
 
 	dmm_next(t, "dmmigrate status %s", t->source);
 	if (cutting)
@@ -200,7 +202,7 @@ int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm
 {
 	switch (end) {
 	case DMM_MON_READY:
-	case DMM_MON_FENCED:
+	case DMM_MON_RELEASED:
 		return DMM_EXIT_OK;
 	case DMM_MON_GONE:
 		return monitor_gone(t, m);

@@ -12,7 +12,7 @@
 
 enum dmm_monitor_end {
 	DMM_MON_READY,		/* swept, and little is left (only when asked to end there) */
-	DMM_MON_FENCED,
+	DMM_MON_RELEASED,
 	DMM_MON_IDLE,		/* stopped by somebody */
 	DMM_MON_STOPPING,	/* stopped, the source's disk owes a read, for seconds */
 	DMM_MON_PAUSED,		/* it will not become ready (only when asked to end there) */
@@ -44,7 +44,7 @@ struct dmm_monitor {
 enum dmm_monitor_end dmm_monitor_run(struct dmm_tool *t, const struct dmm_source *s,
 				     struct dmm_monitor *m);
 
-/* Reports any end but READY and FENCED as a failure: its exit code. */
+/* Reports any end but READY and RELEASED as a failure: its exit code. */
 int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm_monitor_end end);
 
 /* Now, CLOCK_MONOTONIC. */

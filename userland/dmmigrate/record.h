@@ -26,8 +26,9 @@ struct dmm_record {
 	u32 conns;			/* how many they were */
 	bool has_witness;		/* the next is filled */
 	struct dmm_witness witness;	/* when it began */
-	bool fenced;			/* a fence was asked for: only its target says how it ended */
-	bool handed_over;		/* and the start hook has succeeded */
+	bool committed;			/* COMMIT was asked for: only its target says how it ended */
+	bool start_begun;		/* and the start hook was begun: the writer may run there */
+	bool handed_over;		/* and has succeeded */
 	char *table;			/* owned; original table without keys, may be NULL */
 };
 
@@ -51,7 +52,7 @@ int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr)
 
 /*
  * Is this record about the device that has this name and number?  A name may be another device's
- * by now, and so may a number; a record of a fence counts for both: it warns.
+ * by now, and so may a number; a record of a commit counts for both: it warns.
  */
 bool dmm_record_is_of(const struct dmm_record *r, const char *name, unsigned int major,
 		      unsigned int minor);

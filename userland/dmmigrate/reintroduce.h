@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * After the fence: a receiver that was restarted and forgot the disk.
+ * After COMMIT: a receiver that was restarted and forgot the disk.
  */
 #ifndef DMM_REINTRODUCE_H
 #define DMM_REINTRODUCE_H

@@ -17,7 +17,7 @@
 #include "status_json.h"
 #include "tool.h"
 
-static const char *owner_name(enum dmm_owner owner)
+const char *dmm_owner_name(enum dmm_owner owner)
 {
 	switch (owner) {
 	case DMM_OWNER_SOURCE:
@@ -50,8 +50,10 @@ static const char *use_name(enum dmm_use use)
 		return "restored";
 	case DMM_USE_ATTACHED:
 		return "attached";
-	case DMM_USE_FENCED:
-		return "fenced";
+	case DMM_USE_COMMITTED:
+		return "committed";
+	case DMM_USE_RELEASED:
+		return "released";
 	case DMM_USE_GIVEN_UP:
 		return "error";
 	case DMM_USE_SUSPENDED:
@@ -70,8 +72,10 @@ static const char *use_text(enum dmm_use use)
 		return "is in normal use with the table it had before";
 	case DMM_USE_ATTACHED:
 		return "is in normal use through the migrate target";
-	case DMM_USE_FENCED:
-		return "is fenced: writes to it are held";
+	case DMM_USE_COMMITTED:
+		return "is committed: all its I/O is held";
+	case DMM_USE_RELEASED:
+		return "is released: its I/O fails";
 	case DMM_USE_GIVEN_UP:
 		return "is given up: its I/O fails";
 	case DMM_USE_SUSPENDED:
@@ -144,7 +148,7 @@ int dmm_fail(struct dmm_tool *t, enum dmm_exit code, enum dmm_owner owner, enum 
 	fprintf(stderr, "%s\n", line);
 
 	dmm_result_text(t, "error", text);
-	dmm_result_text(t, "owner", owner_name(owner));
+	dmm_result_text(t, "owner", dmm_owner_name(owner));
 	dmm_result_text(t, "source_device", use_name(use));
 	dmm_result_text(t, "next", t->next[0] ? t->next : NULL);
 	return code;

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "source.h"
+#include "standing.h"
 
 static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES])
 {
@@ -275,17 +276,17 @@ void dmm_source_clear(struct dmm_source *s)
 static bool source_given_up(const struct dmm_source *s)
 {
 	return s->table.nr == 1 && !strcmp(s->table.targets[0].type, "error") &&
-	       (s->has_origin || (s->has_record && s->record.fenced));
+	       (s->has_origin || (s->has_record && s->record.committed));
 }
 
-int dmm_source_fence_lost(struct dmm_tool *t, const struct dmm_source *s)
+int dmm_source_commit_lost(struct dmm_tool *t, const struct dmm_source *s)
 {
 	struct dmm_nl_info info;
 	enum dmm_owner owner;
 	enum dmm_use use;
 	int ret;
 
-	if (!s->has_record || !s->record.fenced)
+	if (!s->has_record || !s->record.committed)
 		return 0;
 	if (s->has_live && s->migrate) {
 		ret = dmm_source_info(t, s, &info);
@@ -301,8 +302,8 @@ int dmm_source_fence_lost(struct dmm_tool *t, const struct dmm_source *s)
 	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, use,
 			"%s was cut over to %s:%s%s, but %s", t->source, s->record.to.host,
 			s->record.to.path, s->record.handed_over ? ", where the writer was started" : "",
-			s->has_live ? "its fenced table is gone (lvchange, dmsetup): writes reach the "
-			"old disk" : "the fenced device is gone");
+			s->has_live ? "its committed table is gone (lvchange, dmsetup): writes reach the "
+			"old disk" : "the committed device is gone");
 }
 
 int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_source *s)
@@ -314,7 +315,7 @@ int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_s
 
 int dmm_source_need_migration(struct dmm_tool *t, const struct dmm_source *s)
 {
-	int ret = dmm_source_fence_lost(t, s);
+	int ret = dmm_source_commit_lost(t, s);
 
 	if (ret)
 		return ret;
@@ -330,6 +331,21 @@ int dmm_source_need_migration(struct dmm_tool *t, const struct dmm_source *s)
 							 "");
 }
 
+int dmm_source_migrations(struct dmm_tool *t, struct dmm_nl_info **list, unsigned int *nr)
+{
+	unsigned int i, kept = 0;
+	int ret = dmm_nl_dump(t->nl, list, nr);
+
+	if (ret)
+		return ret;
+	for (i = 0; i < *nr; i++) {
+		if ((*list)[i].state != DMM_STATE_GATED)
+			(*list)[kept++] = (*list)[i];
+	}
+	*nr = kept;
+	return 0;
+}
+
 const char *dmm_source_spec(struct dmm_tool *t, int *code)
 {
 	dmm_autofree struct dmm_nl_info *list = NULL;
@@ -341,7 +357,7 @@ const char *dmm_source_spec(struct dmm_tool *t, int *code)
 		return t->args.operands[0];
 	ret = dmm_tool_nl(t);
 	if (!ret)
-		ret = dmm_nl_dump(t->nl, &list, &nr);
+		ret = dmm_source_migrations(t, &list, &nr);
 	if ((ret && ret != -ENOENT) || nr > 1) {
 		*code = dmm_usage(t, nr > 1 ? "there are %u migrations: name the source" :
 				  "name the source", nr);
@@ -383,7 +399,7 @@ void dmm_source_verdict(struct dmm_tool *t, const struct dmm_source *s, enum dmm
 		return;
 	}
 	if (!s->migrate) {
-		if (!s->has_record || !s->record.fenced)
+		if (!s->has_record || !s->record.committed)
 			return;
 		*owner = DMM_OWNER_UNKNOWN;
 		*use = DMM_USE_UNKNOWN;
@@ -394,14 +410,8 @@ void dmm_source_verdict(struct dmm_tool *t, const struct dmm_source *s, enum dmm
 		*use = DMM_USE_UNKNOWN;
 		return;
 	}
-	*use = DMM_USE_ATTACHED;
-	/* loaded anew after a fence: this target knows nothing of it */
-	if (info.state == DMM_STATE_IDLE && s->has_record && s->record.fenced)
-		*owner = DMM_OWNER_UNKNOWN;
-	if (info.state == DMM_STATE_FENCED) {
-		*owner = DMM_OWNER_DEST;
-		*use = DMM_USE_FENCED;
-	}
+	*owner = dmm_standing_owner(info.state, s->has_record ? &s->record : NULL);
+	*use = dmm_standing_use(info.state);
 }
 
 void dmm_source_unlock(struct dmm_source *s)

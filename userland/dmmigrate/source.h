@@ -64,11 +64,14 @@ static inline u64 dmm_source_dev(const struct dmm_source *s)
 /* What the kernel says of it. 0 or an exit code, reported. */
 int dmm_source_info(struct dmm_tool *t, const struct dmm_source *s, struct dmm_nl_info *info);
 
+/* All migrations of this host: gates are none. *list is an array that the caller frees. 0 or -errno. */
+int dmm_source_migrations(struct dmm_tool *t, struct dmm_nl_info **list, unsigned int *nr);
+
 /*
- * A fence was asked for, and the target that knows how it ended is not live any more: reports
+ * COMMIT was asked for, and the target that knows how it ended is not live any more: reports
  * that. 0 when it is not so.
  */
-int dmm_source_fence_lost(struct dmm_tool *t, const struct dmm_source *s);
+int dmm_source_commit_lost(struct dmm_tool *t, const struct dmm_source *s);
 
 /* Who owns the data now, and how the device is, as far as can be found out. */
 void dmm_source_verdict(struct dmm_tool *t, const struct dmm_source *s, enum dmm_owner *owner,

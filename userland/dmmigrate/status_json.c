@@ -13,6 +13,7 @@
 #include "parse.h"
 #include "progress.h"
 #include "record.h"
+#include "standing.h"
 #include "status_json.h"
 
 const char *dmm_side_name(unsigned int side)
@@ -104,6 +105,8 @@ static struct json_object *counters_json(const struct dmm_nl_info *info)
 	put_u64(o, "reads", info->reads);
 	put_u64(o, "held", info->held);
 	put_u64(o, "alerts", info->alerts);
+	put_u64(o, "failed_reads", info->failed_reads);
+	put_u64(o, "failed_writes", info->failed_writes);
 	put_u64(o, "barrier", info->barrier);
 	put_u64(o, "unflushed_bytes", info->unflushed_bytes);
 	put_u64(o, "read_ns", info->read_ns);
@@ -133,8 +136,6 @@ struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct
 				    const char *source, const struct dmm_record *record)
 {
 	struct json_object *o = json_object_new_object();
-	bool fenced = info->state == DMM_STATE_FENCED;
-	bool lost = info->state == DMM_STATE_IDLE && record && record->fenced;
 	char hex[DMM_ID_HEX];
 	char device[32];
 
@@ -147,7 +148,7 @@ struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct
 	json_object_object_add(o, "port", record ? json_object_new_int(record->to.port) : NULL);
 	put_text(o, "dest", record ? record->to.path : NULL);
 	put_text(o, "state", dmm_state_name(info->state));
-	put_text(o, "owner", fenced ? "destination" : lost ? "unknown" : "source");
+	put_text(o, "owner", dmm_owner_name(dmm_standing_owner(info->state, record)));
 	put_u64(o, "size_bytes", info->size_bytes);
 	put_u64(o, "block_bytes", info->block_bytes);
 	put_u64(o, "connections", info->conns);

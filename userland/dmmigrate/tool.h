@@ -55,13 +55,16 @@ enum dmm_use {
 	DMM_USE_UNCHANGED,	/* in normal use, nothing was changed */
 	DMM_USE_RESTORED,	/* in normal use, the table of before is back */
 	DMM_USE_ATTACHED,	/* in normal use, through the migrate target */
-	DMM_USE_FENCED,		/* writes are held for good */
+	DMM_USE_COMMITTED,	/* everything is held until it is reclaimed or released */
+	DMM_USE_RELEASED,	/* everything fails, by the migrate target */
 	DMM_USE_GIVEN_UP,	/* the error target: I/O fails */
 	DMM_USE_SUSPENDED,	/* I/O hangs */
 	DMM_USE_UNKNOWN,
 };
 
 /* report.c */
+
+const char *dmm_owner_name(enum dmm_owner owner);	/* "source" ... */
 
 /* A line for people, on stdout; nothing with --json. */
 __attribute__((format(printf, 2, 3)))

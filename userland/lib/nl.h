@@ -71,6 +71,9 @@ struct dmm_nl_info {
 	u64 unflushed_bytes;
 	u64 shipped_ns;
 	u8 instance[DMM_ID_BYTES];	/* of the receiver, zero: unknown */
+	u32 gate;			/* enum dmm_gate */
+	u64 failed_reads;
+	u64 failed_writes;
 };
 
 /* A request: the attributes of @set are sent. */
@@ -92,6 +95,7 @@ struct dmm_nl_req {
 	u32 barrier_ms;
 	u8 instance[DMM_ID_BYTES];
 	u8 boot[DMM_ID_BYTES];
+	u32 gate;			/* enum dmm_gate */
 };
 
 #define DMM_NL_BIT(attr)	(1ull << (attr))

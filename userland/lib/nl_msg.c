@@ -40,6 +40,8 @@ static const struct field req_fields[] = {
 	REQ(INSTANCE, ID, instance),
 	REQ(BOOT, ID, boot),
 	{ DMM_A_FORCE, FIELD_FLAG, 0 },
+	REQ(GATE, U32, gate),
+	{ DMM_A_IF_CLEAN, FIELD_FLAG, 0 },
 };
 
 static const struct field info_fields[] = {
@@ -93,6 +95,9 @@ static const struct field info_fields[] = {
 	INFO(UNFLUSHED_BYTES, U64, unflushed_bytes),
 	INFO(SHIPPED_NS, U64, shipped_ns),
 	INFO(INSTANCE, ID, instance),
+	INFO(GATE, U32, gate),
+	INFO(FAILED_READS, U64, failed_reads),
+	INFO(FAILED_WRITES, U64, failed_writes),
 };
 
 static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_nl_req *req)

@@ -28,8 +28,10 @@ static const char *progress_phase(const struct dmm_sample *s, bool sweep_done)
 		return "freezing";
 	case DMM_STATE_FROZEN:
 		return "frozen";
-	case DMM_STATE_FENCED:
-		return "fenced";
+	case DMM_STATE_COMMITTED:
+		return "committed";
+	case DMM_STATE_RELEASED:
+		return "released";
 	case DMM_STATE_DISCONNECTED:
 		return "disconnected";
 	case DMM_STATE_FAILED:
@@ -169,7 +171,7 @@ void dmm_progress_add(struct dmm_progress *p, const struct dmm_sample *s, struct
 	f->sweep_done = s->start_ns && total_blocks && s->sweep_blocks >= total_blocks;
 	f->phase = progress_phase(s, f->sweep_done);
 
-	if (s->state == DMM_STATE_FENCED)
+	if (s->state == DMM_STATE_RELEASED)
 		percent = PERCENT_ALL;
 	else if (f->sweep_done)
 		percent = PERCENT_SWEPT;

@@ -5,7 +5,7 @@
  * their time (CLOCK_MONOTONIC, as the kernel's DMM_A_START_NS).
  *
  * The percentage is that of the first sweep, which never runs backwards, scaled
- * to 0..99; the last per cent is the hand-over (100 only once fenced).  So two
+ * to 0..99; the last per cent is the hand-over (100 only once released).  So two
  * invocations that know nothing of each other never show less than before.
  */
 #ifndef DMM_LIB_PROGRESS_H

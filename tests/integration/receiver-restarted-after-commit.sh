@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
-# This test will restart the receiver behind the fence, when it knows the disk no
+# This test will restart the receiver behind the commit, when it knows the disk no
 # more: the cutover ends all the same, both sides can still be compared, and a
 # destination that is in use by then is refused and not touched.
 # check-kernels: uml 6.1
@@ -14,7 +14,7 @@ fill A
 start_receiver
 start_migration
 await A 30 "sweep_blocks>=6144"
-raw_cutover A 1 15000
+raw_commit A 1 15000
 restart() {
 	kill -9 "$RECEIVER"
 	wait "$RECEIVER" 2>/dev/null || true

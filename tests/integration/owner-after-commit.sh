@@ -31,12 +31,10 @@ never_source() {
 	! grep -q 'the source owns' "$TMP/refused.out" || fail "$(cat "$TMP/refused.out")"
 }
 
-# the start hook succeeds once
+# interrupted after the commit: the source goes on
 start_migration
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
-refused 6 'start hook' dmmigrate cutover A --hook-start 'exit 3'
-never_source
-# interrupted after the fence: 8 would say that the source goes on
+raw_commit A "$(next_epoch A)" 15000
 kill -STOP "$RECEIVER"
 background cutover dmmigrate cutover A --verify --hook-start "echo x >>$TMP/started"
 usleep 1500000
@@ -44,8 +42,12 @@ kill -TERM "$PID"
 kill -CONT "$RECEIVER"
 status=0
 wait "$PID" || status=$?
-assert "exit code of a cutover interrupted after the fence" $status = 6
+assert "exit code of a cutover interrupted after the commit" $status = 8
 [ ! -e "$TMP/started" ] || fail "the start hook ran after an interruption"
+state_is A disconnected || fail "$(st A state) after an interruption"
+# the start hook succeeds once
+start_migration
+timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
 for i in 1 2; do
 	dmmigrate cutover A --hook-start "echo x >>$TMP/started" >"$TMP/cutover.out" 2>&1 ||
 		fail "cutover $i: exit $?: $(cat "$TMP/cutover.out")"
@@ -78,7 +80,7 @@ dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$
 grep -q "$table" "$TMP/clean.out" || fail "the original table was not printed: $(cat "$TMP/clean.out")"
 dm_replace A "$table"
 
-# its fenced table is replaced behind our back (lvchange --refresh)
+# its released table is replaced behind our back (lvchange --refresh)
 cut_over
 dm_replace A "$table"
 for verb in "status A" "start A $ADDR_B:/dev/mapper/B" "cancel A"; do
@@ -89,13 +91,13 @@ done
 for verb in list status; do
 	dmmigrate $verb >"$TMP/all.out" 2>&1 || fail "$verb: exit $?: $(cat "$TMP/all.out")"
 	grep -q "A was being cut over to $ADDR_B:/dev/mapper/B and its target is gone" "$TMP/all.out" ||
-		fail "$verb does not tell of the fence: $(cat "$TMP/all.out")"
-	dmmigrate $verb --json 2>/dev/null | tr -d ' \n' | grep -q '"lost_fences":\[{"source":"A"' || fail "$verb --json"
+		fail "$verb does not tell of the commit: $(cat "$TMP/all.out")"
+	dmmigrate $verb --json 2>/dev/null | tr -d ' \n' | grep -q '"lost_commits":\[{"source":"A"' || fail "$verb --json"
 done
 dmmigrate clean A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
 refused 3 'is not being migrated' dmmigrate status A
 
-# the same table is loaded anew, and its target knows of no fence: never back to the old disk
+# the same table is loaded anew, and its target knows of no commit: never back to the old disk
 cut_over
 dmsetup load A --table "$(dmsetup table A)"
 dmsetup resume --noflush --nolockfs A
@@ -109,17 +111,17 @@ dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$
 assert "table after clean" "$(dmsetup table A | cut -d ' ' -f 3)" = error
 dm_replace A "$table"
 
-# the record is lost after the fence
+# the record is lost after the release
 cut_over
 rm /run/dmmigrate/*.json
 refused 3 'next: .*dmmigrate clean A' dmmigrate cutover A
 never_source
 again
 
-# the receiver is restarted between the fence and FINISH
+# the receiver is restarted between COMMIT and FINISH
 start_migration
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
-refused 6 'start hook' dmmigrate cutover A --hook-start 'exit 3'
+raw_commit A "$(next_epoch A)" 15000
 kill -9 "$RECEIVER"
 start_receiver
 dmmigrate cutover A --hook-start "echo x >>$TMP/started-there" >"$TMP/cutover.out" 2>&1 ||
@@ -131,17 +133,21 @@ again
 # and somebody has the destination by then: the start hook does not run on top of that
 start_migration
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
-refused 6 'start hook failed' dmmigrate cutover A --hook-start 'exit 3'
+raw_commit A "$(next_epoch A)" 15000
 kill -9 "$RECEIVER"
 start_receiver
 background holder sh -c "exec sleep 60 >/dev/mapper/B"
 usleep 300000
 rm "$TMP/started-there"
-refused 6 'the destination owns' dmmigrate cutover A --hook-start "touch $TMP/started-there"
+refused 8 'the source owns' dmmigrate cutover A --hook-start "touch $TMP/started-there"
 [ ! -e "$TMP/started-there" ] || fail "the start hook ran on a destination that is in use"
 kill "$PID"
 wait "$PID" || true
-# its hook fails: that is what is said
-refused 6 'the start hook failed.*next: dmmigrate cutover A' dmmigrate cutover A --hook-start 'exit 3'
+dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
+
+# released, and the start hook comes later and fails: that is what is said
+cut_over
+refused 6 'the start hook failed.*the destination owns.*next: dmmigrate cutover A' dmmigrate cutover A --hook-start 'exit 3'
+never_source
 dmmigrate verify A >/dev/null || fail "verify: exit $?"
 again

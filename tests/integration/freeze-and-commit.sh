@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
-# This test will freeze with and without a fence: the timeout thaws by itself
-# and the guest goes on; a fence after it is refused with ETIME, one in time
-# disarms the timer for good; and of a fence and a timer that race exactly one wins.
+# This test will freeze with and without a commit: the timeout thaws by itself
+# and the guest goes on; a commit after it is refused with ETIME, one in time
+# disarms the timer for good; and of a commit and a timer that race exactly one wins.
 . functions.sh
 requires ip
 load_module
@@ -21,11 +21,11 @@ refused 1 'ERANGE\|EINVAL' dmm-nl freeze $dev epoch=1 timeout_ms=15001
 refused 1 EINVAL dmm-nl freeze $dev epoch=1
 refused 1 E dmm-nl freeze $dev timeout_ms=1000
 refused 1 E dmm-nl thaw $dev epoch=1
-refused 1 E dmm-nl fence $dev epoch=1
+refused 1 E dmm-nl commit $dev epoch=1
 assert "state" "$(st A state)" = copying
 
 start_load A --writers 4 --rate 40 --sizes 512..32K
-# a freeze that nobody fences: writes held, reads pass, then it thaws
+# a freeze that nobody commits: writes held, reads pass, then it thaws
 dmm-nl freeze $dev epoch=1 timeout_ms=2500
 await_state A frozen 3
 usleep 100000
@@ -36,9 +36,9 @@ assert "no write completes while frozen" "$(st A completed)" = "$done_before"
 await A 5 state=copying
 assert "freeze result" "$(nl A freeze_result)" = -62	# -ETIME
 await A 5 "writes_completed>=$((done_before + 1))"
-refused 1 ETIME dmm-nl fence $dev epoch=1
+refused 1 ETIME dmm-nl commit $dev epoch=1
 refused 1 ESTALE dmm-nl freeze $dev epoch=1 timeout_ms=1000
-refused 1 ESTALE dmm-nl fence $dev epoch=7
+refused 1 ESTALE dmm-nl commit $dev epoch=7
 
 # asked to thaw
 dmm-nl freeze $dev epoch=2 timeout_ms=10000
@@ -52,7 +52,7 @@ assert "freeze result" "$(nl A freeze_result)" = -125	# -ECANCELED
 stop_arm before-barrier
 dmm-nl freeze $dev epoch=3 timeout_ms=2000
 stop_await before-barrier
-refused 1 EAGAIN dmm-nl fence $dev epoch=3
+refused 1 EAGAIN dmm-nl commit $dev epoch=3
 await A 5 state=copying
 stop_go before-barrier
 assert "freeze result" "$(nl A freeze_result)" = -62
@@ -69,7 +69,7 @@ state_is A copying || fail "$(st A state) after the freeze had timed out"
 
 not_freezing() { ! state_is A freezing; }
 
-# fence against timer: exactly one wins, and what is said is what is so
+# commit against timer: exactly one wins, and what is said is what is so
 epoch=10 won=0 lost=0
 while [ $epoch -lt 20 ]; do
 	dmm-nl freeze $dev epoch=$epoch timeout_ms=400 || fail "freeze"
@@ -78,34 +78,37 @@ while [ $epoch -lt 20 ]; do
 	# from well before the timeout to well after it
 	begun=$(nl A hold_ns)
 	usleep $(((epoch - 10) * 50000))
-	if dmm-nl fence $dev epoch=$epoch 2>"$TMP/fence.out"; then
+	if dmm-nl commit $dev epoch=$epoch 2>"$TMP/commit.out"; then
 		won=$((won + 1))
 		usleep 600000
-		state_is A fenced || fail "$(st A state) long after a fence that succeeded"
+		state_is A committed || fail "$(st A state) long after a commit that succeeded"
 		break
 	fi
-	grep -q ETIME "$TMP/fence.out" || fail "$(cat "$TMP/fence.out")"
+	grep -q ETIME "$TMP/commit.out" || fail "$(cat "$TMP/commit.out")"
 	lost=$((lost + 1))
 	await A 2 state=copying
 	epoch=$((epoch + 1))
 done
 if state_is A copying; then
+	epoch=50
 	dmm-nl freeze $dev epoch=50 timeout_ms=5000
 	await_state A frozen 5
-	dmm-nl fence $dev epoch=50
+	dmm-nl commit $dev epoch=50
 fi
 assert "the begin of the hold is known" "$begun" -gt 0
 
-# fenced: nothing writes any more, nothing undoes it
+# committed: nothing writes any more, nothing but RECLAIM and RELEASE undoes it
 usleep 300000
 md5sum <"$(raw_of A)" >"$TMP/origin.md5"
-refused 1 EBUSY dmm-nl thaw $dev epoch=50
+refused 1 EBUSY dmm-nl thaw $dev epoch=$epoch
+refused 1 ESTALE dmm-nl commit $dev epoch=49
+dmm-nl commit $dev epoch=$epoch || fail "a second commit of the same epoch"
 refused 1 E dmm-nl stop $dev
 refused 1 E dmm-nl start $dev
 refused 1 E dmm-nl pause $dev
 refused 1 E dmm-nl freeze $dev epoch=60 timeout_ms=1000
 usleep 1000000
-state_is A fenced || fail "$(st A state)"
+state_is A committed || fail "$(st A state)"
 assert "held" "$(st A held)" -gt 0
 assert "the origin is untouched" "$(md5sum <"$(raw_of A)")" = "$(cat "$TMP/origin.md5")"
 checker_verdict /dev/mapper/B A --forbid-pending
@@ -113,5 +116,5 @@ checker_verdict "$(raw_of A)" A --forbid-pending
 dmm-nl stop $dev force
 assert "held after a forced stop" "$(st A held)" -gt 0
 assert "the origin is untouched" "$(md5sum <"$(raw_of A)")" = "$(cat "$TMP/origin.md5")"
-release_fenced A
+give_up_raw A
 assert "the origin is untouched" "$(md5sum <"$(raw_of A)")" = "$(cat "$TMP/origin.md5")"

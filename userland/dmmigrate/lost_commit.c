@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "lost_fence.h"
+#include "lost_commit.h"
 #include "status_json.h"
 #include "record.h"
 
@@ -21,7 +21,7 @@ static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 		if (!memcmp(infos[i].migration, id, DMM_ID_BYTES))
 			return;
 	dmm_id_format(id, hex);
-	if (!dmm_record_load(DMM_RUN_DIR, id, &rec) && rec.fenced) {
+	if (!dmm_record_load(DMM_RUN_DIR, id, &rec) && rec.committed) {
 		dmm_note(t, "%s was being cut over to %s:%s and its target is gone: dmmigrate status %s",
 			 rec.source, rec.to.host, rec.to.path, hex);
 		o = json_object_new_object();
@@ -32,14 +32,14 @@ static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 	dmm_record_clear(&rec);
 }
 
-int dmm_report_lost_fences(struct dmm_tool *t, const struct dmm_nl_info *infos, unsigned int nr)
+int dmm_report_lost_commits(struct dmm_tool *t, const struct dmm_nl_info *infos, unsigned int nr)
 {
 	struct json_object *lost = json_object_new_array();
 	u8 (*ids)[DMM_ID_BYTES] = NULL;
 	unsigned int nr_ids = 0, i;
 	int ret;
 
-	dmm_result_add(t, "lost_fences", lost);
+	dmm_result_add(t, "lost_commits", lost);
 	ret = dmm_record_list(DMM_RUN_DIR, &ids, &nr_ids);
 	for (i = 0; i < nr_ids && !ret; i++)
 		report_one(t, ids[i], infos, nr, lost);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Opening and shutting a gate; the order of steps, and why, is in doc/design.rst.
+ */
+#include <linux/jiffies.h>
+#include <linux/wait.h>
+
+#include "admit.h"
+#include "gate.h"
+#include "migration.h"
+#include "stop.h"
+
+#define DRAIN_JIFFIES	(10 * HZ)	/* how long shutting waits for the volume */
+#define LOOK_JIFFIES	(HZ / 20 + 1)	/* who ends a bio may just have missed the change */
+
+static bool gate_drained(const struct dmm_migration *m)
+{
+	struct dmm_tracker_counts sum;
+
+	dmm_tracker_sum(&m->tracker, &sum);
+	return sum.passed == sum.returned;
+}
+
+/* Shut, so nothing more passes. 0, -EINTR or -ETIMEDOUT. */
+static int gate_drain(struct dmm_migration *m)
+{
+	unsigned long until = jiffies + DRAIN_JIFFIES;
+	long r;
+
+	while (!gate_drained(m)) {
+		if (time_after(jiffies, until))
+			return -ETIMEDOUT;
+		r = wait_event_killable_timeout(m->wait, gate_drained(m), LOOK_JIFFIES);
+		if (r < 0)
+			return -EINTR;
+	}
+	return 0;
+}
+
+/*
+ * A buffered write that failed at the gate, or what was read before the volume was written beneath it
+ * once more, must not pass for the volume's content.
+ */
+static void drop_cache(const struct dmm_migration *m)
+{
+	dmm_invalidate_disk(dm_disk(dm_table_get_md(m->ti->table)));
+}
+
+static void gate_set(struct dmm_migration *m, enum dmm_gate gate, enum dmm_admit admit)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&m->lock, flags);
+	m->gate = gate;
+	dmm_admit_set_locked(m, admit);
+	spin_unlock_irqrestore(&m->lock, flags);
+}
+
+static bool gate_written(const struct dmm_migration *m)
+{
+	struct dmm_tracker_counts sum;
+
+	dmm_tracker_sum(&m->tracker, &sum);
+	return sum.submitted;
+}
+
+static int gate_shut(struct dmm_migration *m, bool if_clean)
+{
+	int r;
+
+	if (m->gate != DMM_GATE_SHUT) {
+		/* held, not failed: when it is opened again nobody has noticed */
+		gate_set(m, m->gate, DMM_ADMIT_HOLD_ALL);
+		dmm_admit_settle();
+		dmm_stop_at(DMM_STOP_IN_SHUT, NULL);
+		if (if_clean && gate_written(m)) {
+			gate_set(m, m->gate, dmm_gate_admits(m->gate));
+			return -ENOTEMPTY;
+		}
+		gate_set(m, DMM_GATE_SHUT, dmm_gate_admits(DMM_GATE_SHUT));
+		dmm_admit_flush(m);
+	} else if (if_clean && gate_written(m)) {
+		return -ENOTEMPTY;
+	}
+	r = gate_drain(m);
+	if (!r)
+		drop_cache(m);
+	return r;
+}
+
+static int gate_open(struct dmm_migration *m, enum dmm_gate gate)
+{
+	if (m->gate == gate)
+		return 0;
+	if (m->gate == DMM_GATE_OPEN)
+		return -EINVAL;
+	drop_cache(m);
+	gate_set(m, gate, dmm_gate_admits(gate));
+	return 0;
+}
+
+int dmm_cmd_gate(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
+{
+	int r = dmm_ctl_lock(m);
+
+	if (r)
+		return r;
+	if (!m->gated)
+		r = -EOPNOTSUPP;
+	else if (gate == DMM_GATE_SHUT)
+		r = gate_shut(m, if_clean);
+	else
+		r = gate_open(m, gate);
+	dmm_ctl_unlock(m);
+	return r;
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# This test will let a cutover fail when it has committed: where the writer cannot
+# run at the destination the source is taken back, its guest has seen a pause and
+# no error; where it may, both sides stand still with exit code 9 until somebody has looked.
+# XenServer left VMs suspended, or let them run twice (xcp-ng #811, #235).
+# check-kernels: uml 6.1
+# timeout: 180
+. functions.sh
+requires ip dmmigrate dmmigrated
+load_module
+two_hosts
+make_disk A 12
+make_disk B 12
+fill A
+start_receiver
+start_load A --writers 2 --rate 50 --sizes 512..32K
+
+ready() {
+	start_migration
+	timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+}
+goes_on() {
+	local before
+	before=$(nl A writes_completed)
+	await A 10 "writes_completed>=$((before + 10))"
+	dmm-load /dev/mapper/A --journal "$TMP/A.journal" --op write:1M:64K --op flush >/dev/null ||
+		fail "a write after $1"
+	dd if=/dev/mapper/A of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null || fail "a read after $1"
+	assert "writes that failed after $1" "$(nl A failed_writes)" = 0
+	assert "reads that failed after $1" "$(nl A failed_reads)" = 0
+}
+say_source() { grep -q 'the source owns' "$TMP/refused.out" || fail "$(cat "$TMP/refused.out")"; }
+
+# the start hook fails: the source goes on, and its own writer is started again
+for hook in 'exit 3' 'exit 127' '/nonexistent'; do
+	ready
+	rm -f "$TMP/aborted"
+	refused 8 'start hook failed.*was not started' dmmigrate cutover A --timeout 15000 --hook-stop true \
+		--hook-start "$hook" --hook-abort "touch $TMP/aborted"
+	say_source
+	[ -e "$TMP/aborted" ] || fail "the abort hook did not run"
+	state_is A disconnected || fail "$(st A state) after the start hook failed"
+	dmmigrate status A >"$TMP/status.out" 2>&1 || fail "status: exit $?"
+	goes_on "hook '$hook'"
+done
+
+# a difference that is found behind the commit: the source was never given up
+ready
+raw_commit A "$(next_epoch A)" 15000
+dd if=/dev/urandom of="$(raw_of B)" bs=4096 seek=100 count=1 oflag=direct 2>/dev/null
+refused 10 'differ' dmmigrate cutover A --verify --hook-start "touch $TMP/started"
+say_source
+[ ! -e "$TMP/started" ] || fail "the start hook ran though the sides differ"
+goes_on "a difference"
+
+# the start hook is killed: nobody knows
+for hook in 'kill -KILL $$' 'exit 137'; do
+	ready
+	refused 9 'nobody knows.*look whether the writer runs' \
+		dmmigrate cutover A --timeout 15000 --hook-start "$hook" --hook-abort "touch $TMP/killed-aborted"
+	[ ! -e "$TMP/killed-aborted" ] || fail "the abort hook ran though the writer may run there"
+	state_is A committed || fail "$(st A state) after the start hook was killed"
+	await A 5 "held>=1"
+	refused 9 'nobody knows' dmmigrate cutover A
+	refused 9 'nobody knows' dmmigrate cancel A
+	refused 9 'nobody knows' dmmigrate clean A
+	refused 9 'nobody knows' dmmigrate cutover A --hook-start 'exit 3'
+	dmmigrate status A >"$TMP/status.out" 2>&1 || fail "status: exit $?"
+	grep -q 'has committed and has not ended' "$TMP/status.out" || fail "$(cat "$TMP/status.out")"
+	dmmigrate status A --json | grep -q '"owner": *"unknown"' || fail "status --json"
+	# somebody has looked: it does not run there
+	dmmigrate cancel --yes A >"$TMP/cancel.out" 2>&1 || fail "cancel --yes: exit $?: $(cat "$TMP/cancel.out")"
+	clock=$(dmm-check --clock --journal "$TMP/A.journal")
+	must_wait_for 5 sh -c "[ \$(dmm-check --clock --journal $TMP/A.journal) -gt $((clock + 6)) ]"
+done
+
+# it does run there: the source is given up, and what was held fails
+ready
+kill "$LOAD"
+wait "$LOAD" || fail "the load saw an error: $(cat "$TMP/load-A.log")"
+refused 9 'nobody knows' dmmigrate cutover A --timeout 15000 --hook-start 'kill -KILL $$'
+dmm-load /dev/mapper/A --journal "$TMP/late.journal" --op write:0:4096 >"$TMP/late.out" 2>&1 & pid=$!
+await A 5 "held>=1"
+dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean --yes: exit $?: $(cat "$TMP/clean.out")"
+! wait $pid || fail "a write that was held has succeeded though the source was given up"
+assert "table after clean" "$(dmsetup table A | cut -d ' ' -f 3)" = error
+checker_verdict /dev/mapper/B A
+checker_verdict "$(raw_of A)" A
