@@ -290,17 +290,30 @@ int dmm_cmd_thaw(struct dmm_migration *m, u64 epoch)
 int dmm_cmd_commit(struct dmm_migration *m, u64 epoch)
 {
 	unsigned long flags;
+#if DMM_MUTANT == 22
+	enum dmm_state seen;
+#endif
 	int r;
 
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
+#if DMM_MUTANT == 22
+	seen = READ_ONCE(m->state);
+#endif
 	dmm_stop_at(DMM_STOP_IN_COMMIT, NULL);
 	spin_lock_irqsave(&m->lock, flags);
+#if DMM_MUTANT == 22
+	m->state = seen;	/* looked at before, acted upon now */
+#endif
 	if (epoch != m->freeze.epoch)
 		r = -ESTALE;
 	else
 		r = dmm_state_advance_locked(m, DMM_EV_COMMIT);
+#if DMM_MUTANT == 5
+	if (!r)
+		dmm_tracker_disarm(&m->tracker);
+#endif
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r) {
 		/* the state decided; the timer would find nothing to thaw */

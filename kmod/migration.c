@@ -258,7 +258,9 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 		m->state = DMM_STATE_GATED;
 		m->gate = DMM_GATE_SHUT;
 	}
+#if DMM_MUTANT != 23
 	m->admit = dmm_state_admits(m->state);
+#endif
 	INIT_DELAYED_WORK(&m->thaw_work, thaw_worker);
 	INIT_WORK(&m->event_work, event_worker);
 	dmm_admit_init(m);
