@@ -206,6 +206,8 @@ $h ../lib/inuse.c 's/ret = target_add_disk\(&t\)/ret = 0/' 'the disk of a partit
 $h ../lib/inuse.c 's/"%x:%x"/"%u:%u"/' 'xen devices are decimal'
 $h ../lib/inuse_processes.c 's/\(flags & O_ACCMODE\) != O_RDONLY/1/' 'readers count as writers'
 $h ../lib/inuse.c 's/check_mounts, check_swaps/check_mounts/' 'swap is overlooked'
+$h ../lib/inuse.c 's/!i && holder_is_gate/holder_is_gate/' 'a gate above a partition'
+$h ../lib/inuse.c 's/!strcmp\(uuid, t->gate\)/1/' 'any gate'
 $h ../lib/inuse.c 's/return t->source \?/return !t->source ?/' 'a source is told to be another destination'
 $h options.c 's/if \(\*section && strcmp\(section, "dmmigrated"\)\)/if (0)/' 'any section'
 $h options.c 's/st->own_listen\)/0)/' 'addresses of the command line are added'

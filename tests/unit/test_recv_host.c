@@ -165,6 +165,40 @@ static void holders(void **state)
 	check("is in use by device md0: ");
 }
 
+/* One gate of one name above the disk itself; what it lets pass only the kernel can say. */
+static void gates(void **state)
+{
+	struct stat st = { .st_mode = S_IFBLK | 0660, .st_rdev = makedev(8, 16) };
+	struct dmm_refusal r = { 0 };
+	char from[256], to[256];
+	bool gated = true;
+
+	(void)state;
+	put("/sys/dev/block/8:16/holders/dm-4/dm/name", "web01\n");
+	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM-gate1\n");
+	assert_int_equal(dmm_inuse_check_beneath(root, &st, "/dev/sdb", "LVM-DMM-gate0", &gated, &r), -EBUSY);
+	assert_non_null(strstr(r.text, "is in use by device web01"));
+	assert_false(gated);
+	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM-gate0\n");
+	check("is in use by device web01");
+	/* without its node nobody knows; what can be read is not shut, where O_DIRECT is possible */
+	assert_true(dmm_inuse_check_beneath(root, &st, "/dev/sdb", "LVM-DMM-gate0", &gated, &r) < 0);
+	put("/dev/dm-4", "contents");
+	assert_true(dmm_inuse_check_beneath(root, &st, "/dev/sdb", "LVM-DMM-gate0", &gated, &r) < 0);
+	assert_true(strstr(r.text, "has a gate above it that is open") || strstr(r.text, "cannot find out"));
+	assert_false(gated);
+	/* above a partition it is none of ours */
+	snprintf(from, sizeof(from), "%s/sys/dev/block/8:16/holders", root);
+	snprintf(to, sizeof(to), "%s/gone", root);
+	assert_int_equal(rename(from, to), 0);
+	put("/sys/dev/block/8:16/sdb1/partition", "1\n");
+	put("/sys/dev/block/8:16/sdb1/dev", "8:17\n");
+	put("/sys/dev/block/8:17/holders/dm-4/dm/name", "web02\n");
+	put("/sys/dev/block/8:17/holders/dm-4/dm/uuid", "LVM-DMM-gate0\n");
+	assert_int_equal(dmm_inuse_check_beneath(root, &st, "/dev/sdb", "LVM-DMM-gate0", &gated, &r), -EBUSY);
+	assert_non_null(strstr(r.text, "is in use by device web02"));
+}
+
 static void guests(void **state)
 {
 	(void)state;
@@ -388,6 +422,7 @@ int main(void)
 		H(nothing_uses_it),
 		H(mounts),
 		H(holders),
+		H(gates),
 		H(guests),
 		H(disk_of_a_partition),
 		H(nvme_targets),

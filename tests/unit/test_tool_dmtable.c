@@ -165,6 +165,7 @@ static void test_migrate(void **state)
 		{ "0 2048 migrate 253:7 8", 0, 253, 7, 8 },
 		{ "0 2048 migrate 254:1048575 2048", 0, 254, 1048575, 2048 },
 		{ "0 2048 migrate 253:7 8 1 some_feature", 0, 253, 7, 8 },
+		{ "0 2048 migrate 253:7 8 1 gate", -ENOENT, 0, 0, 0 },
 		{ "0 2048 linear 253:7 8", -ENOENT, 0, 0, 0 },
 		{ "0 1024 migrate 253:7 8\n1024 1024 error", -ENOENT, 0, 0, 0 },
 		{ "8 2048 migrate 253:7 8", -ENOENT, 0, 0, 0 },
@@ -204,6 +205,9 @@ static void test_origin_uuid(void **state)
 	size_t i;
 
 	(void)state;
+	dmm_gate_uuid_format(id, 12, uuid);
+	assert_string_equal(uuid, P ID_HEX "-gate12");
+	assert_int_equal(dmm_origin_uuid_parse(uuid, out), -EINVAL);
 	dmm_origin_uuid_format(id, uuid);
 	assert_string_equal(uuid, P ID_HEX "-origin");
 	/* what LVM takes for its own: "LVM-", two ids of 32, and more */

@@ -98,7 +98,7 @@ static bool fd_is_at(int fd, const char *resolved)
  * Opens and claims what @st showed, and makes sure that it is that, at that place.  Returns the
  * descriptor, and what it leads to in *st.
  */
-static int dest_claim(const char *path, const char *resolved, struct stat *st,
+static int dest_claim(const char *path, const char *resolved, bool gated, struct stat *st,
 		      struct dmm_refusal *r)
 {
 	bool block = S_ISBLK(st->st_mode);
@@ -107,7 +107,7 @@ static int dest_claim(const char *path, const char *resolved, struct stat *st,
 	int fd, ret;
 
 	dmm_short_path(path, buf);
-	fd = open(resolved, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (block ? O_EXCL : 0));
+	fd = open(resolved, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | (block && !gated ? O_EXCL : 0));
 	if (fd < 0) {
 		switch (errno) {
 		case EBUSY:
@@ -359,7 +359,8 @@ buffered:
 int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, struct dmm_dest *d,
 		  struct dmm_refusal *r)
 {
-	char resolved[PATH_MAX];
+	char resolved[PATH_MAX], buf[96];
+	bool gated, still_gated = false;
 	struct stat st;
 	int ret;
 
@@ -371,10 +372,10 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 	ret = dest_check_path(allow, rq->path, resolved, &st, r);
 	if (ret)
 		return ret;
-	ret = dmm_inuse_check("", &st, rq->path, r);
+	ret = dmm_inuse_check_beneath("", &st, rq->path, rq->gate, &gated, r);
 	if (ret)
 		return ret;
-	d->fd = dest_claim(rq->path, resolved, &st, r);
+	d->fd = dest_claim(rq->path, resolved, gated, &st, r);
 	if (d->fd < 0) {
 		ret = d->fd;
 		d->fd = -1;
@@ -383,7 +384,10 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 	d->dev = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
 	d->ino = S_ISBLK(st.st_mode) ? 0 : st.st_ino;
 	/* again: whoever came before the claim did not know of it */
-	ret = dmm_inuse_check("", &st, rq->path, r);
+	ret = dmm_inuse_check_beneath("", &st, rq->path, rq->gate, &still_gated, r);
+	if (!ret && gated && !still_gated)
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "the gate above %s went away: try again",
+				 dmm_short_path(rq->path, buf));
 	if (!ret)
 		ret = dest_geometry(d, rq, &st, r);
 	if (!ret)

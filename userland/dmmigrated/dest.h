@@ -24,6 +24,7 @@ struct dmm_dest_request {
 	u32 lbs_bytes;			/* of the source */
 	bool overwrite;			/* a signature there was confirmed */
 	const char *source_identity;	/* dmm_disk_identity() of the source, may be "" */
+	const char *gate;		/* DM UUID of the gate that may be above it, or NULL */
 };
 
 /* Constant after open but for fd, which finish closes. */
@@ -42,7 +43,7 @@ struct dmm_dest {
 };
 
 /*
- * Checks and opens.  On success the caller owns @d and closes it.
+ * Checks and opens, exclusively but beneath its own gate, which has the claim.  On success the caller owns @d and closes it.
  * Returns 0 or a negative errno with @r filled.
  * Context: any thread; may block as long as the device does.
  */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "dest_create.h"
+#include "dmtable.h"
 #include "fullio.h"
 #include "nbduri.h"
 #include "registry_priv.h"
@@ -255,7 +256,9 @@ static void prepare_would_create(const struct dmm_prepare *p, struct dmm_dest *d
 static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
 			struct dmm_dest *dest, struct dmm_dest_made *made, struct dmm_refusal *r)
 {
+	char gate[DMM_DM_UUID_BYTES];
 	const struct dmm_dest_request rq = {
+		.gate = gate,
 		.path = p->dest_path,
 		.size_bytes = p->size_bytes,
 		.lbs_bytes = p->lbs_bytes,
@@ -265,6 +268,7 @@ static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p,
 	bool check = p->flags & DMM_PREPARE_CHECK, would = false;
 	int ret = 0;
 
+	dmm_gate_uuid_format(p->name.migration, p->name.disk, gate);
 	made->dir_fd = -1;
 	if (dmm_is_nbd(p->dest_path))
 		ret = dmm_registry_check_export(reg, p, r);

@@ -230,6 +230,14 @@ u64 dmm_dm_table_sectors(const struct dmm_dm_table *t)
 	return last->start_sectors + last->len_sectors;
 }
 
+/* <device> <block size> <number of features> gate */
+static bool table_is_gate(const struct dmm_dm_target *g)
+{
+	const char *last = strrchr(g->params, ' ');
+
+	return !strcmp(g->type, DMM_TARGET_NAME) && last && !strcmp(last, " gate");
+}
+
 int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes)
 {
 	u64 expect_sectors = 0;
@@ -255,6 +263,10 @@ int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes
 				 g->type);
 			return -EOPNOTSUPP;
 		}
+		if (table_is_gate(g)) {
+			snprintf(why, why_bytes, "it is the gate of a migration to this host: end that first");
+			return -EOPNOTSUPP;
+		}
 		if (target_rules[rule].reason) {
 			snprintf(why, why_bytes, "its target '%s' %s", g->type,
 				 target_rules[rule].reason);
@@ -276,7 +288,8 @@ int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsi
 	unsigned int a, b, c;
 	int end = 0;
 
-	if (t->nr != 1 || strcmp(t->targets[0].type, DMM_TARGET_NAME) || t->targets[0].start_sectors)
+	if (t->nr != 1 || strcmp(t->targets[0].type, DMM_TARGET_NAME) ||
+	    t->targets[0].start_sectors || table_is_gate(&t->targets[0]))
 		return -ENOENT;
 	if (sscanf(t->targets[0].params, "%u:%u %u%n", &a, &b, &c, &end) != 3 || !c ||
 	    (t->targets[0].params[end] && t->targets[0].params[end] != ' '))
@@ -307,6 +320,14 @@ void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES])
 
 	dmm_id_format(id, hex);
 	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-origin", DMM_UUID_PREFIX, hex);
+}
+
+void dmm_gate_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES])
+{
+	char hex[DMM_ID_HEX];
+
+	dmm_id_format(id, hex);
+	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-gate%u", DMM_UUID_PREFIX, hex, disk);
 }
 
 void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES])

@@ -71,7 +71,7 @@ int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes
 bool dmm_dm_table_secret(const struct dmm_dm_table *t);
 
 /*
- * Is @t one target `migrate` over the whole device?  Then its origin and block size
+ * Is @t one target `migrate` over the whole device, and no gate?  Then its origin and block size
  * come out.  Returns 0, -ENOENT (not that target), -EINVAL (that target, unreadable parameters).
  */
 int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
@@ -80,6 +80,9 @@ int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsi
 /* DMM_UUID_PREFIX, 32 hex digits, "-origin" <-> migration id. -EINVAL: not an origin's UUID. */
 int dmm_origin_uuid_parse(const char *uuid, u8 id[16]);
 void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES]);
+
+/* DMM_UUID_PREFIX, 32 hex digits, "-gate" and the disk's number: of the gate above a destination. */
+void dmm_gate_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);
 
 /* "<name>-dmm-origin", or "dmm-<id>-origin" where that would be too long. */
 void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES]);

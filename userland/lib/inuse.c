@@ -251,9 +251,44 @@ static int check_swaps(const struct dmm_inuse_target *t)
 	return feof(f) ? 0 : dmm_inuse_cannot_look(t, errno);
 }
 
+/*
+ * A gate that is shut fails a read; whatever lets one pass may have a guest above it by now.
+ * 0 or a refusal.
+ */
+static int check_gate(const struct dmm_inuse_target *t, const char *node)
+{
+	dmm_autofree void *block = NULL;
+	dmm_autoclose int fd = -1;
+	char path[300], buf[96];
+	ssize_t n = -1;
+
+	snprintf(path, sizeof(path), "%s/dev/%s", t->root, node);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
+	if (fd < 0)
+		return dmm_inuse_cannot_look(t, errno);
+	if (posix_memalign(&block, 4096, 4096))
+		return dmm_inuse_cannot_look(t, ENOMEM);
+	n = pread(fd, block, 4096, 0);
+	if (n < 0 && errno != EIO)
+		return dmm_inuse_cannot_look(t, errno);
+	if (n >= 0)
+		return dmm_refuse(t->r, DMM_WERR_BUSY, "%s has a gate above it that is open: shut it first",
+				  dmm_short_path(t->path, buf));
+	*t->gated = true;
+	return 0;
+}
+
+static bool holder_is_gate(const struct dmm_inuse_target *t, const char *holder)
+{
+	char path[640], uuid[160];
+
+	snprintf(path, sizeof(path), "%s/dm/uuid", holder);
+	return t->gate && dmm_read_text(path, uuid, sizeof(uuid)) > 0 && !strcmp(uuid, t->gate);
+}
+
 static int check_holders(const struct dmm_inuse_target *t)
 {
-	char dir[256], path[640], name[160], buf[96];
+	char dir[256], holder[560], path[640], name[160], buf[96];
 	struct dirent *de;
 	unsigned int i;
 	DIR *d;
@@ -268,7 +303,12 @@ static int check_holders(const struct dmm_inuse_target *t)
 		while (!ret && (de = dmm_inuse_readdir(t, d, &ret))) {
 			if (de->d_name[0] == '.')
 				continue;
-			snprintf(path, sizeof(path), "%s/%s/dm/name", dir, de->d_name);
+			snprintf(holder, sizeof(holder), "%s/%s", dir, de->d_name);
+			if (!i && holder_is_gate(t, holder)) {
+				ret = check_gate(t, de->d_name);
+				continue;
+			}
+			snprintf(path, sizeof(path), "%s/dm/name", holder);
 			if (dmm_read_text(path, name, sizeof(name)) <= 0)
 				snprintf(name, sizeof(name), "%.100s", de->d_name);
 			ret = dmm_refuse(t->r, DMM_WERR_BUSY,
@@ -410,20 +450,19 @@ static int check_nvmet(const struct dmm_inuse_target *t)
 	return ret;
 }
 
-static int inuse_check(const char *root, const struct stat *st, const char *path, bool source,
-		       struct dmm_refusal *r)
+/* @base: what is asked for; the devices are found out about. */
+static int inuse_check(const struct dmm_inuse_target *base)
 {
 	static int (* const checks[])(const struct dmm_inuse_target *) = {
 		check_mounts, check_swaps, check_holders, check_xen, check_loops, check_nvmet,
 		dmm_inuse_processes,
 	};
-	struct dmm_inuse_target t = { .root = root, .path = path, .st = st, .source = source,
-				      .r = r };
+	struct dmm_inuse_target t = *base;
 	size_t i;
 	int ret = 0;
 
-	if (S_ISBLK(st->st_mode)) {
-		t.devs[t.nr_devs++] = st->st_rdev;
+	if (S_ISBLK(t.st->st_mode)) {
+		t.devs[t.nr_devs++] = t.st->st_rdev;
 		ret = target_add_disk(&t);
 		if (!ret)
 			ret = target_add_partitions(&t);
@@ -441,11 +480,21 @@ static int inuse_check(const char *root, const struct stat *st, const char *path
 int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
 		    struct dmm_refusal *r)
 {
-	return inuse_check(root, st, path, false, r);
+	return inuse_check(&(struct dmm_inuse_target) { .root = root, .path = path, .st = st,
+							.r = r });
+}
+
+int dmm_inuse_check_beneath(const char *root, const struct stat *st, const char *path,
+			    const char *gate, bool *gated, struct dmm_refusal *r)
+{
+	*gated = false;
+	return inuse_check(&(struct dmm_inuse_target) { .root = root, .path = path, .st = st, .r = r,
+							.gate = gate, .gated = gated });
 }
 
 int dmm_inuse_check_source(const char *root, const struct stat *st, const char *path,
 			   struct dmm_refusal *r)
 {
-	return inuse_check(root, st, path, true, r);
+	return inuse_check(&(struct dmm_inuse_target) { .root = root, .path = path, .st = st,
+							.source = true, .r = r });
 }

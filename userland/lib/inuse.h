@@ -8,6 +8,7 @@
 #ifndef DMM_INUSE_H
 #define DMM_INUSE_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "refusal.h"
@@ -21,6 +22,13 @@
  */
 int dmm_inuse_check(const char *root, const struct stat *st, const char *path,
 		    struct dmm_refusal *r);
+
+/*
+ * The same for a volume that may have the gate of DM UUID @gate above it, as long as that is shut: *gated
+ * says so, and then the volume is claimed by it.
+ */
+int dmm_inuse_check_beneath(const char *root, const struct stat *st, const char *path,
+			    const char *gate, bool *gated, struct dmm_refusal *r);
 
 /* The same for what is to be read and must not change meanwhile; the messages are about that. */
 int dmm_inuse_check_source(const char *root, const struct stat *st, const char *path,

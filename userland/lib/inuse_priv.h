@@ -21,6 +21,8 @@ struct dmm_inuse_target {
 	dev_t devs[MAX_DEVS];
 	unsigned int nr_devs;		/* 0 for a file */
 	dev_t whole;			/* the disk of which it is a partition, or 0 */
+	const char *gate;		/* DM UUID of the one that may be there, or NULL */
+	bool *gated;			/* set where it is, and is shut */
 	bool source;			/* of a copy, not a destination: for the messages */
 	struct dmm_refusal *r;
 };
