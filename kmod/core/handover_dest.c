@@ -246,9 +246,11 @@ static void dest_source(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 		if (ev->state == DMM_HO_ACTIVE && ev->epoch > ho->epoch) {
 			dest_gates(ho, DMM_HO_GATE_SHUT, out);
 			dmm_ho_append(ho, out, DMM_HO_REFUSED, ho->epoch);
-		} else if (fresh && (ev->state == DMM_HO_LOST ||
-				     (ev->state == DMM_HO_RELINQUISHED && ev->epoch == ho->epoch))) {
-			/* It is fenced, and stays so: we never refuse.  Once more, as of after the reboot. */
+		} else if (fresh && ev->state == DMM_HO_RELINQUISHED && ev->epoch == ho->epoch) {
+			/*
+			 * It is fenced, and stays so: we never refuse.  Once more, as of after the reboot.  A
+			 * source that lost its journal says nothing: it may have been forced.
+			 */
 			dmm_ho_append(ho, out, DMM_HO_RUNNING, ho->epoch);
 		}
 	} else if (ho->state == DMM_HO_LOST && fresh && ev->state == DMM_HO_ACTIVE) {

@@ -263,7 +263,6 @@ static const struct dmm_vec_ho_row dmm_vec_ho_dest_rows[] = {
 	{ "running, asking", "source active, forced, stale", "running; gates shut; append refused?" },
 	{ "running, asking", "source relinquished", "running; append running?" },
 	{ "running, asking", "source released", "running; append settled?" },
-	{ "running, asking", "source lost", "running; append running?" },
 	{ "running, asking", "tick", "running; send ask-source #7" },
 	{ "running, answered", "appended", "running -asking +acked; gates open; send ack" },
 	{ "running, answered", "append unsure", "running" },
