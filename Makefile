@@ -8,6 +8,7 @@
 #   make demo			the main job, live, on two virtual hosts
 #   make check			all tests, see CONTRIBUTING.md
 #   make check-long		what takes too long for that
+#   make check-model		the hand-over's model
 #   make check-live		a disk moves while it is written to
 #   make style			what a machine can say about style
 #   make clean
@@ -20,7 +21,7 @@ TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
 .PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
-.PHONY: fuzz style check-headers
+.PHONY: check-model fuzz style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -92,6 +93,10 @@ check:
 # what takes too long for that: can the tests fail, style, every kernel tree, both demos
 check-long:
 	scripts/run-long.sh
+
+# Every order of events of a hand-over, within bounds, and every rule of it broken in turn.
+check-model:
+	@tests/model/run
 
 # One claim, on both stock kernels: the move is live.  With DMM_MUTANT=n it must fail.
 check-live:

@@ -63,6 +63,7 @@ lane_rest()
 		step "cycles-$kernel" env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 \
 			attach-cancel-thousand-times
 	done
+	step model tests/model/run --long
 	step can-fail-fuzz tests/fuzz/can-fail.sh
 	for n in 1 2 4 14; do
 		step "mutant-$n" mutant $n live
