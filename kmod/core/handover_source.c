@@ -28,12 +28,17 @@ static void source_send_source(const struct dmm_ho *ho, const struct dmm_ho_id *
 }
 
 /* All disks go on, whatever came of some of them. */
-static void source_go_on(struct dmm_ho *ho, bool reclaim, struct dmm_ho_actions *out)
+static void source_go_on(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
-	if (reclaim)
-		dmm_ho_do(out, DMM_HO_DO_RECLAIM)->epoch = ho->epoch;
 	dmm_ho_do(out, DMM_HO_DO_THAW);
 	ho->state = DMM_HO_ACTIVE;
+}
+
+/* The same when some may be committed, in @epoch. */
+static void source_reclaim(struct dmm_ho *ho, u64 epoch, struct dmm_ho_actions *out)
+{
+	dmm_ho_do(out, DMM_HO_DO_RECLAIM)->epoch = epoch;
+	source_go_on(ho, out);
 }
 
 /* RELINQUISHED or LOST: what the peer has to hear, again and again. */
@@ -82,7 +87,7 @@ void dmm_ho_source_committed(struct dmm_ho *ho, struct dmm_ho_actions *out)
  */
 void dmm_ho_source_commit_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
-	source_go_on(ho, true, out);
+	source_reclaim(ho, ho->epoch, out);
 }
 
 void dmm_ho_source_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
@@ -101,7 +106,7 @@ void dmm_ho_source_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 			dmm_ho_do(out, DMM_HO_DO_FREEZE)->epoch = ho->epoch;
 			break;
 		}
-		source_go_on(ho, true, out);	/* names the epoch that was committed */
+		source_reclaim(ho, ho->epoch, out);	/* the epoch that was committed */
 		ho->epoch = ho->next_epoch;
 		break;
 	case DMM_HO_RELINQUISHED:
@@ -126,7 +131,7 @@ void dmm_ho_source_append_failed(struct dmm_ho *ho, bool unsure, struct dmm_ho_a
 			ho->state = DMM_HO_RELINQUISHED;
 			ho->unsure = true;
 		} else {
-			source_go_on(ho, true, out);
+			source_reclaim(ho, ho->epoch, out);
 		}
 		break;
 	case DMM_HO_ACTIVE:
@@ -169,7 +174,7 @@ static int source_abort(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		return -EALREADY;
 	case DMM_HO_FREEZING:
 	case DMM_HO_FROZEN:
-		source_go_on(ho, false, out);
+		source_go_on(ho, out);
 		return 0;
 	case DMM_HO_RELINQUISHED:
 		ho->take_back = true;
@@ -247,7 +252,7 @@ static void source_refused(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 	case DMM_HO_FREEZING:
 	case DMM_HO_FROZEN:
 		if (ev->epoch >= ho->epoch)
-			source_go_on(ho, false, out);
+			source_go_on(ho, out);
 		break;
 	case DMM_HO_RELINQUISHED:
 		if (ev->epoch >= ho->epoch)
@@ -305,7 +310,7 @@ int dmm_ho_source_event(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 	case DMM_HO_EV_THAWED:	/* one has thawed: so do the others */
 		if ((ho->state == DMM_HO_FREEZING || ho->state == DMM_HO_FROZEN) &&
 		    ev->epoch == ho->epoch)
-			source_go_on(ho, false, out);
+			source_go_on(ho, out);
 		return 0;
 	case DMM_HO_EV_COMPLETE:
 		source_complete(ho, ev, out);
@@ -332,8 +337,11 @@ int dmm_ho_source_event(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 void dmm_ho_source_boot(struct dmm_ho *ho, bool rebooted, struct dmm_ho_actions *out)
 {
 	if (ho->state == DMM_HO_ACTIVE) {
-		/* Nothing was given up, whatever a freeze or a commit had come to. */
-		source_go_on(ho, true, out);
+		/*
+		 * Nothing is given up, whatever a freeze or a commit had come to; that may be of an
+		 * older epoch, where a force was the last.
+		 */
+		source_reclaim(ho, 0, out);
 		return;
 	}
 	dmm_ho_do(out, DMM_HO_DO_FENCE);
