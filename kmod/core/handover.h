@@ -218,7 +218,8 @@ int dmm_ho_boot(struct dmm_ho *ho, const struct dmm_ho_config *cfg, struct dmm_h
  *	-EALREADY it is so, or on its way
  *	-EPERM	not in this state, or not without the flag
  *	-EAGAIN	the source has to answer first
- *	-EOVERFLOW no epoch is left: the journal was lost once, begin a new migration
+ *	-EOVERFLOW all epochs were refused (a journal was lost, or a guest that ran there was forced back
+ *		here): begin a new migration
  *	-ESTALE	somebody else has the journal: boot again
  *	-EINVAL	no such event for this role, or no such disk
  */

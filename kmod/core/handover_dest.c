@@ -244,8 +244,9 @@ static void dest_source(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 		dest_released(ho, ev->epoch, out);
 	} else if (ho->state == DMM_HO_RUNNING) {
 		if (ev->state == DMM_HO_ACTIVE && ev->epoch > ho->epoch) {
+			/* What was written here is on no bitmap of the source's: never again. */
 			dest_gates(ho, DMM_HO_GATE_SHUT, out);
-			dmm_ho_append(ho, out, DMM_HO_REFUSED, ho->epoch);
+			dmm_ho_append(ho, out, DMM_HO_REFUSED, DMM_HO_EPOCH_LAST);
 		} else if (fresh && ev->state == DMM_HO_RELINQUISHED && ev->epoch == ho->epoch) {
 			/*
 			 * It is fenced, and stays so: we never refuse.  Once more, as of after the reboot.  A
@@ -254,8 +255,8 @@ static void dest_source(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 			dmm_ho_append(ho, out, DMM_HO_RUNNING, ho->epoch);
 		}
 	} else if (ho->state == DMM_HO_LOST && fresh && ev->state == DMM_HO_ACTIVE) {
-		/* Whatever we had completed up to then is void. */
-		dmm_ho_append(ho, out, DMM_HO_REFUSED, ev->epoch);
+		/* As above: it may have run here, before a force. */
+		dmm_ho_append(ho, out, DMM_HO_REFUSED, DMM_HO_EPOCH_LAST);
 	}
 }
 
@@ -288,6 +289,8 @@ int dmm_ho_dest_event(struct dmm_ho *ho, const struct dmm_ho_event *ev, struct d
 	case DMM_HO_EV_BARRIER:
 		if (ho->state == DMM_HO_COMPLETE && ev->epoch == ho->epoch)
 			dest_send_complete(ho, out);
+		else if (ho->state == DMM_HO_REFUSED && ev->epoch <= ho->epoch)
+			dmm_ho_send(ho, out, DMM_HO_EV_REFUSED);
 		else
 			dest_complete_if_due(ho, out);
 		return 0;

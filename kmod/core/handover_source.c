@@ -249,10 +249,17 @@ static void source_refused(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 			   struct dmm_ho_actions *out)
 {
 	switch (ho->state) {
+	case DMM_HO_ACTIVE:
+		/* No other attempt is worth a freeze. */
+		if (ev->epoch == DMM_HO_EPOCH_LAST)
+			ho->epoch = ev->epoch;
+		break;
 	case DMM_HO_FREEZING:
 	case DMM_HO_FROZEN:
-		if (ev->epoch >= ho->epoch)
+		if (ev->epoch >= ho->epoch) {
 			source_go_on(ho, out);
+			ho->epoch = ev->epoch;
+		}
 		break;
 	case DMM_HO_RELINQUISHED:
 		if (ev->epoch >= ho->epoch)

@@ -119,7 +119,7 @@ end:	do
 	:: atomic { sup && s == RELINQUISHED && !ask[es] -> ask[es] = 1 }
 
 	/* REFUSED, of this epoch or all; RUNNING_ACK; force */
-	:: atomic { sup && s == RELINQUISHED && ref[es] -> js = ACTIVE; go_on() }
+	:: atomic { sup && s == RELINQUISHED && (ref[es] || ref[LAST]) -> js = ACTIVE; go_on() }
 	:: atomic { sup && s == RELINQUISHED && !ack[es] && WEAK(ABORTLATE) -> js = ACTIVE; go_on() }
 	:: atomic { sup && s == RELINQUISHED && ack[es] -> js = RELEASED; s = RELEASED; unsure = 0 }
 	:: atomic { sup && s == RELEASED && !rel[es] -> rel[es] = 1 }
@@ -152,10 +152,10 @@ end:	do
 	:: atomic { dup_ && FREE && ed < e && (ask[e] || PEEK(e)) -> d = REFUSED; jd = REFUSED; ed = e; ref[e] = 1 } \
 	:: atomic { dup_ && d == COMPLETE && ed == e && ask[e] -> d = REFUSED; jd = REFUSED; ref[e] = 1 } \
 	:: atomic { dup_ && d == REFUSED && ed == e && !ref[e] -> ref[e] = 1 } \
-	:: atomic { dup_ && d == LOST && asking && ans_active[e] -> d = REFUSED; jd = REFUSED; ed = e; ref[e] = 1; asking = 0 } \
+	:: atomic { dup_ && d == LOST && asking && ans_active[e] -> d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0 } \
 	:: atomic { dup_ && d == LOST && rel[e] -> d = SETTLED; jd = SETTLED; ed = e; asking = 0; dg0 = 1; dg1 = 1; chk() } \
 	:: atomic { dup_ && d == RUNNING && ed < e && ans_active[e] && STRONG(FORCEDEAF) -> \
-		dg0 = 0; dg1 = 0; d = REFUSED; jd = REFUSED; ref[ed] = 1; asking = 0; back = 0 }
+		dg0 = 0; dg1 = 0; d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0; back = 0 }
 
 active proctype Dest()
 {
@@ -168,8 +168,8 @@ end:	do
 	/* a source without a journal asks for all epochs */
 	:: atomic { dup_ && ask[LAST] && ed < LAST && (FREE || d == OWNED) -> d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1 }
 	:: atomic { dup_ && ask[LAST] && !ack_lost && (RUNS || d == SETTLED) -> ack_lost = 1 }
-	:: atomic { dup_ && d == LOST && asking && ans_active[0] -> d = REFUSED; jd = REFUSED; asking = 0 }
-	:: atomic { dup_ && d == LOST && asking && ans_active[LAST] -> d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0 }
+	:: atomic { dup_ && d == LOST && asking && (ans_active[0] || ans_active[LAST]) ->
+		d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0 }
 	:: atomic { dup_ && d == LOST && ans_relinquished[1] && WEAK(LOSTOPENS) -> d = RUNNING; jd = RUNNING; ed = 1; asking = 0 }
 
 	/* GO; START_FAILED and ASK_REFUSE while shut */
