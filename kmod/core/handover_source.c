@@ -139,8 +139,8 @@ void dmm_ho_source_append_failed(struct dmm_ho *ho, bool unsure, struct dmm_ho_a
 			ho->epoch = ho->next_epoch;
 		break;
 	case DMM_HO_RELINQUISHED:
-		/* Was it forced or was it not: only the journal can tell. */
-		if (unsure && ho->next_state == DMM_HO_ACTIVE && ho->next_epoch > ho->epoch)
+		/* Is it back or is it not: only the journal can tell. */
+		if (unsure && ho->next_state == DMM_HO_ACTIVE)
 			ho->stale = true;
 		break;
 	default:

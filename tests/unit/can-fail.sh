@@ -242,6 +242,7 @@ $h 's/(case DMM_HO_RELINQUISHED:\n\t\tif \(ev->epoch >= ho->epoch\))/\1 {}\n\t\t
 $h 's/if \(ev->epoch == DMM_HO_EPOCH_LAST\)/if (1)/' 'with the journal lost, an old REFUSED'
 $h 's/if \(dmm_ho_id_equal\(&ev->instance, &ho->own\)\)/if (1)/' 'with the journal lost, an old acknowledgement'
 $h 's/\tdmm_ho_do\(out, DMM_HO_DO_FENCE\);\n//' 'no fence at boot'
+$h 's/if \(unsure && ho->next_state == DMM_HO_ACTIVE\)/if (0)/' 'on with the token, though the journal may say active'
 $h 's/source_reclaim\(ho, 0, out\)/source_reclaim(ho, ho->epoch, out)/' 'after a force, a daemon reclaims what is of an older epoch'
 $h 's/ho->epoch >= DMM_HO_EPOCH_LAST - 1/0/g' 'epochs that come round'
 h='rule handover handover_dest.c'

@@ -208,7 +208,7 @@ static const struct dmm_vec_ho_row dmm_vec_ho_source_rows[] = {
 	{ "relinquished, unsure", "ask source", "relinquished; send source relinquished #8" },
 	{ "relinquished, unsure", "tick", "relinquished; append relinquished?" },
 	{ "taking back", "appended", "active; reclaim; thaw" },
-	{ "taking back", "append unsure", "relinquished" },
+	{ "taking back", "append unsure", "relinquished +stale" },
 	{ "taking back", "append nothing", "relinquished" },
 	{ "taking back", "append stale", "relinquished +stale" },
 	{ "releasing", "appended", "released; release; send released" },
