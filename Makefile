@@ -9,6 +9,7 @@
 #   make check			all tests, see CONTRIBUTING.md
 #   make check-long		what takes too long for that
 #   make check-model		the hand-over's model
+#   make sim			the hand-over, simulated
 #   make check-live		a disk moves while it is written to
 #   make style			what a machine can say about style
 #   make clean
@@ -21,7 +22,7 @@ TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
 .PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
-.PHONY: check-model fuzz style check-headers
+.PHONY: check-model sim fuzz style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -97,6 +98,10 @@ check-long:
 # Every order of events of a hand-over, within bounds, and every rule of it broken in turn.
 check-model:
 	@tests/model/run
+
+# The C code of it against faults of every kind, from seeds.
+sim:
+	@tests/sim/run
 
 # One claim, on both stock kernels: the move is live.  With DMM_MUTANT=n it must fail.
 check-live:

@@ -103,6 +103,7 @@ steps()
 		native native_tests
 		fuzz tests/fuzz/run
 		unit unit_tests
+		sim tests/sim/run
 		model tests/model/run
 		kunit tests/qemu/kunit
 		runner tests/qemu/selftest/run uml

@@ -64,6 +64,8 @@ lane_rest()
 			attach-cancel-thousand-times
 	done
 	step model tests/model/run --long
+	step sim tests/sim/run --long
+	step can-fail-sim tests/sim/can-fail.sh
 	step can-fail-fuzz tests/fuzz/can-fail.sh
 	for n in 1 2 4 14; do
 		step "mutant-$n" mutant $n live
