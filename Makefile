@@ -26,11 +26,13 @@ BUILD := $(TOP)/build
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
+mutant := $(if $(DMM_MUTANT),-mutant$(DMM_MUTANT))
+
 # --- userland ---------------------------------------------------------------
 
 userland:
-	$(MAKE) -C userland O=$(BUILD)/userland$(if $(filter 1,$(DMM_DEBUG)),-debug) \
-		DMM_DEBUG=$(DMM_DEBUG)
+	$(MAKE) -C userland O=$(BUILD)/userland$(if $(filter 1,$(DMM_DEBUG)),-debug)$(mutant) \
+		DMM_DEBUG=$(DMM_DEBUG) DMM_MUTANT=$(DMM_MUTANT)
 
 # after it: both build the library
 docs: userland
@@ -55,7 +57,7 @@ endif
 KRELEASE := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 KARCH := $(if $(shell grep -sx CONFIG_UML=y $(KDIR)/include/config/auto.conf),ARCH=um)
-kvariant := $(KRELEASE)$(if $(filter 1,$(DMM_DEBUG)),-debug)$(if $(DMM_MUTANT),-mutant$(DMM_MUTANT))
+kvariant := $(KRELEASE)$(if $(filter 1,$(DMM_DEBUG)),-debug)$(mutant)
 KOUT := $(BUILD)/kmod-$(kvariant)
 
 # $(call kbuild,DIR,SOURCES,M,TARGET): a tree of symlinks to SOURCES in DIR, so that several
@@ -130,9 +132,9 @@ check-headers:
 install: install-userland install-modules
 
 # what tests are built with never reaches a host
-ifneq ($(filter install install-modules,$(MAKECMDGOALS)),)
+ifneq ($(filter install install-userland install-modules,$(MAKECMDGOALS)),)
 ifneq ($(DMM_MUTANT)$(filter 1,$(DMM_DEBUG)),)
-$(error a module built with DMM_MUTANT= or DMM_DEBUG=1 is for tests and is not installed)
+$(error what is built with DMM_MUTANT= or DMM_DEBUG=1 is for tests and is not installed)
 endif
 endif
 

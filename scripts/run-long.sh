@@ -3,8 +3,8 @@
 #
 # run-long.sh - what `make check-long` runs: what takes too long for `make check`. Every
 # VM test on every kernel, the sanitised SMP one among them.  Can the tests fail: rules of
-# core, receiver and tool are broken one at a time, mutants of the module must fail
-# check-live.  Then the runner on the other kernels, the module against every kernel
+# core, receiver and tool are broken one at a time, mutants must fail check-live or the
+# test of their rule.  Then the runner on the other kernels, the module against every kernel
 # tree, style, and the demo on both stock kernels.
 
 set -uo pipefail
@@ -73,6 +73,8 @@ lane_rest()
 	step mutant-5 mutant 5 commit-holds-everything
 	step mutant-22 mutant 22 commit-is-atomic
 	step mutant-23 mutant 23 gate-shut
+	step mutant-18 mutant 18 old-connection-slow
+	step mutant-34 mutant 34 power-cut
 	for kernel in 6.1 6.12; do
 		step "runner-$kernel" tests/qemu/selftest/run $kernel
 		step "demo-$kernel" env DEMO_KERNEL=$kernel make -s demo

@@ -50,8 +50,8 @@ build_for()
 	RELEASE=$(sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h")
 	(
 		flock 9
-		make -C "$DMM_TOP" -s userland tools DMM_DEBUG="$debug" &&
-			make -C "$DMM_TOP/userland" -s phony fire DMM_DEBUG="$debug" &&
+		make -C "$DMM_TOP" -s userland tools DMM_DEBUG="$debug" DMM_MUTANT="${DMM_MUTANT-}" &&
+			make -C "$DMM_TOP/userland" -s phony fire DMM_DEBUG="$debug" DMM_MUTANT="${DMM_MUTANT-}" &&
 			make -C "$DMM_TOP" -s modules KDIR="$KDIR" DMM_DEBUG="$debug" \
 				DMM_MUTANT="${DMM_MUTANT-}" DMM_WERROR=1
 	) > "$log" 2>&1 9> "$BUILD/.lock" ||
@@ -132,7 +132,8 @@ make_base_root()
 make_initrd()
 {
 	local kernel=$1 out=$2 extra=${3-} key program
-	local dir=$BUILD/initrd-$1${DMM_MUTANT:+-mutant$DMM_MUTANT}$INITRDS
+	local mutant=${DMM_MUTANT:+-mutant$DMM_MUTANT}
+	local dir=$BUILD/initrd-$1$mutant$INITRDS userland=$BUILD/userland$FLAVOUR$mutant
 
 	key=$( { echo "$RELEASE"; declare -f make_base_root copy_program
 		echo "${UDEV_RULES[*]} ${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
@@ -153,9 +154,7 @@ make_initrd()
 		cp "${DMM_TESTS:-$DMM_TOP/tests/integration}"/* t/ 2>/dev/null || true
 		cp --remove-destination "$QEMU_DIR"/guest/* bin/
 		ln -sf bin/init init
-		for program in "$BUILD/userland$FLAVOUR"/dmmigrate "$BUILD/userland$FLAVOUR"/dmmigrated \
-				"$BUILD/userland$FLAVOUR"/phony "$BUILD/userland$FLAVOUR"/fire \
-				"$BUILD"/tests/tools/*; do
+		for program in "$userland"/{dmmigrate,dmmigrated,phony,fire} "$BUILD"/tests/tools/*; do
 			case $program in *.[oda]) continue ;; esac
 			[ -f "$program" ] && [ -x "$program" ] && copy_program . "$program"
 		done

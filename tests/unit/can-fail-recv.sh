@@ -163,6 +163,7 @@ $c control.c 's/length_bytes > d->prepare.size_bytes - offset_bytes/0/' 'digests
 $c disk_attach.c 's/if \(a->epoch < d->epoch\)/if (0)/' 'an older epoch is served'
 $c disk_attach.c 's/if \(at->epoch == a->epoch && at->index == a->index\)/if (0)/' 'one connection twice'
 $c disk_attach.c 's/\t\tatomic_store\(&at->kicked, true\);\n//' 'a newer epoch does not end the older'
+rule epoch disk_attach.c 's/DMM_MUTANT != 18/0/' 'a newer epoch does not wait for the older (mutant 18)'
 $c disk.c 's/\tif \(ret\)\n\t\treturn ret;\n\n(\tret = dmm_dest_still_there)/\1/' 'FINISH goes on when it is refused'
 $c registry.c 's/orphan = !d->users && /orphan = /' 'disks with connections are orphans'
 $c registry.c 's/\*again = d;/*again = d = NULL;/' 'PREPARE is not idempotent'

@@ -116,8 +116,10 @@ int dmm_disk_attach(struct dmm_disk *d, const struct dmm_attach *a, struct dmm_a
 	if (a->epoch > d->epoch)	/* its barriers are numbered anew */
 		d->barrier = 0;
 	d->epoch = a->epoch;
-	dmm_disk_kick_older_locked(d, a->epoch);
-	ret = dmm_disk_wait_older_locked(d, a->epoch, DISK_KICK_MS, stop_fd);
+	if (DMM_MUTANT != 18) {
+		dmm_disk_kick_older_locked(d, a->epoch);
+		ret = dmm_disk_wait_older_locked(d, a->epoch, DISK_KICK_MS, stop_fd);
+	}
 	if (ret) {
 		ret = dmm_refuse(r, ret == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_BUSY,
 				 "writes of an earlier connection are still in flight: try again later");
