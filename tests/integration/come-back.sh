@@ -32,7 +32,7 @@ lost_after() {
 	again 1 instance=i1 boot=b1
 	dmm-nl start $dev rate=0 barrier_ms=$HOUR barrier_bytes=$((1 << 40)) "$@"
 	await_state A disconnected
-	assert "bytes in flight" "$(nl A inflight_bytes)" = 0
+	await A 5 inflight_bytes=0
 	DIRTY=$(($(nl A dirty_blocks) * 4096))
 	assert "bytes dirty or acknowledged" $((DIRTY + $(nl A acked_bytes))) = $((16 * MIB))
 	assert "bytes acknowledged" "$(nl A acked_bytes)" -gt 0
