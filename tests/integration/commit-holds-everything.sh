@@ -71,7 +71,7 @@ nothing_failed
 assert "the origin is untouched" "$(md5sum <"$(raw_of A)")" = "$(cat "$TMP/origin.md5")"
 same_disks "$(raw_of A)" "$(raw_of B)"
 dmm-nl reclaim $dev epoch=1
-ended =
+ended '='
 nothing_failed
 await_state A copying
 assert "freeze result" "$(nl A freeze_result)" = -125	# -ECANCELED
@@ -93,7 +93,7 @@ state_is A committed || fail "$(st A state) after a lost connection"
 assert "error while committed" "$(nl A error)" = 0
 hold_some
 dmm-nl reclaim $dev epoch=2
-ended =
+ended '='
 await_state A disconnected
 assert "side of the error" "$(nl A error_side)" = 2
 one A write:4M:4096
@@ -113,7 +113,7 @@ must_wait_for 5 grep -qi 'end\|closed' "$TMP/phony$PORT.log"
 hold_some
 dmm-nl stop $dev force || fail "a second forced stop"
 dmm-nl reclaim $dev epoch=3
-ended =
+ended '='
 await_state A disconnected
 stop_raw A
 await_state A idle
@@ -130,7 +130,7 @@ hold_some
 md5sum <"$(raw_of A)" >"$TMP/origin.md5"
 dmm-nl release $dev epoch=4
 assert "held after RELEASE" "$(nl A held)" = 0
-ended !=
+ended '!='
 assert "reads that failed" "$(nl A failed_reads)" -ge 2
 assert "writes that failed" "$(nl A failed_writes)" -ge 2
 failed=$(nl A failed_writes)

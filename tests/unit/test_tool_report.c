@@ -341,7 +341,8 @@ static void test_standing(void **state)
 		{ DMM_STATE_RELEASED, false, 0, 0, 0, DMM_OWNER_DEST },
 		{ DMM_STATE_RELEASED, true, true, true, false, DMM_OWNER_DEST },
 	};
-	struct dmm_record r = { 0 }, *record;
+	struct dmm_record r = { 0 };
+	const struct dmm_record *const records[] = { NULL, &r };
 	size_t i;
 
 	(void)state;
@@ -349,8 +350,8 @@ static void test_standing(void **state)
 		r.committed = cases[i].committed;
 		r.start_begun = cases[i].start_begun;
 		r.handed_over = cases[i].handed_over;
-		record = cases[i].record ? &r : NULL;
-		assert_int_equal(dmm_standing_owner(cases[i].state, record), cases[i].owner);
+		assert_int_equal(dmm_standing_owner(cases[i].state, records[cases[i].record]),
+				 cases[i].owner);
 	}
 	assert_int_equal(dmm_standing_use(DMM_STATE_COPYING), DMM_USE_ATTACHED);
 	assert_int_equal(dmm_standing_use(DMM_STATE_COMMITTED), DMM_USE_COMMITTED);
