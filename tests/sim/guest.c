@@ -29,7 +29,7 @@ static u32 guest_number(const struct sim *sim, const struct sim_write *w)
 	return (u32)(w - sim->w);
 }
 
-void sim_guest_submit(struct sim *sim, struct sim_write *w)
+static void guest_submit(struct sim *sim, struct sim_write *w)
 {
 	struct sim_source_disk *s = &sim->s[w->disk];
 	u64 first, nr;
@@ -59,7 +59,7 @@ void sim_guest_issue(struct sim *sim, u32 host)
 	sim_say(sim, "guest: write %u at host %u, disk %u, sectors %u + %u", guest_number(sim, w), host, disk,
 		first, w->nr);
 	if (host == DST || sim->s[disk].k == K_OPEN)
-		sim_guest_submit(sim, w);
+		guest_submit(sim, w);
 }
 
 static void guest_apply(struct sim *sim, struct sim_write *w)
@@ -151,7 +151,7 @@ void sim_guest_let_go(struct sim *sim, u32 disk)
 		if (w->host != SRC || w->disk != disk || w->state != W_HELD)
 			continue;
 		if (sim->s[disk].k == K_OPEN)
-			sim_guest_submit(sim, w);
+			guest_submit(sim, w);
 		else	/* fails: it never was */
 			guest_end(sim, i);
 	}

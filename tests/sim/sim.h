@@ -42,7 +42,7 @@ struct sim_write {
 struct sim_store {
 	u8 bytes[SIM_JOURNAL];
 	u32 len, durable;
-	bool settled, lost;
+	bool lost;
 };
 
 struct sim_host {
@@ -91,7 +91,7 @@ struct sim_message {
 };
 
 struct sim {
-	u64 seed, rnd;
+	u64 rnd;
 	u32 now, step, nr_disks;
 	bool trace, calm, link, connected;
 	bool unpaused;			/* the guest, at the destination */
@@ -149,7 +149,6 @@ void sim_dest_apply(struct sim *sim, u32 disk, struct sim_frame *f);
 /* guest.c */
 void sim_guest_issue(struct sim *sim, u32 host);
 void sim_guest_step(struct sim *sim);			/* some write gets on */
-void sim_guest_submit(struct sim *sim, struct sim_write *w);
 void sim_guest_let_go(struct sim *sim, u32 disk);	/* what is held, by the disk's state */
 bool sim_guest_draining(const struct sim *sim, u32 disk);
 void sim_guest_drain(struct sim *sim, u32 disk);	/* the destination's */

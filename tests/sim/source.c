@@ -25,14 +25,9 @@ void sim_source_begin(struct sim *sim)
 	}
 }
 
-static void end_freeze(struct sim_source_disk *s)
-{
-	s->freeze = FR_NONE;
-}
-
 static void thaw(struct sim *sim, u32 disk)
 {
-	end_freeze(&sim->s[disk]);
+	sim->s[disk].freeze = FR_NONE;
 	sim->s[disk].k = K_OPEN;
 	sim_guest_let_go(sim, disk);
 }
@@ -74,7 +69,7 @@ void sim_source_act(struct sim *sim, const struct dmm_ho_action *a, struct dmm_h
 		case DMM_HO_DO_RECLAIM:
 			if (s->k == K_FENCED || (s->k == K_COMMITTED && (!a->epoch || a->epoch == s->epoch)))
 				s->k = K_HELD;
-			end_freeze(s);
+			s->freeze = FR_NONE;
 			break;
 		case DMM_HO_DO_THAW:
 			if (s->k == K_COMMITTED || s->k == K_FENCED)
@@ -103,7 +98,7 @@ void sim_source_crash(struct sim *sim)
 	sim_disconnect(sim);
 	for (disk = 0; disk < sim->nr_disks; disk++) {
 		mark_all(&sim->s[disk]);
-		end_freeze(&sim->s[disk]);
+		sim->s[disk].freeze = FR_NONE;
 		sim->s[disk].k = K_FENCED;	/* nothing writes before the boot unit has run */
 	}
 }

@@ -29,7 +29,6 @@ static void store_settle(struct sim_store *st, const struct dmm_journal_view *v)
 {
 	if (st->durable < v->whole_bytes)
 		st->durable = (u32)v->whole_bytes;
-	st->settled = true;
 }
 
 enum dmm_ho_event_type sim_store_append(struct sim *sim, u32 host, const struct dmm_ho_action *a)
@@ -66,7 +65,6 @@ enum dmm_ho_event_type sim_store_append(struct sim *sim, u32 host, const struct 
 		/* nothing of it came to the file, a part, or all but surely */
 		st->len += sim_random(sim, 3) ? RECORD : sim_random(sim, RECORD);
 		st->lost = st->len < RECORD;	/* it is begun under another name, and is there whole or not at all */
-		st->settled = false;
 		sim_say(sim, "host %u: append in doubt, %u bytes of it", host, st->len % RECORD);
 		return DMM_HO_EV_APPEND_UNSURE;
 	}

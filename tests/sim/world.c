@@ -383,7 +383,6 @@ bool sim_run(struct sim *sim, u64 seed, bool trace)
 	u32 host, i, steps;
 
 	memset(sim, 0, sizeof(*sim));
-	sim->seed = seed;
 	sim->rnd = seed;
 	sim->trace = trace;
 	sim->nr_w = 1;
