@@ -115,6 +115,8 @@ int dmm_ho_boot(struct dmm_ho *ho, const struct dmm_ho_config *cfg, struct dmm_h
 	ho->role = cfg->role;
 	ho->nr_disks = cfg->nr_disks;
 	ho->own = cfg->instance;
+	/* as random as the instance: no answer to an action of before has a ticket of this boot */
+	memcpy(&ho->ticket, cfg->instance.b, sizeof(ho->ticket));
 	if (cfg->journal == DMM_HO_JOURNAL_NEW) {
 		ho->state = ho->role == DMM_HO_SOURCE ? DMM_HO_ACTIVE : DMM_HO_RECEIVING;
 		dmm_ho_append(ho, out, ho->state, 0);

@@ -74,6 +74,27 @@ static void test_boot_refuses(void **state)
 	}
 }
 
+/* The answer of a thread that was asked before the journal was read anew. */
+static void test_answer_of_before(void **state)
+{
+	struct dmm_ho_event ev = { .type = DMM_HO_EV_APPENDED };
+	struct dmm_ho_config cfg = config(DMM_HO_SOURCE);
+	struct dmm_ho_actions out;
+	struct dmm_ho ho;
+
+	(void)state;
+	cfg.journal = DMM_HO_JOURNAL_NEW;
+	assert_int_equal(dmm_ho_boot(&ho, &cfg, &out), 0);
+	ev.ticket = out.a[0].ticket;
+	cfg.instance.b[0]++;
+	assert_int_equal(dmm_ho_boot(&ho, &cfg, &out), 0);
+	assert_int_equal(dmm_ho_event(&ho, &ev, &out), 0);
+	assert_int_equal(ho.wait, DMM_HO_WAIT_APPEND);
+	ev.ticket = ho.ticket;
+	assert_int_equal(dmm_ho_event(&ho, &ev, &out), 0);
+	assert_int_equal(ho.wait, DMM_HO_WAIT_NOTHING);
+}
+
 static void test_names(void **state)
 {
 	static const char *const names[] = {	/* numbers are journalled: they never change */
@@ -268,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_dest),
 		cmocka_unit_test(test_boot_refuses),
+		cmocka_unit_test(test_answer_of_before),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_needs_peer),
 		cmocka_unit_test(test_groups),
