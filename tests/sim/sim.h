@@ -99,6 +99,7 @@ struct sim {
 	u32 relink_at;
 	u32 faults;			/* of 256: how often each kind of them */
 	bool lossy, may_lose_journal, may_force;
+	bool once_more;			/* a cutover when there are no more faults */
 	bool failed;
 	char why[256];
 	struct sim_host host[2];
