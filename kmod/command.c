@@ -171,7 +171,8 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 		return r;
 	s = m->sender;
 	again = READ_ONCE(m->state) == DMM_STATE_DISCONNECTED;
-	if (!s || s->nr_attached < s->nr_links || (again && (s->stopping || dmm_sender_prepared(s)))) {
+	/* one that stops may be IDLE already, and go on freeing until it is done */
+	if (!s || s->stopping || s->nr_attached < s->nr_links || (again && dmm_sender_prepared(s))) {
 		r = -ENOTCONN;
 		goto out;
 	}
