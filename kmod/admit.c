@@ -102,10 +102,13 @@ static void release_worker(struct work_struct *work)
 	struct bio *bio;
 
 	while ((bio = take_held(m, &verdict))) {
-		if (verdict == DMM_PASS)
+		if (verdict == DMM_PASS) {
+			/* it has waited; and nobody would try again who is told by this thread */
+			bio->bi_opf &= ~REQ_NOWAIT;
 			submit_bio_noacct(bio);
-		else
+		} else {
 			bio_io_error(bio);
+		}
 	}
 }
 
