@@ -97,7 +97,8 @@ void dmm_barrier_ask(struct dmm_sender *s)
 
 bool dmm_barrier_has_room(const struct dmm_sender *s)
 {
-	return dmm_unflushed_has_room(&s->m->unflushed, s->nr_links * s->link_slots);
+	/* one more: what is acknowledged right after this look frees a slot for another */
+	return dmm_unflushed_has_room(&s->m->unflushed, s->nr_links * s->link_slots + 1);
 }
 
 void dmm_barrier_step(struct dmm_sender *s, u64 now)
