@@ -134,6 +134,7 @@ struct dmm_migration {
 	dev_t dev;			/* of the live device */
 
 	bool gated;			/* the feature `gate` */
+	bool gate_written;		/* constant once published: of the table before */
 
 	struct dmm_tracker tracker;	/* has its own rules, see tracker.h */
 	struct kref ref;

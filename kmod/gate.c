@@ -37,13 +37,19 @@ static int gate_drain(struct dmm_migration *m)
 	return 0;
 }
 
+static struct gendisk *gate_disk(const struct dmm_migration *m)
+{
+	return dm_disk(dm_table_get_md(m->ti->table));
+}
+
 /*
- * A buffered write that failed at the gate, or what was read before the volume was written beneath it
- * once more, must not pass for the volume's content.
+ * Of a buffered write at a gate that lets none pass, or of what was read before the volume was written beneath it
+ * once more, nothing must pass for the volume's content, or onto it later.  What is dirty
+ * fails here, while it does.
  */
 static void drop_cache(const struct dmm_migration *m)
 {
-	dmm_invalidate_disk(dm_disk(dm_table_get_md(m->ti->table)));
+	dmm_sync_disk(gate_disk(m), true);
 }
 
 static void gate_set(struct dmm_migration *m, enum dmm_gate gate, enum dmm_admit admit)
@@ -56,30 +62,33 @@ static void gate_set(struct dmm_migration *m, enum dmm_gate gate, enum dmm_admit
 	spin_unlock_irqrestore(&m->lock, flags);
 }
 
-static bool gate_written(const struct dmm_migration *m)
+bool dmm_gate_written(const struct dmm_migration *m)
 {
 	struct dmm_tracker_counts sum;
 
 	dmm_tracker_sum(&m->tracker, &sum);
-	return sum.submitted;
+	return m->gate_written || sum.submitted;
 }
 
 static int gate_shut(struct dmm_migration *m, bool if_clean)
 {
 	int r;
 
+	/* what a buffered writer was told of must not be dropped as never written */
+	if (if_clean && m->gate == DMM_GATE_OPEN)
+		dmm_sync_disk(gate_disk(m), false);
 	if (m->gate != DMM_GATE_SHUT) {
 		/* held, not failed: when it is opened again nobody has noticed */
 		gate_set(m, m->gate, DMM_ADMIT_HOLD_ALL);
 		dmm_admit_settle();
 		dmm_stop_at(DMM_STOP_IN_SHUT, NULL);
-		if (if_clean && gate_written(m)) {
+		if (if_clean && dmm_gate_written(m)) {
 			gate_set(m, m->gate, dmm_gate_admits(m->gate));
 			return -ENOTEMPTY;
 		}
 		gate_set(m, DMM_GATE_SHUT, dmm_gate_admits(DMM_GATE_SHUT));
 		dmm_admit_flush(m);
-	} else if (if_clean && gate_written(m)) {
+	} else if (if_clean && dmm_gate_written(m)) {
 		return -ENOTEMPTY;
 	}
 	r = gate_drain(m);

@@ -18,6 +18,9 @@
  */
 int dmm_cmd_gate(struct dmm_migration *m, enum dmm_gate gate, bool if_clean);
 
+/* Has a write passed, also of gates whose tables came before on this device?  Context: any. */
+bool dmm_gate_written(const struct dmm_migration *m);
+
 /* A bio that passed a gate has ended.  Context: any. */
 static inline void dmm_gate_returned(struct dmm_migration *m)
 {

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "admit.h"
+#include "gate.h"
 #include "migration.h"
 #include "netlink.h"
 #include "sender.h"
@@ -97,8 +98,9 @@ static bool end_migration(struct dmm_migration *m, const struct dmm_late_news *n
 	if (changes) {
 		note_error_locked(m, news->error, news->side, news->remote_status, news->reason);
 		abort_freeze_locked(m, news->ev, news->error);
-	} else if (m->state == DMM_STATE_COMMITTED && !m->late.error) {
-		m->late = *news;
+	} else if (m->state == DMM_STATE_COMMITTED &&
+		   (!m->late.error || (news->ev == DMM_EV_ERROR && m->late.ev != DMM_EV_ERROR))) {
+		m->late = *news;	/* the first; but an error outlives a lost link */
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	return changes;
@@ -107,13 +109,15 @@ static bool end_migration(struct dmm_migration *m, const struct dmm_late_news *n
 int dmm_reclaim_locked(struct dmm_migration *m)
 {
 	struct dmm_late_news late = m->late;
-	int r;
+	int r, result = m->freeze.result;
 
 	lockdep_assert_held(&m->lock);
+	m->freeze.result = -ECANCELED;	/* the event says so, too */
 	r = dmm_state_advance_locked(m, DMM_EV_RECLAIM);
-	if (r)
+	if (r) {
+		m->freeze.result = result;
 		return r;
-	m->freeze.result = -ECANCELED;
+	}
 	memset(&m->late, 0, sizeof(m->late));
 	if (late.error) {
 		note_error_locked(m, late.error, late.side, late.remote_status, late.reason);
@@ -335,6 +339,7 @@ void dmm_migration_publish(struct dmm_migration *m)
 			if (at->dev == m->dev) {
 				/* its destructor comes after our resume */
 				supersede(at);
+				m->gate_written = at->gated && dmm_gate_written(at);
 				list_del_init(&at->registry);
 			} else if (at->dev > m->dev) {
 				where = &at->registry;

@@ -62,7 +62,8 @@
  *		`gate`: SHUT -> READS -> OPEN, SHUT -> OPEN, and any -> SHUT; 0 again for the one that it
  *		has.  Shutting waits for what has passed, -ETIMEDOUT after 10 s: it is shut, GATE again
  *		waits again.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
- *		when a write has passed since the table was made (WRITES_SUBMITTED).  -EOPNOTSUPP without
+ *		when a write has passed since the table was made (WRITES_SUBMITTED), or through
+ *		a gate that it replaced; what is cached of it and dirty is written first.  -EOPNOTSUPP without
  *		that feature, -EINVAL for OPEN -> READS.
  * GET		DEV, or as a dump of all devices.  Answers with the attributes
  *		marked G below.

@@ -48,17 +48,24 @@ static inline loff_t dmm_compat_bdev_nr_bytes(struct block_device *bdev)
 #define bdev_nr_sectors(bdev)	((sector_t)(dmm_compat_bdev_nr_bytes(bdev) >> SECTOR_SHIFT))
 #endif
 
-/* Drop what is cached of the whole disk and is clean.  Context: process, sleeps, no I/O. */
-static inline void dmm_invalidate_disk(struct gendisk *disk)
+/*
+ * Write out what is cached of the whole disk and is dirty, and with @drop forget all of it then.
+ * Context: process, sleeps for I/O.
+ */
+static inline void dmm_sync_disk(struct gendisk *disk, bool drop)
 {
 #ifdef DMM_HAVE_GENDISK_PART0_BDEV
-	invalidate_bdev(disk->part0);
+	struct block_device *bdev = disk->part0;
 #else
 	struct block_device *bdev = bdget_disk(disk, 0);
 
 	if (!bdev)
 		return;
-	invalidate_bdev(bdev);
+#endif
+	sync_blockdev(bdev);
+	if (drop)
+		invalidate_bdev(bdev);
+#ifndef DMM_HAVE_GENDISK_PART0_BDEV
 	bdput(bdev);
 #endif
 }
