@@ -30,7 +30,7 @@ for mode in noread silent; do
 	dmm-nl start $dev
 	await A 20 "acked_bytes>=$((24 * 1048576))"
 	assert "bytes acknowledged" "$(nl A acked_bytes)" = $((24 * 1048576))
-	dmm-nl freeze $dev epoch=1 timeout_ms=500
+	dmm-nl freeze $dev epoch=$PORT timeout_ms=500	# a new one each time
 	await A 5 state=copying
 	assert "result of the freeze" "$(nl A freeze_result)" = -62
 	one A write:5M:4096 write:9M:8192
@@ -54,7 +54,7 @@ dmm-nl start $dev
 start_load A --writers 3 --rate 60 --sizes 512..64K
 await A 20 "sweep_blocks>=8192"
 stop_load
-raw_commit A 1
+raw_commit A $PORT
 checker_verdict /dev/mapper/B A --forbid-pending
 same_disks /dev/mapper/A-origin /dev/mapper/B
 give_up_raw A
