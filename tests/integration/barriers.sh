@@ -83,12 +83,12 @@ make_disk D 2
 fill C
 attach_raw C
 PORT=$((PORT + 1))
-CONNS=2 connect_raw C --write /dev/mapper/D late=$((10000 * SLOW)) good
+CONNS=2 connect_raw C --write /dev/mapper/D late=$((20000 * SLOW)) good
 dmm-nl start /dev/mapper/C barrier_ms=100
 await_quiet C
 full=$(((2 << 20) + 448 * 4096))
 start_combing
-await C 9 "unflushed_bytes>=$full" barrier=0
+await C 19 "unflushed_bytes>=$full" barrier=0
 usleep 500000
 shipped=$(st C shipped)
 usleep 1000000
@@ -96,7 +96,7 @@ assert "bytes shipped with a full list" "$(st C shipped)" = "$shipped"
 assert "bytes on the list" "$(nl C unflushed_bytes)" -le $((full + 64 * 4096))
 assert "barriers" "$(nl C barrier)" = 0
 assert "dirty blocks" "$(st C dirty)" -gt 0
-await C 20 "barrier>=1" "unflushed_bytes<=$((full - 4096))"
+await C 30 "barrier>=1" "unflushed_bytes<=$((full - 4096))"
 kill "$COMB"
 stop_raw C
 
