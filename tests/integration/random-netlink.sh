@@ -48,7 +48,8 @@ while [ $seed -lt 43 ]; do
 	! grep -q " 13=" "$TMP/succeeded" || break
 	seed=$((seed + 1))
 done
-for cmd in 8 12 13; do
+# RECLAIM (12) may or may not come between a COMMIT and the RELEASE that ends it
+for cmd in 8 13; do
 	grep -q " $cmd=" "$TMP/succeeded" || fail "command $cmd never succeeded: $(cat "$TMP/succeeded")"
 done
 say "released with seed $seed"
