@@ -4,7 +4,7 @@
 # do: cut over again, interrupt, reload its table, keep its origin open, lose the
 # record or the receiver.  Nothing ever says that the source owns the data, and
 # the start hook succeeds once.
-# check-kernels: uml 6.1
+# check-kernels: 6.1
 # timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated

@@ -3,7 +3,7 @@
 # This test will restart the receiver behind the commit, when it knows the disk no
 # more: the cutover ends all the same, both sides can still be compared, and a
 # destination that is in use by then is refused and not touched.
-# check-kernels: uml 6.1
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4
 load_module

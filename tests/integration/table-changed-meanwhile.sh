@@ -3,7 +3,7 @@
 # This test will change the table of a device, as pvmove and lvextend do, between
 # the tool's look at it and its exchange: start, cancel and clean refuse, and
 # what the others loaded is untouched.
-# check-kernels: uml 6.1
+# check-kernels: 6.1
 # timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated

@@ -3,7 +3,7 @@
 # This test will kill the tool at every step of start and of cancel, under load:
 # afterwards clean lists what is left and removes it, or start goes on, the table is what
 # it was, and the guest has noticed nothing.
-# check-kernels: uml 6.12
+# check-kernels: 6.12
 # timeout: 240
 . functions.sh
 requires ip dmmigrate dmmigrated
