@@ -5,53 +5,12 @@
 #
 # usage: tests/unit/can-fail-lib.sh [PATTERN]	only rules whose line matches
 set -euo pipefail
+. "$(dirname "$0")/can-fail-functions"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-can-fail.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
-pattern=${1:-.}
-survivors=0 broken=0
-tree=$tmp/tree
-
-mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
-cp -r "$top/include" "$tree/"
-cp -r "$top/kmod/core" "$tree/kmod/"
-mkdir -p "$tree/tests/vectors"
-cp -r "$top/userland/lib" "$top/userland/Makefile" "$tree/userland/"
+kind=lib
 cp "$top/tests/vectors/journal_golden.h" "$tree/tests/vectors/"
-cp "$top/tests/unit/Makefile" "$top"/tests/unit/test_lib_journal*.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_lib_journal{,_disk} \
-	> "$tmp/out" 2>&1 || {
-	cat "$tmp/out"
-	exit 2
-}
-
-# rule TEST FILE SED WHAT: with FILE (of userland) changed by SED, TEST has to fail
-rule()
-{
-	local test=test_lib_$1 file=userland/$2 sed=$3 what=$4 rc=0
-
-	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
-	broken=$((broken + 1))
-	sed -E -z "$sed" "$top/$file" > "$tree/$file"
-	if cmp -s "$top/$file" "$tree/$file"; then
-		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
-		exit 2
-	fi
-	if ! make -s -C "$tree/tests/unit" WERROR= "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1; then
-		echo "can-fail: '$what': does not build:" >&2
-		cat "$tmp/out" >&2
-		exit 2
-	fi
-	timeout 120 "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1 || rc=$?
-	if [ $rc = 0 ]; then
-		echo "SURVIVED: $1: $what"
-		survivors=$((survivors + 1))
-	else
-		echo "caught: $1: $what"
-	fi
-	cp "$top/$file" "$tree/$file"
-}
+cp "$top"/tests/unit/test_lib_journal*.c "$tree/tests/unit/"
+begin test_lib_journal{,_disk}
 
 f='rule journal lib/journal_record.c'
 $f 's/if \(!w\.end && bytes - at == sizeof\(w\)\)/if (0)/' 'a record that did not come is damage'
@@ -87,5 +46,4 @@ $f 's/O_NOFOLLOW \| O_CLOEXEC, 0600/O_NOFOLLOW | O_CLOEXEC, 0644/' 'everybody ma
 $f 's/mkdir\(path, 0700\)/mkdir(path, 0755)/g' 'everybody may look into the directory'
 $f 's/linkat\(j->dir_fd, JOURNAL_NEW, j->dir_fd, JOURNAL_NAME, 0\)/renameat(j->dir_fd, JOURNAL_NEW, j->dir_fd, JOURNAL_NAME)/; s/unlinkat\(j->dir_fd, JOURNAL_NEW, 0\) && !ret/0/' 'a second beginning overwrites'
 
-echo "$broken rules broken, $survivors survived"
-[ $survivors = 0 ] && [ $broken -gt 0 ]
+finish

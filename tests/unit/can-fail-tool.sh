@@ -5,51 +5,12 @@
 #
 # usage: tests/unit/can-fail-tool.sh [PATTERN]	only rules whose line matches
 set -euo pipefail
+. "$(dirname "$0")/can-fail-functions"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-can-fail.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
-pattern=${1:-.}
-survivors=0 broken=0
-tree=$tmp/tree
-
-mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
-cp -r "$top/include" "$tree/"
-cp -r "$top/kmod/core" "$tree/kmod/"
-cp -r "$top/userland/lib" "$top/userland/dmmigrate" "$top/userland/Makefile" "$tree/userland/"
-cp "$top/tests/unit/Makefile" "$top"/tests/unit/test_tool_*.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_tool_{dmtable,progress,options,nl,record,report,copy} \
-	> "$tmp/out" 2>&1 || {
-	cat "$tmp/out"
-	exit 2
-}
-
-# rule TEST FILE SED WHAT: with FILE (of userland) changed by SED, TEST has to fail
-rule()
-{
-	local test=test_tool_$1 file=userland/$2 sed=$3 what=$4 rc=0
-
-	grep -q -- "$pattern" <<< "$1 $2 $what" || return 0
-	broken=$((broken + 1))
-	sed -E -z "$sed" "$top/$file" > "$tree/$file"
-	if cmp -s "$top/$file" "$tree/$file"; then
-		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
-		exit 2
-	fi
-	if ! make -s -C "$tree/tests/unit" WERROR= "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1; then
-		echo "can-fail: '$what': does not build:" >&2
-		cat "$tmp/out" >&2
-		exit 2
-	fi
-	timeout 120 "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1 || rc=$?
-	if [ $rc = 0 ]; then
-		echo "SURVIVED: $1: $what"
-		survivors=$((survivors + 1))
-	else
-		echo "caught: $1: $what"
-	fi
-	cp "$top/$file" "$tree/$file"
-}
+kind=tool
+cp -r "$top/userland/dmmigrate" "$tree/userland/"
+cp "$top"/tests/unit/test_tool_*.c "$tree/tests/unit/"
+begin test_tool_{dmtable,progress,options,nl,record,report,copy}
 
 t='rule dmtable lib/dmtable.c'
 $t 's/g->start_sectors != expect_sectors \|\| //' 'gaps'
@@ -130,5 +91,4 @@ $c 's/runs\[nr - 1\].kind == kind\)/0)/' 'a frame for each granule'
 rule copy dmmigrate/copy_reader.c 's/rd->result = cqe->res;/rd->result = rd->bytes;/' 'short reads are whole ones'
 rule copy dmmigrate/copy_reader.c 's/rd->result = \(s64\)ev.res;/rd->result = rd->bytes;/' 'short reads are whole ones by libaio'
 
-echo "$broken rules broken, $survivors survived"
-[ $survivors = 0 ] && [ $broken -gt 0 ]
+finish
