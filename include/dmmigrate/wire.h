@@ -42,6 +42,21 @@
  *	BARRIER seq=3 arg=n	-->
  *				<--	ack seq=3 arg=n		(after the flush)
  *	END seq=4		-->	(no acknowledgement; the receiver closes)
+ *
+ * A hand-over connection belongs to one migration and is between the daemons of both hosts, for as long as
+ * the source has a part in it.  Both send HANDOVER whenever they have something to say, in any order and
+ * again and again; none is answered.  Anything may be lost with the connection.
+ *
+ *	HANDOVER JOIN		-->
+ *				<--	HANDOVER JOIN | REFUSE
+ *	HANDOVER		<-->	HANDOVER
+ *
+ * Tools speak GROUP to a daemon of either host, by TCP or by its local socket; ADOPT only by that.
+ *
+ *	GROUP			-->	what is asked of a migration's hand-over
+ *				<--	GROUP_OK
+ *	ADOPT			-->	a disk of a migration whose source is here
+ *				<--	GROUP_OK
  */
 #ifndef DMMIGRATE_WIRE_H
 #define DMMIGRATE_WIRE_H
@@ -60,12 +75,14 @@
 #define DMM_MAX_BLOCK_BYTES	(1u << 20)
 #define DMM_MAX_CONNS		16u		/* data connections of one disk */
 #define DMM_MAX_DISKS		256u		/* disks of one migration */
+#define DMM_MAX_GROUP		64u		/* disks of one that hands over as a group */
 #define DMM_ID_BYTES		16		/* migration, instance and boot ids */
 
 /* Features: offered in HELLO, used only when HELLO_OK has them too. */
 #define DMM_FEATURE_ZERO	(1ull << 0)	/* DMM_MSG_ZERO */
 #define DMM_FEATURE_HASHES	(1ull << 1)	/* DMM_MSG_HASHES */
 #define DMM_FEATURE_CREATE	(1ull << 2)	/* DMM_PREPARE_CREATE */
+#define DMM_FEATURE_GROUP	(1ull << 3)	/* dmm_wire_prepare.group_disks, GROUP, HANDOVER */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -85,6 +102,9 @@ enum dmm_msg {
 	DMM_MSG_FORGET_OK	= 25,	/* no payload */
 	DMM_MSG_HASHES		= 26,	/* struct dmm_wire_hashes */
 	DMM_MSG_HASHES_OK	= 27,	/* payload: DMM_HASH_BYTES a granule */
+	DMM_MSG_GROUP		= 28,	/* struct dmm_wire_group */
+	DMM_MSG_GROUP_OK	= 29,	/* struct dmm_wire_group_ok */
+	DMM_MSG_ADOPT		= 30,	/* struct dmm_wire_adopt */
 	/* data */
 	DMM_MSG_ATTACH		= 32,	/* struct dmm_wire_attach */
 	DMM_MSG_ATTACHED	= 33,	/* no payload */
@@ -92,6 +112,8 @@ enum dmm_msg {
 	DMM_MSG_BARRIER		= 35,	/* no payload; arg is the barrier's number */
 	DMM_MSG_END		= 36,	/* no payload; nothing follows */
 	DMM_MSG_ZERO		= 37,	/* no payload; arg is the length of the run */
+	/* hand-over */
+	DMM_MSG_HANDOVER	= 48,	/* struct dmm_wire_handover */
 };
 
 /*
@@ -201,7 +223,8 @@ struct dmm_wire_prepare {
 	__u8 source_host[64];	/* for the log */
 	__u8 source_path[256];
 	__u8 dest_path[1024];	/* absolute, NUL terminated and padded */
-	__u8 reserved[128];
+	__le32 group_disks;	/* of the migration, when it hands over as a group; 0: it does not */
+	__u8 gate[124];		/* dm name of the gate above dest_path; empty: none, or no group */
 };
 #define DMM_WIRE_PREPARE_BYTES	1776
 
@@ -273,5 +296,108 @@ struct dmm_wire_attach {
 	__le32 conns;		/* must be what PREPARE said */
 };
 #define DMM_WIRE_ATTACH_BYTES	40
+
+/* What the daemons say to each other; kmod/core/handover.h says what each means. */
+enum dmm_wire_handover_event {
+	DMM_HANDOVER_JOIN	= 1,	/* source's, first: the migration; and the answer */
+	DMM_HANDOVER_ACQUIRE	= 2,	/* destination's */
+	DMM_HANDOVER_COMPLETE	= 3,	/* destination's: epoch, instance */
+	DMM_HANDOVER_REFUSED	= 4,	/* destination's: epoch */
+	DMM_HANDOVER_RUNNING_ACK = 5,	/* destination's: epoch, instance */
+	DMM_HANDOVER_ASK_SOURCE	= 6,	/* destination's: instance */
+	DMM_HANDOVER_TOKEN	= 7,	/* source's: epoch, instance */
+	DMM_HANDOVER_ASK_REFUSE	= 8,	/* source's: epoch, instance */
+	DMM_HANDOVER_RELEASED	= 9,	/* source's: epoch */
+	DMM_HANDOVER_SOURCE	= 10,	/* source's: state, epoch, instance */
+	DMM_HANDOVER_BARRIER	= 11,	/* source's: epoch, disk, conn_epoch, barrier: the frozen disk's last */
+	__DMM_HANDOVER_MAX,
+};
+
+/* Fields that the event above does not name are zero. */
+struct dmm_wire_handover {
+	__u8 migration[DMM_ID_BYTES];
+	__le32 event;		/* enum dmm_wire_handover_event */
+	__le32 state;		/* enum dmm_ho_state, a durable one or LOST */
+	__le64 epoch;
+	__u8 instance[DMM_ID_BYTES];
+	__le32 disk;
+	__le32 pad;
+	__le64 conn_epoch;
+	__le64 barrier;
+};
+#define DMM_WIRE_HANDOVER_BYTES	72
+
+enum dmm_wire_group_verb {
+	DMM_GROUP_STATUS	= 1,	/* and waits, if there is something to wait for */
+	/* to the destination */
+	DMM_GROUP_ACQUIRE	= 2,
+	DMM_GROUP_RUN		= 3,	/* open the gates: the guest may write */
+	DMM_GROUP_RUNS		= 4,	/* it does: no way back */
+	DMM_GROUP_RETURN	= 5,	/* it does not, and is to go on at the source */
+	/* to the source, by its local socket only */
+	DMM_GROUP_CUTOVER	= 6,	/* freeze_ms */
+	DMM_GROUP_ABORT		= 7,
+	DMM_GROUP_FORCE		= 8,	/* the destination is certified to be off */
+	/* to either */
+	DMM_GROUP_DROP		= 9,	/* forget the migration, where no disk's owner depends on it */
+	__DMM_GROUP_VERB_MAX,
+};
+
+struct dmm_wire_group {
+	__u8 migration[DMM_ID_BYTES];
+	__le32 verb;		/* enum dmm_wire_group_verb */
+	__le32 await;		/* then wait until the state is one of these (1 << enum dmm_ho_state); 0: don't */
+	__le32 await_ms;	/* for as long; at most DMM_MAX_AWAIT_MS */
+	__le32 freeze_ms;	/* CUTOVER: 1 to 15000 */
+	__u8 by[80];		/* who asks, for the journal: a program, or a person's words */
+};
+#define DMM_WIRE_GROUP_BYTES	112
+#define DMM_MAX_AWAIT_MS	20000u	/* ask again for more */
+
+struct dmm_wire_group_ok {
+	__le32 result;		/* enum dmm_wire_group_result: what came of the verb */
+	__le32 role;		/* enum dmm_ho_role */
+	__le32 state;		/* enum dmm_ho_state */
+	__le32 gate;		/* enum dmm_ho_gate */
+	__le64 epoch;
+	__le32 flags;		/* DMM_GROUP_* */
+	__le32 disks;
+	__u8 peer[64];		/* the other host, as this one knows it */
+	__u8 why[256];		/* the last thing that failed and was not mended since */
+};
+#define DMM_WIRE_GROUP_OK_BYTES	352
+#define DMM_GROUP_NEEDS_PEER	(1u << 0)	/* nobody can know who owns the disks without the other host */
+#define DMM_GROUP_OWES		(1u << 1)	/* an action has failed and is tried again */
+#define DMM_GROUP_LINKED	(1u << 2)	/* the other daemon is connected */
+#define DMM_GROUP_UNKNOWN_THERE	(1u << 3)	/* source: the other daemon does not know the migration */
+
+/* As dmm_ho_event() says; values never change. */
+enum dmm_wire_group_result {
+	DMM_GROUP_OK		= 0,
+	DMM_GROUP_ALREADY	= 1,
+	DMM_GROUP_NOT_NOW	= 2,	/* not in this state */
+	DMM_GROUP_AGAIN		= 3,	/* the source has to answer first */
+	DMM_GROUP_OVER		= 4,	/* all epochs were refused: begin a new migration */
+	DMM_GROUP_FAILED	= 5,	/* see why */
+	__DMM_GROUP_RESULT_MAX,
+};
+
+/* Repeated for a disk that is there it replaces what may change: the statistics. */
+struct dmm_wire_adopt {
+	struct dmm_wire_disk id;
+	__le32 group_disks;	/* 1 to DMM_MAX_GROUP */
+	__le16 port;		/* of the receiver */
+	__u8 flags;		/* DMM_ADOPT_* */
+	__u8 pad;
+	__le64 size_bytes;
+	__le64 device_bytes;	/* with WITNESS: written, by sysfs, when the migration began */
+	__le64 target_bytes;	/* and by the target */
+	__le64 inflight;	/* its writes on their way then */
+	__u8 host[256];		/* of the receiver */
+	__u8 name[128];		/* dm name of the live device */
+	__u8 dest_path[1024];
+};
+#define DMM_WIRE_ADOPT_BYTES	1472
+#define DMM_ADOPT_WITNESS	(1u << 0)
 
 #endif

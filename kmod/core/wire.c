@@ -44,7 +44,8 @@ WIRE_OFFSET(dmm_wire_prepare, source_identity, 48);
 WIRE_OFFSET(dmm_wire_prepare, source_host, 304);
 WIRE_OFFSET(dmm_wire_prepare, source_path, 368);
 WIRE_OFFSET(dmm_wire_prepare, dest_path, 624);
-WIRE_OFFSET(dmm_wire_prepare, reserved, 1648);
+WIRE_OFFSET(dmm_wire_prepare, group_disks, 1648);
+WIRE_OFFSET(dmm_wire_prepare, gate, 1652);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepared) == DMM_WIRE_PREPARED_BYTES);
 WIRE_OFFSET(dmm_wire_prepared, signature, 16);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest) == DMM_WIRE_DIGEST_BYTES);
@@ -60,6 +61,24 @@ WIRE_OFFSET(dmm_wire_query_ok, state, 24);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_attach) == DMM_WIRE_ATTACH_BYTES);
 WIRE_OFFSET(dmm_wire_attach, conn_epoch, 24);
 WIRE_OFFSET(dmm_wire_attach, conn_index, 32);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_handover) == DMM_WIRE_HANDOVER_BYTES);
+WIRE_OFFSET(dmm_wire_handover, event, 16);
+WIRE_OFFSET(dmm_wire_handover, epoch, 24);
+WIRE_OFFSET(dmm_wire_handover, instance, 32);
+WIRE_OFFSET(dmm_wire_handover, disk, 48);
+WIRE_OFFSET(dmm_wire_handover, conn_epoch, 56);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_group) == DMM_WIRE_GROUP_BYTES);
+WIRE_OFFSET(dmm_wire_group, verb, 16);
+WIRE_OFFSET(dmm_wire_group, by, 32);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_group_ok) == DMM_WIRE_GROUP_OK_BYTES);
+WIRE_OFFSET(dmm_wire_group_ok, epoch, 16);
+WIRE_OFFSET(dmm_wire_group_ok, peer, 32);
+WIRE_OFFSET(dmm_wire_group_ok, why, 96);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_adopt) == DMM_WIRE_ADOPT_BYTES);
+WIRE_OFFSET(dmm_wire_adopt, port, 28);
+WIRE_OFFSET(dmm_wire_adopt, size_bytes, 32);
+WIRE_OFFSET(dmm_wire_adopt, host, 64);
+WIRE_OFFSET(dmm_wire_adopt, dest_path, 448);
 /* What a receiver sizes its buffers by. */
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(DMM_MAX_EXTENT_BYTES % DMM_SECTOR_BYTES == 0);
@@ -120,8 +139,16 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_DISK_BYTES;
 	case DMM_MSG_QUERY_OK:
 		return DMM_WIRE_QUERY_OK_BYTES;
+	case DMM_MSG_GROUP:
+		return DMM_WIRE_GROUP_BYTES;
+	case DMM_MSG_GROUP_OK:
+		return DMM_WIRE_GROUP_OK_BYTES;
+	case DMM_MSG_ADOPT:
+		return DMM_WIRE_ADOPT_BYTES;
 	case DMM_MSG_ATTACH:
 		return DMM_WIRE_ATTACH_BYTES;
+	case DMM_MSG_HANDOVER:
+		return DMM_WIRE_HANDOVER_BYTES;
 	case DMM_MSG_FINISH_OK:
 	case DMM_MSG_FORGET_OK:
 	case DMM_MSG_ATTACHED:

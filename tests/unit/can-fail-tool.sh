@@ -64,7 +64,7 @@ $r 's/memcmp\(own, id, sizeof\(own\)\) \|\|//' "another migration's record"
 $r 's/LOCK_EX \| LOCK_NB/LOCK_SH | LOCK_NB/' 'locks for everybody'
 $r 's/, 0600\);/, 0644);/g' 'records for everybody to read'
 $r 's/json_object_object_del\(o, "table"\);//' 'a table that is too long is not left out'
-w='rule record dmmigrate/witness.c'
+w='rule record lib/witness.c'
 $w 's/device - target <= slack/true/' 'writes that went round the target'
 $w 's/device <= target \|\|//' 'statistics that are not kept'
 $w 's/begin->inflight \* INFLIGHT_BYTES \+//' 'what was on its way'

@@ -14,18 +14,6 @@ static int malformed(struct dmm_refusal *r, const char *what)
 {
 	return dmm_refuse(r, DMM_WERR_PROTOCOL, "malformed request: %s", what);
 }
-
-static bool is_zero(const void *p, size_t bytes)
-{
-	const u8 *b = p;
-
-	while (bytes--) {
-		if (*b++)
-			return false;
-	}
-	return true;
-}
-
 static bool is_power_of_2_within(u32 v, u32 min, u32 max)
 {
 	return v >= min && v <= max && !(v & (v - 1));
@@ -105,8 +93,6 @@ static int prepare_check_numbers(const struct dmm_wire_prepare *w, struct dmm_re
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown flags %#x of PREPARE: "
 				  "the source is newer than this receiver, upgrade it",
 				  le32_to_cpu(w->flags));
-	if (!is_zero(w->reserved, sizeof(w->reserved)))
-		return malformed(r, "reserved bytes of PREPARE are not zero");
 	if (!is_power_of_2_within(block_bytes, DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES))
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "block size of %u bytes: "
 				  "a power of two from %u to %u is supported", block_bytes,
@@ -125,6 +111,22 @@ static int prepare_check_numbers(const struct dmm_wire_prepare *w, struct dmm_re
 	return 0;
 }
 
+static int prepare_check_group(const struct dmm_wire_prepare *w, struct dmm_refusal *r)
+{
+	u32 nr = le32_to_cpu(w->group_disks);
+
+	if (dmm_text_check(w->gate, sizeof(w->gate)) || strchr((const char *)w->gate, '/'))
+		return malformed(r, "the gate's name is none that device-mapper takes");
+	if (!nr)
+		return w->gate[0] ? malformed(r, "a gate without a group") : 0;
+	if (nr > DMM_MAX_GROUP)
+		return dmm_refuse(r, DMM_WERR_LIMIT, "a group of %u disks: 1 to %u are supported", nr,
+				  DMM_MAX_GROUP);
+	if (le32_to_cpu(w->id.disk) >= nr)
+		return malformed(r, "the disk is not one of its group");
+	return 0;
+}
+
 int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r)
 {
 	struct dmm_wire_prepare w;
@@ -136,6 +138,8 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 		ret = prepare_check_texts(&w, r);
 	if (!ret)
 		ret = prepare_check_numbers(&w, r);
+	if (!ret)
+		ret = prepare_check_group(&w, r);
 	if (ret)
 		return ret;
 	name_take(&w.id, &p->name);
@@ -148,6 +152,8 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 	memcpy(p->source_host, w.source_host, sizeof(p->source_host));
 	memcpy(p->source_path, w.source_path, sizeof(p->source_path));
 	memcpy(p->dest_path, w.dest_path, sizeof(p->dest_path));
+	p->group_disks = le32_to_cpu(w.group_disks);
+	memcpy(p->gate, w.gate, sizeof(p->gate));
 	return 0;
 }
 

@@ -36,6 +36,8 @@ struct dmm_prepare {
 	char source_host[64];
 	char source_path[256];
 	char dest_path[DMM_PATH_MAX];
+	u32 group_disks;		/* 0: does not hand over as a group */
+	char gate[124];			/* dm name, "": none */
 };
 
 struct dmm_digest_request {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a migration is about, as the daemon of a host remembers it beside its journal: DIR/<id>/manifest, JSON.
+ * It says where things are, the journal who owns them.  Written atomically, and synced, before
+ * the journal begins.
+ */
+#ifndef DMM_LIB_MANIFEST_H
+#define DMM_LIB_MANIFEST_H
+
+#include "core/handover.h"
+#include "dmtable.h"
+#include "parse.h"
+#include "witness.h"
+
+#define DMM_MANIFEST_WHY	256u
+
+struct dmm_manifest_disk {
+	bool known;			/* the rest is filled */
+	char name[DMM_DM_NAME_BYTES];	/* source: the live device; destination: the gate, "": none */
+	char path[DMM_PATH_MAX];	/* of the destination, at its host */
+	u64 size_bytes;
+	u32 block_bytes;		/* destination only */
+	bool has_witness;		/* source only */
+	struct dmm_witness witness;
+};
+
+struct dmm_manifest {
+	u8 id[DMM_ID_BYTES];
+	enum dmm_ho_role role;
+	char host[DMM_HOST_MAX];	/* source: of the other daemon; destination: how the source calls itself */
+	u16 port;			/* source only */
+	u32 nr_disks;			/* 1 to DMM_MAX_GROUP */
+	struct dmm_manifest_disk disks[];
+};
+
+/* Zeroed but for these; the caller frees it. NULL: out of memory. */
+struct dmm_manifest *dmm_manifest_new(const u8 id[DMM_ID_BYTES], enum dmm_ho_role role, u32 nr_disks);
+
+/* Are all disks known? */
+bool dmm_manifest_complete(const struct dmm_manifest *m);
+
+/* Makes the directories that are missing, 0700. 0 or -errno. */
+int dmm_manifest_save(const char *dir, const struct dmm_manifest *m);
+
+/*
+ * Returns 0 with *m for the caller to free; -ENOENT; -EBADMSG: damaged, or not of this migration; -errno.  On
+ * failure @why, of DMM_MANIFEST_WHY bytes, is a line with path and reason.
+ */
+int dmm_manifest_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_manifest **m, char *why);
+
+/* All migrations that have a directory in @dir, damaged ones too; the caller frees *ids. 0 or -errno. */
+int dmm_manifest_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr);
+
+/* Removes the migration's directory, its journal included. Missing is fine. 0 or -errno. */
+int dmm_manifest_remove(const char *dir, const u8 id[DMM_ID_BYTES]);
+
+#endif
