@@ -26,7 +26,7 @@ struct dmm_handover_msg {
 };
 
 void dmm_handover_encode(const struct dmm_handover_msg *msg, struct dmm_wire_handover *w);
-/* 0, or -EBADMSG with @r filled: unknown event, a field that it does not have, a state that no journal has. */
+/* 0, or a negative errno with @r filled: unknown event, a field that it does not have, a state that no journal has. */
 int dmm_handover_decode(const void *payload, struct dmm_handover_msg *msg, struct dmm_refusal *r);
 
 /* A message of the state machine's (DMM_HO_EV_ACQUIRE to _SOURCE that cross the wire), and back. -EINVAL: no such. */
@@ -61,7 +61,10 @@ struct dmm_link_config {
  */
 struct dmm_link;
 int dmm_link_open(const struct dmm_link_config *c, struct dmm_link **l);	/* 0 or -errno */
-/* Ends the thread, within a second. Accepts NULL. */
+/*
+ * Within a second; no message comes afterwards.  Accepts NULL.
+ * Context: not the link's own thread.
+ */
 void dmm_link_close(struct dmm_link *l);
 /* Context: any thread; does not block. Lost while there is no connection. */
 void dmm_link_send(struct dmm_link *l, const struct dmm_handover_msg *msg);
