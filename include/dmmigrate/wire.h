@@ -238,6 +238,7 @@ struct dmm_wire_prepared {
 #define DMM_PREPARED_BUFFERED	(1u << 1)	/* it refused O_DIRECT */
 #define DMM_PREPARED_EMPTY	(1u << 2)	/* a file that reads as zeros; with DMM_FEATURE_HASHES */
 #define DMM_PREPARED_NOFLUSH	(1u << 3)	/* it cannot be flushed: barriers promise nothing */
+#define DMM_PREPARED_GATED	(1u << 4)	/* it has a gate above it, of the name that was asked for */
 #define DMM_WIRE_PREPARED_BYTES	64
 
 /* Digest algorithms */

@@ -71,6 +71,10 @@ struct dmm_args {
 	u64 max_pause_ms;	/* DMM_UNSET: not given */
 	u64 interval_ms;	/* DMM_UNSET: not given */
 	const char *engine;
+	const char *gate;
+	bool no_gate;
+	const char *control;
+	bool force_owner;
 	const char *host;	/* a rate */
 	const char *hook_stop;
 	const char *hook_start;

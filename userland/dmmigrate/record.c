@@ -61,6 +61,7 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "started_s", json_object_new_uint64(r->started_s));
 	json_object_object_add(o, "conn_epoch", json_object_new_uint64(r->conn_epoch));
 	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
+	json_object_object_add(o, "group", json_object_new_boolean(r->group));
 	json_object_object_add(o, "committed", json_object_new_boolean(r->committed));
 	json_object_object_add(o, "start_begun", json_object_new_boolean(r->start_begun));
 	json_object_object_add(o, "handed_over", json_object_new_boolean(r->handed_over));
@@ -185,7 +186,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	    /* absent in records of before there could be several */
 	    (json_object_object_get_ex(o, "connections", &v) &&
 	     json_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||
-	    json_flag(o, "committed", &r->committed) || json_flag(o, "start_begun", &r->start_begun) ||
+	    json_flag(o, "group", &r->group) || json_flag(o, "committed", &r->committed) ||
+	    json_flag(o, "start_begun", &r->start_begun) ||
 	    json_flag(o, "handed_over", &r->handed_over))
 		return -EBADMSG;
 	memcpy(r->id, id, DMM_ID_BYTES);

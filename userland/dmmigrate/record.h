@@ -24,6 +24,7 @@ struct dmm_record {
 	u64 started_s;			/* CLOCK_REALTIME */
 	u64 conn_epoch;			/* of the last data connections */
 	u32 conns;			/* how many they were */
+	bool group;			/* the daemons' journals say who owns it */
 	bool has_witness;		/* the next is filled */
 	struct dmm_witness witness;	/* when it began */
 	bool committed;			/* COMMIT was asked for: only its target says how it ended */

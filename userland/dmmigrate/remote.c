@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/handover.h"
 #include "remote.h"
 #include "tool.h"
 
@@ -45,6 +46,19 @@ static int remote_fail(struct dmm_remote *r, int err, const char *doing)
 	return err;
 }
 
+static int remote_hello(struct dmm_remote *r)
+{
+	int ret;
+
+	r->client.features = r->offer;
+	ret = dmm_client_hello(&r->client, "dmmigrate " DMM_TOOL_VERSION, &r->hello, &r->refuse);
+	if (ret) {
+		remote_fail(r, ret, "agree on a version with the receiver");
+		dmm_remote_close(r);
+	}
+	return ret;
+}
+
 int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
 {
 	bool v6 = strchr(to->host, ':');
@@ -56,13 +70,20 @@ int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
 	ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, &r->client);
 	if (ret)
 		return remote_fail(r, ret, "connect to the receiver");
-	r->client.features = r->offer;
-	ret = dmm_client_hello(&r->client, "dmmigrate " DMM_TOOL_VERSION, &r->hello, &r->refuse);
-	if (ret) {
-		remote_fail(r, ret, "agree on a version with the receiver");
-		dmm_remote_close(r);
-	}
-	return ret;
+	return remote_hello(r);
+}
+
+int dmm_remote_open_local(struct dmm_remote *r, const char *path)
+{
+	int ret;
+
+	dmm_remote_close(r);
+	snprintf(r->where, sizeof(r->where), "%s", path);
+	ret = dmm_client_connect_local(path, &r->client);
+	if (ret)
+		return remote_fail(r, ret, "ask dmmigrated of this host");
+	r->offer |= DMM_FEATURE_GROUP;
+	return remote_hello(r);
 }
 
 static int remote_request(struct dmm_remote *r, u16 type, const void *payload, u32 bytes,
@@ -181,4 +202,39 @@ int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_
 	req.conns = cpu_to_le32(conns);
 	return remote_request(r, DMM_MSG_ATTACH, &req, sizeof(req), DMM_MSG_ATTACHED, NULL, 0,
 			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
+}
+
+static int group_check(struct dmm_remote *r, int ret, struct dmm_wire_group_ok *ok)
+{
+	if (ret) {
+		memset(ok, 0, sizeof(*ok));
+		return ret;
+	}
+	if (!dmm_text_check(ok->why, sizeof(ok->why)) && !dmm_text_check(ok->peer, sizeof(ok->peer)) &&
+	    le32_to_cpu(ok->state) < __DMM_HO_STATE_MAX)
+		return 0;
+	memset(ok, 0, sizeof(*ok));
+	r->client.why = "the answer is malformed";
+	ret = remote_fail(r, -EPROTO, "ask about the hand-over");
+	dmm_remote_close(r);
+	return ret;
+}
+
+int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,
+		     struct dmm_wire_group_ok *ok)
+{
+	int ret = remote_request(r, DMM_MSG_GROUP, req, sizeof(*req), DMM_MSG_GROUP_OK, ok, sizeof(*ok),
+				 DMM_CLIENT_TIMEOUT_MS + (int)le32_to_cpu(req->await_ms),
+				 "ask about the hand-over");
+
+	return group_check(r, ret, ok);
+}
+
+int dmm_remote_adopt(struct dmm_remote *r, const struct dmm_wire_adopt *req,
+		     struct dmm_wire_group_ok *ok)
+{
+	int ret = remote_request(r, DMM_MSG_ADOPT, req, sizeof(*req), DMM_MSG_GROUP_OK, ok, sizeof(*ok),
+				 DMM_CLIENT_TIMEOUT_MS, "have the hand-over journalled");
+
+	return group_check(r, ret, ok);
 }

@@ -31,6 +31,7 @@ void dmm_remote_close(struct dmm_remote *r);	/* idempotent */
 
 /* All of these: 0, or a negative errno with why, exit and code filled. */
 int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to);	/* connects, HELLO */
+int dmm_remote_open_local(struct dmm_remote *r, const char *path);	/* the daemon of this host */
 /* The texts of PREPARE: who asks, for what, where to. 0 or -ENAMETOOLONG. */
 int dmm_remote_texts(struct dmm_wire_prepare *req, const char *identity, const char *path,
 		     const char *dest);
@@ -43,5 +44,11 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offse
 		      u64 length_bytes, u8 digest[16]);
 int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch,
 		      u32 conn_index, u32 conns);
+
+/* Of a group; @ok is zeroed after a failure. */
+int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,
+		     struct dmm_wire_group_ok *ok);
+int dmm_remote_adopt(struct dmm_remote *r, const struct dmm_wire_adopt *req,
+		     struct dmm_wire_group_ok *ok);
 
 #endif

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fullio.h"
+#include "local.h"
 #include "parse.h"
 #include "wireio.h"
 
@@ -131,6 +132,24 @@ err_close:
 	return ret;
 }
 
+static void client_init(struct dmm_client *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = -1;
+	c->timeout_ms = DMM_CLIENT_TIMEOUT_MS;
+}
+
+int dmm_client_connect_local(const char *path, struct dmm_client *c)
+{
+	int fd = dmm_local_connect(path);
+
+	client_init(c);
+	if (fd < 0)
+		return fd;
+	c->fd = fd;
+	return 0;
+}
+
 int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_client *c)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
@@ -142,9 +161,7 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_cl
 	char service[8];
 	int err;
 
-	memset(c, 0, sizeof(*c));
-	c->fd = -1;
-	c->timeout_ms = DMM_CLIENT_TIMEOUT_MS;
+	client_init(c);
 	snprintf(service, sizeof(service), "%u", port);
 	err = getaddrinfo(host, service, &hints, &list);
 	if (err) {

@@ -56,6 +56,9 @@ struct dmm_client {
  */
 int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_client *c);
 
+/* The same to the daemon of this host, at the local socket @path. -errno. */
+int dmm_client_connect_local(const char *path, struct dmm_client *c);
+
 /*
  * HELLO, offering c->features.  Fills @ok.  Returns 0; -EREMOTEIO with @refuse filled when the receiver refused;
  * -EPROTO: it answered something else (why); -errno.

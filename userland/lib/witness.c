@@ -16,12 +16,17 @@
 
 int dmm_witness_device(const struct dmm_dm_dev *dev, u64 *bytes)
 {
+	return dmm_witness_number(dev->major, dev->minor, bytes);
+}
+
+int dmm_witness_number(unsigned int major, unsigned int minor, u64 *bytes)
+{
 	unsigned long long written, discarded = 0;
 	char path[64];
 	FILE *f;
 	int n;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", dev->major, dev->minor);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major, minor);
 	f = fopen(path, "re");
 	if (!f)
 		return -errno;

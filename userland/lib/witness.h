@@ -23,6 +23,7 @@ struct dmm_witness {
 int dmm_witness_begin(struct dmm_nl *nl, const struct dmm_dm_dev *dev, struct dmm_witness *w);
 /* Bytes that were written to the device so far. */
 int dmm_witness_device(const struct dmm_dm_dev *dev, u64 *bytes);
+int dmm_witness_number(unsigned int major, unsigned int minor, u64 *bytes);
 
 /*
  * Have @device_bytes, read before the target counted @target_bytes, all come by the target

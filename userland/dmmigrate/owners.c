@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Asking daemons about a migration's hand-over.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "local.h"
+#include "owners.h"
+
+static const char *control_path(const struct dmm_tool *t)
+{
+	return t->args.control ? t->args.control : DMM_CONTROL_PATH;
+}
+
+bool dmm_owners_here(const struct dmm_tool *t)
+{
+	int fd = dmm_local_connect(control_path(t));
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static void request(struct dmm_wire_group *w, const u8 id[DMM_ID_BYTES], enum dmm_wire_group_verb verb,
+		    u32 await, u32 await_ms)
+{
+	memset(w, 0, sizeof(*w));
+	memcpy(w->migration, id, sizeof(w->migration));
+	w->verb = cpu_to_le32(verb);
+	w->await = cpu_to_le32(await);
+	w->await_ms = cpu_to_le32(await_ms);
+	dmm_text_put(w->by, sizeof(w->by), "dmmigrate " DMM_TOOL_VERSION);
+}
+
+/* Here (@to NULL) or there. */
+static int ask(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_target *to,
+	       const struct dmm_wire_group *w, struct dmm_wire_group_ok *ok)
+{
+	bool fresh = false;
+	int ret;
+
+	r->offer |= DMM_FEATURE_GROUP;
+	for (;;) {
+		if (r->client.fd < 0) {
+			ret = to ? dmm_remote_open(r, to) : dmm_remote_open_local(r, control_path(t));
+			if (ret)
+				return ret;
+			fresh = true;
+		}
+		ret = dmm_remote_group(r, w, ok);
+		/* idle connections get lost; every verb may be said twice */
+		if (!ret || ret == -EREMOTEIO || fresh)
+			return ret;
+	}
+}
+
+int dmm_owners_ask_here(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES],
+			enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
+			struct dmm_wire_group_ok *ok)
+{
+	struct dmm_wire_group w;
+
+	request(&w, id, verb, await, await_ms);
+	return ask(t, r, NULL, &w, ok);
+}
+
+int dmm_owners_ask_there(struct dmm_remote *r, const struct dmm_target *to, const u8 id[DMM_ID_BYTES],
+			 enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
+			 struct dmm_wire_group_ok *ok)
+{
+	struct dmm_wire_group w;
+
+	request(&w, id, verb, await, await_ms);
+	return ask(NULL, r, to, &w, ok);
+}
+
+int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 freeze_ms,
+		       struct dmm_wire_group_ok *ok)
+{
+	struct dmm_wire_group w;
+
+	request(&w, id, DMM_GROUP_CUTOVER, DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELINQUISHED) |
+		DMM_STATES(DMM_HO_RELEASED), DMM_MAX_AWAIT_MS);
+	w.freeze_ms = cpu_to_le32(freeze_ms);
+	return ask(t, r, NULL, &w, ok);
+}
+
+int dmm_owners_adopt(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_record *record)
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_wire_adopt w;
+	int ret;
+
+	memset(&w, 0, sizeof(w));
+	memcpy(w.id.migration, record->id, sizeof(w.id.migration));
+	w.group_disks = cpu_to_le32(1);
+	w.port = cpu_to_le16(record->to.port);
+	w.size_bytes = cpu_to_le64(record->size_bytes);
+	if (record->has_witness) {
+		w.flags = DMM_ADOPT_WITNESS;
+		w.device_bytes = cpu_to_le64(record->witness.device_bytes);
+		w.target_bytes = cpu_to_le64(record->witness.target_bytes);
+		w.inflight = cpu_to_le64(record->witness.inflight);
+	}
+	ret = dmm_text_put(w.host, sizeof(w.host), record->to.host);
+	if (!ret)
+		ret = dmm_text_put(w.name, sizeof(w.name), record->source);
+	if (!ret)
+		ret = dmm_text_put(w.dest_path, sizeof(w.dest_path), record->to.path);
+	if (ret) {
+		snprintf(r->why, sizeof(r->why), "a name is too long for the daemon");
+		r->exit = DMM_EXIT_PREFLIGHT;
+		return ret;
+	}
+	ret = r->client.fd < 0 ? dmm_remote_open_local(r, control_path(t)) : 0;
+	return ret ? ret : dmm_remote_adopt(r, &w, &ok);
+}
+
+void dmm_owners_describe(const struct dmm_wire_group_ok *ok, char *buf, size_t bytes)
+{
+	static const char *const gates[] = { "shut", "open for reads", "open" };
+	u32 gate = le32_to_cpu(ok->gate);
+
+	if (le32_to_cpu(ok->role) == DMM_HO_SOURCE || gate > DMM_HO_GATE_OPEN)
+		snprintf(buf, bytes, "%s, epoch %llu", dmm_ho_state_name(dmm_owners_state(ok)),
+			 le64_to_cpu(ok->epoch));
+	else
+		snprintf(buf, bytes, "%s, epoch %llu, gates %s", dmm_ho_state_name(dmm_owners_state(ok)),
+			 le64_to_cpu(ok->epoch), gates[gate]);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The hand-over, as the verbs see it: the daemons of both hosts, whose journals say who owns the disks, are asked and
+ * told.  Nothing is decided here.
+ */
+#ifndef DMM_OWNERS_H
+#define DMM_OWNERS_H
+
+#include "core/handover.h"
+#include "remote.h"
+#include "source.h"
+#include "tool.h"
+
+#define DMM_STATES(s)	(1u << (s))
+
+/* Is there a daemon on this host? */
+bool dmm_owners_here(const struct dmm_tool *t);
+
+/*
+ * Asks the daemon of this host, or the receiver, for @verb, and then to wait up to @await_ms for one of @await.
+ * Connects when @r is not connected, once more when the connection was lost.  0: @ok is filled, and says what
+ * came of it; -errno as dmm_remote_*(), which see.
+ */
+int dmm_owners_ask_here(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES],
+			enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
+			struct dmm_wire_group_ok *ok);
+int dmm_owners_ask_there(struct dmm_remote *r, const struct dmm_target *to, const u8 id[DMM_ID_BYTES],
+			 enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
+			 struct dmm_wire_group_ok *ok);
+
+/* CUTOVER, whose freeze lasts at most @freeze_ms; waits until the source has given up, or goes on. */
+int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 freeze_ms,
+		       struct dmm_wire_group_ok *ok);
+
+/* Has the daemon of this host keep a journal of the migration. 0, or -errno with @r. */
+int dmm_owners_adopt(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_record *record);
+
+/* "relinquished (epoch 3), gates shut": what a daemon's answer says, for people. */
+void dmm_owners_describe(const struct dmm_wire_group_ok *ok, char *buf, size_t bytes);
+
+static inline enum dmm_ho_state dmm_owners_state(const struct dmm_wire_group_ok *ok)
+{
+	return le32_to_cpu(ok->state);
+}
+
+static inline bool dmm_owners_is(const struct dmm_wire_group_ok *ok, u32 states)
+{
+	return states & 1u << dmm_owners_state(ok);
+}
+
+#endif
