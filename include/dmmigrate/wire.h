@@ -364,9 +364,10 @@ struct dmm_wire_group_ok {
 	__le32 flags;		/* DMM_GROUP_* */
 	__le32 disks;
 	__u8 peer[64];		/* the other host, as this one knows it */
+	__u8 device[128];	/* dm name of its first disk here; empty: it has none */
 	__u8 why[256];		/* the last thing that failed and was not mended since */
 };
-#define DMM_WIRE_GROUP_OK_BYTES	352
+#define DMM_WIRE_GROUP_OK_BYTES	480
 #define DMM_GROUP_NEEDS_PEER	(1u << 0)	/* nobody can know who owns the disks without the other host */
 #define DMM_GROUP_OWES		(1u << 1)	/* an action has failed and is tried again */
 #define DMM_GROUP_LINKED	(1u << 2)	/* the other daemon is connected */

@@ -11,6 +11,7 @@
 
 #include "attach.h"
 #include "cleanup.h"
+#include "owners.h"
 #include "remote.h"
 #include "standing.h"
 
@@ -373,6 +374,23 @@ int dmm_give_up(struct dmm_tool *t, struct dmm_source *s)
 	return dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_GIVEN_UP);
 }
 
+/* Both journals, here first: a source that knows nothing of it can't be asked to hand over. */
+static void forget_group(struct dmm_tool *t, struct dmm_source *s, struct dmm_remote *r)
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_remote here;
+
+	dmm_remote_init(&here);
+	if (dmm_owners_ask_here(t, &here, s->id, DMM_GROUP_DROP, 0, 0, &ok) &&
+	    here.code != DMM_WERR_NOTFOUND)
+		dmm_note(t, "its journal on this host stays: %s", here.why);
+	dmm_remote_close(&here);
+	dmm_remote_close(r);	/* a refusal has closed it */
+	if (dmm_owners_ask_there(r, &s->record.to, s->id, DMM_GROUP_DROP, 0, 0, &ok) &&
+	    r->code != DMM_WERR_NOTFOUND)
+		dmm_note(t, "its journal and gate at %s stay: %s", s->record.to.host, r->why);
+}
+
 void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 {
 	struct dmm_remote r;
@@ -383,6 +401,8 @@ void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 		ret = dmm_remote_open(&r, &s->record.to);
 		if (!ret)
 			ret = dmm_remote_forget(&r, s->id);
+		if (s->record.group)
+			forget_group(t, s, &r);
 		if (ret && r.code != DMM_WERR_NOTFOUND)
 			dmm_note(t, "the receiver was not told: %s", r.why);
 		dmm_remote_close(&r);

@@ -39,8 +39,7 @@ static const struct dmm_option cutover_options[] = {
 	DMM_OPTION_END,
 };
 
-/* Everything before the release ends here: the source goes on. */
-static int cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
+int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
 {
 	enum dmm_use use = DMM_USE_ATTACHED;
 	char note[sizeof(c->why)];
@@ -121,7 +120,7 @@ static int cutover_back(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit
 				c->why);
 	}
 	c->frozen_asked = false;
-	return cutover_abort(t, c, code == DMM_EXIT_DIFFERENCE ? code : DMM_EXIT_ABORTED);
+	return dmm_cutover_abort(t, c, code == DMM_EXIT_DIFFERENCE ? code : DMM_EXIT_ABORTED);
 }
 
 /*
@@ -150,23 +149,14 @@ static int flush_cache(struct dmm_tool *t, struct dmm_cutover *c)
 	return DMM_EXIT_ABORTED;
 }
 
-/* Up to and including COMMIT. Exit code, reported. */
-static int cutover_to_commit(struct dmm_tool *t, struct dmm_cutover *c)
+int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 {
-	struct dmm_nl_events *ev = NULL;
 	char node[160];
-	u64 begin_ns;
 	int ret;
 
 	ret = dmm_cutover_check(t, c);
 	if (ret)
 		return ret;
-	ret = dmm_nl_events_open(&ev);
-	if (ret) {
-		dmm_next(t, "dmmigrate status %s", t->source);
-		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-				"cannot subscribe to the kernel's events: %s", strerror(-ret));
-	}
 	ret = dmm_dm_node(&c->s.live, node, sizeof(node));
 	if (!ret) {
 		c->hold_fd = open(node, O_RDONLY | O_CLOEXEC);
@@ -174,31 +164,43 @@ static int cutover_to_commit(struct dmm_tool *t, struct dmm_cutover *c)
 	}
 	if (ret) {
 		dmm_next(t, "dmsetup info %s", t->source);
-		ret = dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-			       "cannot hold %s open: %s", t->source, strerror(-ret));
-		goto out_close;
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+				"cannot hold %s open: %s", t->source, strerror(-ret));
 	}
 	ret = flush_cache(t, c);	/* now, so that the pause need not wait for it */
+	if (ret)
+		return dmm_cutover_abort(t, c, ret);
+	c->begin_ns = dmm_monotonic_ns();
+	if (!t->args.hook_stop)
+		return 0;
+	c->stopped = true;
+	ret = dmm_hook_run(t, &c->s, t->args.hook_stop);
+	if (ret)
+		snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
+	else
+		ret = flush_cache(t, c);
+	c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - c->begin_ns;
+	if (ret)
+		return dmm_cutover_abort(t, c, DMM_EXIT_ABORTED);
+	warn_still_open(t, c);
+	return 0;
+}
+
+/* Up to and including COMMIT. Exit code, reported. */
+static int cutover_to_commit(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	struct dmm_nl_events *ev = NULL;
+	int ret;
+
+	ret = dmm_nl_events_open(&ev);
 	if (ret) {
-		ret = cutover_abort(t, c, ret);
+		dmm_next(t, "dmmigrate status %s", t->source);
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+				"cannot subscribe to the kernel's events: %s", strerror(-ret));
+	}
+	ret = dmm_cutover_stop_writer(t, c);
+	if (ret)
 		goto out_close;
-	}
-	begin_ns = dmm_monotonic_ns();
-	c->begin_ns = begin_ns;
-	if (t->args.hook_stop) {
-		c->stopped = true;
-		ret = dmm_hook_run(t, &c->s, t->args.hook_stop);
-		if (ret)
-			snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
-		else
-			ret = flush_cache(t, c);
-		c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - begin_ns;
-		if (ret) {
-			ret = cutover_abort(t, c, DMM_EXIT_ABORTED);
-			goto out_close;
-		}
-		warn_still_open(t, c);
-	}
 	ret = dmm_cutover_freeze(t, c, ev);
 	if (!ret && t->args.verify)
 		ret = dmm_cutover_verify(t, c, c->freeze_ns + c->timeout_ms * 1000000ull -
@@ -218,7 +220,7 @@ static int cutover_to_commit(struct dmm_tool *t, struct dmm_cutover *c)
 			    "dmmigrate cancel %s)", t->source, t->source);
 		ret = dmm_fail(t, ret, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", c->why);
 	} else if (ret) {
-		ret = cutover_abort(t, c, ret);
+		ret = dmm_cutover_abort(t, c, ret);
 	}
 out_close:
 	dmm_nl_events_close(ev);
@@ -382,7 +384,7 @@ static int cmd_cutover(struct dmm_tool *t)
 	if (!ret) {
 		dmm_signals_block();
 		dmm_signals_block_stop();
-		ret = cutover_run(t, &c);
+		ret = c.s.record.group ? dmm_cutover_group(t, &c) : cutover_run(t, &c);
 	}
 	if (c.hold_fd >= 0)
 		close(c.hold_fd);

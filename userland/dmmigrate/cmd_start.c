@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "monitor.h"
+#include "owners.h"
 #include "start.h"
 
 static const struct dmm_option start_options[] = {
@@ -26,6 +27,11 @@ static const struct dmm_option start_options[] = {
 		   "is started again keeps it)"),
 	DMM_OPTION("barrier-interval", PERIOD, barrier_ms, "TIME",
 		   "and what has come is that old (default 5)"),
+	DMM_OPTION("gate", TEXT, gate, "NAME",
+		   "device at the destination that the writer is to use: it lets nothing pass before\n"
+		   "the hand-over (default: the source's name, and \".dmm\")"),
+	DMM_OPTION("no-gate", FLAG, no_gate, NULL, "none: the writer uses /DEST itself"),
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_OVERWRITE,
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
 		   "check both ends, print every table and step, do none"),
@@ -126,88 +132,6 @@ static int start_identify(struct dmm_tool *t, struct dmm_start *c)
 	return 0;
 }
 
-/* A failure of the control connection before anything was changed here. */
-static int start_remote_failed(struct dmm_tool *t, struct dmm_start *c)
-{
-	enum dmm_owner owner;
-	enum dmm_use use;
-
-	dmm_source_verdict(t, &c->s, &owner, &use);
-	if (c->remote.code == DMM_WERR_SIGNATURE)
-		dmm_next(t, "dmmigrate start --yes %s %s (overwrites what is there)",
-			 t->args.operands[0], t->args.operands[1]);
-	else if (c->remote.err == -EADDRNOTAVAIL)
-		dmm_next(t, "getent hosts %s", c->to.host);
-	else if (!c->remote.code)
-		dmm_next(t, "systemctl status dmmigrated (on %s)", c->to.host);
-	else
-		dmm_next(t, "dmmigrate start --dry-run %s %s (once that is mended)",
-			 t->args.operands[0], t->args.operands[1]);
-	return dmm_fail(t, c->remote.exit, owner, use, "%s", c->remote.why);
-}
-
-static int start_request(const struct dmm_start *c, bool overwrite, bool check,
-			 struct dmm_wire_prepare *req)
-{
-	char path[DMM_DM_NAME_BYTES + 16];
-
-	memset(req, 0, sizeof(*req));
-	memcpy(req->id.migration, c->id, DMM_ID_BYTES);
-	req->size_bytes = cpu_to_le64(c->pre.size_bytes);
-	req->block_bytes = cpu_to_le32(c->pre.block_bytes);
-	req->lbs_bytes = cpu_to_le32(c->pre.lbs_bytes);
-	req->conns = cpu_to_le32(c->conns);
-	req->flags = cpu_to_le32((overwrite ? DMM_PREPARE_OVERWRITE : 0) |
-				 (check ? DMM_PREPARE_CHECK : 0));
-	snprintf(path, sizeof(path), "/dev/mapper/%s", c->s.live.name);
-	return dmm_remote_texts(req, c->pre.identity, path, c->to.path);
-}
-
-/* PREPARE; a signature at the destination is confirmed by --yes or by typing its path. */
-static int start_prepare(struct dmm_tool *t, struct dmm_start *c, bool check)
-{
-	/* said once for this very destination; a record that is lost does not say which one */
-	bool overwrite = t->args.yes || (c->attached && c->s.has_record), asked = false;
-	struct dmm_wire_prepare req;
-	char question[2304];
-
-	for (;;) {
-		if (start_request(c, overwrite, check, &req))
-			return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
-					"a name is too long for the receiver");
-		if (c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &c->to))
-			return start_remote_failed(t, c);
-		if (!dmm_remote_prepare(&c->remote, &req, &c->prepared))
-			return 0;
-		if (c->remote.code != DMM_WERR_SIGNATURE || asked || check)
-			return start_remote_failed(t, c);
-		asked = true;
-		snprintf(question, sizeof(question), "%s\nEverything at %s:%s will be overwritten.",
-			 c->remote.why, c->to.host, c->to.path);
-		if (!dmm_confirm(t, c->to.path, question))
-			return start_remote_failed(t, c);
-		overwrite = true;
-	}
-}
-
-/* A destination without FLUSH is no place for a guest, unless somebody says that it is. */
-static int start_confirm_flush(struct dmm_tool *t, struct dmm_start *c)
-{
-	char question[2304];
-
-	if (!(le32_to_cpu(c->prepared.flags) & DMM_PREPARED_NOFLUSH))
-		return 0;
-	snprintf(question, sizeof(question), "%s cannot be flushed: what the guest was told is on the "
-		 "disk may be lost when its server fails.", c->to.path);
-	if (t->args.yes || dmm_confirm(t, c->to.path, question)) {
-		dmm_note(t, "%s", question);
-		return 0;
-	}
-	dmm_remote_forget(&c->remote, c->id);
-	return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
-			"%s Confirm with --yes, or use a server that can flush", question);
-}
-
 /* The receiver prepared a disk and we have a record of it: neither is of use any more. */
 static void start_undo(struct dmm_tool *t, struct dmm_start *c)
 {
@@ -216,6 +140,7 @@ static void start_undo(struct dmm_tool *t, struct dmm_start *c)
 	memcpy(c->s.hex, c->hex, sizeof(c->hex));
 	c->s.has_record = true;
 	c->s.record.to = c->to;
+	c->s.record.group = c->group;
 	dmm_forget(t, &c->s);
 }
 
@@ -233,10 +158,37 @@ static int start_save(const struct dmm_start *c, const struct dmm_witness *witne
 
 	memcpy(rec.id, c->id, sizeof(c->id));
 	snprintf(rec.source, sizeof(rec.source), "%s", c->s.live.name);
+	rec.group = c->group;
 	rec.has_witness = witness;
 	if (witness)
 		rec.witness = *witness;
 	return table ? dmm_record_save(DMM_RUN_DIR, &rec) : -ENOMEM;
+}
+
+/* What the record says, for the daemon's journal. 0 or an exit code, with c->why. */
+static int start_adopt(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_record rec = { 0 };
+	struct dmm_remote here;
+	int ret;
+
+	if (!c->group)
+		return 0;
+	dmm_remote_init(&here);
+	ret = dmm_record_load(DMM_RUN_DIR, c->id, &rec);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "cannot read %s/%s.json: %s", DMM_RUN_DIR, c->hex,
+			 strerror(-ret));
+		return DMM_EXIT_LOCAL;
+	}
+	ret = dmm_owners_adopt(t, &here, &rec);
+	if (ret) {
+		snprintf(c->why, sizeof(c->why), "%s", here.why);
+		ret = here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : here.exit;
+	}
+	dmm_remote_close(&here);
+	dmm_record_clear(&rec);
+	return ret;
 }
 
 static int start_record(struct dmm_tool *t, struct dmm_start *c)
@@ -271,7 +223,7 @@ static int start_witness(struct dmm_tool *t, struct dmm_start *c)
 			 strerror(-ret));
 		return DMM_EXIT_LOCAL;
 	}
-	return 0;
+	return start_adopt(t, c);
 }
 
 static const char start_interrupted[] = "interrupted before it began";
@@ -286,6 +238,13 @@ static int start_change(struct dmm_tool *t, struct dmm_start *c)
 	if (ret)
 		goto err_forget;
 	dmm_stop_at("prepared");
+	ret = start_adopt(t, c);
+	if (ret) {
+		dmm_next(t, "systemctl status dmmigrated");
+		ret = dmm_fail(t, ret, DMM_OWNER_SOURCE, c->attached ? DMM_USE_ATTACHED : DMM_USE_UNCHANGED,
+			       "%s", c->why);
+		goto err_forget;
+	}
 	dmm_next(t, "dmmigrate start %s %s (again)", t->args.operands[0], t->args.operands[1]);
 	if (dmm_signal_seen()) {
 		ret = dmm_fail(t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE,
@@ -377,6 +336,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (ret)
 		return ret;
 	dmm_id_format(c->id, c->hex);
+	c->group = c->again ? c->s.record.group : dmm_owners_here(t);
+	c->remote.offer |= c->group ? DMM_FEATURE_GROUP : 0;
 	if (c->resume && c->s.record.conns) {	/* as the receiver has prepared it */
 		if (t->args.conns != DMM_UNSET && c->conns != c->s.record.conns)
 			dmm_note(t, "--connections is not applied to what goes on");
@@ -399,15 +360,15 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		return t->args.wait ? start_wait(t, c) : DMM_EXIT_OK;
 	}
 	if (t->args.dry_run) {
-		ret = start_prepare(t, c, true);
+		ret = dmm_start_prepare(t, c, true);
 		return ret ? ret : dmm_start_dry_run(t, c);
 	}
 	/* nothing that goes on is stopped before the receiver has answered */
 	if (dmm_remote_open(&c->remote, &c->to))
-		return start_remote_failed(t, c);
+		return dmm_start_remote_failed(t, c);
 	dmm_signals_block();
 	if (c->resume && dmm_start_resume(c))
-		return start_remote_failed(t, c);
+		return dmm_start_remote_failed(t, c);
 	if (c->attached && !c->resume) {
 		ret = dmm_stop(t, &c->s);
 		if (ret)
@@ -415,9 +376,9 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	}
 	if (c->again && !c->resume)	/* prepared under this id before: its receiver begins anew */
 		dmm_remote_forget(&c->remote, c->id);
-	ret = start_prepare(t, c, false);
+	ret = dmm_start_prepare(t, c, false);
 	if (!ret)
-		ret = start_confirm_flush(t, c);
+		ret = dmm_start_confirm_flush(t, c);
 	if (!ret)
 		ret = start_change(t, c);
 	if (ret)

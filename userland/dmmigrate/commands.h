@@ -17,6 +17,10 @@ extern const struct dmm_verb dmm_verb_pause;	/* cmd_pause.c */
 extern const struct dmm_verb dmm_verb_resume;	/* cmd_pause.c */
 extern const struct dmm_verb dmm_verb_throttle;	/* cmd_pause.c */
 extern const struct dmm_verb dmm_verb_cutover;	/* cmd_cutover.c */
+extern const struct dmm_verb dmm_verb_acquire;	/* cmd_owners.c */
+extern const struct dmm_verb dmm_verb_run;	/* cmd_owners.c */
+extern const struct dmm_verb dmm_verb_return;	/* cmd_owners.c */
+extern const struct dmm_verb dmm_verb_recover;	/* cmd_owners.c */
 extern const struct dmm_verb dmm_verb_verify;	/* cmd_verify.c */
 extern const struct dmm_verb dmm_verb_cancel;	/* cmd_cancel.c */
 extern const struct dmm_verb dmm_verb_clean;	/* cmd_clean.c */

@@ -39,6 +39,21 @@ struct dmm_cutover {
 	char why[768];
 };
 
+/* cmd_cutover.c */
+
+/*
+ * Checks, flushes, runs the stop hook.  0, or an exit code, reported: the source goes on.  Sets c->hold_fd.
+ */
+int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c);
+
+/* Everything before the source is given up ends here: it goes on, the abort hook is run. Returns @code, reported. */
+int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code);
+
+/* cutover_group.c */
+
+/* The hand-over of a migration whose ownership is in the daemons' journals. Exit code, reported. */
+int dmm_cutover_group(struct dmm_tool *t, struct dmm_cutover *c);
+
 /* cutover_steps.c */
 
 /* What must hold before the writer is stopped. 0 or an exit code, reported. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "core/env.h"
+#include "local.h"
 
 #define DMM_SOURCE_BYTES	256
 #define DMM_MAX_OPERANDS	2
@@ -49,6 +50,9 @@ struct dmm_option {
 #define DMM_OPTION_OVERWRITE \
 	DMM_OPTION("yes", FLAG, yes, NULL, \
 		   "overwrite a destination that carries a signature, without asking")
+#define DMM_OPTION_CONTROL \
+	DMM_OPTION("control", TEXT, control, "PATH", \
+		   "socket of this host's dmmigrated (default " DMM_CONTROL_PATH ")")
 #define DMM_OPTION_END	{ NULL, DMM_OPT_FLAG, 0, NULL, NULL }
 
 /* The union of all verbs' options; each verb's table lists its own. Strings are argv's. */
@@ -74,7 +78,8 @@ struct dmm_args {
 	const char *gate;
 	bool no_gate;
 	const char *control;
-	bool force_owner;
+	const char *force_owner;
+	bool unconfirmed;
 	const char *host;	/* a rate */
 	const char *hook_stop;
 	const char *hook_start;

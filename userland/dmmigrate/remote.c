@@ -211,6 +211,7 @@ static int group_check(struct dmm_remote *r, int ret, struct dmm_wire_group_ok *
 		return ret;
 	}
 	if (!dmm_text_check(ok->why, sizeof(ok->why)) && !dmm_text_check(ok->peer, sizeof(ok->peer)) &&
+	    !dmm_text_check(ok->device, sizeof(ok->device)) &&
 	    le32_to_cpu(ok->state) < __DMM_HO_STATE_MAX)
 		return 0;
 	memset(ok, 0, sizeof(*ok));

@@ -24,11 +24,22 @@ struct dmm_start {
 	bool attached;			/* its target was live before */
 	bool resume;			/* and lost its connections: it goes on where it was */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
+	bool group;			/* both daemons keep journals of who owns it */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
 	char why[768];			/* of a failure that is reported once it is undone */
 };
 
 #define DMM_DEFAULT_CONNS	4
+
+/*
+ * PREPARE, or with @check only the checks of it; a signature at the destination is confirmed by --yes or by typing its
+ * path.  0 or an exit code, reported.
+ */
+int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, bool check);
+/* A destination without FLUSH is no place for a guest, unless somebody says that it is. As above. */
+int dmm_start_confirm_flush(struct dmm_tool *t, struct dmm_start *c);
+/* Reports a failure of the control connection before anything was changed here. */
+int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c);
 
 /*
  * Connects, introduces and hands over all data connections, then has the kernel start.

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * acquire, run, return, recover, release: the hand-over, step by step, on the host where it is to be done.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "fullio.h"
+#include "journal.h"
+#include "manifest.h"
+#include "owners.h"
+
+#define ACQUIRE_DEFAULT_MS	30000u
+#define SLICE_MS		2000u
+#define ANSWER_MS		10000u	/* of the other host, in recover */
+
+struct owners {
+	struct dmm_tool *t;
+	struct dmm_remote here;
+	struct dmm_wire_group_ok ok;	/* the latest answer */
+	u8 id[DMM_ID_BYTES];
+	char hex[DMM_ID_HEX];
+};
+
+static const struct dmm_option plain_options[] = {
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+/* --- asking --- */
+
+static enum dmm_owner owner_of(const struct dmm_wire_group_ok *ok)
+{
+	switch (dmm_owners_state(ok)) {
+	case DMM_HO_ACTIVE:
+	case DMM_HO_FREEZING:
+	case DMM_HO_FROZEN:
+	case DMM_HO_FENCED:
+	case DMM_HO_RECEIVING:
+	case DMM_HO_REFUSED:
+		return DMM_OWNER_SOURCE;
+	case DMM_HO_RELEASED:
+	case DMM_HO_SETTLED:
+	case DMM_HO_OWNED:
+		return DMM_OWNER_DEST;
+	case DMM_HO_RUNNING:
+		return le32_to_cpu(ok->flags) & DMM_GROUP_NEEDS_PEER ? DMM_OWNER_UNKNOWN : DMM_OWNER_DEST;
+	default:	/* the token may be on its way, or the journal is lost */
+		return DMM_OWNER_UNKNOWN;
+	}
+}
+
+static bool is(const struct owners *o, u32 states)
+{
+	return dmm_owners_is(&o->ok, states);
+}
+
+/* The daemon of this host cannot be asked, or has refused. Exit code, reported. */
+static int no_answer(struct owners *o)
+{
+	enum dmm_exit code = o->here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : o->here.exit;
+
+	if (o->here.code)
+		dmm_next(o->t, "dmmigrate recover %s, on the other host", o->hex);
+	else
+		dmm_next(o->t, "systemctl status dmmigrated");
+	return dmm_fail(o->t, code, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", o->here.why);
+}
+
+static int ask(struct owners *o, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
+{
+	return dmm_owners_ask_here(o->t, &o->here, o->id, verb, await, await_ms, &o->ok);
+}
+
+/* As the answer says, or what the other host may still have to say. */
+static const char *reason(const struct owners *o)
+{
+	if (o->ok.why[0])
+		return (const char *)o->ok.why;
+	return le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? "the other host is connected, and has not answered yet" :
+							      "the other host is not connected";
+}
+
+__attribute__((format(printf, 3, 4)))
+static int failed(struct owners *o, enum dmm_exit code, const char *fmt, ...)
+{
+	char what[512], state[96];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	dmm_owners_describe(&o->ok, state, sizeof(state));
+	return dmm_fail(o->t, code, owner_of(&o->ok), DMM_USE_UNKNOWN, "%s (here: %s): %s", what, state,
+			reason(o));
+}
+
+static int done(struct owners *o, const char *text)
+{
+	char state[96];
+
+	dmm_owners_describe(&o->ok, state, sizeof(state));
+	dmm_result_text(o->t, "migration", o->hex);
+	dmm_result_text(o->t, "role", le32_to_cpu(o->ok.role) == DMM_HO_SOURCE ? "source" : "destination");
+	dmm_result_text(o->t, "state", dmm_ho_state_name(dmm_owners_state(&o->ok)));
+	dmm_result_u64(o->t, "epoch", le64_to_cpu(o->ok.epoch));
+	dmm_result_text(o->t, "owner", dmm_owner_name(owner_of(&o->ok)));
+	dmm_say(o->t, "%s: %s (%s).", o->hex, text, state);
+	return DMM_EXIT_OK;
+}
+
+/* Parses the operand and runs @verb with what it needs. */
+static int with_id(struct dmm_tool *t, int (*verb)(struct owners *o))
+{
+	struct owners o = { .t = t };
+	int ret;
+
+	if (dmm_id_parse(t->args.operands[0], o.id))
+		return dmm_usage(t, "'%.64s' is not the id of a migration: 32 hexadecimal digits, see dmmigrate list",
+				 t->args.operands[0]);
+	dmm_id_format(o.id, o.hex);
+	snprintf(t->source, sizeof(t->source), "%s", o.hex);
+	dmm_remote_init(&o.here);
+	dmm_signals_block();
+	ret = verb(&o);
+	dmm_remote_close(&o.here);
+	return ret;
+}
+
+/* --- acquire --- */
+
+static int do_acquire(struct owners *o)
+{
+	const u32 owned = DMM_STATES(DMM_HO_OWNED) | DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
+	u64 timeout_ms = o->t->args.timeout_ms == DMM_UNSET ? ACQUIRE_DEFAULT_MS : o->t->args.timeout_ms;
+	u64 until_ms = dmm_now_ms() + timeout_ms, now_ms;
+
+	for (;;) {
+		now_ms = dmm_now_ms();
+		if (ask(o, DMM_GROUP_ACQUIRE, owned,
+			now_ms < until_ms ? (u32)dmm_min_u64(until_ms - now_ms, SLICE_MS) : 0))
+			return no_answer(o);
+		if (is(o, owned) && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES))
+			return done(o, "this host owns the disks");
+		if (le32_to_cpu(o->ok.result) == DMM_GROUP_OVER) {
+			dmm_next(o->t, "dmmigrate cancel, on the source's host, and begin a new migration");
+			return failed(o, DMM_EXIT_ABORTED, "this migration cannot be handed over any more");
+		}
+		if (dmm_signal_seen() || dmm_now_ms() >= until_ms)
+			break;
+	}
+	dmm_next(o->t, "dmmigrate acquire %s (again), or dmmigrate status on the source's host", o->hex);
+	return failed(o, le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? DMM_EXIT_ABORTED : DMM_EXIT_TRANSPORT,
+		      "not handed over within %llu ms", timeout_ms);
+}
+
+static int cmd_acquire(struct dmm_tool *t)
+{
+	return with_id(t, do_acquire);
+}
+
+static const struct dmm_option acquire_options[] = {
+	DMM_OPTION("timeout", TIME, timeout_ms, "TIME", "give up waiting after so long (default 30)"),
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+const struct dmm_verb dmm_verb_acquire = {
+	.name = "acquire",
+	.operands = "ID",
+	.brief = "on the destination: have the source hand over, return once this host owns the disks\n\n"
+		 "Their gates let reads pass then, and no write before `run`.  For toolstacks, whose writer was\n"
+		 "stopped at the source.  Safe to repeat.",
+	.options = acquire_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_acquire,
+};
+
+/* --- run, return --- */
+
+static int do_run(struct owners *o)
+{
+	if (ask(o, DMM_GROUP_RUN, 0, 0))
+		return no_answer(o);
+	if (!is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
+	    le32_to_cpu(o->ok.gate) != DMM_HO_GATE_OPEN || le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES) {
+		dmm_next(o->t, "dmmigrate recover %s", o->hex);
+		return failed(o, owner_of(&o->ok) == DMM_OWNER_UNKNOWN ? DMM_EXIT_AMBIGUOUS : DMM_EXIT_PREFLIGHT,
+			      "the disks are not to be written here");
+	}
+	if (o->t->args.unconfirmed)
+		return done(o, "the gates are open; once the writer runs: dmmigrate run, again");
+	if (ask(o, DMM_GROUP_RUNS, 0, 0))
+		return no_answer(o);
+	return done(o, "the writer runs here");
+}
+
+static int cmd_run(struct dmm_tool *t)
+{
+	return with_id(t, do_run);
+}
+
+static const struct dmm_option run_options[] = {
+	DMM_OPTION("unconfirmed", FLAG, unconfirmed, NULL,
+		   "only open the gates: the writer may still turn out not to run, see return"),
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+const struct dmm_verb dmm_verb_run = {
+	.name = "run",
+	.operands = "ID",
+	.brief = "on the destination, after acquire: open the gates, the writer runs here\n\n"
+		 "There is no way back: the source gives its copy up.",
+	.options = run_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_run,
+};
+
+static int do_return(struct owners *o)
+{
+	if (ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), SLICE_MS))
+		return no_answer(o);
+	if (is(o, DMM_STATES(DMM_HO_REFUSED)))
+		return done(o, "the source has the disks again");
+	if (is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED))) {
+		dmm_next(o->t, "dmmigrate run %s", o->hex);
+		return failed(o, DMM_EXIT_PREFLIGHT, "there is no way back: the writer runs here, or has written");
+	}
+	dmm_next(o->t, "dmmigrate recover %s", o->hex);
+	return failed(o, DMM_EXIT_PREFLIGHT, "there is nothing to return");
+}
+
+static int cmd_return(struct dmm_tool *t)
+{
+	return with_id(t, do_return);
+}
+
+const struct dmm_verb dmm_verb_return = {
+	.name = "return",
+	.operands = "ID",
+	.brief = "on the destination: give the disks back to the source, as long as nothing was written here",
+	.options = plain_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_return,
+};
+
+/* --- recover --- */
+
+static int ambiguous(struct owners *o)
+{
+	bool source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
+
+	dmm_next(o->t, "make %s reachable, then this again%s", o->ok.peer[0] ? (const char *)o->ok.peer :
+		 "the other host", source && is(o, DMM_STATES(DMM_HO_RELINQUISHED)) ?
+		 "; is it off for good: --force-owner, see dmmigrate recover --help" : "");
+	return failed(o, DMM_EXIT_AMBIGUOUS, "nobody can know who owns the disks unless the other host answers: "
+		      "start the writer on neither");
+}
+
+/* The owner by a person's word. */
+static int force(struct owners *o)
+{
+	if (le32_to_cpu(o->ok.role) != DMM_HO_SOURCE || !is(o, DMM_STATES(DMM_HO_RELINQUISHED))) {
+		dmm_next(o->t, "dmmigrate recover %s", o->hex);
+		return failed(o, DMM_EXIT_PREFLIGHT, "--force-owner is for a source that has given its disks up and "
+			      "got no answer");
+	}
+	if (strcmp((const char *)o->ok.device, o->t->args.force_owner)) {
+		dmm_next(o->t, "dmmigrate recover %s --force-owner %s (once %s is certainly off)", o->hex,
+			 (const char *)o->ok.device, (const char *)o->ok.peer);
+		return failed(o, DMM_EXIT_PREFLIGHT, "'%s' is not the name of this migration's device",
+			      o->t->args.force_owner);
+	}
+	if (ask(o, DMM_GROUP_FORCE, DMM_STATES(DMM_HO_ACTIVE), SLICE_MS))
+		return no_answer(o);
+	if (!is(o, DMM_STATES(DMM_HO_ACTIVE)))
+		return failed(o, DMM_EXIT_LOCAL, "it could not be forced");
+	return done(o, "the source owns the disks, by your word; what was written at the destination is void");
+}
+
+static int recover_source(struct owners *o)
+{
+	const u32 ends = DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELEASED);
+
+	/* given up, and nobody goes on with it: ask for the disks back, or hear that they are in use */
+	if (!is(o, ends) && ask(o, DMM_GROUP_ABORT, ends, ANSWER_MS))
+		return no_answer(o);
+	if (is(o, DMM_STATES(DMM_HO_ACTIVE)))
+		return done(o, "the source owns the disks");
+	if (is(o, DMM_STATES(DMM_HO_RELEASED)))
+		return done(o, "the destination owns the disks");
+	return ambiguous(o);
+}
+
+static int recover_dest(struct owners *o)
+{
+	const u32 running = DMM_STATES(DMM_HO_RUNNING);
+
+	if (is(o, running) && le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER &&
+	    ask(o, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_REFUSED), ANSWER_MS))
+		return no_answer(o);
+	if (is(o, DMM_STATES(DMM_HO_LOST)) &&
+	    ask(o, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_REFUSED), ANSWER_MS))
+		return no_answer(o);
+	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
+		return ambiguous(o);
+	if (is(o, DMM_STATES(DMM_HO_OWNED))) {
+		/* no writer was let write, and nobody goes on with it */
+		if (ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), SLICE_MS))
+			return no_answer(o);
+	}
+	if (is(o, running | DMM_STATES(DMM_HO_SETTLED)))
+		return done(o, "the destination owns the disks; should the writer not run here, and have written "
+			    "nothing: dmmigrate return");
+	return done(o, "the source owns the disks");
+}
+
+static int do_recover(struct owners *o)
+{
+	if (ask(o, DMM_GROUP_STATUS, 0, 0))
+		return no_answer(o);
+	if (o->t->args.force_owner)
+		return force(o);
+	return le32_to_cpu(o->ok.role) == DMM_HO_SOURCE ? recover_source(o) : recover_dest(o);
+}
+
+/* All that have a part here; the worst of their exit codes. */
+static int recover_all(struct dmm_tool *t)
+{
+	u8 (*ids)[DMM_ID_BYTES];
+	struct owners o = { .t = t };
+	unsigned int nr, i;
+	int ret, worst = 0;
+
+	if (t->args.force_owner)
+		return dmm_usage(t, "--force-owner needs the id of the migration");
+	ret = dmm_manifest_list(DMM_JOURNAL_DIR, &ids, &nr);
+	if (ret)
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "cannot read %s: %s",
+				DMM_JOURNAL_DIR, strerror(-ret));
+	dmm_remote_init(&o.here);
+	dmm_signals_block();
+	for (i = 0; i < nr; i++) {
+		memcpy(o.id, ids[i], sizeof(o.id));
+		dmm_id_format(o.id, o.hex);
+		snprintf(t->source, sizeof(t->source), "%s", o.hex);
+		ret = do_recover(&o);
+		worst = ret > worst ? ret : worst;
+	}
+	if (!nr)
+		dmm_say(t, "no migration has a part here");
+	dmm_remote_close(&o.here);
+	free(ids);
+	return worst;
+}
+
+static int cmd_recover(struct dmm_tool *t)
+{
+	return t->args.nr_operands ? with_id(t, do_recover) : recover_all(t);
+}
+
+static const struct dmm_option recover_options[] = {
+	DMM_OPTION("force-owner", TEXT, force_owner, "NAME",
+		   "the destination is certainly off, and stays so: the source owns the disks, whose\n"
+		   "device is called NAME.  What was written at the destination is lost"),
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+const struct dmm_verb dmm_verb_recover = {
+	.name = "recover",
+	.operands = "[ID]",
+	.brief = "on either host, after any crash: find out who owns the disks, and go there\n\n"
+		 "Without ID: of all migrations.  Exit code 9 where nobody can know unless the other host answers:\n"
+		 "see \"Exit code 9\" in handover.rst before anything is forced.",
+	.options = recover_options,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_recover,
+};
