@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages of the hand-over: their wire form, the state machine's, and what waits to be sent.
+ * Messages of the hand-over: their wire form, the state machine's, what waits to be sent, and the
+ * destination's end of a connection.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,8 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fullio.h"
 #include "handover_priv.h"
-#include "parse.h"
+#include "migrations.h"
 
 /* One of each disk, and one of each kind besides: none of them pushes out another. */
 #define OUTBOX_MAX	(DMM_MAX_GROUP + (u32)__DMM_HANDOVER_MAX)
@@ -275,4 +277,115 @@ void dmm_handover_set_options(int fd)
 	/* a test's socketpair has none of them */
 	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value, sizeof(options[i].value));
+}
+
+/* --- destination --- */
+
+/* Whom the first message is about; the reference is the caller's. NULL with @r filled. */
+static struct dmm_migration *handover_join(struct dmm_session *s, const u8 *payload,
+					   struct dmm_refusal *r)
+{
+	struct dmm_migration *m = NULL;
+	struct dmm_handover_msg msg;
+
+	if (!(s->features & DMM_FEATURE_GROUP)) {
+		dmm_refuse(r, DMM_WERR_PROTOCOL, "HANDOVER without its feature in HELLO");
+		return NULL;
+	}
+	if (dmm_handover_decode(payload, &msg, r))
+		return NULL;
+	if (msg.event != DMM_HANDOVER_JOIN) {
+		dmm_refuse(r, DMM_WERR_PROTOCOL, "the first message of a hand-over is not JOIN");
+		return NULL;
+	}
+	memcpy(s->log_id.migration, msg.migration, sizeof(s->log_id.migration));
+	if (s->rc->migrations)
+		m = dmm_migrations_get(s->rc->migrations, msg.migration);
+	if (m && m->role == DMM_HO_DEST)
+		return m;
+	dmm_migration_put(m);
+	dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here");
+	return NULL;
+}
+
+/* 0, or the connection is lost. */
+static int handover_say(struct dmm_session *s, const struct dmm_handover_msg *msg)
+{
+	struct dmm_wire_handover w;
+
+	dmm_handover_encode(msg, &w);
+	return dmm_session_reply(s, DMM_MSG_HANDOVER, &w, sizeof(w));
+}
+
+static int handover_hear(struct dmm_session *s, struct dmm_migration *m, struct dmm_refusal *r)
+{
+	struct dmm_handover_msg msg;
+	struct dmm_wire_handover w;
+	struct dmm_frame f;
+	int ret;
+
+	/* it has begun, or the daemon stops */
+	ret = dmm_session_recv(s, &f, &w, sizeof(w), dmm_now_ms() + s->rc->stall_ms, r);
+	if (ret)
+		return ret;
+	if (f.type != DMM_MSG_HANDOVER)
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "message %u is out of place here", f.type);
+	ret = dmm_handover_take(&w, m->id, DMM_HO_SOURCE, false, &msg, r);
+	if (!ret)
+		dmm_migration_message(m, &msg);
+	return ret;
+}
+
+/* Returns -ENODATA: lost; another negative errno with @r filled: refuse. */
+static int handover_talk(struct dmm_session *s, struct dmm_migration *m, struct dmm_outbox *o,
+			 struct dmm_refusal *r)
+{
+	struct dmm_handover_msg msg;
+	int ret = 0;
+
+	while (!ret) {
+		while (dmm_outbox_take(o, &msg)) {
+			if (handover_say(s, &msg))
+				return -ENODATA;
+		}
+		if (dmm_outbox_wait(o, s->fd, s->rc->stop_fd))
+			ret = handover_hear(s, m, r);
+	}
+	return ret;
+}
+
+void dmm_handover_run(struct dmm_session *s, const u8 *payload)
+{
+	struct dmm_handover_msg joined = { .event = DMM_HANDOVER_JOIN };
+	struct dmm_outbox *o = NULL;
+	struct dmm_migration *m;
+	struct dmm_refusal r;
+	int ret = -ENODATA;
+
+	m = handover_join(s, payload, &r);
+	if (!m) {
+		dmm_session_refuse(s, &r);
+		return;
+	}
+	dmm_handover_set_options(s->fd);
+	o = dmm_outbox_new();
+	if (!o) {
+		ret = dmm_refuse(&r, DMM_WERR_INTERNAL, "out of memory");
+		goto out;
+	}
+	memcpy(joined.migration, m->id, sizeof(joined.migration));
+	/* before anything else is said */
+	if (handover_say(s, &joined))
+		goto out;
+	dmm_info(&s->log_id, "hand-over: the source's daemon is connected");
+	dmm_migration_set_outbox(m, o, NULL);
+	ret = handover_talk(s, m, o, &r);
+	dmm_migration_set_outbox(m, NULL, o);
+out:
+	if (ret != -ENODATA)
+		dmm_session_refuse(s, &r);
+	else
+		dmm_info(&s->log_id, "hand-over: the connection to the source's daemon has ended");
+	dmm_outbox_free(o);
+	dmm_migration_put(m);
 }

@@ -17,6 +17,8 @@
 #include "options.h"
 #include "registry.h"
 
+struct dmm_migrations;
+
 struct dmm_receiver {
 	/* constant after init */
 	u32 max_sessions;
@@ -29,6 +31,7 @@ struct dmm_receiver {
 	u8 instance[DMM_ID_BYTES];
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* eventfd: readable once the daemon is going down */
+	struct dmm_migrations *migrations;	/* borrowed; NULL: none hands over here (tests) */
 	/* with locks of their own */
 	struct dmm_bufpool *pool;
 	struct dmm_allow allow;

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "data.h"
 #include "fullio.h"
+#include "handover.h"
 #include "session.h"
 #include "version.h"
 #include "wireio.h"
@@ -22,7 +23,8 @@
 #define LINGER_MS	2000u	/* for a refused peer to read why */
 #define COMPLAIN_MS	10000u	/* between two lines about too many connections */
 /* that this receiver has */
-#define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE)
+#define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | \
+				 DMM_FEATURE_GROUP)
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -251,6 +253,8 @@ static void session_life(struct dmm_receiver *rc, int fd, const char *peer,
 		dmm_session_refuse(&s, &r);
 	else if (f.type == DMM_MSG_ATTACH)
 		dmm_data_run(&s, payload);
+	else if (f.type == DMM_MSG_HANDOVER)
+		dmm_handover_run(&s, payload);
 	else
 		dmm_control_run(&s, &f, payload);
 out:

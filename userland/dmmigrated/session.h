@@ -2,7 +2,8 @@
 /*
  * One connection and its thread, from HELLO to close.  The first message
  * after HELLO decides what it is: ATTACH makes it a data connection
- * (data.c), anything else a control connection (control.c).
+ * (data.c), HANDOVER a hand-over connection (handover.c), anything else
+ * a control connection (control.c).
  */
 #ifndef DMM_SESSION_H
 #define DMM_SESSION_H
@@ -35,7 +36,7 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer);
 /* The whole life of a connection in the caller's thread; does not close @fd. For tests. */
 void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer);
 
-/* --- for control.c and data.c, on the session's own thread --- */
+/* --- for control.c, data.c and handover.c, on the session's own thread --- */
 
 /*
  * The next frame: waits until @start_ms (absolute, or DMM_NO_DEADLINE) for it to begin, and then
