@@ -15,6 +15,7 @@
 #include <json-c/json.h>
 
 #include "cleanup.h"
+#include "jsonfield.h"
 #include "record.h"
 #include "tool.h"
 
@@ -111,33 +112,6 @@ int dmm_record_save(const char *dir, const struct dmm_record *r)
 	return ret;
 }
 
-static int json_text(struct json_object *o, const char *key, char *buf, size_t bytes)
-{
-	struct json_object *v;
-
-	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_string) ||
-	    (size_t)json_object_get_string_len(v) >= bytes ||
-	    strlen(json_object_get_string(v)) != (size_t)json_object_get_string_len(v))
-		return -EBADMSG;
-	snprintf(buf, bytes, "%s", json_object_get_string(v));
-	return 0;
-}
-
-static int json_number(struct json_object *o, const char *key, u64 min, u64 max, u64 *value)
-{
-	struct json_object *v;
-	u64 n;
-
-	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_int) ||
-	    json_object_get_int64(v) < 0)
-		return -EBADMSG;
-	n = json_object_get_uint64(v);
-	if (n < min || n > max)
-		return -EBADMSG;
-	*value = n;
-	return 0;
-}
-
 /* Absent in records of before there was such a thing. */
 static int json_flag(struct json_object *o, const char *key, bool *value)
 {
@@ -158,9 +132,9 @@ static int json_witness(struct json_object *o, struct dmm_record *r)
 	r->has_witness = json_object_object_get_ex(o, "device_bytes", NULL);
 	if (!r->has_witness)
 		return 0;
-	return json_number(o, "device_bytes", 0, ~0ull >> 1, &r->witness.device_bytes) ||
-	       json_number(o, "target_bytes", 0, ~0ull >> 1, &r->witness.target_bytes) ||
-	       json_number(o, "inflight", 0, ~0ull >> 1, &r->witness.inflight) ? -EBADMSG : 0;
+	return dmm_jsonfield_number(o, "device_bytes", 0, ~0ull >> 1, &r->witness.device_bytes) ||
+	       dmm_jsonfield_number(o, "target_bytes", 0, ~0ull >> 1, &r->witness.target_bytes) ||
+	       dmm_jsonfield_number(o, "inflight", 0, ~0ull >> 1, &r->witness.inflight) ? -EBADMSG : 0;
 }
 
 static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
@@ -171,21 +145,23 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	u8 own[DMM_ID_BYTES];
 
 	if (!json_object_is_type(o, json_type_object) ||
-	    json_number(o, "schema_version", DMM_SCHEMA_VERSION, DMM_SCHEMA_VERSION, &version) ||
-	    json_text(o, "migration", hex, sizeof(hex)) || dmm_id_parse(hex, own) ||
+	    dmm_jsonfield_number(o, "schema_version", DMM_SCHEMA_VERSION, DMM_SCHEMA_VERSION,
+				 &version) ||
+	    dmm_jsonfield_text(o, "migration", hex, sizeof(hex)) || dmm_id_parse(hex, own) ||
 	    memcmp(own, id, sizeof(own)) ||
-	    json_text(o, "source", r->source, sizeof(r->source)) ||
-	    json_text(o, "host", r->to.host, sizeof(r->to.host)) ||
-	    json_text(o, "dest", r->to.path, sizeof(r->to.path)) ||
-	    json_number(o, "major", 0, ~0u, &major) || json_number(o, "minor", 0, ~0u, &minor) ||
-	    json_number(o, "port", 1, 65535, &port) ||
-	    json_number(o, "size_bytes", 1, ~0ull >> 1, &size) ||
-	    json_number(o, "block_bytes", DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES, &block) ||
-	    json_number(o, "started_s", 0, ~0ull >> 1, &started) ||
-	    json_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) || json_witness(o, r) ||
+	    dmm_jsonfield_text(o, "source", r->source, sizeof(r->source)) ||
+	    dmm_jsonfield_text(o, "host", r->to.host, sizeof(r->to.host)) ||
+	    dmm_jsonfield_text(o, "dest", r->to.path, sizeof(r->to.path)) ||
+	    dmm_jsonfield_number(o, "major", 0, ~0u, &major) ||
+	    dmm_jsonfield_number(o, "minor", 0, ~0u, &minor) ||
+	    dmm_jsonfield_number(o, "port", 1, 65535, &port) ||
+	    dmm_jsonfield_number(o, "size_bytes", 1, ~0ull >> 1, &size) ||
+	    dmm_jsonfield_number(o, "block_bytes", DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES, &block) ||
+	    dmm_jsonfield_number(o, "started_s", 0, ~0ull >> 1, &started) ||
+	    dmm_jsonfield_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) || json_witness(o, r) ||
 	    /* absent in records of before there could be several */
 	    (json_object_object_get_ex(o, "connections", &v) &&
-	     json_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||
+	     dmm_jsonfield_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||
 	    json_flag(o, "group", &r->group) || json_flag(o, "committed", &r->committed) ||
 	    json_flag(o, "start_begun", &r->start_begun) ||
 	    json_flag(o, "handed_over", &r->handed_over))
