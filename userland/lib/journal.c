@@ -98,6 +98,24 @@ static void journal_path(char path[512], const char *dir, const u8 id[DMM_ID_BYT
 	snprintf(path, 512, "%s/%s", dir, hex);
 }
 
+int dmm_journal_mkdir(const char *dir, const u8 id[DMM_ID_BYTES], const struct dmm_journal_io *io)
+{
+	char path[512];
+	int ret;
+
+	io = io ? io : &journal_io;
+	journal_path(path, dir, id);
+	ret = journal_mkdirs(io, path);
+	if (ret)
+		return ret;
+	/* it may have been made by one that died before it synced */
+	ret = journal_sync_dir(io, dir);
+	if (ret)
+		return ret;
+	ret = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return ret < 0 ? -errno : ret;
+}
+
 static struct dmm_journal *journal_alloc(const struct dmm_journal_io *io)
 {
 	struct dmm_journal *j = calloc(1, sizeof(*j));
@@ -149,7 +167,7 @@ int dmm_journal_create(const char *dir, const struct dmm_journal_record *first,
 		       const struct dmm_journal_io *io, struct dmm_journal **result)
 {
 	struct dmm_journal *j = journal_alloc(io);
-	char path[512], why[DMM_JOURNAL_WHY];
+	char why[DMM_JOURNAL_WHY];
 	struct dmm_journal_record r = *first;
 	int ret;
 
@@ -162,19 +180,10 @@ int dmm_journal_create(const char *dir, const struct dmm_journal_record *first,
 		ret = -EINVAL;
 		goto err_close;
 	}
-	journal_path(path, dir, r.id);
-	ret = journal_mkdirs(j->io, path);
-	if (ret)
+	ret = dmm_journal_mkdir(dir, r.id, j->io);
+	if (ret < 0)
 		goto err_close;
-	/* it may have been made by one that died before it synced */
-	ret = journal_sync_dir(j->io, dir);
-	if (ret)
-		goto err_close;
-	j->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (j->dir_fd < 0) {
-		ret = -errno;
-		goto err_close;
-	}
+	j->dir_fd = ret;
 	ret = journal_begin(j);
 	if (ret)
 		goto err_close;

@@ -31,6 +31,12 @@ struct dmm_journal_io {
 struct dmm_journal;
 
 /*
+ * Makes DIR/<id>, where its manifest lies, too, and what is missing above it (0700); all of it synced.  @io NULL:
+ * the system's.  Returns a descriptor of it, or -errno.
+ */
+int dmm_journal_mkdir(const char *dir, const u8 id[DMM_ID_BYTES], const struct dmm_journal_io *io);
+
+/*
  * Begins a journal with @first (its seq is set here, id, role and nr_disks stay for good), making the
  * directories that are missing (0700), the file (0600), and room for some hundred records; all of it synced.  It is there whole
  * or not at all.  @io NULL: the system's.
