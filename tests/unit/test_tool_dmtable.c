@@ -193,6 +193,35 @@ static void test_migrate(void **state)
 	}
 }
 
+static void test_gate(void **state)
+{
+	static const struct { const char *table; int ret; unsigned int major, minor; } cases[] = {
+		{ "0 2048 migrate 253:7 8 1 gate", 0, 253, 7 },
+		{ "0 2048 migrate 253:7 8 1 floodgate", -ENOENT, 0, 0 },
+		{ "0 2048 migrate 253:7 8", -ENOENT, 0, 0 },
+		{ "0 2048 linear 253:7 gate", -ENOENT, 0, 0 },
+		{ "8 2048 migrate 253:7 8 1 gate", -ENOENT, 0, 0 },
+		{ "0 1024 migrate 253:7 8 1 gate\n1024 1024 error", -ENOENT, 0, 0 },
+		{ "0 2048 migrate gate", -ENOENT, 0, 0 },
+		{ "0 2048 migrate /dev/x 8 1 gate", -EINVAL, 0, 0 },
+		{ "0 2048 migrate 253:7 gate", -EINVAL, 0, 0 },
+	};
+	struct dmm_dm_table t = { 0 };
+	unsigned int major, minor;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("%s\n", cases[i].table);
+		major = minor = 0;
+		assert_int_equal(dmm_dm_table_parse(cases[i].table, &t), 0);
+		assert_int_equal(dmm_dm_table_gate(&t, &major, &minor), cases[i].ret);
+		assert_int_equal(major, cases[i].major);
+		assert_int_equal(minor, cases[i].minor);
+		dmm_dm_table_clear(&t);
+	}
+}
+
 static void test_origin_uuid(void **state)
 {
 	static const char *const bad[] = {
@@ -245,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_equal_and_size),
 		cmocka_unit_test(test_migrate),
+		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_origin_uuid),
 		cmocka_unit_test(test_origin_name),
 	};

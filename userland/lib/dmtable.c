@@ -282,22 +282,38 @@ int dmm_dm_table_check(const struct dmm_dm_table *t, char *why, size_t why_bytes
 	return 0;
 }
 
-int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
-			 u32 *block_sectors)
+/* <major>:<minor> <block size>, and maybe more */
+static int migrate_params(const char *params, unsigned int *major, unsigned int *minor,
+			  u32 *block_sectors)
 {
 	unsigned int a, b, c;
 	int end = 0;
 
-	if (t->nr != 1 || strcmp(t->targets[0].type, DMM_TARGET_NAME) ||
-	    t->targets[0].start_sectors || table_is_gate(&t->targets[0]))
-		return -ENOENT;
-	if (sscanf(t->targets[0].params, "%u:%u %u%n", &a, &b, &c, &end) != 3 || !c ||
-	    (t->targets[0].params[end] && t->targets[0].params[end] != ' '))
+	if (sscanf(params, "%u:%u %u%n", &a, &b, &c, &end) != 3 || !c ||
+	    (params[end] && params[end] != ' '))
 		return -EINVAL;
 	*major = a;
 	*minor = b;
 	*block_sectors = c;
 	return 0;
+}
+
+int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
+			 u32 *block_sectors)
+{
+	if (t->nr != 1 || strcmp(t->targets[0].type, DMM_TARGET_NAME) ||
+	    t->targets[0].start_sectors || table_is_gate(&t->targets[0]))
+		return -ENOENT;
+	return migrate_params(t->targets[0].params, major, minor, block_sectors);
+}
+
+int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor)
+{
+	u32 block_sectors;
+
+	if (t->nr != 1 || t->targets[0].start_sectors || !table_is_gate(&t->targets[0]))
+		return -ENOENT;
+	return migrate_params(t->targets[0].params, major, minor, &block_sectors);
 }
 
 int dmm_origin_uuid_parse(const char *uuid, u8 id[16])

@@ -77,6 +77,9 @@ bool dmm_dm_table_secret(const struct dmm_dm_table *t);
 int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
 			 u32 *block_sectors);
 
+/* The same of a gate, and its volume. */
+int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor);
+
 /* DMM_UUID_PREFIX, 32 hex digits, "-origin" <-> migration id. -EINVAL: not an origin's UUID. */
 int dmm_origin_uuid_parse(const char *uuid, u8 id[16]);
 void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES]);
