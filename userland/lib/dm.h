@@ -66,6 +66,7 @@ int dmm_dm_drop_inactive(const struct dmm_dm_dev *dev);
 
 enum dmm_swap {
 	DMM_SWAP_DRAIN,		/* in-flight I/O drains; for every swap outside a hold */
+	DMM_SWAP_APART,		/* the same of a disk that nothing of this host's lies on: locks no memory */
 	DMM_SWAP_HELD,		/* bios are held by the target: it requeues them (noflush) */
 };
 
@@ -79,7 +80,7 @@ enum dmm_swap_end {
  * Makes the loaded table live by one resume, never freezing a filesystem.  @before is the table
  * to return to if that fails.  A disk that does not answer ends it after 10 s, with nothing changed: -EINTR.
  * Queue attributes that people may have set are kept.
- * Context: signals blocked, memory locked here for the time of the swap.
+ * Context: any thread; memory is locked here for the time of the swap, SIGALRM is taken.
  * Returns 0 or the -errno of the failure; *end says what is live then.
  */
 int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before, enum dmm_swap how,

@@ -12,12 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "dm.h"
 #include "dm_priv.h"
+
+#ifndef sigev_notify_thread_id	/* glibc before 2.39 */
+#define sigev_notify_thread_id	_sigev_un._tid
+#endif
 
 #define DMM_SWAP_LIMIT_S	10
 #define DMM_STR_(x)		#x
@@ -85,18 +89,24 @@ static int swap_resume(struct dm_task *resume)
 {
 	struct sigaction act = { .sa_handler = on_alarm }, old;	/* no SA_RESTART */
 	/* again and again: the first may come just before the ioctl */
-	struct itimerval limit = { .it_value.tv_sec = DMM_SWAP_LIMIT_S, .it_interval.tv_usec = 200000 };
-	struct itimerval none = { 0 };
-	sigset_t alarm;
+	struct itimerspec limit = { .it_value.tv_sec = DMM_SWAP_LIMIT_S, .it_interval.tv_nsec = 200000000 };
+	/* to this thread: others of a daemon would wake up in its place */
+	struct sigevent to = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
+	sigset_t alarm, mask;
+	timer_t timer;
 	int ret;
 
+	to.sigev_notify_thread_id = gettid();
+	if (timer_create(CLOCK_MONOTONIC, &to, &timer))
+		return -errno;
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
-	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
 	sigaction(SIGALRM, &act, &old);
-	setitimer(ITIMER_REAL, &limit, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, &mask);
+	timer_settime(timer, 0, &limit, NULL);
 	ret = dmm_dm_run(resume);
-	setitimer(ITIMER_REAL, &none, NULL);
+	timer_delete(timer);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	sigaction(SIGALRM, &old, NULL);
 	if (ret == -EINTR)
 		dmm_dm_set_reason("the disk has not answered for " DMM_STR(DMM_SWAP_LIMIT_S) " s");
@@ -140,6 +150,7 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 		enum dmm_swap_end *end)
 {
 	struct dm_task *resume, *look, *back_load, *back_resume;
+	bool lock = how != DMM_SWAP_APART;
 	struct queue_state queue;
 	uint32_t cookie = 0;
 	char reason[512];
@@ -155,13 +166,14 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 		goto out_drop;
 	queue_save(dev, &queue);
 	/* The tool's own pages may live on this very device. */
-	if (mlockall(MCL_CURRENT | MCL_FUTURE)) {
+	if (lock && mlockall(MCL_CURRENT | MCL_FUTURE)) {
 		ret = -errno;
 		goto out_drop;
 	}
 	/* From here a cookie is owed to udev: it must be run, and waited for, in any case. */
 	if (!dm_task_set_cookie(resume, &cookie, 0)) {
-		munlockall();
+		if (lock)
+			munlockall();
 		goto out_drop;
 	}
 	ret = swap_resume(resume);
@@ -172,7 +184,8 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 		*end = swap_recover(dev, look, back_load, back_resume);
 		dmm_dm_set_reason(reason);
 	}
-	munlockall();
+	if (lock)
+		munlockall();
 	dmm_dm_udev_wait(cookie);
 	queue_restore(dev, &queue);
 	goto out_destroy;
