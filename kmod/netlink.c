@@ -442,6 +442,8 @@ static struct genl_family dmm_family __ro_after_init = {
 	DMM_GENL_RESV_START_OP(DMM_CMD_ATTACH)
 	.mcgrps = dmm_groups,
 	.n_mcgrps = ARRAY_SIZE(dmm_groups),
+	/* the daemon may run in a namespace of its own; check_caller() asks for the initial user namespace's */
+	.netnsok = true,
 	/* commands of one device are serialised by its own mutex; stop may take a second */
 	.parallel_ops = true,
 };

@@ -7,7 +7,8 @@
  * its device by DMM_A_DEV: the dev_t of the *live* device-mapper device that
  * has a `migrate` target, as (major << 20 | minor) (the kernel's own dev_t).
  * Attributes that a command does not list are refused.  Errors come as negative errno with an
- * extended acknowledgement text.
+ * extended acknowledgement text.  It can be spoken from any network namespace; events go to
+ * the initial one only.
  *
  * ATTACH	DEV, MIGRATION (16 bytes), DISK (u32), CONN_EPOCH (u64), CONN_INDEX (u32), FD (u32, a
  *		descriptor of the caller: TCP, established, in the initial network
