@@ -38,7 +38,7 @@ PAYLOADS = {
     "REFUSE": struct.pack("<II", 8, 0) + text("/dev/vg/web01 is mounted", 248),
     "PREPARE": DISK + struct.pack("<QIIII", 0x0000123456789A00, 4096, 512, 3, 1)
     + text("naa.600 uuid-1", 256) + text("host-a", 64) + text("/dev/mapper/web01", 256)
-    + text("/dev/vg/web01", 1024) + bytes(128),
+    + text("/dev/vg/web01", 1024) + struct.pack("<I", 9) + text("web01-gate", 124),
     "PREPARED": struct.pack("<QII", 0x0000223456789A00, 4096, 2) + text("ext4", 48),
     "DIGEST": DISK + struct.pack("<QQII", 0x40000000, 0x3FFFFE00, 1, 0),
     "DIGEST_OK": bytes(range(0xA0, 0xB0)) + bytes(16),
@@ -56,13 +56,22 @@ PAYLOADS = {
     "HASHES": DISK + struct.pack("<QQII", 0x10000000, 0x0FFFFE00, 1, 65536),
     "HASHES_OK": bytes((i * 5 + 1) & 0xFF for i in range(1600)),
     "ZERO": b"",
+    "GROUP": ident(0x10) + struct.pack("<IIII", 6, 0x44, 15000, 300) + text("xl migrate", 80),
+    "GROUP_OK": struct.pack("<IIIIQII", 5, 2, 6, 1, 0x0102030405060708, 0x0A, 3)
+    + text("host-b", 64) + text("web01-gate", 128) + text("no answer", 256),
+    "ADOPT": DISK + struct.pack("<IHBBQQQQ", 9, 7790, 1, 0, 0x0000423456789A00,
+                                0x1000000000000001, 0x2000000000000002, 3)
+    + text("10.0.0.2", 256) + text("web01", 128) + text("/dev/vg/web01", 1024),
+    "HANDOVER": ident(0x10) + struct.pack("<IIQ", 10, 2, 0x1112131415161718) + ident(0x40)
+    + struct.pack("<IIQQ", 7, 0, 0x2122232425262728, 0x3132333435363738),
 }
 
 NUMBERS = {
     "HELLO": 1, "HELLO_OK": 2, "REFUSE": 3, "PREPARE": 16, "PREPARED": 17, "DIGEST": 18,
     "DIGEST_OK": 19, "QUERY": 20, "QUERY_OK": 21, "FINISH": 22, "FINISH_OK": 23, "FORGET": 24,
     "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
-    "HASHES": 26, "HASHES_OK": 27, "ZERO": 37,
+    "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
+    "HANDOVER": 48,
 }
 
 ACKS = [  # type, seq, arg, status

@@ -10,8 +10,7 @@
 #include "vec.h"
 #include "core/wire.h"
 #include "wire_golden.h"
-
-#define DMM_VEC_PAYLOAD_MAX	2048	/* of the golden frames */
+#include "wire_payload.h"
 
 /* --- crc32c ------------------------------------------------------------- */
 
@@ -62,120 +61,6 @@ static inline void dmm_vec_check_crcs(struct dmm_vec *v)
 }
 
 /* --- golden frames ------------------------------------------------------- */
-
-static inline void dmm_vec_ident(u8 *id, u8 first)
-{
-	unsigned int i;
-
-	for (i = 0; i < DMM_ID_BYTES; i++)
-		id[i] = first + i;
-}
-
-static inline void dmm_vec_text(u8 *dst, const char *s)
-{
-	memcpy(dst, s, strlen(s));
-}
-
-/*
- * Fill @p, zeroed and DMM_VEC_PAYLOAD_MAX bytes, with the golden payload of
- * @type, field by field through wire.h's structures.
- */
-static inline void dmm_vec_payload(u8 *p, u16 type)
-{
-	struct dmm_wire_disk *id = (void *)p;	/* several begin with one */
-	unsigned int i;
-
-	switch (type) {
-	case DMM_MSG_PREPARE:
-	case DMM_MSG_DIGEST:
-	case DMM_MSG_QUERY:
-	case DMM_MSG_FINISH:
-	case DMM_MSG_FORGET:
-	case DMM_MSG_ATTACH:
-	case DMM_MSG_HASHES:
-		dmm_vec_ident(id->migration, 0x10);
-		id->disk = cpu_to_le32(7);
-		break;
-	}
-	if (type == DMM_MSG_HELLO) {
-		struct dmm_wire_hello *m = (void *)p;
-
-		m->version_min = cpu_to_le16(1);
-		m->version_max = cpu_to_le16(2);
-		m->features = cpu_to_le64(0x1122334455667788ULL);
-		dmm_vec_text(m->program, "dmmigrate 0.1");
-	} else if (type == DMM_MSG_HELLO_OK) {
-		struct dmm_wire_hello_ok *m = (void *)p;
-
-		m->version = cpu_to_le16(1);
-		m->features = cpu_to_le64(0x99aabbccddeeff00ULL);
-		dmm_vec_ident(m->instance, 0x40);
-		dmm_vec_ident(m->boot, 0x60);
-		dmm_vec_text(m->program, "dmmigrated 0.1");
-	} else if (type == DMM_MSG_REFUSE) {
-		struct dmm_wire_refuse *m = (void *)p;
-
-		m->code = cpu_to_le32(DMM_WERR_BUSY);
-		dmm_vec_text(m->text, "/dev/vg/web01 is mounted");
-	} else if (type == DMM_MSG_PREPARE) {
-		struct dmm_wire_prepare *m = (void *)p;
-
-		m->size_bytes = cpu_to_le64(0x123456789a00ULL);
-		m->block_bytes = cpu_to_le32(4096);
-		m->lbs_bytes = cpu_to_le32(512);
-		m->conns = cpu_to_le32(3);
-		m->flags = cpu_to_le32(DMM_PREPARE_OVERWRITE);
-		dmm_vec_text(m->source_identity, "naa.600 uuid-1");
-		dmm_vec_text(m->source_host, "host-a");
-		dmm_vec_text(m->source_path, "/dev/mapper/web01");
-		dmm_vec_text(m->dest_path, "/dev/vg/web01");
-	} else if (type == DMM_MSG_PREPARED) {
-		struct dmm_wire_prepared *m = (void *)p;
-
-		m->size_bytes = cpu_to_le64(0x223456789a00ULL);
-		m->lbs_bytes = cpu_to_le32(4096);
-		m->flags = cpu_to_le32(DMM_PREPARED_BUFFERED);
-		dmm_vec_text(m->signature, "ext4");
-	} else if (type == DMM_MSG_DIGEST) {
-		struct dmm_wire_digest *m = (void *)p;
-
-		m->offset_bytes = cpu_to_le64(0x40000000);
-		m->length_bytes = cpu_to_le64(0x3ffffe00);
-		m->algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
-	} else if (type == DMM_MSG_DIGEST_OK) {
-		struct dmm_wire_digest_ok *m = (void *)p;
-
-		dmm_vec_ident(m->digest, 0xa0);
-	} else if (type == DMM_MSG_QUERY_OK) {
-		struct dmm_wire_query_ok *m = (void *)p;
-
-		m->size_bytes = cpu_to_le64(0x323456789a00ULL);
-		m->received_bytes = cpu_to_le64(0x4000);
-		m->barrier = cpu_to_le64(5);
-		m->state = cpu_to_le32(DMM_DISK_RECEIVING);
-		m->conns = cpu_to_le32(1);
-		m->error = cpu_to_le32(DMM_WERR_RANGE);
-	} else if (type == DMM_MSG_ATTACH) {
-		struct dmm_wire_attach *m = (void *)p;
-
-		m->conn_epoch = cpu_to_le64(9);
-		m->conn_index = cpu_to_le32(2);
-		m->conns = cpu_to_le32(3);
-	} else if (type == DMM_MSG_HASHES) {
-		struct dmm_wire_hashes *m = (void *)p;
-
-		m->offset_bytes = cpu_to_le64(0x10000000);
-		m->length_bytes = cpu_to_le64(0xffffe00);
-		m->algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
-		m->granule_bytes = cpu_to_le32(65536);
-	} else if (type == DMM_MSG_HASHES_OK) {
-		for (i = 0; i < 1600; i++)
-			p[i] = (u8)(i * 5 + 1);
-	} else if (type == DMM_MSG_DATA) {
-		for (i = 0; i < 1024; i++)
-			p[i] = (u8)(i * 7 + 3);
-	}
-}
 
 static inline void dmm_vec_golden_frame(struct dmm_frame *f, const struct dmm_vec_golden *g)
 {
@@ -272,7 +157,8 @@ static const struct dmm_vec_type {
 } dmm_vec_types[] = {	/* every one; written out, not taken from the golden ones */
 	{ 1, 64 }, { 2, 96 }, { 3, 256 }, { 16, 1776 }, { 17, 64 }, { 18, 48 }, { 19, 32 },
 	{ 20, 24 }, { 21, 40 }, { 22, 24 }, { 23, 0 }, { 24, 24 }, { 25, 0 }, { 26, 48 },
-	{ 27, -1 }, { 32, 40 }, { 33, 0 }, { 34, -1 }, { 35, 0 }, { 36, 0 }, { 37, 0 },
+	{ 27, -1 }, { 28, 112 }, { 29, 480 }, { 30, 1472 }, { 32, 40 }, { 33, 0 }, { 34, -1 },
+	{ 35, 0 }, { 36, 0 }, { 37, 0 }, { 48, 72 },
 };
 
 /* May @type, whose payload is variable, have @n bytes of it? */
