@@ -259,13 +259,16 @@ static void link_once(struct dmm_link *l)
 	dmm_client_close(&c);
 }
 
-/* Grows from one to the next; some of it random, so that many links do not come at once. */
-static void link_pause(struct dmm_link *l)
+/*
+ * Grows from one to the next; some of it random, so that many links do not come at once.  False: stop.
+ */
+static bool link_pause(struct dmm_link *l)
 {
 	struct timespec until;
 	u32 random = 0;
 	u64 until_ms;
 	int ret = 0;
+	bool stop;
 
 	/* without it just less random */
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
@@ -278,19 +281,18 @@ static void link_pause(struct dmm_link *l)
 	while (!l->stop && !l->poked && !ret)
 		ret = pthread_cond_timedwait(&l->changed, &l->lock, &until);
 	l->poked = false;
+	stop = l->stop;
 	pthread_mutex_unlock(&l->lock);
+	return !stop;
 }
 
 static void *link_thread(void *arg)
 {
 	struct dmm_link *l = arg;
 
-	for (;;) {
+	do {
 		link_once(l);
-		if (link_stopped(l))
-			break;
-		link_pause(l);
-	}
+	} while (link_pause(l));
 	pthread_mutex_lock(&l->lock);
 	l->ended = true;
 	pthread_cond_broadcast(&l->changed);
