@@ -52,6 +52,8 @@ plant recv_wire kmod/core/wire.c 's/else if \(hdr->reserved \|\| hdr->pad\)/else
 plant recv_wire kmod/core/wire.c 's/n.status >= DMM_WERR_COUNT/n.status > 1000/' 'an unknown status of an acknowledgement'
 plant recv_wire userland/dmmigrated/ctlmsg.c 's/ret = prepare_check_texts\(&w, r\);/ret = 0;/' 'texts of PREPARE that do not end'
 plant recv_wire userland/dmmigrated/ctlmsg.c 's/index >= conns/index > conns/' 'connection 2 of 2'
+plant recv_wire userland/dmmigrated/handover.c 's/if \(handover_has_others\(&w, fields\)\)/if (0)/' 'fields of other events'
+plant recv_wire userland/dmmigrated/handover.c 's/le32_to_cpu\(w\.disk\) >= DMM_MAX_GROUP/le32_to_cpu(w.disk) > DMM_MAX_GROUP/' 'disk 64 of 64'
 plant recv_session userland/lib/wireio.c 's/f->payload_bytes > cap/f->payload_bytes > cap + 4096/' 'a payload beyond its buffer'
 plant recv_session userland/dmmigrated/session.c 's/\t\tif \(!n \|\| \(n < 0/\t\tif ((n < 0/; s/now_ms\(\) \+ LINGER_MS/now_ms() + 100 * LINGER_MS/' 'a refused peer that has gone is waited for'
 plant recv_config userland/dmmigrated/options.c 's/if \(c->nr_listen == DMM_MAX_LISTEN\)/if (0)/' 'one address too many'

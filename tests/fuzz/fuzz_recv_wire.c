@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Headers, payloads of requests, acknowledgements: one byte that says which, then its bytes.
+ * Headers, payloads of requests, acknowledgements, messages of the hand-over: one byte that says which, then
+ * its bytes.
  */
 #include "core/wire.h"
 #include "dmmigrated/ctlmsg.h"
+#include "dmmigrated/handover.h"
 #include "fuzz.h"
 
 /* What was accepted encodes to what it came from: nothing was overlooked, or made up. */
@@ -109,6 +111,31 @@ static void one_request(u16 type, const u8 *data, size_t size)
 	free(payload);
 }
 
+/* What was accepted encodes to what it came from, and so does what the state machine makes of it. */
+static void one_handover(const u8 *data, size_t size)
+{
+	struct dmm_wire_handover w = { 0 }, again;
+	struct dmm_handover_msg msg, back;
+	struct dmm_refusal r = { 0 };
+	struct dmm_ho_event ev;
+
+	memcpy(&w, data, size < sizeof(w) ? size : sizeof(w));
+	if (dmm_handover_decode(&w, &msg, &r)) {
+		fuzz_assert(r.code && r.code < DMM_WERR_COUNT && r.text[0]);
+		return;
+	}
+	dmm_handover_encode(&msg, &again);
+	fuzz_assert(!memcmp(&w, &again, sizeof(w)));
+	fuzz_assert(msg.disk < DMM_MAX_GROUP && msg.state <= DMM_HO_RELEASED);
+	if (dmm_handover_to_event(&msg, &ev)) {
+		fuzz_assert(msg.event == DMM_HANDOVER_JOIN || msg.event == DMM_HANDOVER_BARRIER);
+		return;
+	}
+	fuzz_assert(!dmm_handover_from_event(w.migration, &ev, &back));
+	dmm_handover_encode(&back, &again);
+	fuzz_assert(!memcmp(&w, &again, sizeof(w)));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const u16 types[] = { DMM_MSG_HELLO, DMM_MSG_PREPARE, DMM_MSG_DIGEST, DMM_MSG_ATTACH,
@@ -120,6 +147,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_header(data + 1, size - 1);
 	else if (data[0] == 1)
 		one_ack(data + 1, size - 1);
+	else if (data[0] == 7)
+		one_handover(data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);
 	return 0;

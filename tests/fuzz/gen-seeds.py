@@ -47,6 +47,22 @@ for kind in ("DATA", "BARRIER"):
 for selector, name in ((5, "HELLO"), (6, "PREPARE"), (2, "DIGEST"), (3, "ATTACH"), (4, "QUERY")):
     seed("recv_wire", "payload-" + name.lower(), bytes([selector]) + P[name])
 
+
+
+def handover(event, state=0, epoch=0, instance=bytes(16), disk=0, conn_epoch=0, barrier=0, pad=0):
+    return golden.ident(1) + struct.pack("<IIQ", event, state, epoch) + instance + struct.pack(
+        "<IIQQ", disk, pad, conn_epoch, barrier)
+
+
+ID = golden.ident(0x40)
+HANDOVERS = [handover(1), handover(2), handover(3, 0, 5, ID), handover(4, 0, 5), handover(5, 0, 5, ID), handover(6, 0, 0, ID),
+             handover(7, 0, 5, ID), handover(8, 0, 5), handover(9, 0, 5), handover(10, 2, 5, ID), handover(11, 0, 5, bytes(16), 63, 1, 9)]
+for i, payload in enumerate(HANDOVERS):
+    seed("recv_wire", "handover-%d" % (i + 1), b"\7" + payload)
+for name, payload in (("event", handover(12)), ("field", handover(2, 0, 5)), ("state", handover(10, 4, 5, ID)),
+                      ("disk", handover(11, 0, 5, bytes(16), 64, 1, 9)), ("pad", handover(1, pad=1)), ("id", bytes(72))):
+    seed("recv_wire", "kept-handover-" + name, b"\7" + payload)
+
 HELLO = struct.pack("<HHIQ", 1, 1, 0, 7) + golden.text("dmmigrate 0.1", 48)
 DISK = golden.ident(1) + struct.pack("<II", 0, 0)
 
@@ -89,6 +105,12 @@ seed("recv_session", "two-connections", HELLO0 + frame(0, "PREPARE", prepare(con
      + frame(1, "DATA", BLOCK, 0) + frame(2, "DATA", BLOCK, 1 << 19) + frame(2, "BARRIER", arg=1))
 seed("recv_session", "newer-epoch", COPY + HELLO2 + frame(2, "ATTACH", attach(2))
      + frame(2, "DATA", BLOCK, 0) + frame(1, "DATA", BLOCK, 0))
+
+HELLO_GROUP = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 15) + golden.text("dmmigrated 0.1", 48))
+seed("recv_session", "handover", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[0]))
+seed("recv_session", "handover-not-join", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[6]))
+seed("recv_session", "handover-without-feature", HELLO0 + frame(0, "HANDOVER", HANDOVERS[0]))
+seed("recv_session", "handover-later", READY + frame(0, "HANDOVER", HANDOVERS[0]))
 
 seed("recv_session", "data-first", frame(0, "DATA", BLOCK * 10) + frame(3, "END"))
 seed("recv_session", "data-on-control", HELLO0 + frame(0, "DATA", BLOCK * 10))
