@@ -350,9 +350,11 @@ struct dmm_wire_group {
 	__le32 await;		/* then wait until the state is one of these (1 << enum dmm_ho_state); 0: don't */
 	__le32 await_ms;	/* for as long; at most DMM_MAX_AWAIT_MS */
 	__le32 freeze_ms;	/* CUTOVER: 1 to 15000 */
+	__le32 role;		/* enum dmm_ho_role of the part that is asked, should both be here; 0: any */
+	__le32 pad;
 	__u8 by[80];		/* who asks, for the journal: a program, or a person's words */
 };
-#define DMM_WIRE_GROUP_BYTES	112
+#define DMM_WIRE_GROUP_BYTES	120
 #define DMM_MAX_AWAIT_MS	20000u	/* ask again for more */
 
 struct dmm_wire_group_ok {

@@ -48,7 +48,7 @@ static const struct mutation prepare_mutations[] = {
 	{ "flags known", P(flags), U32, 7, 0 },
 	{ "flags unknown", P(flags), U32, 8, DMM_WERR_UNSUPPORTED },
 	{ "group of 65", P(group_disks), U32, 65, DMM_WERR_LIMIT },
-	{ "not of its group", P(group_disks), U32, 1, DMM_WERR_PROTOCOL },
+	{ "group of 64", P(group_disks), U32, 64, 0 },
 	{ "gate without a group", P(gate), U8, 'g', DMM_WERR_PROTOCOL },
 	{ "gate not padded", P(gate) + 123, U8, 1, DMM_WERR_PROTOCOL },
 	{ "path empty", P(dest_path), U8, 0, DMM_WERR_PROTOCOL },
@@ -58,6 +58,46 @@ static const struct mutation prepare_mutations[] = {
 	{ "source unpadded", P(source_path) + 255, U8, 'x', DMM_WERR_PROTOCOL },
 	{ "path is no UTF-8", P(dest_path) + 2, U8, 0x9b, DMM_WERR_PROTOCOL },
 	{ "identity unpadded", P(source_identity) + 3, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
+#define G(f) offsetof(struct dmm_wire_group, f)
+
+static const struct mutation group_mutations[] = {
+	{ "untouched", G(verb), U32, DMM_GROUP_CUTOVER, 0 },
+	{ "id zero", G(migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "verb 0", G(verb), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "verb unknown", G(verb), U32, __DMM_GROUP_VERB_MAX, DMM_WERR_UNSUPPORTED },
+	{ "a freeze of another verb", G(verb), U32, DMM_GROUP_STATUS, DMM_WERR_PROTOCOL },
+	{ "freeze 0", G(freeze_ms), U32, 0, DMM_WERR_PROTOCOL },
+	{ "freeze too long", G(freeze_ms), U32, 15001, DMM_WERR_PROTOCOL },
+	{ "every state", G(await), U32, (1u << __DMM_HO_STATE_MAX) - 1, 0 },
+	{ "a state too many", G(await), U32, 1u << __DMM_HO_STATE_MAX, DMM_WERR_PROTOCOL },
+	{ "wait too long", G(await_ms), U32, DMM_MAX_AWAIT_MS + 1, DMM_WERR_PROTOCOL },
+	{ "role 2", G(role), U32, DMM_HO_DEST, 0 },
+	{ "role 3", G(role), U32, 3, DMM_WERR_PROTOCOL },
+	{ "pad", G(pad), U32, 1, DMM_WERR_PROTOCOL },
+	{ "by unpadded", G(by) + 79, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
+#define AD(f) offsetof(struct dmm_wire_adopt, f)
+
+static const struct mutation adopt_mutations[] = {
+	{ "untouched", AD(group_disks), U32, 4, 0 },
+	{ "id zero", AD(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "not of its group", AD(id.disk), U32, 4, DMM_WERR_PROTOCOL },
+	{ "group of 0", AD(group_disks), U32, 0, DMM_WERR_LIMIT },
+	{ "group of 65", AD(group_disks), U32, 65, DMM_WERR_LIMIT },
+	{ "port 0", AD(port), U16, 0, DMM_WERR_PROTOCOL },
+	{ "flags", AD(flags), U8, 2, DMM_WERR_PROTOCOL },
+	{ "witness", AD(flags), U8, DMM_ADOPT_WITNESS, 0 },
+	{ "pad", AD(pad), U8, 1, DMM_WERR_PROTOCOL },
+	{ "size 0", AD(size_bytes), U64, 0, DMM_WERR_PROTOCOL },
+	{ "no host", AD(host), U8, 0, DMM_WERR_PROTOCOL },
+	{ "no name", AD(name), U8, 0, DMM_WERR_PROTOCOL },
+	{ "no path", AD(dest_path), U8, 0, DMM_WERR_PROTOCOL },
+	{ "host unpadded", AD(host) + 255, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "name newline", AD(name), U8, '\n', DMM_WERR_PROTOCOL },
+	{ "path unpadded", AD(dest_path) + 1023, U8, 'x', DMM_WERR_PROTOCOL },
 };
 
 #define D(f) offsetof(struct dmm_wire_digest, f)
@@ -121,6 +161,20 @@ static int decode_attach(const void *p, struct dmm_refusal *r)
 	return dmm_attach_decode(p, &out, r);
 }
 
+static int decode_group(const void *payload, struct dmm_refusal *r)
+{
+	struct dmm_group_request g;
+
+	return dmm_group_decode(payload, &g, r);
+}
+
+static int decode_adopt(const void *payload, struct dmm_refusal *r)
+{
+	struct dmm_adopt a;
+
+	return dmm_adopt_decode(payload, &a, r);
+}
+
 static int decode_hello(const void *p, struct dmm_refusal *r)
 {
 	struct dmm_hello out;
@@ -169,6 +223,9 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_digest d;
 	struct dmm_wire_attach a;
 	struct dmm_wire_hello h;
+	struct dmm_wire_group g;
+	struct dmm_wire_adopt ad;
+	struct dmm_refusal r;
 
 	(void)state;
 	strcpy(dest_path, "/dev/x");
@@ -188,6 +245,25 @@ static void decoders_refuse(void **state)
 	memset(&h, 0, sizeof(h));
 	h.version_min = h.version_max = cpu_to_le16(1);
 	mutate(hello_mutations, COUNT(hello_mutations), &h, sizeof(h), decode_hello);
+	memset(&g, 0, sizeof(g));
+	g.migration[0] = 1;
+	g.verb = cpu_to_le32(DMM_GROUP_CUTOVER);
+	g.freeze_ms = cpu_to_le32(5000);
+	mutate(group_mutations, COUNT(group_mutations), &g, sizeof(g), decode_group);
+	memset(&ad, 0, sizeof(ad));
+	disk_id(&ad.id);
+	ad.group_disks = cpu_to_le32(1);
+	ad.port = cpu_to_le16(7790);
+	ad.size_bytes = cpu_to_le64(SIZE);
+	strcpy((char *)ad.host, "b");
+	strcpy((char *)ad.name, "web01");
+	strcpy((char *)ad.dest_path, "/dev/x");
+	mutate(adopt_mutations, COUNT(adopt_mutations), &ad, sizeof(ad), decode_adopt);
+	/* the disk is not one of its group */
+	p.group_disks = cpu_to_le32(3);
+	p.id.disk = cpu_to_le32(3);
+	memset(&r, 0, sizeof(r));
+	assert_true(decode_prepare(&p, &r) && r.code == DMM_WERR_PROTOCOL);
 }
 
 /* Whatever bytes come, a decoder says yes or no and stays within its payload (ASan). */
@@ -210,6 +286,8 @@ static void decoders_take_anything(void **state)
 		decode_digest(junk, &r);
 		decode_attach(junk, &r);
 		decode_hello(junk, &r);
+		decode_group(junk, &r);
+		decode_adopt(junk, &r);
 	}
 	free(junk);
 }

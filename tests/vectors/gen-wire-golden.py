@@ -56,7 +56,8 @@ PAYLOADS = {
     "HASHES": DISK + struct.pack("<QQII", 0x10000000, 0x0FFFFE00, 1, 65536),
     "HASHES_OK": bytes((i * 5 + 1) & 0xFF for i in range(1600)),
     "ZERO": b"",
-    "GROUP": ident(0x10) + struct.pack("<IIII", 6, 0x44, 15000, 300) + text("xl migrate", 80),
+    "GROUP": ident(0x10) + struct.pack("<IIIIII", 6, 0x44, 15000, 300, 1, 0)
+    + text("xl migrate", 80),
     "GROUP_OK": struct.pack("<IIIIQII", 5, 2, 6, 1, 0x0102030405060708, 0x0A, 3)
     + text("host-b", 64) + text("web01-gate", 128) + text("no answer", 256),
     "ADOPT": DISK + struct.pack("<IHBBQQQQ", 9, 7790, 1, 0, 0x0000423456789A00,

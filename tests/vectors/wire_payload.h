@@ -35,6 +35,7 @@ static inline void dmm_vec_payload_group(u8 *p, u16 type)
 		m->await = cpu_to_le32(0x44);
 		m->await_ms = cpu_to_le32(15000);
 		m->freeze_ms = cpu_to_le32(300);
+		m->role = cpu_to_le32(1);
 		dmm_vec_text(m->by, "xl migrate");
 	} else if (type == DMM_MSG_GROUP_OK) {
 		struct dmm_wire_group_ok *m = (void *)p;

@@ -5,7 +5,10 @@
  */
 #include <string.h>
 
+#include <dmmigrate/uapi.h>
+
 #include "core/env.h"
+#include "core/handover.h"
 #include "ctlmsg.h"
 
 #define MAX_LBS_BYTES	65536u
@@ -14,6 +17,7 @@ static int malformed(struct dmm_refusal *r, const char *what)
 {
 	return dmm_refuse(r, DMM_WERR_PROTOCOL, "malformed request: %s", what);
 }
+
 static bool is_power_of_2_within(u32 v, u32 min, u32 max)
 {
 	return v >= min && v <= max && !(v & (v - 1));
@@ -239,5 +243,76 @@ int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refu
 	a->epoch = le64_to_cpu(w.conn_epoch);
 	a->index = index;
 	a->conns = conns;
+	return 0;
+}
+
+int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r)
+{
+	struct dmm_wire_adopt w;
+	u32 nr;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (ret)
+		return ret;
+	if (dmm_text_check(w.host, sizeof(w.host)) || dmm_text_check(w.name, sizeof(w.name)) ||
+	    dmm_text_check(w.dest_path, sizeof(w.dest_path)))
+		return malformed(r, "a name of ADOPT is not text");
+	if (!w.host[0] || !w.name[0] || !w.dest_path[0] || !w.port)
+		return malformed(r, "a name of ADOPT is missing");
+	if (!w.size_bytes)
+		return malformed(r, "ADOPT of an empty disk");
+	if ((w.flags & ~DMM_ADOPT_WITNESS) || w.pad)
+		return malformed(r, "unknown flags of ADOPT");
+	nr = le32_to_cpu(w.group_disks);
+	if (!nr || nr > DMM_MAX_GROUP)
+		return dmm_refuse(r, DMM_WERR_LIMIT, "a group of %u disks: 1 to %u are supported", nr,
+				  DMM_MAX_GROUP);
+	if (le32_to_cpu(w.id.disk) >= nr)
+		return malformed(r, "the disk is not one of its group");
+	name_take(&w.id, &a->name);
+	a->group_disks = nr;
+	a->port = le16_to_cpu(w.port);
+	memcpy(a->host, w.host, sizeof(a->host));
+	memcpy(a->source, w.name, sizeof(a->source));
+	memcpy(a->dest_path, w.dest_path, sizeof(a->dest_path));
+	a->size_bytes = le64_to_cpu(w.size_bytes);
+	a->has_witness = w.flags & DMM_ADOPT_WITNESS;
+	a->witness.device_bytes = le64_to_cpu(w.device_bytes);
+	a->witness.target_bytes = le64_to_cpu(w.target_bytes);
+	a->witness.inflight = le64_to_cpu(w.inflight);
+	return 0;
+}
+
+int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r)
+{
+	struct dmm_wire_group w;
+	u32 verb, await, await_ms, freeze_ms;
+
+	memcpy(&w, payload, sizeof(w));
+	verb = le32_to_cpu(w.verb);
+	await = le32_to_cpu(w.await);
+	await_ms = le32_to_cpu(w.await_ms);
+	freeze_ms = le32_to_cpu(w.freeze_ms);
+	if (dmm_id_is_zero(w.migration))
+		return malformed(r, "the migration's identifier is zero");
+	if (!verb || verb >= __DMM_GROUP_VERB_MAX)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown verb %u of GROUP", verb);
+	if (le32_to_cpu(w.role) > DMM_HO_DEST || w.pad)
+		return malformed(r, "GROUP asks for a part that there is not");
+	if (await >> __DMM_HO_STATE_MAX || await_ms > DMM_MAX_AWAIT_MS)
+		return malformed(r, "GROUP waits for a state that is none, or for too long");
+	if (verb == DMM_GROUP_CUTOVER ? !freeze_ms || freeze_ms > DMM_MAX_FREEZE_MS : freeze_ms)
+		return malformed(r, "the time of a freeze that is none, or too long");
+	if (dmm_text_check(w.by, sizeof(w.by)))
+		return malformed(r, "who asks is not text");
+	memcpy(g->migration, w.migration, sizeof(g->migration));
+	g->verb = verb;
+	g->role = le32_to_cpu(w.role);
+	g->await = await;
+	g->await_ms = await_ms;
+	g->freeze_ms = freeze_ms;
+	memcpy(g->by, w.by, sizeof(g->by));
 	return 0;
 }

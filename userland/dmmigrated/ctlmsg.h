@@ -10,7 +10,9 @@
 #include "core/env.h"
 #include "identity.h"
 #include "log.h"
+#include "core/handover.h"
 #include "parse.h"
+#include "witness.h"
 #include "refusal.h"
 
 struct dmm_hello {
@@ -61,6 +63,29 @@ struct dmm_attach {
 	u32 conns;
 };
 
+/* A disk of a migration whose source is here. */
+struct dmm_adopt {
+	struct dmm_disk_name name;
+	u32 group_disks;
+	u16 port;
+	char host[DMM_HOST_MAX];	/* of the destination's daemon */
+	char source[128];		/* dm name */
+	char dest_path[DMM_PATH_MAX];
+	u64 size_bytes;
+	bool has_witness;
+	struct dmm_witness witness;
+};
+
+struct dmm_group_request {
+	u8 migration[DMM_ID_BYTES];
+	enum dmm_wire_group_verb verb;
+	enum dmm_ho_role role;		/* 0: whichever is here */
+	u32 await;			/* states, 1 << enum dmm_ho_state; 0: don't */
+	u32 await_ms;
+	u32 freeze_ms;
+	char by[80];
+};
+
 /*
  * Each takes the payload of a frame of its type (whose size dmm_wire_hdr_decode() has
  * checked).  0, or a negative errno with @r filled; the result is then untouched.
@@ -71,5 +96,7 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct dmm_refusal *r);
 int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct dmm_refusal *r);
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
+int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
+int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
 
 #endif
