@@ -206,19 +206,36 @@ void dmm_disk_bound_dirty(struct dmm_disk *d)
 u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct dmm_writer *w,
 		     u64 barrier)
 {
+	u64 frames;
 	u32 error;
 
 	pthread_mutex_lock(&d->flush_lock);
+	pthread_mutex_lock(&d->lock);
+	frames = d->received_frames;
+	pthread_mutex_unlock(&d->lock);
 	error = disk_flush_locked(d, flush_by_writer, w);
 	if (!error) {
 		pthread_mutex_lock(&d->lock);
 		/* another connection may be further; a newer epoch counts from 1 */
-		if (at->epoch == d->epoch && barrier > d->barrier)
+		if (at->epoch == d->epoch && barrier > d->barrier) {
 			d->barrier = barrier;
+			d->barrier_frames = frames;
+		}
 		pthread_mutex_unlock(&d->lock);
 	}
 	pthread_mutex_unlock(&d->flush_lock);
 	return error;
+}
+
+bool dmm_disk_flushed_to(struct dmm_disk *d, u64 conn_epoch, u64 barrier)
+{
+	bool so;
+
+	pthread_mutex_lock(&d->lock);
+	so = !d->error && barrier && d->epoch == conn_epoch && d->barrier == barrier &&
+	     d->barrier_frames == d->received_frames;
+	pthread_mutex_unlock(&d->lock);
+	return so;
 }
 
 int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_refusal *r)
@@ -267,7 +284,7 @@ static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 	return 0;
 }
 
-int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
+static int disk_end(struct dmm_disk *d, bool kick, int stop_fd, struct dmm_refusal *r)
 {
 	int ret;
 
@@ -276,7 +293,9 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 		pthread_mutex_unlock(&d->lock);
 		return 0;
 	}
-	ret = dmm_disk_wait_older_locked(d, DISK_ALL_EPOCHS, FINISH_GRACE_MS, stop_fd);
+	if (kick)
+		dmm_disk_kick_older_locked(d, DISK_ALL_EPOCHS);
+	ret = dmm_disk_wait_older_locked(d, DISK_ALL_EPOCHS, kick ? DISK_KICK_MS : FINISH_GRACE_MS, stop_fd);
 	if (ret)
 		ret = dmm_refuse(r, ret == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_BUSY,
 				 "a data connection is attached: stop the source's migration first");
@@ -298,6 +317,16 @@ int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
 	d->closed = false;
 	pthread_mutex_unlock(&d->lock);
 	return ret;
+}
+
+int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
+{
+	return disk_end(d, false, stop_fd, r);
+}
+
+int dmm_disk_quiesce(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)
+{
+	return disk_end(d, true, stop_fd, r);
 }
 
 int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r)

@@ -58,6 +58,7 @@ struct dmm_disk {
 	u64 received_frames;		/* DATA and ZERO taken in; a digest compares it before and after */
 	u64 unflushed_bytes;		/* written since the last flush began; counted when BUFFERED */
 	u64 barrier;			/* newest one flushed */
+	u64 barrier_frames;		/* received_frames when its flush began */
 	u32 digests;			/* that hold a duplicate of dest.fd, and so the claim */
 };
 
@@ -128,11 +129,20 @@ void dmm_disk_bound_dirty(struct dmm_disk *d);
 u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct dmm_writer *w,
 		     u64 barrier);
 
+/*
+ * Is @barrier of connection epoch @conn_epoch the newest that was flushed, and has nothing come since?  A frame
+ * after it voids it (invariant 6).
+ */
+bool dmm_disk_flushed_to(struct dmm_disk *d, u64 conn_epoch, u64 barrier);
+
 /* -EBUSY with @r filled while it is being prepared: it has no state yet. */
 int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_refusal *r);
 
 /* Flushes and closes the destination; repeatable. */
 int dmm_disk_finish(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
+
+/* The same, but connections that are attached are told to end, not waited for. */
+int dmm_disk_quiesce(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
 
 /*
  * Ends the attachments, waits for them and closes the destination: nothing can begin on this
