@@ -142,7 +142,8 @@ static int op_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
 	pthread_mutex_lock(&s->lock);
 	did(s, gate == DMM_HO_GATE_SHUT ? "0" : gate == DMM_HO_GATE_READS ? "1" : "2");
 	s->gate = gate;
-	*written = s->written;
+	if (written)
+		*written = s->written;
 	pthread_mutex_unlock(&s->lock);
 	/* never two */
 	if (gate == DMM_HO_GATE_OPEN) {

@@ -25,6 +25,7 @@ struct group_mail {
 	struct dmm_list node;
 	struct dmm_ho_event ev;
 	struct group_request *request;	/* of the caller; NULL: nobody waits */
+	unsigned int retire;		/* instead of an event: in these states */
 	bool message;
 };
 
@@ -103,14 +104,31 @@ static int group_event(struct dmm_group *g, const struct dmm_ho_event *ev)
 	return ret;
 }
 
+/* What failed before somebody asks anew is no answer to him. */
+static void group_forget_why(struct dmm_group *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->st.why[0] = '\0';
+	pthread_mutex_unlock(&g->lock);
+}
+
 static void group_deliver(struct dmm_group *g, struct group_mail *m)
 {
 	struct group_request *rq = m->request;
 	int ret;
 
-	g->who = rq ? rq->who : NULL;
-	ret = group_event(g, &m->ev);
-	g->who = NULL;
+	if (m->retire) {
+		ret = !g->ho.wait && m->retire & 1u << g->ho.state ? 0 : -EBUSY;
+		pthread_mutex_lock(&g->lock);
+		g->stop |= !ret;
+		pthread_mutex_unlock(&g->lock);
+	} else {
+		if (rq && !g->nr_owed)
+			group_forget_why(g);
+		g->who = rq ? rq->who : NULL;
+		ret = group_event(g, &m->ev);
+		g->who = NULL;
+	}
 	if (!rq)
 		return;
 	pthread_mutex_lock(&g->lock);
@@ -160,6 +178,16 @@ static void group_turn_away(struct dmm_group *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
+static bool group_stopping(struct dmm_group *g)
+{
+	bool stop;
+
+	pthread_mutex_lock(&g->lock);
+	stop = g->stop;
+	pthread_mutex_unlock(&g->lock);
+	return stop;
+}
+
 static void *group_thread(void *arg)
 {
 	const struct dmm_ho_event tick = { .type = DMM_HO_EV_TICK };
@@ -172,7 +200,7 @@ static void *group_thread(void *arg)
 			group_deliver(g, m);
 			free(m);
 		}
-		if (dmm_now_ms() < g->tick_ms)
+		if (dmm_now_ms() < g->tick_ms || group_stopping(g))
 			continue;
 		dmm_group_pay(g);
 		group_event(g, &tick);
@@ -310,15 +338,17 @@ void dmm_group_close(struct dmm_group *g)
 
 /* --- what others ask for --- */
 
-static int group_mail(struct dmm_group *g, const struct dmm_ho_event *ev, bool message,
-		      struct group_request *rq)
+static int group_mail(struct dmm_group *g, const struct dmm_ho_event *ev, unsigned int retire,
+		      bool message, struct group_request *rq)
 {
 	struct group_mail *m = calloc(1, sizeof(*m));
 	int ret = 0;
 
 	if (!m)
 		return -ENOMEM;
-	m->ev = *ev;
+	if (ev)
+		m->ev = *ev;
+	m->retire = retire;
 	m->message = message;
 	m->request = rq;
 	pthread_mutex_lock(&g->lock);
@@ -337,25 +367,45 @@ static int group_mail(struct dmm_group *g, const struct dmm_ho_event *ev, bool m
 	return ret;
 }
 
+/* Waits for the answer to what was mailed with @ret. */
+static int group_answer(struct dmm_group *g, int ret, const struct group_request *rq)
+{
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&g->lock);
+	while (!rq->done)
+		pthread_cond_wait(&g->changed, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+	return rq->ret;
+}
+
 int dmm_group_post(struct dmm_group *g, const struct dmm_ho_event *ev, bool message)
 {
-	return group_mail(g, ev, message, NULL);
+	return group_mail(g, ev, 0, message, NULL);
 }
 
 int dmm_group_request(struct dmm_group *g, const struct dmm_ho_event *ev,
 		      const struct dmm_group_who *who)
 {
 	struct group_request rq = { .who = who };
+
+	return group_answer(g, group_mail(g, ev, 0, false, &rq), &rq);
+}
+
+int dmm_group_retire(struct dmm_group *g, unsigned int states)
+{
+	struct group_request rq = { 0 };
 	int ret;
 
-	ret = group_mail(g, ev, false, &rq);
-	if (ret)
-		return ret;
-	pthread_mutex_lock(&g->lock);
-	while (!rq.done)
-		pthread_cond_wait(&g->changed, &g->lock);
-	pthread_mutex_unlock(&g->lock);
-	return rq.ret;
+	if (!g)
+		return 0;
+	ret = group_answer(g, group_mail(g, NULL, states, false, &rq), &rq);
+	return ret == -ESHUTDOWN ? 0 : ret;
+}
+
+void dmm_group_explain(struct dmm_group *g, const char *why)
+{
+	dmm_group_said(g, why);
 }
 
 void dmm_group_status(struct dmm_group *g, struct dmm_group_status *st)

@@ -28,7 +28,10 @@ struct dmm_group_ops {
 	int (*thaw)(void *ctx);
 	int (*fence)(void *ctx);
 	int (*release)(void *ctx, u64 epoch);
-	/* destination, all disks; *@written: did a write pass since they were opened? */
+	/*
+	 * destination, all disks.  @written, given with SHUT alone: shut those that no write has passed since they
+	 * were opened, and say whether one has; NULL: whatever has passed
+	 */
 	int (*gates)(void *ctx, enum dmm_ho_gate gate, bool *written);
 	int (*settle)(void *ctx);
 	/* to the peer; may be lost, is repeated */
@@ -89,6 +92,15 @@ int dmm_group_post(struct dmm_group *g, const struct dmm_ho_event *ev, bool mess
  */
 int dmm_group_request(struct dmm_group *g, const struct dmm_ho_event *ev,
 		      const struct dmm_group_who *who);
+
+/*
+ * Ends the group where its state is one of @states (1u << state) and nothing is under way: it decides nothing
+ * from then on, and answers everybody -ESHUTDOWN.  0, also when it has ended; -EBUSY.  Accepts NULL.
+ */
+int dmm_group_retire(struct dmm_group *g, unsigned int states);
+
+/* What the status says went wrong, for somebody whose event tells only that it did. Any thread. */
+void dmm_group_explain(struct dmm_group *g, const char *why);
 
 void dmm_group_status(struct dmm_group *g, struct dmm_group_status *st);
 

@@ -115,7 +115,7 @@ static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *
 	case DMM_HO_DO_RELEASE:
 		return ops->release(ctx, a->epoch);
 	case DMM_HO_DO_GATES:
-		return ops->gates(ctx, a->gate, written);
+		return ops->gates(ctx, a->gate, a->ticket ? written : NULL);
 	case DMM_HO_DO_SETTLE:
 		return ops->settle(ctx);
 	default:
