@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include "control.h"
+#include "control_priv.h"
 #include "fullio.h"
+#include "gate.h"
+#include "migrations.h"
+#include "nbduri.h"
 
 #define MAX_TOUCHED	DMM_MAX_DISKS	/* disks that one connection may deal with */
 
@@ -29,6 +33,7 @@ struct reply {
 		struct dmm_wire_prepared prepared;
 		struct dmm_wire_digest_ok digest;
 		struct dmm_wire_query_ok query;
+		struct dmm_wire_group_ok group;
 	} u;
 };
 
@@ -107,6 +112,46 @@ static int control_range(struct control *c, const struct dmm_disk_name *name, u6
 	return 0;
 }
 
+/*
+ * A disk of a group: everything is checked before the gate is made, and with that above the volume it is
+ * prepared.
+ */
+static int prepare_of_group(struct control *c, const struct dmm_prepare *p,
+			    struct dmm_wire_prepared *prepared, struct dmm_disk **d,
+			    struct dmm_refusal *r)
+{
+	struct dmm_registry *reg = &c->s->rc->registry;
+	struct dmm_prepare check = *p;
+	bool gate = p->gate[0];
+	int ret;
+
+	if (!(c->s->features & DMM_FEATURE_GROUP))
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "a group without its feature in HELLO");
+	if (!c->s->rc->migrations)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "no journals are kept here");
+	ret = gate ? dmm_gate_possible(r) : 0;
+	if (ret)
+		return ret;
+	check.flags |= DMM_PREPARE_CHECK;
+	ret = dmm_registry_prepare(reg, &check, prepared, d, r);
+	if (ret)
+		return ret;
+	/* an export is a file, too */
+	gate = gate && !(le32_to_cpu(prepared->flags) & DMM_PREPARED_FILE) && !dmm_is_nbd(p->dest_path);
+	if (p->flags & DMM_PREPARE_CHECK)
+		goto out_flags;
+	dmm_registry_put(reg, *d);	/* prepared before; again, then */
+	ret = dmm_migrations_prepare(c->s->rc->migrations, p, gate, r);
+	if (!ret)
+		ret = dmm_registry_prepare(reg, p, prepared, d, r);
+	if (ret)
+		return ret;
+out_flags:
+	if (gate)
+		prepared->flags |= cpu_to_le32(DMM_PREPARED_GATED);
+	return 0;
+}
+
 static int control_prepare(struct control *c, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -120,7 +165,8 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 	if (ret)
 		return ret;
 	control_name(c, &p.name);
-	ret = dmm_registry_prepare(&c->s->rc->registry, &p, &reply->u.prepared, &d, r);
+	ret = p.group_disks ? prepare_of_group(c, &p, &reply->u.prepared, &d, r) :
+			      dmm_registry_prepare(&c->s->rc->registry, &p, &reply->u.prepared, &d, r);
 	if (ret)
 		return ret;
 	if (!(c->s->features & DMM_FEATURE_HASHES))
@@ -260,6 +306,22 @@ static int control_forget(struct control *c, const u8 *payload, struct reply *re
 	return 0;
 }
 
+static int control_group(struct control *c, const u8 *payload, struct reply *reply,
+			 struct dmm_refusal *r)
+{
+	reply->type = DMM_MSG_GROUP_OK;
+	reply->bytes = sizeof(reply->u.group);
+	return dmm_control_group(c->s, payload, &reply->u.group, r);
+}
+
+static int control_adopt(struct control *c, const u8 *payload, struct reply *reply,
+			 struct dmm_refusal *r)
+{
+	reply->type = DMM_MSG_GROUP_OK;
+	reply->bytes = sizeof(reply->u.group);
+	return dmm_control_adopt(c->s, payload, &reply->u.group, r);
+}
+
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -274,6 +336,8 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_QUERY, control_query },
 		{ DMM_MSG_FINISH, control_finish },
 		{ DMM_MSG_FORGET, control_forget },
+		{ DMM_MSG_GROUP, control_group },
+		{ DMM_MSG_ADOPT, control_adopt },
 	};
 	size_t i;
 

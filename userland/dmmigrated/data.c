@@ -14,6 +14,7 @@
 
 #include "data_priv.h"
 #include "fullio.h"
+#include "migrations.h"
 #include "wireio.h"
 
 #define JOIN_TIMEOUT_MS	3000u	/* for buffers that others hold beyond their guarantee */
@@ -276,6 +277,9 @@ void dmm_data_run(struct dmm_session *s, const u8 *payload)
 	memcpy(s->log_id.migration, a.name.migration, DMM_ID_BYTES);
 	s->log_id.disk = a.name.disk;
 	d->s = s;
+	ret = s->rc->migrations ? dmm_migrations_may_attach(s->rc->migrations, &a.name, &r) : 0;
+	if (ret)
+		goto out_refuse;
 	d->disk = dmm_registry_get(&s->rc->registry, &a.name, &r);
 	if (!d->disk) {
 		ret = -ENOENT;

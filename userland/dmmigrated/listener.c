@@ -35,8 +35,8 @@ static int bind_one(struct dmm_listener *l, const struct addrinfo *ai)
 	int fd, ret, one = 1;
 
 	address_text(ai->ai_addr, ai->ai_addrlen, text, sizeof(text));
-	if (l->nr == DMM_MAX_SOCKETS) {
-		dmm_err(NULL, "too many addresses to listen on: at most %d", DMM_MAX_SOCKETS);
+	if (l->nr == DMM_MAX_SOCKETS - 1) {	/* one is the local one's */
+		dmm_err(NULL, "too many addresses to listen on: at most %d", DMM_MAX_SOCKETS - 1);
 		return -E2BIG;
 	}
 	fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -85,6 +85,20 @@ static int bind_address(struct dmm_listener *l, const struct dmm_listen_address 
 	return ret;
 }
 
+static void bind_local(struct dmm_listener *l, const char *path)
+{
+	int fd = dmm_local_listen(path);
+
+	l->local = l->nr;
+	if (fd < 0) {
+		dmm_warn(NULL, "cannot listen on %s: %s%s; dmmigrate on this host cannot ask this daemon", path,
+			 strerror(-fd), fd == -EADDRINUSE ? ": another dmmigrated?" : "");
+		return;
+	}
+	snprintf(l->local_path, sizeof(l->local_path), "%s", path);
+	l->fds[l->nr++] = fd;
+}
+
 int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c)
 {
 	static const struct dmm_listen_address loopback = { .host = "127.0.0.1" };
@@ -92,6 +106,7 @@ int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c)
 	u32 i;
 
 	l->nr = 0;
+	l->local_path[0] = '\0';
 	if (!c->nr_listen) {
 		dmm_warn(NULL, "no address to listen on was given: taking 127.0.0.1; "
 			 "set 'listen' to the storage network's address in %s", c->path);
@@ -101,6 +116,8 @@ int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c)
 		ret = bind_address(l, &c->listen[i], c->port);
 	if (ret)
 		dmm_listener_close(l);
+	else
+		bind_local(l, c->control);
 	return ret;
 }
 
@@ -108,6 +125,8 @@ void dmm_listener_close(struct dmm_listener *l)
 {
 	while (l->nr)
 		close(l->fds[--l->nr]);
+	if (l->local_path[0])
+		unlink(l->local_path);
 }
 
 int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc)
@@ -132,8 +151,11 @@ int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc)
 			}
 			continue;	/* that peer has gone again: EINTR, ECONNABORTED, network errors */
 		}
-		address_text((struct sockaddr *)&sa, len, peer, sizeof(peer));
-		ret = dmm_session_start(rc, fd, peer);
+		if (i == l->local)
+			snprintf(peer, sizeof(peer), "local");
+		else
+			address_text((struct sockaddr *)&sa, len, peer, sizeof(peer));
+		ret = dmm_session_start(rc, fd, peer, i == l->local);
 		if (ret && ret != -EUSERS)
 			return ret;
 	}

@@ -13,11 +13,14 @@
 struct dmm_listener {
 	int fds[DMM_MAX_SOCKETS];
 	u32 nr;
+	u32 local;		/* index of the local socket; nr: there is none */
+	char local_path[DMM_LOCAL_PATH];
 };
 
 /*
  * Binds every address of @c; one line is logged for what cannot be bound, or for what is
- * listened on.  0 or -errno, and then nothing stays open.
+ * listened on.  0 or -errno, and then nothing stays open.  Without the local socket it goes on, for who is not root
+ * may receive as well.
  */
 int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c);
 void dmm_listener_close(struct dmm_listener *l);

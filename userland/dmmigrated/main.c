@@ -17,6 +17,7 @@
 #include "fullio.h"
 #include "listener.h"
 #include "log.h"
+#include "migrations.h"
 #include "receiver.h"
 
 #define TICK_MS		5000u	/* orphans, status */
@@ -29,6 +30,7 @@ struct daemon {
 	int argc;
 	char **argv;
 	struct dmm_receiver rc;
+	struct dmm_migrations migrations;
 	struct dmm_listener listener;
 	int signal_fd;
 	u64 orphan_ms;
@@ -76,6 +78,7 @@ static void daemon_reload(struct daemon *dm)
 static void daemon_tick(struct daemon *dm)
 {
 	dmm_registry_expire(&dm->rc.registry, dm->orphan_ms);
+	dmm_migrations_tick(&dm->migrations);
 	sd_notifyf(0, "STATUS=%u disks prepared, %u connections",
 		   dmm_registry_count(&dm->rc.registry), dmm_receiver_sessions(&dm->rc));
 	dm->next_tick_ms = dmm_now_ms() + TICK_MS;
@@ -151,6 +154,7 @@ static int daemon_stop(struct daemon *dm)
 			dmm_receiver_sessions(&dm->rc));
 		_exit(EXIT_LOCAL);
 	}
+	dmm_migrations_exit(&dm->migrations);
 	dmm_receiver_exit(&dm->rc);
 	close(dm->signal_fd);
 	dmm_notice(NULL, "stopped");
@@ -181,6 +185,20 @@ static int choose_engine(struct dmm_config *c)
 	}
 	dmm_notice(NULL, "writing by %s%s%s", c->engine->name,
 		   why[0] ? "; no io_uring here: " : "", why);
+	return 0;
+}
+
+/* 0 or an exit code. */
+static int open_migrations(struct daemon *dm, const struct dmm_config *c)
+{
+	int ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
+				      dm->rc.boot, dm->rc.stop_fd);
+
+	if (ret) {
+		dmm_err(NULL, "cannot read %s: %s", c->state_dir, strerror(-ret));
+		return EXIT_LOCAL;
+	}
+	dm->rc.migrations = &dm->migrations;
 	return 0;
 }
 
@@ -222,9 +240,16 @@ int main(int argc, char **argv)
 		dmm_config_exit(&c);
 		return EXIT_LOCAL;
 	}
+	ret = open_migrations(&dm, &c);
+	if (ret) {
+		dmm_receiver_exit(&dm.rc);
+		dmm_config_exit(&c);
+		return ret;
+	}
 	ret = dmm_listener_open(&dm.listener, &c);
 	dmm_config_exit(&c);
 	if (ret) {
+		dmm_migrations_exit(&dm.migrations);
 		dmm_receiver_exit(&dm.rc);
 		return EXIT_LISTEN;
 	}

@@ -4,20 +4,24 @@
  * manifest and journal, a group (group.h) that drives it once all of its disks are known, and what that acts by:
  * gates and the receiver's disks at the destination, the kernel's netlink family and a link at the source.
  *
- * Locks, in order: migrations.lock > migration.lock; both are leaves to everything else, and none is held
- * while anything is waited for.  A migration is referenced by whoever uses it.
+ * Locks, in order: migration.change > migrations.lock; migration.lock is a leaf.  `change` is held while a
+ * migration begins or is dropped, which writes files and makes gates; nothing is waited for with the others.
  */
 #ifndef DMM_MIGRATIONS_H
 #define DMM_MIGRATIONS_H
 
 #include <pthread.h>
 
+#include "ctlmsg.h"
+#include "freezer.h"
 #include "group.h"
 #include "handover.h"
 #include "list.h"
 #include "log.h"
 #include "manifest.h"
 #include "registry.h"
+
+#define DMM_MAX_MIGRATIONS	256u
 
 struct dmm_migration {
 	/* constant */
@@ -32,21 +36,23 @@ struct dmm_migration {
 	bool listed;
 	struct dmm_list node;
 
-	/* protected by lock */
-	pthread_mutex_t lock;
-	struct dmm_manifest *manifest;	/* its disks become known one by one, constant once they all are */
-	struct dmm_outbox *outbox;	/* destination: of the connection that the source listens on, or NULL */
-	u32 freeze_ms;			/* source: of the next freeze */
+	pthread_mutex_t change;		/* one begins, adds to or drops it at a time */
+	/* protected by change; its disks become known one by one, and are constant once they all are, statistics apart */
+	struct dmm_manifest *manifest;
 
-	/* set once, when all disks are known, under lock; constant afterwards */
+	/* set once, all disks being known, under both locks, and constant afterwards */
 	struct dmm_group *group;
 	struct dmm_link *link;		/* source */
-	struct dmm_watch *watch;	/* source: what became of a freeze */
+	struct dmm_freezer *freezer;	/* source */
+
+	pthread_mutex_t lock;
+	/* protected by lock */
+	struct dmm_outbox *outbox;	/* destination: of the connection that the source listens on, or NULL */
 };
 
 struct dmm_migrations {
 	/* constant after init */
-	char dir[256];			/* of manifests and journals */
+	char dirs[DMM_HO_DEST + 1][256];	/* by role: of manifests and journals */
 	struct dmm_registry *registry;	/* borrowed */
 	struct dmm_ho_id instance;
 	u8 boot[DMM_ID_BYTES];
@@ -58,7 +64,7 @@ struct dmm_migrations {
 };
 
 /*
- * Takes up every migration that has a directory in @dir; its gates and holds are as its journal says when this
+ * Takes up every migration that has a directory in @dir/source or @dir/destination; its gates and holds are as its journal says when this
  * returns, or owed.  What cannot be read is logged, and kept.  0 or -errno: the directory itself cannot be read.
  */
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
@@ -66,20 +72,49 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 /* All references have been put. States, gates and holds stay as they are. */
 void dmm_migrations_exit(struct dmm_migrations *ms);
 
-/* NULL: none by that id. The reference is the caller's. */
+/*
+ * NULL: none by that id.  The reference is the caller's.  From one storage repository of a host to another both parts are
+ * here: the first function takes the destination's then.  @role 0: whichever.
+ */
 struct dmm_migration *dmm_migrations_get(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES]);
+struct dmm_migration *dmm_migrations_get_part(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES],
+					      enum dmm_ho_role role);
 void dmm_migration_put(struct dmm_migration *m);	/* accepts NULL */
 
 /*
- * A disk was prepared here (its gate is not made yet): enters it in the manifest, makes its gate when one was asked for,
- * and begins the group with the last of them.  0, or -errno with @r filled: then nothing has changed.
+ * A disk is about to be prepared here, and has been checked: enters it in the manifest, makes its gate if it is to have one
+ * (@gate), and begins the group with the last of them.  0, or -errno with @r filled; what was entered stays until
+ * it is dropped.
  */
-int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *p,
+int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *p, bool gate,
 			   struct dmm_refusal *r);
+
+/* The same for a disk whose source is here; for one that is known, what may change of it. */
+int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, struct dmm_refusal *r);
 
 /* May a data connection to this disk begin?  Not before the group has. 0 or -errno with @r filled. */
 int dmm_migrations_may_attach(struct dmm_migrations *ms, const struct dmm_disk_name *name,
 			      struct dmm_refusal *r);
+
+/*
+ * Forgets a migration: its journal, and the gates above what was never owned here.  @local: not the other host asks.
+ * 0, or -errno with @r filled: a disk's owner depends on it, or a gate is in use.
+ */
+int dmm_migration_drop(struct dmm_migration *m, bool local, struct dmm_refusal *r);
+
+/* NULL: not all disks are known yet. Constant once it is there; the caller has a reference to @m. */
+struct dmm_group *dmm_migration_group(struct dmm_migration *m);
+
+/* Source: how long the next freeze lasts at most, and whether the other daemon can be heard. */
+void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms);
+void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st);
+/* Destination: is the source connected? */
+bool dmm_migration_heard(struct dmm_migration *m);
+/* How the other host and the first disk here are called, cut to fit, as text fields of the wire. */
+void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap);
+
+/* Tries again what could not be taken up. Every now and then. */
+void dmm_migrations_tick(struct dmm_migrations *ms);
 
 /* A message of the other daemon.  Context: the connection's thread. */
 void dmm_migration_message(struct dmm_migration *m, const struct dmm_handover_msg *msg);

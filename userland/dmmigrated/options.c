@@ -14,6 +14,7 @@
 
 #include "bufpool.h"
 #include "cleanup.h"
+#include "journal.h"
 #include "options.h"
 #include "version.h"
 
@@ -171,6 +172,26 @@ static const char *set_log_level(struct dmm_config *c, const char *value)
 	return "not one of error, warning, notice, info, debug";
 }
 
+static const char *set_path(char path[DMM_LOCAL_PATH], const char *value)
+{
+	if (value[0] != '/')
+		return "not an absolute path";
+	if (strlen(value) >= DMM_LOCAL_PATH)
+		return "too long: at most 107 characters";
+	strcpy(path, value);
+	return NULL;
+}
+
+static const char *set_state_dir(struct dmm_config *c, const char *value)
+{
+	return set_path(c->state_dir, value);
+}
+
+static const char *set_control(struct dmm_config *c, const char *value)
+{
+	return set_path(c->control, value);
+}
+
 static const char *set_foreground(struct dmm_config *c, const char *value)
 {
 	(void)value;
@@ -190,6 +211,9 @@ static const struct dmm_setting settings[] = {
 	  set_buffers },
 	{ "log_level", 'L', "LEVEL", false, false,
 	  "error, warning, notice, info or debug (info)", set_log_level },
+	{ "state_dir", 's', "DIR", false, false, "journals of hand-overs (" DMM_JOURNAL_DIR ")", set_state_dir },
+	{ "control", 'C', "PATH", false, false, "socket that dmmigrate on this host asks (" DMM_CONTROL_PATH ")",
+	  set_control },
 	{ "foreground", 'f', NULL, false, true, "log to stderr, not to the journal",
 	  set_foreground },
 	{ "max_sessions", 0, "N", true, false, "connections at a time (256)", set_max_sessions },
@@ -457,6 +481,8 @@ static void config_init(struct dmm_config *c)
 	c->stall_ms = 60 * 1000;
 	c->ack_ms = 30 * 1000;
 	c->log_level = LOG_INFO;
+	strcpy(c->state_dir, DMM_JOURNAL_DIR);
+	strcpy(c->control, DMM_CONTROL_PATH);
 }
 
 enum dmm_options_result dmm_options_parse(int argc, char **argv, struct dmm_config *c)

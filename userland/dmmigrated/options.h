@@ -9,10 +9,12 @@
 
 #include "allow.h"
 #include "engine.h"
+#include "local.h"
 #include "parse.h"
 
 #define DMM_DEFAULT_CONFIG	"/etc/dmmigrate/dmmigrated.conf"
 #define DMM_MAX_LISTEN		16
+#define DMM_LOCAL_PATH		108	/* sun_path */
 
 struct dmm_listen_address {
 	char host[DMM_HOST_MAX];
@@ -40,6 +42,8 @@ struct dmm_config {
 	u64 stall_ms;
 	u64 ack_ms;
 	int log_level;
+	char state_dir[DMM_LOCAL_PATH];
+	char control[DMM_LOCAL_PATH];
 };
 
 /* One entry of the table that the parsers, --help, manual pages and completion are made from. */

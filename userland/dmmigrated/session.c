@@ -37,6 +37,7 @@
 struct session_start {
 	struct dmm_receiver *rc;
 	int fd;
+	bool local;
 	char peer[DMM_PEER_TEXT];
 	size_t address_bytes;		/* of peer, without the port */
 	struct dmm_list silent;		/* in rc->silent until its first request; protected by rc->lock */
@@ -229,11 +230,20 @@ static void session_set_options(int fd)
 			   sizeof(options[i].value));
 }
 
+/* For the journal; the socket's mode is what keeps others away. */
+static u32 session_uid(int fd)
+{
+	socklen_t len = sizeof(struct ucred);
+	struct ucred who;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ? (u32)-1 : who.uid;
+}
+
 /* @start: what is on the list of the silent, or NULL. */
-static void session_life(struct dmm_receiver *rc, int fd, const char *peer,
+static void session_life(struct dmm_receiver *rc, int fd, const char *peer, bool local,
 			 struct session_start *start)
 {
-	struct dmm_session s = { .rc = rc, .fd = fd };
+	struct dmm_session s = { .rc = rc, .fd = fd, .local = local };
 	u8 payload[DMM_MAX_CONTROL_BYTES];
 	struct dmm_refusal r;
 	struct dmm_frame f;
@@ -242,6 +252,8 @@ static void session_life(struct dmm_receiver *rc, int fd, const char *peer,
 	snprintf(s.peer, sizeof(s.peer), "%s", peer);
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = s.peer;
+	if (local)
+		s.uid = session_uid(fd);
 	session_set_options(fd);
 	if (session_hello(&s))
 		goto out;
@@ -262,9 +274,9 @@ out:
 		session_linger(&s);
 }
 
-void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer)
+void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local)
 {
-	session_life(rc, fd, peer, NULL);
+	session_life(rc, fd, peer, local, NULL);
 }
 
 static void *session_thread(void *arg)
@@ -273,7 +285,7 @@ static void *session_thread(void *arg)
 	struct dmm_receiver *rc = start->rc;
 	int fd = start->fd;
 
-	session_life(rc, fd, start->peer, start);
+	session_life(rc, fd, start->peer, start->local, start);
 	session_not_silent(start);
 	close(fd);
 	free(start);
@@ -319,7 +331,7 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 	shutdown(fd, SHUT_WR);
 }
 
-int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer)
+int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local)
 {
 	struct session_start *start = malloc(sizeof(*start));
 	bool full, silent = false;
@@ -333,6 +345,7 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer)
 	}
 	start->rc = rc;
 	start->fd = fd;
+	start->local = local;
 	snprintf(start->peer, sizeof(start->peer), "%s", peer);
 	start->address_bytes = address_bytes(start->peer);
 	dmm_list_init(&start->silent);

@@ -23,6 +23,8 @@ struct dmm_session {
 	u64 features;			/* common to both; 0 before HELLO_OK */
 	u64 tx_seq;
 	u64 rx_seq;
+	bool local;			/* by the local socket: this host itself */
+	u32 uid;			/* of a local peer, else 0 */
 	bool refused;			/* nothing more is said to this peer */
 };
 
@@ -31,10 +33,10 @@ struct dmm_session {
  * (the peer was told); -errno.
  * Context: main thread.
  */
-int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer);
+int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local);
 
 /* The whole life of a connection in the caller's thread; does not close @fd. For tests. */
-void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer);
+void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local);
 
 /* --- for control.c, data.c and handover.c, on the session's own thread --- */
 

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Migrations that hand over as a group, by what sessions are asked and told: from PREPARE to SETTLED with a source
+ * played by the test, over restarts of the daemon; and what may be asked by whom.
+ */
+#include "dmmigrated/handover.h"
+#include "dmmigrated/migrations.h"
+#include "recv_fake.h"
+
+#define SIZE	(1u << 20)
+
+static struct dmm_migrations ms;
+static char dir[64];
+
+static void migrations_start(void)
+{
+	assert_int_equal(dmm_migrations_init(&ms, dir, &rc.registry, rc.instance, rc.boot, rc.stop_fd), 0);
+	rc.migrations = &ms;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	peer_features = DMM_FEATURE_ZERO | DMM_FEATURE_GROUP;
+	receiver_start(SIZE, &dmm_engine_libaio);
+	strcpy(dir, "/tmp/dmm-unit-state.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	migrations_start();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	dmm_receiver_stop(&rc);
+	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
+	dmm_migrations_exit(&ms);
+	receiver_end();
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+/* The daemon dies and starts: all that it had in memory is gone. */
+static void restart(void)
+{
+	dmm_receiver_stop(&rc);
+	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
+	dmm_migrations_exit(&ms);
+	receiver_end();
+	receiver_start(SIZE, &dmm_engine_libaio);
+	migrations_start();
+}
+
+static u32 group(struct peer *p, enum dmm_wire_group_verb verb, enum dmm_ho_role role,
+		 enum dmm_ho_state await, struct dmm_wire_group_ok *ok)
+{
+	struct dmm_wire_group w;
+
+	memset(&w, 0, sizeof(w));
+	w.migration[0] = 1;
+	w.verb = cpu_to_le32(verb);
+	w.role = cpu_to_le32(role);
+	if (await) {
+		w.await = cpu_to_le32(1u << await);
+		w.await_ms = cpu_to_le32(5000);
+	}
+	if (verb == DMM_GROUP_CUTOVER)
+		w.freeze_ms = cpu_to_le32(1000);
+	return peer_request(p, DMM_MSG_GROUP, &w, sizeof(w), DMM_MSG_GROUP_OK, ok, sizeof(*ok));
+}
+
+/* Asks on a connection of its own, which a refusal closes. */
+static u32 ask(enum dmm_wire_group_verb verb, enum dmm_ho_state await, struct dmm_wire_group_ok *ok)
+{
+	struct peer p;
+	u32 code;
+
+	peer_hello(&p);
+	code = group(&p, verb, DMM_HO_DEST, await, ok);
+	peer_close(&p);
+	return code;
+}
+
+static void state_is(enum dmm_ho_state s)
+{
+	struct dmm_wire_group_ok ok;
+
+	assert_int_equal(ask(DMM_GROUP_STATUS, s, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), s);
+}
+
+static u32 prepare(u32 disk, u32 disks)
+{
+	struct dmm_wire_prepared ok;
+	struct dmm_wire_prepare w;
+	struct peer p;
+	u32 code;
+
+	fill_prepare(&w, SIZE);
+	w.id.disk = cpu_to_le32(disk);
+	w.group_disks = cpu_to_le32(disks);
+	strcpy((char *)w.source_host, "alpha");
+	peer_hello(&p);
+	code = peer_request(&p, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok, sizeof(ok));
+	peer_close(&p);
+	return code;
+}
+
+/* --- the source's daemon --- */
+
+static void say(struct peer *p, struct dmm_handover_msg *msg)
+{
+	struct dmm_wire_handover w;
+
+	memset(msg->migration, 0, sizeof(msg->migration));
+	msg->migration[0] = 1;
+	dmm_handover_encode(msg, &w);
+	assert_int_equal(dmm_client_send(&p->c, DMM_MSG_HANDOVER, &w, sizeof(w)), 0);
+}
+
+static void hear(struct peer *p, enum dmm_wire_handover_event event, struct dmm_handover_msg *msg)
+{
+	struct dmm_wire_refuse refuse;
+	struct dmm_wire_handover w;
+	struct dmm_refusal r;
+
+	do {
+		assert_int_equal(dmm_client_receive(&p->c, DMM_MSG_HANDOVER, &w, sizeof(w), &refuse), 0);
+		assert_int_equal(dmm_handover_decode(&w, msg, &r), 0);
+	} while (msg->event != event);
+}
+
+static void join(struct peer *p)
+{
+	struct dmm_handover_msg msg = { .event = DMM_HANDOVER_JOIN };
+
+	peer_hello(p);
+	say(p, &msg);
+	hear(p, DMM_HANDOVER_JOIN, &msg);
+}
+
+/* Data, and a barrier of connection epoch @epoch that is acknowledged. */
+static void ship(struct peer *data, u64 epoch, u64 barrier)
+{
+	static u8 block[4096] = { 7 };
+	struct dmm_frame f = { .type = DMM_MSG_BARRIER, .arg = barrier };
+	struct dmm_ack ack;
+
+	if (!data->seq)
+		assert_int_equal(peer_attach(data, epoch, 0), 0);
+	peer_data(data, 4096 * barrier, block, sizeof(block));
+	peer_ack(data, &ack);
+	assert_int_equal(ack.status, 0);
+	peer_frame(data, &f, NULL, NULL);
+	peer_ack(data, &ack);
+	assert_int_equal(ack.type, DMM_MSG_BARRIER);
+	assert_int_equal(ack.status, 0);
+}
+
+static void say_barrier(struct peer *link, u64 epoch, u64 conn_epoch, u64 barrier)
+{
+	struct dmm_handover_msg msg = {
+		.event = DMM_HANDOVER_BARRIER, .epoch = epoch, .conn_epoch = conn_epoch, .barrier = barrier,
+	};
+
+	say(link, &msg);
+}
+
+/* From PREPARE to OWNED. @link stays open. */
+static void be_owned(struct peer *data, struct peer *link, u64 epoch)
+{
+	struct dmm_handover_msg msg;
+
+	assert_int_equal(prepare(0, 1), 0);
+	memset(data, 0, sizeof(*data));
+	ship(data, epoch, 1);
+	join(link);
+	say_barrier(link, epoch, epoch, 1);
+	hear(link, DMM_HANDOVER_COMPLETE, &msg);
+	assert_int_equal(msg.epoch, epoch);
+	msg.event = DMM_HANDOVER_TOKEN;
+	say(link, &msg);
+	state_is(DMM_HO_OWNED);
+}
+
+/* --- tests --- */
+
+static void from_prepare_to_settled(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_handover_msg msg;
+	struct peer data, link;
+
+	(void)state;
+	be_owned(&data, &link, 3);
+	/* nobody writes any more */
+	peer_expect_end(&data);
+	assert_int_equal(ask(DMM_GROUP_RUN, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.result), DMM_GROUP_OK);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_RUNNING);
+	assert_int_equal(le32_to_cpu(ok.gate), DMM_HO_GATE_OPEN);
+	assert_string_equal((char *)ok.peer, "alpha");
+	assert_int_equal(ask(DMM_GROUP_RUN, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.result), DMM_GROUP_ALREADY);
+	assert_int_equal(ask(DMM_GROUP_RUNS, 0, &ok), 0);
+	hear(&link, DMM_HANDOVER_RUNNING_ACK, &msg);
+	assert_int_equal(msg.epoch, 3);
+	/* no way back */
+	assert_int_equal(ask(DMM_GROUP_RETURN, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.result), DMM_GROUP_NOT_NOW);
+	msg.event = DMM_HANDOVER_RELEASED;
+	memset(&msg.instance, 0, sizeof(msg.instance));
+	say(&link, &msg);
+	state_is(DMM_HO_SETTLED);
+	/* it is not the other host's to forget */
+	assert_int_equal(ask(DMM_GROUP_DROP, 0, &ok), DMM_WERR_BUSY);
+	peer_close(&link);
+}
+
+static void returned_and_handed_over_again(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_handover_msg msg;
+	struct dmm_wire_disk id;
+	struct peer data, link, p;
+
+	(void)state;
+	be_owned(&data, &link, 1);
+	assert_int_equal(ask(DMM_GROUP_RETURN, DMM_HO_REFUSED, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_REFUSED);
+	hear(&link, DMM_HANDOVER_REFUSED, &msg);
+	assert_int_equal(msg.epoch, 1);
+	peer_close(&link);
+	peer_close(&data);
+	/* the disk was closed: it is prepared anew */
+	disk_id(&id);
+	peer_hello(&p);
+	assert_int_equal(peer_request(&p, DMM_MSG_FORGET, &id, sizeof(id), DMM_MSG_FORGET_OK, NULL, 0), 0);
+	peer_close(&p);
+	be_owned(&data, &link, 2);
+	assert_int_equal(prepare(0, 1), DMM_WERR_BUSY);	/* not while it is owned */
+	peer_close(&link);
+	peer_close(&data);
+}
+
+/* What the source says of a barrier is believed of no other one, and not once something has come since. */
+static void only_the_last_barrier_completes(void **state)
+{
+	static u8 block[4096];
+	struct dmm_handover_msg msg;
+	struct peer data = { .seq = 0 }, link;
+	struct dmm_ack ack;
+
+	(void)state;
+	assert_int_equal(prepare(0, 1), 0);
+	join(&link);
+	say_barrier(&link, 1, 3, 1);	/* nothing has come at all */
+	ship(&data, 3, 1);
+	ship(&data, 3, 2);
+	say_barrier(&link, 1, 3, 1);	/* not the newest */
+	say_barrier(&link, 1, 2, 2);	/* of other connections */
+	say_barrier(&link, 1, 3, 3);	/* not flushed */
+	peer_data(&data, 0, block, sizeof(block));
+	peer_ack(&data, &ack);
+	say_barrier(&link, 1, 3, 2);	/* something came since */
+	usleep(300000);
+	state_is(DMM_HO_RECEIVING);
+	ship(&data, 3, 3);
+	say_barrier(&link, 2, 3, 3);
+	hear(&link, DMM_HANDOVER_COMPLETE, &msg);
+	assert_int_equal(msg.epoch, 2);
+	state_is(DMM_HO_COMPLETE);
+	peer_close(&link);
+	peer_close(&data);
+}
+
+static void owned_survives_the_daemon(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct peer data, link;
+
+	(void)state;
+	be_owned(&data, &link, 1);
+	peer_close(&data);
+	peer_close(&link);
+	restart();
+	assert_int_equal(ask(DMM_GROUP_STATUS, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_OWNED);
+	assert_int_equal(le64_to_cpu(ok.epoch), 1);
+	assert_string_equal((char *)ok.peer, "alpha");
+	assert_false(le32_to_cpu(ok.flags) & DMM_GROUP_LINKED);
+	assert_int_equal(ask(DMM_GROUP_RUN, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_RUNNING);
+	restart();
+	state_is(DMM_HO_RUNNING);
+	assert_int_equal(ask(DMM_GROUP_DROP, 0, &ok), DMM_WERR_BUSY);
+}
+
+/* No byte is taken before all disks of the group are there, and its journal begun. */
+static void data_waits_for_the_group(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct peer data, data2;
+
+	(void)state;
+	assert_int_equal(prepare(0, 2), 0);
+	assert_int_equal(peer_attach(&data, 1, 0), DMM_WERR_BUSY);
+	assert_int_equal(ask(DMM_GROUP_STATUS, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.result), DMM_GROUP_FAILED);
+	assert_true(strlen((char *)ok.why) > 0);
+	/* also over a restart */
+	restart();
+	assert_int_equal(prepare(0, 2), DMM_WERR_BUSY);	/* to another file, by its new name */
+	assert_int_equal(ask(DMM_GROUP_DROP, 0, &ok), 0);
+	assert_int_equal(prepare(0, 1), 0);
+	assert_int_equal(peer_attach(&data2, 1, 0), 0);
+	assert_int_equal(prepare(0, 2), DMM_WERR_BUSY);	/* one disk, not two */
+	peer_close(&data);
+	peer_close(&data2);
+}
+
+static void dropped_and_begun_anew(void **state)
+{
+	struct dmm_wire_group_ok ok;
+
+	(void)state;
+	assert_int_equal(ask(DMM_GROUP_STATUS, 0, &ok), DMM_WERR_NOTFOUND);
+	assert_int_equal(prepare(0, 1), 0);
+	state_is(DMM_HO_RECEIVING);
+	assert_int_equal(ask(DMM_GROUP_DROP, 0, &ok), 0);
+	assert_int_equal(ask(DMM_GROUP_STATUS, 0, &ok), DMM_WERR_NOTFOUND);
+	assert_int_equal(prepare(0, 1), 0);
+	state_is(DMM_HO_RECEIVING);
+}
+
+/* Both parts of a migration from one repository of a host to another. */
+static void source_and_destination_on_one_host(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_wire_adopt a;
+	struct peer remote, local;
+	int sv[2];
+
+	(void)state;
+	assert_int_equal(prepare(0, 1), 0);
+	memset(&a, 0, sizeof(a));
+	disk_id(&a.id);
+	a.group_disks = cpu_to_le32(1);
+	a.port = cpu_to_le16(1);
+	a.size_bytes = cpu_to_le64(SIZE);
+	strcpy((char *)a.host, "127.0.0.1");
+	strcpy((char *)a.name, "web01");
+	strcpy((char *)a.dest_path, dest_path);
+	/* not by the network */
+	peer_hello(&remote);
+	assert_int_equal(peer_request(&remote, DMM_MSG_ADOPT, &a, sizeof(a), DMM_MSG_GROUP_OK, &ok, sizeof(ok)),
+			 DMM_WERR_DENIED);
+	peer_close(&remote);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	memset(&local, 0, sizeof(local));
+	local.c.fd = sv[0];
+	local.c.timeout_ms = WAIT_MS;
+	local.c.features = peer_features;
+	assert_int_equal(dmm_session_start(&rc, sv[1], "local", true), 0);
+	{
+		struct dmm_wire_refuse refuse;
+		struct dmm_wire_hello_ok hello;
+
+		assert_int_equal(dmm_client_hello(&local.c, "test", &hello, &refuse), 0);
+	}
+	assert_int_equal(peer_request(&local, DMM_MSG_ADOPT, &a, sizeof(a), DMM_MSG_GROUP_OK, &ok, sizeof(ok)), 0);
+	assert_int_equal(le32_to_cpu(ok.role), DMM_HO_SOURCE);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_ACTIVE);
+	assert_string_equal((char *)ok.device, "web01");
+	state_is(DMM_HO_RECEIVING);	/* of the other part */
+	/* a disk that the kernel does not have can't be frozen: it stays the source's */
+	assert_int_equal(group(&local, DMM_GROUP_CUTOVER, DMM_HO_SOURCE, DMM_HO_ACTIVE, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_ACTIVE);
+	assert_true(strlen((char *)ok.why) > 0);
+	/* by the network nobody has it cut over */
+	peer_hello(&remote);
+	assert_int_equal(group(&remote, DMM_GROUP_CUTOVER, DMM_HO_SOURCE, 0, &ok), DMM_WERR_DENIED);
+	peer_close(&remote);
+	assert_int_equal(group(&local, DMM_GROUP_DROP, DMM_HO_SOURCE, 0, &ok), 0);
+	assert_int_equal(group(&local, DMM_GROUP_STATUS, DMM_HO_SOURCE, 0, &ok), DMM_WERR_NOTFOUND);
+	peer_close(&local);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(from_prepare_to_settled, setup, teardown),
+		cmocka_unit_test_setup_teardown(returned_and_handed_over_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_the_last_barrier_completes, setup, teardown),
+		cmocka_unit_test_setup_teardown(owned_survives_the_daemon, setup, teardown),
+		cmocka_unit_test_setup_teardown(data_waits_for_the_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(dropped_and_begun_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(source_and_destination_on_one_host, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

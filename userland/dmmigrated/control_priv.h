@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between control.c and control_group.c.  0, or -errno with @r filled, as all handlers of requests.
+ */
+#ifndef DMM_CONTROL_PRIV_H
+#define DMM_CONTROL_PRIV_H
+
+#include "refusal.h"
+#include "session.h"
+
+/* May wait as long as the request says. */
+int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_group_ok *ok,
+		      struct dmm_refusal *r);
+int dmm_control_adopt(struct dmm_session *s, const u8 *payload, struct dmm_wire_group_ok *ok,
+		      struct dmm_refusal *r);
+
+#endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a group does to the world: gates and the receiver's disks at the destination; the kernel's
+ * migrate targets at the source; and what it says to the other daemon.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gate.h"
+#include "migration_priv.h"
+
+/* --- destination --- */
+
+/* Ends writing to all disks that are prepared: what comes now is no part of what was handed over. */
+static int dest_quiesce(struct dmm_migration *m)
+{
+	struct dmm_registry *reg = m->all->registry;
+	struct dmm_disk_name name;
+	struct dmm_refusal r;
+	struct dmm_disk *d;
+	int ret = 0;
+
+	memcpy(name.migration, m->id, sizeof(name.migration));
+	for (name.disk = 0; name.disk < m->nr_disks && !ret; name.disk++) {
+		d = dmm_registry_get(reg, &name, &r);
+		if (!d)		/* nobody has prepared it since we were started */
+			continue;
+		ret = dmm_disk_quiesce(d, m->all->stop_fd, &r);
+		if (ret)
+			dmm_err(&d->log_id, "cannot end writing to it: %s", r.text);
+		dmm_registry_put(reg, d);
+	}
+	return ret;
+}
+
+static bool has_gate(const struct dmm_migration *m, u32 disk)
+{
+	return m->manifest->disks[disk].name[0];
+}
+
+/* There is one: the host may have been rebooted. */
+static int dest_make_gate(struct dmm_migration *m, u32 disk)
+{
+	struct dmm_refusal r;
+	int ret = dmm_gate_make(m->manifest, disk, &r);
+
+	if (ret) {
+		struct dmm_log_id id = m->log_id;
+
+		id.disk = disk;
+		dmm_err(&id, "no gate: %s", r.text);
+	}
+	return ret;
+}
+
+static int dest_gate(struct dmm_migration *m, u32 disk, enum dmm_ho_gate gate, bool *written)
+{
+	int ret = dmm_gate_set(m->manifest, disk, gate, written);
+
+	if (ret != -ENODEV)
+		return ret;
+	ret = dest_make_gate(m, disk);
+	return ret ? ret : dmm_gate_set(m->manifest, disk, gate, written);
+}
+
+static int dest_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
+{
+	struct dmm_migration *m = ctx;
+	bool one;
+	int ret = 0, err;
+	u32 i;
+
+	if (gate != DMM_HO_GATE_SHUT)
+		ret = dest_quiesce(m);
+	/* shut as many as can be; open them one by one */
+	for (i = 0; i < m->nr_disks && (!ret || gate == DMM_HO_GATE_SHUT); i++) {
+		if (!has_gate(m, i))
+			continue;
+		one = false;
+		err = dest_gate(m, i, gate, written ? &one : NULL);
+		if (one)
+			*written = true;
+		if (err && !ret)
+			ret = err;
+	}
+	return ret;
+}
+
+static int dest_settle(void *ctx)
+{
+	struct dmm_migration *m = ctx;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr_disks && !ret; i++) {
+		if (!has_gate(m, i))
+			continue;
+		ret = dest_gate(m, i, DMM_HO_GATE_OPEN, NULL);
+		if (!ret)
+			ret = dmm_gate_settle(m->manifest, i);
+	}
+	return ret;
+}
+
+static void dest_send(void *ctx, const struct dmm_ho_event *ev)
+{
+	struct dmm_migration *m = ctx;
+	struct dmm_handover_msg msg;
+
+	if (dmm_handover_from_event(m->id, ev, &msg))
+		return;
+	pthread_mutex_lock(&m->lock);
+	if (m->outbox)
+		dmm_outbox_put(m->outbox, &msg);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now, struct dmm_outbox *old)
+{
+	pthread_mutex_lock(&m->lock);
+	if (now || m->outbox == old)
+		m->outbox = now;
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* The source says which barrier of this disk was its last: if it was flushed here, and is the last here, too. */
+static void dest_barrier(struct dmm_migration *m, struct dmm_group *g, const struct dmm_handover_msg *msg)
+{
+	struct dmm_registry *reg = m->all->registry;
+	struct dmm_disk_name name = { .disk = msg->disk };
+	struct dmm_ho_event ev = {
+		.type = DMM_HO_EV_BARRIER, .epoch = msg->epoch, .disk = msg->disk,
+	};
+	struct dmm_refusal r;
+	struct dmm_disk *d;
+	bool flushed;
+
+	memcpy(name.migration, m->id, sizeof(name.migration));
+	d = dmm_registry_get(reg, &name, &r);
+	if (!d)
+		return;
+	flushed = dmm_disk_flushed_to(d, msg->conn_epoch, msg->barrier);
+	dmm_registry_put(reg, d);
+	if (flushed)
+		dmm_group_post(g, &ev, true);
+}
+
+/* --- source --- */
+
+static int source_freeze(void *ctx, u64 epoch)
+{
+	struct dmm_migration *m = ctx;
+
+	return dmm_freezer_freeze(m->freezer, epoch);
+}
+
+static int source_commit(void *ctx, u32 disk, u64 epoch)
+{
+	struct dmm_migration *m = ctx;
+
+	return dmm_freezer_commit(m->freezer, disk, epoch);
+}
+
+static int source_reclaim(void *ctx, u64 epoch)
+{
+	struct dmm_migration *m = ctx;
+
+	(void)epoch;	/* the kernel's own: whichever it holds */
+	return dmm_freezer_reclaim(m->freezer);
+}
+
+static int source_thaw(void *ctx)
+{
+	struct dmm_migration *m = ctx;
+
+	return dmm_freezer_thaw(m->freezer);
+}
+
+static int source_fence(void *ctx)
+{
+	struct dmm_migration *m = ctx;
+
+	return dmm_freezer_fence(m->freezer);
+}
+
+static int source_release(void *ctx, u64 epoch)
+{
+	struct dmm_migration *m = ctx;
+
+	(void)epoch;
+	return dmm_freezer_release(m->freezer);
+}
+
+static void source_send(void *ctx, const struct dmm_ho_event *ev)
+{
+	struct dmm_migration *m = ctx;
+	struct dmm_handover_msg msg;
+
+	if (!dmm_handover_from_event(m->id, ev, &msg))
+		dmm_link_send(m->link, &msg);
+}
+
+static void source_frozen(void *ctx, u64 epoch, u32 disk, u64 conn_epoch, u64 barrier)
+{
+	struct dmm_migration *m = ctx;
+	struct dmm_ho_event ev = { .type = DMM_HO_EV_FROZEN, .epoch = epoch, .disk = disk };
+	struct dmm_handover_msg msg = {
+		.event = DMM_HANDOVER_BARRIER, .epoch = epoch, .disk = disk, .conn_epoch = conn_epoch,
+		.barrier = barrier,
+	};
+	struct dmm_group *g = dmm_migration_group(m);
+
+	memcpy(msg.migration, m->id, sizeof(msg.migration));
+	dmm_link_send(m->link, &msg);
+	if (g)
+		dmm_group_post(g, &ev, true);	/* it is repeated */
+}
+
+static void source_thawed(void *ctx, u64 epoch, const char *why)
+{
+	struct dmm_migration *m = ctx;
+	struct dmm_ho_event ev = { .type = DMM_HO_EV_THAWED, .epoch = epoch };
+	struct dmm_group *g = dmm_migration_group(m);
+
+	if (!g)
+		return;
+	dmm_group_explain(g, why);
+	while (dmm_group_post(g, &ev, false) == -ENOMEM)
+		poll(NULL, 0, 100);	/* not repeated: may not be lost */
+}
+
+static void source_message(void *ctx, const struct dmm_handover_msg *msg)
+{
+	dmm_migration_message(ctx, msg);
+}
+
+/* --- both --- */
+
+void dmm_migration_message(struct dmm_migration *m, const struct dmm_handover_msg *msg)
+{
+	struct dmm_group *g = dmm_migration_group(m);
+	struct dmm_ho_event ev;
+
+	if (!g || memcmp(msg->migration, m->id, sizeof(m->id)))
+		return;
+	if (m->role == DMM_HO_DEST && msg->event == DMM_HANDOVER_BARRIER) {
+		if (msg->disk < m->nr_disks)
+			dest_barrier(m, g, msg);
+	} else if (!dmm_handover_to_event(msg, &ev)) {
+		dmm_group_post(g, &ev, true);
+	}
+}
+
+struct dmm_group *dmm_migration_group(struct dmm_migration *m)
+{
+	struct dmm_group *g;
+
+	pthread_mutex_lock(&m->lock);
+	g = m->group;
+	pthread_mutex_unlock(&m->lock);
+	return g;
+}
+
+void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms)
+{
+	dmm_freezer_timeout(m->freezer, ms);
+}
+
+void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st)
+{
+	dmm_link_status(m->link, st);
+}
+
+bool dmm_migration_heard(struct dmm_migration *m)
+{
+	bool heard;
+
+	pthread_mutex_lock(&m->lock);
+	heard = m->outbox;
+	pthread_mutex_unlock(&m->lock);
+	return heard;
+}
+
+static void text_cut(u8 *field, size_t cap, const char *s)
+{
+	char text[DMM_HOST_MAX];
+
+	snprintf(text, cap < sizeof(text) ? cap : sizeof(text), "%s", s);
+	dmm_text_clean(text);
+	dmm_text_put(field, cap, text);
+}
+
+void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap)
+{
+	pthread_mutex_lock(&m->lock);
+	text_cut(peer, peer_cap, m->manifest->host);
+	text_cut(device, device_cap, m->manifest->disks[0].name);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static const struct dmm_group_ops dest_ops = {
+	.gates = dest_gates,
+	.settle = dest_settle,
+	.send = dest_send,
+};
+
+static const struct dmm_group_ops source_ops = {
+	.freeze = source_freeze,
+	.commit = source_commit,
+	.reclaim = source_reclaim,
+	.thaw = source_thaw,
+	.fence = source_fence,
+	.release = source_release,
+	.send = source_send,
+};
+
+static int source_start(struct dmm_migration *m)
+{
+	struct dmm_link_config lc = { .port = m->manifest->port, .message = source_message, .ctx = m };
+	struct dmm_freezer_config fc = {
+		.log_id = m->log_id, .nr_disks = m->nr_disks, .frozen = source_frozen,
+		.thawed = source_thawed, .ctx = m,
+	};
+	int ret;
+	u32 i;
+
+	ret = dmm_freezer_open(&fc, &m->freezer);
+	if (ret)
+		return ret;
+	for (i = 0; i < m->nr_disks; i++) {
+		if (m->manifest->disks[i].has_witness)
+			dmm_freezer_witness(m->freezer, i, &m->manifest->disks[i].witness);
+	}
+	snprintf(lc.host, sizeof(lc.host), "%s", m->manifest->host);
+	memcpy(lc.migration, m->id, sizeof(lc.migration));
+	return dmm_link_open(&lc, &m->link);
+}
+
+void dmm_migration_stop(struct dmm_migration *m)
+{
+	/* it uses the others, and they post to it */
+	dmm_group_retire(m->group, ~0u);
+	dmm_link_close(m->link);
+	dmm_freezer_close(m->freezer);
+	dmm_group_close(m->group);
+	m->link = NULL;
+	m->freezer = NULL;
+	m->group = NULL;
+}
+
+int dmm_migration_start(struct dmm_migration *m, bool begin, char *why)
+{
+	struct dmm_group_config c = {
+		.dir = dmm_migration_dir(m), .role = m->role, .nr_disks = m->nr_disks, .begin = begin,
+		.instance = m->all->instance,
+		.ops = m->role == DMM_HO_SOURCE ? &source_ops : &dest_ops, .ctx = m,
+	};
+	struct dmm_group *g;
+	int ret;
+
+	memcpy(c.id, m->id, sizeof(c.id));
+	memcpy(c.boot, m->all->boot, sizeof(c.boot));
+	ret = m->role == DMM_HO_SOURCE ? source_start(m) : 0;
+	if (ret) {
+		snprintf(why, DMM_GROUP_WHY, "%s", strerror(-ret));
+		goto err_stop;
+	}
+	ret = dmm_group_open(&c, &g, why);
+	if (ret == -EEXIST) {	/* it was begun before, and interrupted */
+		c.begin = false;
+		ret = dmm_group_open(&c, &g, why);
+	}
+	if (ret)
+		goto err_stop;
+	pthread_mutex_lock(&m->lock);
+	m->group = g;
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+
+err_stop:
+	dmm_migration_stop(m);
+	return ret;
+}

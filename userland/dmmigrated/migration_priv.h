@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between migrations.c, which has the table, and migration_ops.c, by which a group acts.
+ */
+#ifndef DMM_MIGRATION_PRIV_H
+#define DMM_MIGRATION_PRIV_H
+
+#include "migrations.h"
+
+/* Of its manifest and journal. */
+static inline const char *dmm_migration_dir(const struct dmm_migration *m)
+{
+	return m->all->dirs[m->role];
+}
+
+/*
+ * All disks are known: opens what the group acts by, and the group.  @begin: unless it has a journal already.
+ * 0, or -errno with @why of DMM_GROUP_WHY bytes.  Context: change is held, or nobody else knows the migration.
+ */
+int dmm_migration_start(struct dmm_migration *m, bool begin, char *why);
+
+/* Ends group, link and freezer, as far as there are any. Nobody refers to the migration. */
+void dmm_migration_stop(struct dmm_migration *m);
+
+#endif

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of migrations: taking up what is on disk, beginning, ending.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gate.h"
+#include "migration_priv.h"
+
+/* --- references --- */
+
+static struct dmm_migration *migration_new(struct dmm_migrations *ms, struct dmm_manifest *manifest)
+{
+	struct dmm_migration *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->all = ms;
+	memcpy(m->id, manifest->id, sizeof(m->id));
+	m->role = manifest->role;
+	m->nr_disks = manifest->nr_disks;
+	memcpy(m->log_id.migration, m->id, sizeof(m->id));
+	m->log_id.disk = DMM_LOG_NO_DISK;
+	m->refs = 1;
+	m->manifest = manifest;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->change, NULL);
+	return m;
+}
+
+/* Nobody refers to it. */
+static void migration_free(struct dmm_migration *m)
+{
+	dmm_migration_stop(m);
+	pthread_mutex_destroy(&m->change);
+	pthread_mutex_destroy(&m->lock);
+	free(m->manifest);
+	free(m);
+}
+
+static struct dmm_migration *find_locked(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES],
+					 enum dmm_ho_role role)
+{
+	struct dmm_migration *m;
+	struct dmm_list *pos;
+
+	dmm_list_for_each(pos, &ms->list) {
+		m = dmm_list_entry(pos, struct dmm_migration, node);
+		if (!memcmp(m->id, id, sizeof(m->id)) && m->role == role)
+			return m;
+	}
+	return NULL;
+}
+
+struct dmm_migration *dmm_migrations_get(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES])
+{
+	return dmm_migrations_get_part(ms, id, 0);
+}
+
+struct dmm_migration *dmm_migrations_get_part(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES],
+					      enum dmm_ho_role role)
+{
+	struct dmm_migration *m;
+
+	pthread_mutex_lock(&ms->lock);
+	m = find_locked(ms, id, role ? role : DMM_HO_DEST);
+	if (!m && !role)
+		m = find_locked(ms, id, DMM_HO_SOURCE);
+	if (m)
+		m->refs++;
+	pthread_mutex_unlock(&ms->lock);
+	return m;
+}
+
+void dmm_migration_put(struct dmm_migration *m)
+{
+	struct dmm_migrations *ms;
+	bool last;
+
+	if (!m)
+		return;
+	ms = m->all;
+	pthread_mutex_lock(&ms->lock);
+	last = !--m->refs;
+	pthread_mutex_unlock(&ms->lock);
+	if (last)
+		migration_free(m);
+}
+
+static void list_locked(struct dmm_migrations *ms, struct dmm_migration *m)
+{
+	m->listed = true;
+	dmm_list_add_tail(&ms->list, &m->node);
+	ms->nr++;
+}
+
+/* The list's reference goes. */
+static void migration_unlist(struct dmm_migration *m)
+{
+	struct dmm_migrations *ms = m->all;
+	bool was;
+
+	pthread_mutex_lock(&ms->lock);
+	was = m->listed;
+	if (was) {
+		m->listed = false;
+		dmm_list_del(&m->node);
+		ms->nr--;
+	}
+	pthread_mutex_unlock(&ms->lock);
+	if (was)
+		dmm_migration_put(m);
+}
+
+/*
+ * The migration of this id, or a new one with that role and number of disks.  The reference is the caller's.  NULL
+ * with @r filled.
+ */
+static struct dmm_migration *get_or_new(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES],
+					enum dmm_ho_role role, u32 nr_disks, struct dmm_refusal *r)
+{
+	struct dmm_manifest *manifest = dmm_manifest_new(id, role, nr_disks);
+	struct dmm_migration *fresh = manifest ? migration_new(ms, manifest) : NULL, *m;
+
+	if (!fresh) {
+		free(manifest);
+		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+		return NULL;
+	}
+	pthread_mutex_lock(&ms->lock);
+	m = find_locked(ms, id, role);
+	if (!m && ms->nr < DMM_MAX_MIGRATIONS) {
+		m = fresh;
+		fresh = NULL;
+		list_locked(ms, m);
+	}
+	if (m)
+		m->refs++;
+	pthread_mutex_unlock(&ms->lock);
+	dmm_migration_put(fresh);
+	if (!m) {
+		dmm_refuse(r, DMM_WERR_LIMIT, "%u migrations have a part here: see dmmigrate clean",
+			   DMM_MAX_MIGRATIONS);
+	} else if (m->nr_disks != nr_disks) {
+		dmm_refuse(r, DMM_WERR_BUSY, "this migration is known here as one of %u disks", m->nr_disks);
+		dmm_migration_put(m);
+		m = NULL;
+	}
+	return m;
+}
+
+/* --- beginning --- */
+
+/* Saves what is known now; undone in memory when that fails. */
+static int save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d,
+		     struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk before = m->manifest->disks[disk];
+	int ret;
+
+	pthread_mutex_lock(&m->lock);
+	m->manifest->disks[disk] = *d;
+	pthread_mutex_unlock(&m->lock);
+	ret = dmm_manifest_save(dmm_migration_dir(m), m->manifest);
+	if (!ret)
+		return 0;
+	m->manifest->disks[disk] = before;
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot write the manifest in %s: %s", dmm_migration_dir(m),
+			  strerror(-ret));
+}
+
+/* Everything is known: the group begins, unless it has. */
+static int begin_if_complete(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	char why[DMM_GROUP_WHY];
+	int ret;
+
+	if (m->group || !dmm_manifest_complete(m->manifest))
+		return 0;
+	ret = dmm_migration_start(m, true, why);
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot begin the journal in %s: %s", dmm_migration_dir(m), why);
+	return 0;
+}
+
+static void set_peer(struct dmm_migration *m, const char *host)
+{
+	pthread_mutex_lock(&m->lock);
+	snprintf(m->manifest->host, sizeof(m->manifest->host), "%s", host);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* The gate of a disk that is a block device; @p says how it is called. */
+static int make_gate(struct dmm_migration *m, u32 disk, struct dmm_refusal *r)
+{
+	return m->manifest->disks[disk].name[0] ? dmm_gate_make(m->manifest, disk, r) : 0;
+}
+
+static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bool gate,
+			struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk *known = &m->manifest->disks[p->name.disk], d = { .known = true };
+	struct dmm_group_status st;
+	int ret;
+
+	snprintf(d.name, sizeof(d.name), "%s", gate ? p->gate : "");
+	snprintf(d.path, sizeof(d.path), "%s", p->dest_path);
+	d.size_bytes = p->size_bytes;
+	d.block_bytes = p->block_bytes;
+	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
+			     known->size_bytes != d.size_bytes))
+		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration goes to %s with the gate '%s': "
+				  "drop the migration first", p->name.disk, known->path, known->name);
+	if (m->group) {
+		dmm_group_status(m->group, &st);
+		if (st.state != DMM_HO_RECEIVING && st.state != DMM_HO_COMPLETE &&
+		    st.state != DMM_HO_REFUSED)
+			return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: its disks are not written "
+					  "any more", dmm_ho_state_name(st.state));
+	}
+	if (!known->known) {
+		set_peer(m, p->source_host);
+		ret = save_disk(m, p->name.disk, &d, r);
+		if (ret)
+			return ret;
+	}
+	ret = make_gate(m, p->name.disk, r);
+	return ret ? ret : begin_if_complete(m, r);
+}
+
+int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *p, bool gate,
+			   struct dmm_refusal *r)
+{
+	struct dmm_migration *m = get_or_new(ms, p->name.migration, DMM_HO_DEST, p->group_disks, r);
+	int ret;
+
+	if (!m)
+		return -EBUSY;
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? prepare_disk(m, p, gate, r) :
+			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+	return ret;
+}
+
+static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk *known = &m->manifest->disks[a->name.disk], d = { .known = true };
+	int ret;
+
+	snprintf(d.name, sizeof(d.name), "%s", a->source);
+	snprintf(d.path, sizeof(d.path), "%s", a->dest_path);
+	d.size_bytes = a->size_bytes;
+	d.has_witness = a->has_witness;
+	d.witness = a->witness;
+	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
+			     strcmp(m->manifest->host, a->host) || m->manifest->port != a->port))
+		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration is %s and goes to %s at %s: cancel "
+				  "it first", a->name.disk, known->name, known->path, m->manifest->host);
+	if (m->group && d.has_witness)
+		dmm_freezer_witness(m->freezer, a->name.disk, &d.witness);
+	set_peer(m, a->host);
+	m->manifest->port = a->port;
+	ret = save_disk(m, a->name.disk, &d, r);
+	return ret ? ret : begin_if_complete(m, r);
+}
+
+int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, struct dmm_refusal *r)
+{
+	struct dmm_migration *m = get_or_new(ms, a->name.migration, DMM_HO_SOURCE, a->group_disks, r);
+	int ret;
+
+	if (!m)
+		return -EBUSY;
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? adopt_disk(m, a, r) :
+			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+	return ret;
+}
+
+int dmm_migrations_may_attach(struct dmm_migrations *ms, const struct dmm_disk_name *name,
+			      struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_part(ms, name->migration, DMM_HO_DEST);
+	bool begun = true;
+
+	if (!m)
+		return 0;
+	pthread_mutex_lock(&m->lock);
+	begun = m->group;
+	pthread_mutex_unlock(&m->lock);
+	dmm_migration_put(m);
+	if (begun)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_BUSY, "the group is not complete: PREPARE all of its disks first");
+}
+
+/* --- ending --- */
+
+/* States in which nobody's disk depends on this host's part. */
+static bool droppable(enum dmm_ho_role role, enum dmm_ho_state s, bool local)
+{
+	if (role == DMM_HO_SOURCE)
+		return s == DMM_HO_ACTIVE || s == DMM_HO_RELEASED;
+	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED ||
+	       (local && s == DMM_HO_SETTLED);
+}
+
+static int drop_gates(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr_disks && !ret; i++) {
+		if (!m->manifest->disks[i].known || !m->manifest->disks[i].name[0])
+			continue;
+		ret = dmm_gate_remove(m->manifest, i);
+		if (ret)
+			return dmm_refuse(r, DMM_WERR_BUSY, "the gate %s cannot be removed: %s",
+					  m->manifest->disks[i].name, strerror(-ret));
+	}
+	return 0;
+}
+
+/* Its group decides nothing any more. */
+static int drop_group(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	struct dmm_group_status st;
+	unsigned int states = 0;
+	enum dmm_ho_state s;
+
+	if (!m->group && dmm_manifest_complete(m->manifest))
+		return dmm_refuse(r, DMM_WERR_BUSY, "its journal cannot be read: see dmmigrate recover");
+	for (s = 0; s < __DMM_HO_STATE_MAX; s++)
+		states |= droppable(m->role, s, local) ? 1u << s : 0;
+	if (!m->group || !dmm_group_retire(m->group, states))
+		return 0;
+	dmm_group_status(m->group, &st);
+	return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: %s", dmm_ho_state_name(st.state),
+			  m->role == DMM_HO_SOURCE ? "see dmmigrate recover" :
+			  "its disks are, or may be, the only good ones");
+}
+
+static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	struct dmm_group_status st = { .state = DMM_HO_LOST };
+	int ret;
+
+	ret = drop_group(m, local, r);
+	if (ret)
+		return ret;
+	if (m->group)
+		dmm_group_status(m->group, &st);
+	/* what has settled is the plain volume, in use */
+	if (m->role == DMM_HO_DEST && st.state != DMM_HO_SETTLED)
+		ret = drop_gates(m, r);
+	if (ret)
+		return ret;
+	ret = dmm_manifest_remove(dmm_migration_dir(m), m->id);
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot remove it from %s: %s", dmm_migration_dir(m),
+				  strerror(-ret));
+	return 0;
+}
+
+int dmm_migration_drop(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	int ret;
+
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? drop_it(m, local, r) : 0;
+	if (!ret) {
+		migration_unlist(m);
+		dmm_notice(&m->log_id, "dropped");
+	}
+	pthread_mutex_unlock(&m->change);
+	return ret;
+}
+
+/* --- the daemon's life --- */
+
+static void take_up(struct dmm_migrations *ms, enum dmm_ho_role role, const u8 id[DMM_ID_BYTES])
+{
+	struct dmm_log_id log_id = { .disk = DMM_LOG_NO_DISK };
+	struct dmm_manifest *manifest;
+	char why[DMM_MANIFEST_WHY];
+	struct dmm_migration *m;
+
+	memcpy(log_id.migration, id, sizeof(log_id.migration));
+	if (dmm_manifest_load(ms->dirs[role], id, &manifest, why)) {
+		dmm_err(&log_id, "%s; its disks are not looked after", why);
+		return;
+	}
+	if (manifest->role != role) {
+		dmm_err(&log_id, "the manifest in %s is of another role; its disks are not looked after",
+			ms->dirs[role]);
+		free(manifest);
+		return;
+	}
+	m = migration_new(ms, manifest);
+	if (!m) {
+		free(manifest);
+		dmm_err(NULL, "out of memory");
+		return;
+	}
+	pthread_mutex_lock(&ms->lock);
+	list_locked(ms, m);
+	pthread_mutex_unlock(&ms->lock);
+	if (!dmm_manifest_complete(manifest))
+		dmm_notice(&m->log_id, "its beginning was interrupted");
+	else if (dmm_migration_start(m, false, why))
+		dmm_err(&m->log_id, "cannot be taken up: %s; it is tried again", why);
+}
+
+static int take_up_all(struct dmm_migrations *ms, enum dmm_ho_role role)
+{
+	u8 (*ids)[DMM_ID_BYTES];
+	unsigned int nr, i;
+	int ret = dmm_manifest_list(ms->dirs[role], &ids, &nr);
+
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		take_up(ms, role, ids[i]);
+	free(ids);
+	return 0;
+}
+
+void dmm_migrations_tick(struct dmm_migrations *ms)
+{
+	struct dmm_migration *m = NULL;
+	char why[DMM_GROUP_WHY];
+	struct dmm_list *pos;
+
+	/* one at a time: there is hardly ever any */
+	pthread_mutex_lock(&ms->lock);
+	dmm_list_for_each(pos, &ms->list) {
+		m = dmm_list_entry(pos, struct dmm_migration, node);
+		if (!m->group && dmm_manifest_complete(m->manifest)) {
+			m->refs++;
+			break;
+		}
+		m = NULL;
+	}
+	pthread_mutex_unlock(&ms->lock);
+	if (!m)
+		return;
+	pthread_mutex_lock(&m->change);
+	if (m->listed && !m->group)
+		dmm_migration_start(m, false, why);
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+}
+
+int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
+			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd)
+{
+	enum dmm_ho_role role;
+	int ret = 0;
+
+	memset(ms, 0, sizeof(*ms));
+	snprintf(ms->dirs[DMM_HO_SOURCE], sizeof(ms->dirs[0]), "%s/source", dir);
+	snprintf(ms->dirs[DMM_HO_DEST], sizeof(ms->dirs[0]), "%s/destination", dir);
+	ms->registry = registry;
+	memcpy(ms->instance.b, instance, sizeof(ms->instance.b));
+	memcpy(ms->boot, boot, sizeof(ms->boot));
+	ms->stop_fd = stop_fd;
+	pthread_mutex_init(&ms->lock, NULL);
+	dmm_list_init(&ms->list);
+	for (role = DMM_HO_SOURCE; role <= DMM_HO_DEST && !ret; role++)
+		ret = take_up_all(ms, role);
+	if (ret)
+		dmm_migrations_exit(ms);
+	return ret;
+}
+
+void dmm_migrations_exit(struct dmm_migrations *ms)
+{
+	while (!dmm_list_empty(&ms->list))
+		migration_unlist(dmm_list_entry(ms->list.next, struct dmm_migration, node));
+	pthread_mutex_destroy(&ms->lock);
+}
