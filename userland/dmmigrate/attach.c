@@ -379,12 +379,17 @@ static void forget_group(struct dmm_tool *t, struct dmm_source *s, struct dmm_re
 {
 	struct dmm_wire_group_ok ok;
 	struct dmm_remote here;
+	bool released;
 
 	dmm_remote_init(&here);
-	if (dmm_owners_ask_here(t, &here, s->id, DMM_GROUP_DROP, 0, 0, &ok) &&
+	released = !dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok) &&
+		   dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED));
+	if (dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_DROP, 0, 0, &ok) &&
 	    here.code != DMM_WERR_NOTFOUND)
 		dmm_note(t, "its journal on this host stays: %s", here.why);
 	dmm_remote_close(&here);
+	if (released)	/* the destination's is its own */
+		return;
 	dmm_remote_close(r);	/* a refusal has closed it */
 	if (dmm_owners_ask_there(r, &s->record.to, s->id, DMM_GROUP_DROP, 0, 0, &ok) &&
 	    r->code != DMM_WERR_NOTFOUND)

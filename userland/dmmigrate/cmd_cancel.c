@@ -8,11 +8,15 @@
 
 #include "attach.h"
 #include "commands.h"
+#include "owners.h"
 #include "standing.h"
+
+#define BACK_MS	15000u	/* for the destination to give it back */
 
 static const struct dmm_option cancel_options[] = {
 	DMM_OPTION("yes", FLAG, yes, NULL,
 		   "the writer does not run at the destination: take a committed source back without asking"),
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -51,6 +55,36 @@ static int cancel_committed(struct dmm_tool *t, struct dmm_source *s)
 			"the source cannot be taken back: %s", dmm_nl_text(t, ret));
 }
 
+/* The same by the journals. 0: the source owns it, as far as they know of it at all; or an exit code. */
+static int cancel_group(struct dmm_tool *t, struct dmm_source *s)
+{
+	const u32 ends = DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELEASED);
+	struct dmm_wire_group_ok ok;
+	struct dmm_remote here;
+	struct dmm_nl_info info;
+	int ret;
+
+	dmm_remote_init(&here);
+	ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
+	if (!ret && !dmm_owners_is(&ok, ends))
+		ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_ABORT, ends, BACK_MS, &ok);
+	dmm_remote_close(&here);
+	if (!ret && dmm_owners_is(&ok, ends))	/* released: detaching refuses that */
+		return 0;
+	if (ret) {
+		/* not adopted yet, or no daemon: what is not committed is the source's in any case */
+		ret = here.code == DMM_WERR_NOTFOUND ? 0 : dmm_source_info(t, s, &info);
+		if (ret || here.code == DMM_WERR_NOTFOUND || !dmm_state_is_cut(info.state))
+			return ret;
+		dmm_next(t, "systemctl status dmmigrated");
+		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", here.why);
+	}
+	dmm_next(t, "dmmigrate recover %s", s->hex);
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
+			"%s may own it, and does not give it back: %s", s->record.to.host,
+			ok.why[0] ? (const char *)ok.why : "no answer yet");
+}
+
 static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 {
 	bool restored = false;
@@ -69,7 +103,7 @@ static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 		return ret;
 	dmm_signals_block();
 	if (s->ours)
-		ret = cancel_committed(t, s);
+		ret = s->has_record && s->record.group ? cancel_group(t, s) : cancel_committed(t, s);
 	if (ret)
 		return ret;
 	ret = dmm_detach(t, s, &restored);

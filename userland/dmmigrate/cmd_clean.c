@@ -15,11 +15,13 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
+#include "owners.h"
 #include "standing.h"
 #include "status_json.h"
 
 static const struct dmm_option clean_options[] = {
 	DMM_OPTION("yes", FLAG, yes, NULL, "give up a cut-over source without asking"),
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -157,6 +159,26 @@ static int clean_release(struct dmm_tool *t, const struct dmm_source *s, u64 epo
 			"the kernel does not release it: %s", dmm_nl_text(t, ret));
 }
 
+/* By the journals it is the destination's? 0 or an exit code. */
+static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s)
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_remote here;
+	int ret;
+
+	dmm_remote_init(&here);
+	ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
+	dmm_remote_close(&here);
+	if (!ret && dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED)))
+		return 0;
+	dmm_next(t, "dmmigrate recover %s", s->hex);
+	if (ret)
+		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", here.why);
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
+			"the destination is not known to own it: the source is %s",
+			dmm_ho_state_name(dmm_owners_state(&ok)));
+}
+
 /*
  * After the cutover: the source's table goes, its disk stays.  Where the committed table was
  * loaded anew the target knows nothing of a commit (@info), but the record does.
@@ -169,6 +191,9 @@ static int clean_cut_over(struct dmm_tool *t, struct dmm_source *s, const struct
 	bool known = owner == DMM_OWNER_DEST;
 	int ret;
 
+	ret = s->has_record && s->record.group ? clean_need_released(t, s) : 0;
+	if (ret)
+		return ret;
 	if (!t->args.yes &&
 	    !dmm_confirm(t, t->source, known ?
 			 "The destination owns the data.  Every further read and write of the source\n"
@@ -256,13 +281,11 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 	return DMM_EXIT_OK;
 }
 
-static int cmd_clean(struct dmm_tool *t)
+int dmm_clean_operand(struct dmm_tool *t)
 {
 	struct dmm_source s;
 	int ret;
 
-	if (!t->args.nr_operands)
-		return clean_list(t);
 	ret = dmm_source_open(t, t->args.operands[0], &s);
 	if (!ret)
 		ret = clean_source(t, &s);
@@ -272,6 +295,11 @@ static int cmd_clean(struct dmm_tool *t)
 	}
 	dmm_source_clear(&s);
 	return ret;
+}
+
+static int cmd_clean(struct dmm_tool *t)
+{
+	return t->args.nr_operands ? dmm_clean_operand(t) : clean_list(t);
 }
 
 const struct dmm_verb dmm_verb_clean = {

@@ -35,6 +35,7 @@ static const struct dmm_option cutover_options[] = {
 	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
 		   "do not begin while the projected pause is longer, exit code 7"),
 	DMM_OPTION("verify", FLAG, verify, NULL, "compare both sides before the writer starts there"),
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -25,6 +25,7 @@ struct owners {
 	struct dmm_wire_group_ok ok;	/* the latest answer */
 	u8 id[DMM_ID_BYTES];
 	char hex[DMM_ID_HEX];
+	enum dmm_ho_role role;		/* 0: whichever is here */
 };
 
 static const struct dmm_option plain_options[] = {
@@ -75,7 +76,7 @@ static int no_answer(struct owners *o)
 
 static int ask(struct owners *o, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
-	return dmm_owners_ask_here(o->t, &o->here, o->id, verb, await, await_ms, &o->ok);
+	return dmm_owners_ask_here(o->t, &o->here, o->id, o->role, verb, await, await_ms, &o->ok);
 }
 
 /* As the answer says, or what the other host may still have to say. */
@@ -342,30 +343,38 @@ static int do_recover(struct owners *o)
 /* All that have a part here; the worst of their exit codes. */
 static int recover_all(struct dmm_tool *t)
 {
-	u8 (*ids)[DMM_ID_BYTES];
+	static const char *const dirs[] = {
+		[DMM_HO_SOURCE] = DMM_JOURNAL_DIR "/source", [DMM_HO_DEST] = DMM_JOURNAL_DIR "/destination",
+	};
 	struct owners o = { .t = t };
-	unsigned int nr, i;
+	u8 (*ids)[DMM_ID_BYTES];
+	unsigned int nr, i, all = 0;
 	int ret, worst = 0;
 
 	if (t->args.force_owner)
 		return dmm_usage(t, "--force-owner needs the id of the migration");
-	ret = dmm_manifest_list(DMM_JOURNAL_DIR, &ids, &nr);
-	if (ret)
-		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "cannot read %s: %s",
-				DMM_JOURNAL_DIR, strerror(-ret));
 	dmm_remote_init(&o.here);
 	dmm_signals_block();
-	for (i = 0; i < nr; i++) {
-		memcpy(o.id, ids[i], sizeof(o.id));
-		dmm_id_format(o.id, o.hex);
-		snprintf(t->source, sizeof(t->source), "%s", o.hex);
-		ret = do_recover(&o);
-		worst = ret > worst ? ret : worst;
+	for (o.role = DMM_HO_SOURCE; o.role <= DMM_HO_DEST; o.role++) {
+		ret = dmm_manifest_list(dirs[o.role], &ids, &nr);
+		if (ret) {
+			worst = dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
+					 "cannot read %s: %s", dirs[o.role], strerror(-ret));
+			break;
+		}
+		for (i = 0; i < nr; i++) {
+			memcpy(o.id, ids[i], sizeof(o.id));
+			dmm_id_format(o.id, o.hex);
+			snprintf(t->source, sizeof(t->source), "%s", o.hex);
+			ret = do_recover(&o);
+			worst = ret > worst ? ret : worst;
+		}
+		all += nr;
+		free(ids);
 	}
-	if (!nr)
+	if (!all && !worst)
 		dmm_say(t, "no migration has a part here");
 	dmm_remote_close(&o.here);
-	free(ids);
 	return worst;
 }
 
@@ -393,4 +402,46 @@ const struct dmm_verb dmm_verb_recover = {
 	.max_operands = 1,
 	.needs_root = true,
 	.run = cmd_recover,
+};
+
+/* --- release --- */
+
+static int do_release(struct owners *o)
+{
+	char device[sizeof(o->ok.device)];
+
+	if (ask(o, DMM_GROUP_STATUS, 0, 0))
+		return no_answer(o);
+	if (!is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED))) {
+		dmm_next(o->t, "dmmigrate recover %s", o->hex);
+		return failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");
+	}
+	if (is(o, DMM_STATES(DMM_HO_RELEASED))) {
+		o->t->args.yes = true;
+		return dmm_clean_operand(o->t);
+	}
+	snprintf(device, sizeof(device), "%s", (const char *)o->ok.device);
+	if (ask(o, DMM_GROUP_DROP, 0, 0))
+		return no_answer(o);
+	dmm_result_text(o->t, "migration", o->hex);
+	dmm_say(o->t, "%s is forgotten here; %s stays as it is until the next reboot: have the writer use the volume "
+		"itself from then on.", o->hex, *device ? device : "the volume");
+	return DMM_EXIT_OK;
+}
+
+static int cmd_release(struct dmm_tool *t)
+{
+	return with_id(t, do_release);
+}
+
+const struct dmm_verb dmm_verb_release = {
+	.name = "release",
+	.operands = "ID",
+	.brief = "after a hand-over: give up what is kept of it on this host\n\n"
+		 "At the source its device, whose disk keeps its contents; at the destination the journal.",
+	.options = plain_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_release,
 };

@@ -21,6 +21,7 @@ extern const struct dmm_verb dmm_verb_acquire;	/* cmd_owners.c */
 extern const struct dmm_verb dmm_verb_run;	/* cmd_owners.c */
 extern const struct dmm_verb dmm_verb_return;	/* cmd_owners.c */
 extern const struct dmm_verb dmm_verb_recover;	/* cmd_owners.c */
+extern const struct dmm_verb dmm_verb_release;	/* cmd_owners.c */
 extern const struct dmm_verb dmm_verb_verify;	/* cmd_verify.c */
 extern const struct dmm_verb dmm_verb_cancel;	/* cmd_cancel.c */
 extern const struct dmm_verb dmm_verb_clean;	/* cmd_clean.c */
@@ -29,6 +30,9 @@ extern const struct dmm_verb dmm_verb_version;	/* cmd_version.c */
 
 /* All of them in the order of the help; ends with NULL. */
 extern const struct dmm_verb *const dmm_verbs[];	/* verbs.c */
+
+/* What `clean SOURCE` does with the first operand. An exit code, reported. */
+int dmm_clean_operand(struct dmm_tool *t);
 
 /* NULL: there is none. */
 const struct dmm_verb *dmm_verb_find(const char *name);

@@ -29,7 +29,8 @@ struct handover {
 
 static int ask_here(struct handover *h, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
-	return dmm_owners_ask_here(h->t, &h->here, h->c->s.id, verb, await, await_ms, &h->src);
+	return dmm_owners_ask_here(h->t, &h->here, h->c->s.id, DMM_HO_SOURCE, verb, await, await_ms,
+				   &h->src);
 }
 
 static int ask_there(struct handover *h, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)

@@ -25,11 +25,12 @@ bool dmm_owners_here(const struct dmm_tool *t)
 	return true;
 }
 
-static void request(struct dmm_wire_group *w, const u8 id[DMM_ID_BYTES], enum dmm_wire_group_verb verb,
-		    u32 await, u32 await_ms)
+static void request(struct dmm_wire_group *w, const u8 id[DMM_ID_BYTES], enum dmm_ho_role role,
+		    enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
 	memset(w, 0, sizeof(*w));
 	memcpy(w->migration, id, sizeof(w->migration));
+	w->role = cpu_to_le32(role);
 	w->verb = cpu_to_le32(verb);
 	w->await = cpu_to_le32(await);
 	w->await_ms = cpu_to_le32(await_ms);
@@ -59,12 +60,12 @@ static int ask(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_target
 }
 
 int dmm_owners_ask_here(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES],
-			enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
+			enum dmm_ho_role role, enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
 			struct dmm_wire_group_ok *ok)
 {
 	struct dmm_wire_group w;
 
-	request(&w, id, verb, await, await_ms);
+	request(&w, id, role, verb, await, await_ms);
 	return ask(t, r, NULL, &w, ok);
 }
 
@@ -74,7 +75,7 @@ int dmm_owners_ask_there(struct dmm_remote *r, const struct dmm_target *to, cons
 {
 	struct dmm_wire_group w;
 
-	request(&w, id, verb, await, await_ms);
+	request(&w, id, DMM_HO_DEST, verb, await, await_ms);
 	return ask(NULL, r, to, &w, ok);
 }
 
@@ -83,7 +84,7 @@ int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM
 {
 	struct dmm_wire_group w;
 
-	request(&w, id, DMM_GROUP_CUTOVER, DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELINQUISHED) |
+	request(&w, id, DMM_HO_SOURCE, DMM_GROUP_CUTOVER, DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELINQUISHED) |
 		DMM_STATES(DMM_HO_RELEASED), DMM_MAX_AWAIT_MS);
 	w.freeze_ms = cpu_to_le32(freeze_ms);
 	return ask(t, r, NULL, &w, ok);

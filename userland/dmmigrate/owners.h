@@ -17,12 +17,12 @@
 bool dmm_owners_here(const struct dmm_tool *t);
 
 /*
- * Asks the daemon of this host, or the receiver, for @verb, and then to wait up to @await_ms for one of @await.
+ * Asks the daemon of this host for @verb of its part as @role (0: whichever), or the receiver, and then to wait up to @await_ms for one of @await.
  * Connects when @r is not connected, once more when the connection was lost.  0: @ok is filled, and says what
  * came of it; -errno as dmm_remote_*(), which see.
  */
 int dmm_owners_ask_here(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES],
-			enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
+			enum dmm_ho_role role, enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
 			struct dmm_wire_group_ok *ok);
 int dmm_owners_ask_there(struct dmm_remote *r, const struct dmm_target *to, const u8 id[DMM_ID_BYTES],
 			 enum dmm_wire_group_verb verb, u32 await, u32 await_ms,

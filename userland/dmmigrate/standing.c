@@ -11,6 +11,8 @@ enum dmm_owner dmm_standing_owner(u32 state, const struct dmm_record *record)
 			return DMM_OWNER_UNKNOWN;
 		if (record->handed_over)
 			return DMM_OWNER_DEST;
+		if (record->group)	/* the journals know */
+			return DMM_OWNER_UNKNOWN;
 		return record->start_begun ? DMM_OWNER_UNKNOWN : DMM_OWNER_SOURCE;
 	case DMM_STATE_IDLE:
 		/* loaded anew after a commit: this target knows nothing of it */

@@ -20,6 +20,7 @@ const struct dmm_verb *const dmm_verbs[] = {
 	&dmm_verb_run,
 	&dmm_verb_return,
 	&dmm_verb_recover,
+	&dmm_verb_release,
 	&dmm_verb_verify,
 	&dmm_verb_cancel,
 	&dmm_verb_clean,
