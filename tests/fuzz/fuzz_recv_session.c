@@ -124,7 +124,7 @@ static struct conn *conn_get(unsigned int i)
 	c->fd = sv[0];
 	c->seq = 0;
 	c->data = false;
-	fuzz_assert(!dmm_session_start(&rc, sv[1], "fuzz"));
+	fuzz_assert(!dmm_session_start(&rc, sv[1], "fuzz", false));
 	return c;
 }
 
