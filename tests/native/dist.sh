@@ -45,6 +45,7 @@ find . -type f | sort | sed 's|/lib/modules/[^/]*/|/lib/modules/KERNEL/|' > "$tm
 diff - "$tmp/files" <<'EOF' || fail "installed (>) is not what is expected (<)"
 ./etc/dmmigrate/dmmigrated.conf
 ./lib/modules/KERNEL/updates/dm-migrate.ko
+./usr/lib/systemd/system/dmmigrate-boot.service
 ./usr/lib/systemd/system/dmmigrated.service
 ./usr/lib/udev/rules.d/12-dmmigrate.rules
 ./usr/sbin/dmmigrate
@@ -65,6 +66,8 @@ EOF
 usr/sbin/dmmigrate --help > /dev/null || fail "the installed tool does not run"
 usr/sbin/dmmigrated --version | grep -qx "dmmigrated $version" || fail "the installed receiver does not run"
 grep -qx 'ExecStart=/usr/sbin/dmmigrated' usr/lib/systemd/system/dmmigrated.service || fail "unit and receiver do not meet"
+grep -qx 'ExecStart=/usr/sbin/dmmigrated --restore' usr/lib/systemd/system/dmmigrate-boot.service ||
+	fail "the boot unit and the receiver do not meet"
 [ "$(stat -c %a etc/dmmigrate/dmmigrated.conf)" = 600 ] || fail "the configuration is for others to read"
 # reproducible: no date of today, no path of the build, in what is read
 ! grep -rlF "$tmp" usr/share usr/lib || fail "a path of the build is installed"

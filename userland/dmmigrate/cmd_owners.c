@@ -408,7 +408,9 @@ const struct dmm_verb dmm_verb_recover = {
 
 static int do_release(struct owners *o)
 {
-	char device[sizeof(o->ok.device)];
+	char device[sizeof(o->ok.device)], uuid[DMM_DM_UUID_BYTES];
+	struct dmm_dm_dev origin;
+	bool source;
 
 	if (ask(o, DMM_GROUP_STATUS, 0, 0))
 		return no_answer(o);
@@ -416,16 +418,21 @@ static int do_release(struct owners *o)
 		dmm_next(o->t, "dmmigrate recover %s", o->hex);
 		return failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");
 	}
-	if (is(o, DMM_STATES(DMM_HO_RELEASED))) {
+	dmm_origin_uuid_format(o->id, uuid);
+	if (is(o, DMM_STATES(DMM_HO_RELEASED)) && !dmm_dm_find_uuid(uuid, &origin)) {
 		o->t->args.yes = true;
 		return dmm_clean_operand(o->t);
 	}
 	snprintf(device, sizeof(device), "%s", (const char *)o->ok.device);
+	source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
 	if (ask(o, DMM_GROUP_DROP, 0, 0))
 		return no_answer(o);
 	dmm_result_text(o->t, "migration", o->hex);
-	dmm_say(o->t, "%s is forgotten here; %s stays as it is until the next reboot: have the writer use the volume "
-		"itself from then on.", o->hex, *device ? device : "the volume");
+	if (source)		/* rebooted since */
+		dmm_say(o->t, "%s is forgotten here; its disk keeps its contents, which are old.", o->hex);
+	else
+		dmm_say(o->t, "%s is forgotten here; %s stays as it is until the next reboot: have the writer use the "
+			"volume itself from then on.", o->hex, *device ? device : "the volume");
 	return DMM_EXIT_OK;
 }
 

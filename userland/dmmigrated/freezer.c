@@ -362,33 +362,30 @@ int dmm_freezer_thaw(struct dmm_freezer *f)
 	return ret ? do_where(f, states, DMM_CMD_THAW, "thaw") : 0;
 }
 
-int dmm_freezer_fence(struct dmm_freezer *f)
+int dmm_freezer_held(struct dmm_freezer *f, u32 disk)
 {
+	const struct dmm_nl_info *info;
 	struct look l;
 	int ret;
-	u32 i;
 
 	ret = look_begin(f, &l);
 	if (ret)
-		return ret;
-	for (i = 0; i < f->c.nr_disks && !ret; i++) {
-		if (!l.disks[i] || (l.disks[i]->state != DMM_STATE_COMMITTED &&
-				    l.disks[i]->state != DMM_STATE_RELEASED))
-			ret = -ENODEV;
-	}
+		return ret == -ENOENT ? -ENODEV : ret;
+	info = l.disks[disk];
+	if (!info)
+		ret = -ENODEV;
+	else if (info->state != DMM_STATE_COMMITTED && info->state != DMM_STATE_RELEASED)
+		ret = -EBUSY;
 	look_end(&l);
 	return ret;
 }
 
 int dmm_freezer_release(struct dmm_freezer *f)
 {
-	int ret;
-
 	pthread_mutex_lock(&f->lock);
 	f->epoch = 0;
 	pthread_mutex_unlock(&f->lock);
-	ret = do_where(f, 1u << DMM_STATE_COMMITTED, DMM_CMD_RELEASE, "release it");
-	return ret ? ret : dmm_freezer_fence(f);
+	return do_where(f, 1u << DMM_STATE_COMMITTED, DMM_CMD_RELEASE, "release it");
 }
 
 /* --- life --- */

@@ -43,13 +43,13 @@ void dmm_freezer_timeout(struct dmm_freezer *f, u32 timeout_ms);
  * For the group's thread; all disks but for commit.  0 or -errno: not done, or not for all of them.
  *
  * reclaim: whatever is committed, in whichever epoch.  thaw: whatever is frozen.
- * fence: fails where the kernel holds a disk no longer, or has none.
+ * held: does the kernel hold this disk, or fail what comes to it?  -ENODEV: no.  -EBUSY: no, and it is in use.
  */
 int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch);
 int dmm_freezer_commit(struct dmm_freezer *f, u32 disk, u64 epoch);
 int dmm_freezer_reclaim(struct dmm_freezer *f);
 int dmm_freezer_thaw(struct dmm_freezer *f);
-int dmm_freezer_fence(struct dmm_freezer *f);
+int dmm_freezer_held(struct dmm_freezer *f, u32 disk);
 int dmm_freezer_release(struct dmm_freezer *f);
 
 #endif

@@ -4,13 +4,13 @@
  * killed anywhere, and so may the one before it.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "dm.h"
+#include "dmlock.h"
 #include "gate.h"
 #include "inuse.h"
 #include "log.h"
@@ -32,29 +32,6 @@ struct gate_dev {
 	unsigned int major, minor;	/* of the volume, if GATE or SETTLED */
 	u64 sectors;
 };
-
-/* libdevmapper's; held while udev is waited for and a swap drains, not while a gate does */
-static pthread_mutex_t dm_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void gate_lock(void)
-{
-	static bool ready;
-
-	pthread_mutex_lock(&dm_lock);
-	if (!ready)
-		dmm_dm_init();
-	ready = true;
-}
-
-static void gate_unlock(void)
-{
-	pthread_mutex_unlock(&dm_lock);
-}
-
-static const char *dm_text_locked(int err)
-{
-	return *dmm_dm_reason() ? dmm_dm_reason() : strerror(-err);
-}
 
 static int table_linear(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor)
 {
@@ -96,9 +73,9 @@ static int gate_find(const struct dmm_manifest *m, u32 disk, struct gate_dev *g)
 {
 	int ret;
 
-	gate_lock();
+	dmm_dm_lock();
 	ret = gate_find_locked(m, disk, g);
-	gate_unlock();
+	dmm_dm_unlock();
 	return ret;
 }
 
@@ -111,7 +88,7 @@ static int gate_possible_locked(struct dmm_refusal *r)
 
 	if (ret < 0)
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "no gate can be made: device-mapper does not answer "
-				  "(%s): %s", dm_text_locked(ret), NO_MODULE);
+				  "(%s): %s", dmm_dm_text_locked(ret), NO_MODULE);
 	if (!ret)
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "no gate can be made: the kernel module dm-migrate is "
 				  "not loaded: %s", NO_MODULE);
@@ -136,9 +113,9 @@ int dmm_gate_possible(struct dmm_refusal *r)
 {
 	int ret;
 
-	gate_lock();
+	dmm_dm_lock();
 	ret = gate_possible_locked(r);
-	gate_unlock();
+	dmm_dm_unlock();
 	return ret;
 }
 
@@ -208,7 +185,7 @@ static int gate_create_locked(const struct dmm_manifest_disk *d, const char *uui
 				  "another program (mounted, RAID, LVM?): release it first",
 				  dmm_short_path(d->path, buf));
 	return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot make the gate %s above %s: %s", d->name,
-			  dmm_short_path(d->path, buf), dm_text_locked(ret));
+			  dmm_short_path(d->path, buf), dmm_dm_text_locked(ret));
 }
 
 /* There is one of that UUID. 0: it is a gate above @volume; 1: it was none yet, and is removed. */
@@ -222,7 +199,7 @@ static int gate_check_locked(const struct gate_dev *g, dev_t volume, struct dmm_
 		if (!ret || ret == -ENODEV)
 			return 1;
 		return dmm_refuse(r, DMM_WERR_BUSY, "the gate %s was left half made, and cannot be removed (%s): "
-				  "dmsetup remove %s", g->dev.name, dm_text_locked(ret), g->dev.name);
+				  "dmsetup remove %s", g->dev.name, dmm_dm_text_locked(ret), g->dev.name);
 	case GATE_GATE:
 		if (makedev(g->major, g->minor) == volume)
 			return 0;
@@ -255,7 +232,7 @@ static int gate_make_locked(const struct dmm_manifest *m, u32 disk, struct gate_
 	ret = gate_find_locked(m, disk, g);
 	if (ret && ret != -ENODEV)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot look for the gate %s: %s", d->name,
-				  dm_text_locked(ret));
+				  dmm_dm_text_locked(ret));
 	if (!ret) {
 		ret = gate_check_locked(g, st.st_rdev, r);
 		if (ret <= 0)
@@ -275,9 +252,9 @@ int dmm_gate_make(const struct dmm_manifest *m, u32 disk, struct dmm_refusal *r)
 	char why[256];
 	int ret;
 
-	gate_lock();
+	dmm_dm_lock();
 	ret = gate_make_locked(m, disk, &g, r);
-	gate_unlock();
+	dmm_dm_unlock();
 	if (ret <= 0)
 		return ret;
 	if (!gate_tell(&g, DMM_GATE_SHUT, false, why))
@@ -355,7 +332,7 @@ static int gate_settle_locked(const struct dmm_manifest *m, u32 disk, const stru
 	memcpy(id.migration, m->id, sizeof(id.migration));
 	if (ret)
 		dmm_err(&id, "the gate %s has not become the plain volume%s: %s", g->dev.name,
-			end == DMM_SWAP_SUSPENDED ? ", and is suspended" : "", dm_text_locked(ret));
+			end == DMM_SWAP_SUSPENDED ? ", and is suspended" : "", dmm_dm_text_locked(ret));
 	return ret;
 }
 
@@ -364,7 +341,7 @@ int dmm_gate_settle(const struct dmm_manifest *m, u32 disk)
 	struct gate_dev g;
 	int ret;
 
-	gate_lock();
+	dmm_dm_lock();
 	ret = gate_find_locked(m, disk, &g);
 	if (!ret && g.kind == GATE_NEW)
 		ret = -ENODEV;
@@ -374,7 +351,7 @@ int dmm_gate_settle(const struct dmm_manifest *m, u32 disk)
 		ret = gate_is_open(&g);
 	if (!ret && g.kind == GATE_GATE)
 		ret = gate_settle_locked(m, disk, &g);
-	gate_unlock();
+	dmm_dm_unlock();
 	return ret;
 }
 
@@ -383,10 +360,10 @@ int dmm_gate_remove(const struct dmm_manifest *m, u32 disk)
 	struct gate_dev g;
 	int ret;
 
-	gate_lock();
+	dmm_dm_lock();
 	ret = gate_find_locked(m, disk, &g);
 	if (!ret)
 		ret = dmm_dm_remove(&g.dev);
-	gate_unlock();
+	dmm_dm_unlock();
 	return ret == -ENODEV ? 0 : ret;
 }

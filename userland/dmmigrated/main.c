@@ -22,6 +22,7 @@
 
 #define TICK_MS		5000u	/* orphans, status */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
+#define RESTORE_MS	30000u	/* for gates and fences after a reboot */
 #define STOP_MS		4500u	/* for sessions to end */
 
 enum { EXIT_USAGE = 2, EXIT_LISTEN = 4, EXIT_LOCAL = 5 };
@@ -202,6 +203,24 @@ static int open_migrations(struct daemon *dm, const struct dmm_config *c)
 	return 0;
 }
 
+/* Until every gate and fence is as its journal says. Returns the exit code. */
+static int daemon_restore(struct daemon *dm)
+{
+	u64 until_ms = dmm_now_ms() + RESTORE_MS;
+	u32 owing;
+
+	while ((owing = dmm_migrations_owing(&dm->migrations)) && dmm_now_ms() < until_ms) {
+		poll(NULL, 0, REST_MS);
+		dmm_migrations_tick(&dm->migrations);
+	}
+	if (owing)
+		dmm_err(NULL, "%u migrations are not as their journals say: nobody may use their disks; see "
+			"dmmigrate recover", owing);
+	dmm_migrations_exit(&dm->migrations);
+	dmm_receiver_exit(&dm->rc);
+	return owing ? EXIT_LOCAL : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon dm = { .argc = argc, .argv = argv };
@@ -245,6 +264,10 @@ int main(int argc, char **argv)
 		dmm_receiver_exit(&dm.rc);
 		dmm_config_exit(&c);
 		return ret;
+	}
+	if (c.restore) {
+		dmm_config_exit(&c);
+		return daemon_restore(&dm);
 	}
 	ret = dmm_listener_open(&dm.listener, &c);
 	dmm_config_exit(&c);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fence.h"
 #include "gate.h"
 #include "migration_priv.h"
 
@@ -163,12 +164,38 @@ static int source_commit(void *ctx, u32 disk, u64 epoch)
 	return dmm_freezer_commit(m->freezer, disk, epoch);
 }
 
+/* Every disk: @what of each that the kernel does not hold. */
+static int source_fences(struct dmm_migration *m, bool up)
+{
+	char why[DMM_MANIFEST_WHY];
+	struct dmm_log_id id = m->log_id;
+	int ret, err = 0;
+
+	for (id.disk = 0; id.disk < m->nr_disks; id.disk++) {
+		ret = up ? dmm_freezer_held(m->freezer, id.disk) : -ENODEV;
+		if (!ret)
+			continue;
+		snprintf(why, sizeof(why), "%s", ret == -EBUSY ? "it is in use, though its journal says that it was "
+			 "given up, or nothing: stop the writer, then dmsetup suspend it" : strerror(-ret));
+		if (ret == -ENODEV)
+			ret = up ? dmm_fence_put_up(m->manifest, id.disk, why) :
+				   dmm_fence_take_down(m->manifest, id.disk, why);
+		if (ret)
+			dmm_err(&id, "%s", why);
+		if (ret && !err)
+			err = ret;
+	}
+	return err;
+}
+
 static int source_reclaim(void *ctx, u64 epoch)
 {
 	struct dmm_migration *m = ctx;
+	int ret;
 
 	(void)epoch;	/* the kernel's own: whichever it holds */
-	return dmm_freezer_reclaim(m->freezer);
+	ret = dmm_freezer_reclaim(m->freezer);
+	return ret ? ret : source_fences(m, false);
 }
 
 static int source_thaw(void *ctx)
@@ -180,17 +207,17 @@ static int source_thaw(void *ctx)
 
 static int source_fence(void *ctx)
 {
-	struct dmm_migration *m = ctx;
-
-	return dmm_freezer_fence(m->freezer);
+	return source_fences(ctx, true);
 }
 
 static int source_release(void *ctx, u64 epoch)
 {
 	struct dmm_migration *m = ctx;
+	int ret;
 
 	(void)epoch;
-	return dmm_freezer_release(m->freezer);
+	ret = dmm_freezer_release(m->freezer);
+	return ret ? ret : source_fences(m, true);
 }
 
 static void source_send(void *ctx, const struct dmm_ho_event *ev)

@@ -19,6 +19,9 @@ static inline const char *dmm_migration_dir(const struct dmm_migration *m)
  */
 int dmm_migration_start(struct dmm_migration *m, bool begin, char *why);
 
+/* The list's reference goes. */
+void dmm_migration_unlist(struct dmm_migration *m);
+
 /* Ends group, link and freezer, as far as there are any. Nobody refers to the migration. */
 void dmm_migration_stop(struct dmm_migration *m);
 

@@ -97,8 +97,7 @@ static void list_locked(struct dmm_migrations *ms, struct dmm_migration *m)
 	ms->nr++;
 }
 
-/* The list's reference goes. */
-static void migration_unlist(struct dmm_migration *m)
+void dmm_migration_unlist(struct dmm_migration *m)
 {
 	struct dmm_migrations *ms = m->all;
 	bool was;
@@ -301,88 +300,6 @@ int dmm_migrations_may_attach(struct dmm_migrations *ms, const struct dmm_disk_n
 	return dmm_refuse(r, DMM_WERR_BUSY, "the group is not complete: PREPARE all of its disks first");
 }
 
-/* --- ending --- */
-
-/* States in which nobody's disk depends on this host's part. */
-static bool droppable(enum dmm_ho_role role, enum dmm_ho_state s, bool local)
-{
-	if (role == DMM_HO_SOURCE)
-		return s == DMM_HO_ACTIVE || s == DMM_HO_RELEASED;
-	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED ||
-	       (local && s == DMM_HO_SETTLED);
-}
-
-static int drop_gates(struct dmm_migration *m, struct dmm_refusal *r)
-{
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < m->nr_disks && !ret; i++) {
-		if (!m->manifest->disks[i].known || !m->manifest->disks[i].name[0])
-			continue;
-		ret = dmm_gate_remove(m->manifest, i);
-		if (ret)
-			return dmm_refuse(r, DMM_WERR_BUSY, "the gate %s cannot be removed: %s",
-					  m->manifest->disks[i].name, strerror(-ret));
-	}
-	return 0;
-}
-
-/* Its group decides nothing any more. */
-static int drop_group(struct dmm_migration *m, bool local, struct dmm_refusal *r)
-{
-	struct dmm_group_status st;
-	unsigned int states = 0;
-	enum dmm_ho_state s;
-
-	if (!m->group && dmm_manifest_complete(m->manifest))
-		return dmm_refuse(r, DMM_WERR_BUSY, "its journal cannot be read: see dmmigrate recover");
-	for (s = 0; s < __DMM_HO_STATE_MAX; s++)
-		states |= droppable(m->role, s, local) ? 1u << s : 0;
-	if (!m->group || !dmm_group_retire(m->group, states))
-		return 0;
-	dmm_group_status(m->group, &st);
-	return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: %s", dmm_ho_state_name(st.state),
-			  m->role == DMM_HO_SOURCE ? "see dmmigrate recover" :
-			  "its disks are, or may be, the only good ones");
-}
-
-static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
-{
-	struct dmm_group_status st = { .state = DMM_HO_LOST };
-	int ret;
-
-	ret = drop_group(m, local, r);
-	if (ret)
-		return ret;
-	if (m->group)
-		dmm_group_status(m->group, &st);
-	/* what has settled is the plain volume, in use */
-	if (m->role == DMM_HO_DEST && st.state != DMM_HO_SETTLED)
-		ret = drop_gates(m, r);
-	if (ret)
-		return ret;
-	ret = dmm_manifest_remove(dmm_migration_dir(m), m->id);
-	if (ret)
-		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot remove it from %s: %s", dmm_migration_dir(m),
-				  strerror(-ret));
-	return 0;
-}
-
-int dmm_migration_drop(struct dmm_migration *m, bool local, struct dmm_refusal *r)
-{
-	int ret;
-
-	pthread_mutex_lock(&m->change);
-	ret = m->listed ? drop_it(m, local, r) : 0;
-	if (!ret) {
-		migration_unlist(m);
-		dmm_notice(&m->log_id, "dropped");
-	}
-	pthread_mutex_unlock(&m->change);
-	return ret;
-}
-
 /* --- the daemon's life --- */
 
 static void take_up(struct dmm_migrations *ms, enum dmm_ho_role role, const u8 id[DMM_ID_BYTES])
@@ -430,6 +347,24 @@ static int take_up_all(struct dmm_migrations *ms, enum dmm_ho_role role)
 		take_up(ms, role, ids[i]);
 	free(ids);
 	return 0;
+}
+
+u32 dmm_migrations_owing(struct dmm_migrations *ms)
+{
+	struct dmm_group_status st;
+	struct dmm_migration *m;
+	struct dmm_list *pos;
+	u32 nr = 0;
+
+	pthread_mutex_lock(&ms->lock);
+	dmm_list_for_each(pos, &ms->list) {
+		m = dmm_list_entry(pos, struct dmm_migration, node);
+		if (m->group)
+			dmm_group_status(m->group, &st);
+		nr += m->group ? st.owes : dmm_manifest_complete(m->manifest);
+	}
+	pthread_mutex_unlock(&ms->lock);
+	return nr;
 }
 
 void dmm_migrations_tick(struct dmm_migrations *ms)
@@ -483,6 +418,6 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 void dmm_migrations_exit(struct dmm_migrations *ms)
 {
 	while (!dmm_list_empty(&ms->list))
-		migration_unlist(dmm_list_entry(ms->list.next, struct dmm_migration, node));
+		dmm_migration_unlist(dmm_list_entry(ms->list.next, struct dmm_migration, node));
 	pthread_mutex_destroy(&ms->lock);
 }

@@ -113,6 +113,9 @@ bool dmm_migration_heard(struct dmm_migration *m);
 /* How the other host and the first disk here are called, cut to fit, as text fields of the wire. */
 void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap);
 
+/* How many could not be taken up, or owe an action: their disks may not be as they have to be. */
+u32 dmm_migrations_owing(struct dmm_migrations *ms);
+
 /* Tries again what could not be taken up. Every now and then. */
 void dmm_migrations_tick(struct dmm_migrations *ms);
 

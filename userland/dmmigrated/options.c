@@ -12,7 +12,6 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "bufpool.h"
 #include "cleanup.h"
 #include "journal.h"
 #include "options.h"
@@ -25,223 +24,6 @@ struct origin {
 	const char *file;	/* NULL: the command line */
 	int line;
 };
-
-static const char *set_config(struct dmm_config *c, const char *value)
-{
-	c->path = value;
-	c->path_given = true;
-	return NULL;
-}
-
-static const char *set_listen(struct dmm_config *c, const char *value)
-{
-	struct dmm_listen_address *l = &c->listen[c->nr_listen];
-	const char *why = "not an address";
-
-	if (c->nr_listen == DMM_MAX_LISTEN)
-		return "too many addresses: at most 16";
-	l->port = 0;
-	if (dmm_parse_hostport(value, l->host, &l->port, &why))
-		return why;
-	c->nr_listen++;
-	return NULL;
-}
-
-static const char *set_port(struct dmm_config *c, const char *value)
-{
-	u64 v;
-
-	if (dmm_parse_u64(value, 1, 65535, &v))
-		return "not a number from 1 to 65535";
-	c->port = v;
-	return NULL;
-}
-
-static const char *set_allow(struct dmm_config *c, const char *value)
-{
-	char **grown;
-
-	if (value[0] != '/' && strncmp(value, "nbd://", 6) && strncmp(value, "nbd+unix://", 11))
-		return "a pattern must begin with a slash, like /dev/vg0/*, or with nbd://HOST/ or nbd+unix:///";
-	/* "/srv/a*  # note" would be a pattern that matches nothing */
-	if (value[strcspn(value, " \t#")])
-		return "a pattern takes no blanks and no '#' ('?' matches one; comments have lines of "
-		       "their own)";
-	if (c->nr_allow == DMM_ALLOW_MAX)
-		return "too many patterns: at most 256";
-	grown = reallocarray(c->allow, c->nr_allow + 1, sizeof(*grown));
-	if (!grown)
-		return "out of memory";
-	c->allow = grown;
-	c->allow[c->nr_allow] = strdup(value);
-	if (!c->allow[c->nr_allow])
-		return "out of memory";
-	c->nr_allow++;
-	return NULL;
-}
-
-static const char *set_engine(struct dmm_config *c, const char *value)
-{
-	c->engine = dmm_engine_find(value);
-	c->engine_auto = !strcmp(value, DMM_ENGINE_AUTO);
-	return c->engine || c->engine_auto ? NULL : "not one of auto, io_uring, libaio, inline";
-}
-
-static const char *set_buffers(struct dmm_config *c, const char *value)
-{
-	u64 v;
-
-	if (dmm_parse_size(value, &v) || v < DMM_BUFPOOL_GUARANTEE * DMM_MAX_EXTENT_BYTES ||
-	    v > 1ull << 40)
-		return "not a size from 2M to 1T, like 64M";
-	c->buffer_bytes = v;
-	return NULL;
-}
-
-static const char *set_count(u32 *count, const char *value)
-{
-	u64 v;
-
-	if (dmm_parse_u64(value, 1, 65536, &v))
-		return "not a number from 1 to 65536";
-	*count = v;
-	return NULL;
-}
-
-static const char *set_max_sessions(struct dmm_config *c, const char *value)
-{
-	return set_count(&c->max_sessions, value);
-}
-
-static const char *set_max_silent(struct dmm_config *c, const char *value)
-{
-	return set_count(&c->max_silent, value);
-}
-
-static const char *set_max_disks(struct dmm_config *c, const char *value)
-{
-	return set_count(&c->max_disks, value);
-}
-
-static const char *set_duration(u64 *ms, const char *value)
-{
-	u64 v;
-
-	if (dmm_parse_duration_ms(value, &v) || v < 100 || v > 30ull * 86400 * 1000)
-		return "not a time from 100ms to 30d, like 30s";
-	*ms = v;
-	return NULL;
-}
-
-static const char *set_orphan(struct dmm_config *c, const char *value)
-{
-	return set_duration(&c->orphan_ms, value);
-}
-
-static const char *set_handshake(struct dmm_config *c, const char *value)
-{
-	return set_duration(&c->handshake_ms, value);
-}
-
-static const char *set_stall(struct dmm_config *c, const char *value)
-{
-	return set_duration(&c->stall_ms, value);
-}
-
-static const char *set_ack(struct dmm_config *c, const char *value)
-{
-	return set_duration(&c->ack_ms, value);
-}
-
-static const struct { const char *name; int level; } log_levels[] = {
-	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
-	{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
-};
-#define NR_LOG_LEVELS (sizeof(log_levels) / sizeof(log_levels[0]))
-
-static const char *set_log_level(struct dmm_config *c, const char *value)
-{
-	size_t i;
-
-	for (i = 0; i < NR_LOG_LEVELS; i++) {
-		if (!strcmp(log_levels[i].name, value)) {
-			c->log_level = log_levels[i].level;
-			return NULL;
-		}
-	}
-	return "not one of error, warning, notice, info, debug";
-}
-
-static const char *set_path(char path[DMM_LOCAL_PATH], const char *value)
-{
-	if (value[0] != '/')
-		return "not an absolute path";
-	if (strlen(value) >= DMM_LOCAL_PATH)
-		return "too long: at most 107 characters";
-	strcpy(path, value);
-	return NULL;
-}
-
-static const char *set_state_dir(struct dmm_config *c, const char *value)
-{
-	return set_path(c->state_dir, value);
-}
-
-static const char *set_control(struct dmm_config *c, const char *value)
-{
-	return set_path(c->control, value);
-}
-
-static const char *set_foreground(struct dmm_config *c, const char *value)
-{
-	(void)value;
-	c->foreground = true;
-	return NULL;
-}
-
-static const struct dmm_setting settings[] = {
-	{ "config", 'c', "FILE", false, true, "configuration file (" DMM_DEFAULT_CONFIG ")", set_config },
-	{ "listen", 'l', "ADDRESS", false, false,
-	  "address to listen on, [:PORT] included; repeatable (127.0.0.1)", set_listen },
-	{ "port", 'p', "N", false, false, "port of addresses without one (7790)", set_port },
-	{ "allow", 'a', "GLOB", false, false,
-	  "destinations that may be written; repeatable (none)", set_allow },
-	{ "engine", 'e', "NAME", false, false, "how to write: auto, io_uring, libaio or inline (auto)", set_engine },
-	{ "buffers", 'b', "SIZE", false, false, "memory for data of all connections (64M)",
-	  set_buffers },
-	{ "log_level", 'L', "LEVEL", false, false,
-	  "error, warning, notice, info or debug (info)", set_log_level },
-	{ "state_dir", 's', "DIR", false, false, "journals of hand-overs (" DMM_JOURNAL_DIR ")", set_state_dir },
-	{ "control", 'C', "PATH", false, false, "socket that dmmigrate on this host asks (" DMM_CONTROL_PATH ")",
-	  set_control },
-	{ "foreground", 'f', NULL, false, true, "log to stderr, not to the journal",
-	  set_foreground },
-	{ "max_sessions", 0, "N", true, false, "connections at a time (256)", set_max_sessions },
-	{ "max_silent", 0, "N", true, false,
-	  "of these, of one address, without a request yet (a quarter, at least 32)", set_max_silent },
-	{ "max_disks", 0, "N", true, false, "disks prepared at a time (256)", set_max_disks },
-	{ "orphan_timeout", 0, "TIME", true, false,
-	  "release a disk without any connection after this (1h)", set_orphan },
-	{ "handshake_timeout", 0, "TIME", true, false,
-	  "for a new connection to say what it is (10s)", set_handshake },
-	{ "stall_timeout", 0, "TIME", true, false,
-	  "for the rest of a message that has begun (60s)", set_stall },
-	{ "ack_timeout", 0, "TIME", true, false,
-	  "for a source to take its acknowledgements (30s)", set_ack },
-};
-#define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
-
-const struct dmm_setting *dmm_setting_get(unsigned int i)
-{
-	return i < NR_SETTINGS ? &settings[i] : NULL;
-}
-
-const char *dmm_setting_choice(const struct dmm_setting *s, unsigned int i)
-{
-	if (s->set == set_log_level)
-		return i < NR_LOG_LEVELS ? log_levels[i].name : NULL;
-	return s->set == set_engine ? dmm_engine_name(i) : NULL;
-}
 
 __attribute__((format(printf, 2, 3)))
 static void complain(const struct origin *o, const char *fmt, ...)
@@ -258,15 +40,6 @@ static void complain(const struct origin *o, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-void dmm_setting_option(const char *name, char buf[32])
-{
-	size_t i;
-
-	for (i = 0; name[i] && i < 31; i++)
-		buf[i] = name[i] == '_' ? '-' : name[i];
-	buf[i] = '\0';
-}
-
 static void print_help(void)
 {
 	char name[32], left[48];
@@ -275,22 +48,22 @@ static void print_help(void)
 	puts("Usage: dmmigrated [OPTION]...\n\n"
 	     "Receives disks that dmmigrate sends, and writes them to destinations on its\n"
 	     "allow-list.  Without an allow-list it refuses everything.\n");
-	for (i = 0; i < NR_SETTINGS; i++) {
-		if (settings[i].config_only)
+	for (i = 0; i < DMM_NR_SETTINGS; i++) {
+		if (dmm_settings[i].config_only)
 			continue;
-		dmm_setting_option(settings[i].name, name);
-		snprintf(left, sizeof(left), "-%c, --%s%s%s", settings[i].letter, name,
-			 settings[i].arg ? " " : "", settings[i].arg ? settings[i].arg : "");
-		printf("  %-24s %s\n", left, settings[i].help);
+		dmm_setting_option(dmm_settings[i].name, name);
+		snprintf(left, sizeof(left), "-%c, --%s%s%s", dmm_settings[i].letter, name,
+			 dmm_settings[i].arg ? " " : "", dmm_settings[i].arg ? dmm_settings[i].arg : "");
+		printf("  %-24s %s\n", left, dmm_settings[i].help);
 	}
 	printf("  %-24s %s\n  %-24s %s\n", "-h, --help", "this text", "-V, --version", "the version");
 	puts("\nKeys of the configuration file, section [dmmigrated], besides the long options\n"
 	     "(with _ for -):");
-	for (i = 0; i < NR_SETTINGS; i++) {
-		if (!settings[i].config_only)
+	for (i = 0; i < DMM_NR_SETTINGS; i++) {
+		if (!dmm_settings[i].config_only)
 			continue;
-		snprintf(left, sizeof(left), "%s = %s", settings[i].name, settings[i].arg);
-		printf("  %-24s %s\n", left, settings[i].help);
+		snprintf(left, sizeof(left), "%s = %s", dmm_settings[i].name, dmm_settings[i].arg);
+		printf("  %-24s %s\n", left, dmm_settings[i].help);
 	}
 	puts("\nExit codes: 0 stopped by SIGTERM or SIGINT, 2 usage or configuration,\n"
 	     "4 cannot listen, 5 out of memory or descriptors, writes that never ended.");
@@ -347,12 +120,12 @@ static int ini_setting(void *user, const char *section, const char *name, const 
 		complain(&st->origin, "unknown section [%s]: the only one is [dmmigrated]", section);
 		goto err;
 	}
-	for (i = 0; i < NR_SETTINGS; i++) {
-		if (settings[i].option_only || strcmp(settings[i].name, name))
+	for (i = 0; i < DMM_NR_SETTINGS; i++) {
+		if (dmm_settings[i].option_only || strcmp(dmm_settings[i].name, name))
 			continue;
-		if (settings[i].set == set_listen && st->own_listen)
+		if (!strcmp(dmm_settings[i].name, "listen") && st->own_listen)
 			return 1;
-		wrong = settings[i].set(st->c, value);
+		wrong = dmm_settings[i].set(st->c, value);
 		if (!wrong)
 			return 1;
 		complain(&st->origin, "%s = %s: %s", name, value, wrong);
@@ -397,14 +170,20 @@ static int complain_option(const char *what)
 	return DMM_OPTIONS_ERROR;
 }
 
+/* Taken by the first pass. */
+static bool is_early(const struct dmm_setting *s)
+{
+	return !strcmp(s->name, "config") || !strcmp(s->name, "listen");
+}
+
 /*
  * Goes through the command line.  The file is read between two passes: the first one only
  * looks for --config and --listen, the second has the last word.
  */
 static int options_pass(int argc, char **argv, struct dmm_config *c, bool first)
 {
-	struct option longs[NR_SETTINGS + 3];
-	char names[NR_SETTINGS][32], shorts[2 * NR_SETTINGS + 4], what[300];
+	struct option longs[DMM_NR_SETTINGS + 3];
+	char names[DMM_NR_SETTINGS][32], shorts[2 * DMM_NR_SETTINGS + 4], what[300];
 	const struct origin here = { NULL, 0 };
 	size_t i, nl = 0, ns = 0;
 	const char *wrong;
@@ -412,15 +191,15 @@ static int options_pass(int argc, char **argv, struct dmm_config *c, bool first)
 
 	memset(longs, 0, sizeof(longs));
 	shorts[ns++] = ':';
-	for (i = 0; i < NR_SETTINGS; i++) {
-		if (settings[i].config_only)
+	for (i = 0; i < DMM_NR_SETTINGS; i++) {
+		if (dmm_settings[i].config_only)
 			continue;
-		dmm_setting_option(settings[i].name, names[i]);
+		dmm_setting_option(dmm_settings[i].name, names[i]);
 		longs[nl].name = names[i];
-		longs[nl].has_arg = settings[i].arg ? required_argument : no_argument;
+		longs[nl].has_arg = dmm_settings[i].arg ? required_argument : no_argument;
 		longs[nl++].val = 256 + i;
-		shorts[ns++] = settings[i].letter;
-		if (settings[i].arg)
+		shorts[ns++] = dmm_settings[i].letter;
+		if (dmm_settings[i].arg)
 			shorts[ns++] = ':';
 	}
 	longs[nl++] = (struct option){ "help", no_argument, NULL, 'h' };
@@ -446,17 +225,17 @@ static int options_pass(int argc, char **argv, struct dmm_config *c, bool first)
 				 argv[optind - 1]);
 			return complain_option(what);
 		}
-		for (i = 0; i < NR_SETTINGS; i++) {
-			if (opt == 256 + (int)i || (settings[i].letter && opt == settings[i].letter))
+		for (i = 0; i < DMM_NR_SETTINGS; i++) {
+			if (opt == 256 + (int)i || (dmm_settings[i].letter && opt == dmm_settings[i].letter))
 				break;
 		}
 		/* each value is taken by one of the passes: lists must not grow twice */
-		if (first != (settings[i].set == set_config || settings[i].set == set_listen))
+		if (first != is_early(&dmm_settings[i]))
 			continue;
-		wrong = settings[i].set(c, optarg);
+		wrong = dmm_settings[i].set(c, optarg);
 		if (!wrong)
 			continue;
-		dmm_setting_option(settings[i].name, what);
+		dmm_setting_option(dmm_settings[i].name, what);
 		complain(&here, "--%s %s: %s", what, optarg, wrong);
 		return DMM_OPTIONS_ERROR;
 	}

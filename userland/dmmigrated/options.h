@@ -26,6 +26,7 @@ struct dmm_config {
 	const char *path;		/* of the configuration file; borrowed from argv */
 	bool path_given;		/* by --config: it must exist */
 	bool foreground;
+	bool restore;			/* gates and fences, and nothing else */
 	struct dmm_listen_address listen[DMM_MAX_LISTEN];
 	u32 nr_listen;
 	u16 port;
@@ -58,7 +59,11 @@ struct dmm_setting {
 	const char *(*set)(struct dmm_config *c, const char *value);
 };
 
-/* All of them in the order of the help; NULL after the last. */
+/* All of them in the order of the help. */
+#define DMM_NR_SETTINGS	18
+extern const struct dmm_setting dmm_settings[DMM_NR_SETTINGS];
+
+/* The same one by one; NULL after the last. */
 const struct dmm_setting *dmm_setting_get(unsigned int i);
 
 /* The words that the setting takes, one by one; NULL after the last, or where it takes no word. */

@@ -338,12 +338,22 @@ void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES])
 	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-origin", DMM_UUID_PREFIX, hex);
 }
 
-void dmm_gate_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES])
+static void disk_uuid_format(const u8 id[16], const char *what, u32 disk, char uuid[DMM_DM_UUID_BYTES])
 {
 	char hex[DMM_ID_HEX];
 
 	dmm_id_format(id, hex);
-	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-gate%u", DMM_UUID_PREFIX, hex, disk);
+	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-%s%u", DMM_UUID_PREFIX, hex, what, disk);
+}
+
+void dmm_gate_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES])
+{
+	disk_uuid_format(id, "gate", disk, uuid);
+}
+
+void dmm_fence_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES])
+{
+	disk_uuid_format(id, "fence", disk, uuid);
 }
 
 void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES])

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# This test will reboot either host in every state of a hand-over, as far as disks and daemons can tell (tables, module
+# and daemon are gone, the boot id is another one, the volume is there by its own name), and see that nothing reads or writes
+# a disk before its journal says so, and that recover goes to the one right state.
+# check-kernels: 6.1 6.12
+# timeout: 300
+. functions.sh
+requires ip dmmigrate dmmigrated od
+load_module
+two_hosts
+make_disk A 8
+make_disk B 8
+fill A
+start_receiver
+start_daemon
+cleanup_fn "dm_drop A.dmm"
+cleanup_fn "umount /proc/sys/kernel/random/boot_id"
+table=$(dmsetup table A)
+
+BOOTS=0
+# another_boot SIDE: what a daemon that starts from now on takes for its host's boot
+another_boot() {
+	BOOTS=$((BOOTS + 1))
+	umount /proc/sys/kernel/random/boot_id 2>/dev/null || true
+	printf '00000000-0000-4000-8000-%012d\n' $BOOTS >"$TMP/boot-$BOOTS"
+	mount --bind "$TMP/boot-$BOOTS" /proc/sys/kernel/random/boot_id
+}
+
+# reboot_source [gone]: with A there again by its own table, as LVM or a script makes it, or not yet
+reboot_source() {
+	kill -9 "$DAEMON"
+	wait "$DAEMON" 2>/dev/null || true
+	dmsetup remove A
+	dmsetup remove A-dmm-origin
+	rm -f /run/dmmigrate/*.json
+	[ "${1:-}" = gone ] || dmsetup create A --table "$table"
+	another_boot
+	dmmigrated --restore --foreground >"$TMP/restore.out" 2>&1 || fail "restore: exit $?: $(cat "$TMP/restore.out")"
+}
+reboot_destination() {
+	kill -9 "$RECEIVER"
+	wait "$RECEIVER" 2>/dev/null || true
+	dmsetup remove A.dmm
+	another_boot
+	dmmigrated --restore --foreground --state-dir "$TMP/state-b" >"$TMP/restore.out" 2>&1 ||
+		fail "restore: exit $?: $(cat "$TMP/restore.out")"
+}
+reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
+writes() { dd if="$TMP/first" of="/dev/mapper/$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
+raw_same() { dmm-same "$(raw_of A)" "$(raw_of B)" >/dev/null; }
+dd if=/dev/mapper/A of="$TMP/first" bs=4096 count=1 2>/dev/null
+
+# from nothing to where the source has given up and the destination owns it
+hand_over_to() {
+	start_migration
+	ID=$(migration_id)
+	timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+	DMM_TOOL_STOP_AT=$1 dmmigrate cutover A --timeout 15000 >"$TMP/cutover.out" 2>&1 || true
+}
+# the other disk is cleared of what was done to it
+begin_anew() {
+	dmmigrate release "$ID" >/dev/null 2>&1 || dmmigrate cancel A >/dev/null 2>&1 || true
+	there release "$ID" >/dev/null 2>&1 || true
+	dm_drop A.dmm
+	dm_drop A
+	dm_drop A-dmm-origin
+	rm -rf "/var/lib/dmmigrate/source/$ID" "$TMP/state-b/destination/$ID" /run/dmmigrate/*.json
+	dmsetup create A --table "$table"
+}
+
+say "the source, relinquished: by its own name it is shut, and comes back by the destination's word"
+hand_over_to finished
+journal_is source relinquished || fail "source: $(journal_says source)"
+journal_is destination owned || fail "destination: $(journal_says destination)"
+reboot_source
+! reads A || fail "the source can be read after a reboot"
+! writes A || fail "the source can be written after a reboot"
+# the other host can't be reached: nobody knows
+kill -STOP "$RECEIVER"
+start_daemon
+refused 9 'start the writer on neither' dmmigrate recover "$ID"
+! reads A || fail "the source can be read though nobody knows"
+kill -CONT "$RECEIVER"
+timeout 60 dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 || fail "recover: exit $?: $(cat "$TMP/recover.out")"
+grep -q 'the source owns' "$TMP/recover.out" || fail "$(cat "$TMP/recover.out")"
+assert "table" "$(dmsetup table A)" = "$table"
+reads A && writes A || fail "the source is shut though it owns the disk"
+journal_is source active || fail "source: $(journal_says source)"
+journal_is destination refused || fail "destination: $(journal_says destination)"
+! reads A.dmm || fail "the destination's gate lets a read pass though it refused"
+begin_anew
+
+say "the same before anybody has made its device: nobody can, until it is the source's again"
+hand_over_to finished
+reboot_source gone
+! reads A || fail "the placeholder can be read"
+! dmsetup create A --table "$table" 2>/dev/null || fail "the source's device was made though it is given up"
+start_daemon
+timeout 60 dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 || fail "recover: exit $?: $(cat "$TMP/recover.out")"
+dmsetup create A --table "$table" || fail "the source's device cannot be made though it owns the disk"
+begin_anew
+
+say "the destination, owned: it refuses by itself, for the guest's memory is left at the source only"
+hand_over_to finished
+reboot_destination
+journal_is destination refused || fail "destination: $(journal_says destination)"
+assert "gate" "$(nl A.dmm gate)" = shut
+start_receiver
+source_is() { journal_is source "$1"; }
+timeout 60 dmmigrate recover "$ID" >/dev/null || fail "recover: exit $?"
+must_wait_for 10 source_is active
+reads A && writes A || fail "the source is shut"
+begin_anew
+
+say "the destination, running: shut until the source has answered"
+hand_over_to running
+journal_is destination running || fail "destination: $(journal_says destination)"
+writes A.dmm || fail "the gate is not open"
+kill -STOP "$DAEMON"
+reboot_destination
+journal_is destination running || fail "destination: $(journal_says destination)"
+! reads A.dmm || fail "the gate lets a read pass before the source has answered"
+start_receiver
+refused 9 'start the writer on neither' there recover "$ID"
+refused 9 'not to be written here' there run "$ID"
+kill -CONT "$DAEMON"
+there_runs() { there run "$ID" >/dev/null 2>&1; }
+must_wait_for 20 there_runs
+reads A.dmm && writes A.dmm || fail "the destination is shut though it runs"
+must_wait_for 10 source_is released
+
+say "and the source, released: it stays shut for good, the destination goes on"
+reboot_source
+! reads A || fail "the released source can be read"
+start_daemon
+dmmigrate recover "$ID" | grep -q 'the destination owns' || fail "recover"
+settled() { journal_is destination settled; }
+must_wait_for 20 settled
+dmmigrate release "$ID" >"$TMP/release.out" || fail "release: exit $?"
+! reads A || fail "it can be read after release"
+[ ! -e "/var/lib/dmmigrate/source/$ID" ] || fail "the journal is still there"
+
+say "the destination, settled: the plain volume, open at once"
+kill -STOP "$DAEMON"
+reboot_destination
+reads A.dmm && writes A.dmm || fail "what has settled is shut after a reboot"
+assert "table" "$(dmsetup table A.dmm | cut -d ' ' -f 3)" = linear
+kill -CONT "$DAEMON"

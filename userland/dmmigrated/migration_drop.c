@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Forgetting a migration, where nobody's disk depends on it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "fence.h"
+#include "gate.h"
+#include "migration_priv.h"
+
+/* States in which nobody's disk depends on this host's part. */
+static bool droppable(enum dmm_ho_role role, enum dmm_ho_state s, bool local)
+{
+	if (role == DMM_HO_SOURCE)
+		return s == DMM_HO_ACTIVE || s == DMM_HO_RELEASED;
+	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED ||
+	       (local && s == DMM_HO_SETTLED);
+}
+
+static int drop_gates(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr_disks && !ret; i++) {
+		if (!m->manifest->disks[i].known || !m->manifest->disks[i].name[0])
+			continue;
+		ret = dmm_gate_remove(m->manifest, i);
+		if (ret)
+			return dmm_refuse(r, DMM_WERR_BUSY, "the gate %s cannot be removed: %s",
+					  m->manifest->disks[i].name, strerror(-ret));
+	}
+	return 0;
+}
+
+/* Its group decides nothing any more. */
+static int drop_group(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	struct dmm_group_status st;
+	unsigned int states = 0;
+	enum dmm_ho_state s;
+
+	if (!m->group && dmm_manifest_complete(m->manifest))
+		return dmm_refuse(r, DMM_WERR_BUSY, "its journal cannot be read: see dmmigrate recover");
+	for (s = 0; s < __DMM_HO_STATE_MAX; s++)
+		states |= droppable(m->role, s, local) ? 1u << s : 0;
+	if (!m->group || !dmm_group_retire(m->group, states))
+		return 0;
+	dmm_group_status(m->group, &st);
+	return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: %s", dmm_ho_state_name(st.state),
+			  m->role == DMM_HO_SOURCE ? "see dmmigrate recover" :
+			  "its disks are, or may be, the only good ones");
+}
+
+/* Of a source: one that was given up stays shut. */
+static int drop_fences(struct dmm_migration *m, bool released, struct dmm_refusal *r)
+{
+	char why[DMM_MANIFEST_WHY];
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr_disks && !ret; i++) {
+		if (!m->manifest->disks[i].known)
+			continue;
+		ret = released ? dmm_fence_forget(m->manifest, i, why) : dmm_fence_take_down(m->manifest, i, why);
+		if (ret)
+			return dmm_refuse(r, DMM_WERR_BUSY, "%s", why);
+	}
+	return 0;
+}
+
+static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	struct dmm_group_status st = { .state = DMM_HO_LOST };
+	int ret;
+
+	ret = drop_group(m, local, r);
+	if (ret)
+		return ret;
+	if (m->group)
+		dmm_group_status(m->group, &st);
+	/* what has settled is the plain volume, in use */
+	if (m->role == DMM_HO_SOURCE)
+		ret = drop_fences(m, st.state == DMM_HO_RELEASED, r);
+	else if (st.state != DMM_HO_SETTLED)
+		ret = drop_gates(m, r);
+	if (ret)
+		return ret;
+	ret = dmm_manifest_remove(dmm_migration_dir(m), m->id);
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot remove it from %s: %s", dmm_migration_dir(m),
+				  strerror(-ret));
+	return 0;
+}
+
+int dmm_migration_drop(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	int ret;
+
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? drop_it(m, local, r) : 0;
+	if (!ret) {
+		dmm_migration_unlist(m);
+		dmm_notice(&m->log_id, "dropped");
+	}
+	pthread_mutex_unlock(&m->change);
+	return ret;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of settings, and what each of them takes.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "bufpool.h"
+#include "journal.h"
+#include "options.h"
+
+static const char *set_config(struct dmm_config *c, const char *value)
+{
+	c->path = value;
+	c->path_given = true;
+	return NULL;
+}
+
+static const char *set_listen(struct dmm_config *c, const char *value)
+{
+	struct dmm_listen_address *l = &c->listen[c->nr_listen];
+	const char *why = "not an address";
+
+	if (c->nr_listen == DMM_MAX_LISTEN)
+		return "too many addresses: at most 16";
+	l->port = 0;
+	if (dmm_parse_hostport(value, l->host, &l->port, &why))
+		return why;
+	c->nr_listen++;
+	return NULL;
+}
+
+static const char *set_port(struct dmm_config *c, const char *value)
+{
+	u64 v;
+
+	if (dmm_parse_u64(value, 1, 65535, &v))
+		return "not a number from 1 to 65535";
+	c->port = v;
+	return NULL;
+}
+
+static const char *set_allow(struct dmm_config *c, const char *value)
+{
+	char **grown;
+
+	if (value[0] != '/' && strncmp(value, "nbd://", 6) && strncmp(value, "nbd+unix://", 11))
+		return "a pattern must begin with a slash, like /dev/vg0/*, or with nbd://HOST/ or nbd+unix:///";
+	/* "/srv/a*  # note" would be a pattern that matches nothing */
+	if (value[strcspn(value, " \t#")])
+		return "a pattern takes no blanks and no '#' ('?' matches one; comments have lines of "
+		       "their own)";
+	if (c->nr_allow == DMM_ALLOW_MAX)
+		return "too many patterns: at most 256";
+	grown = reallocarray(c->allow, c->nr_allow + 1, sizeof(*grown));
+	if (!grown)
+		return "out of memory";
+	c->allow = grown;
+	c->allow[c->nr_allow] = strdup(value);
+	if (!c->allow[c->nr_allow])
+		return "out of memory";
+	c->nr_allow++;
+	return NULL;
+}
+
+static const char *set_engine(struct dmm_config *c, const char *value)
+{
+	c->engine = dmm_engine_find(value);
+	c->engine_auto = !strcmp(value, DMM_ENGINE_AUTO);
+	return c->engine || c->engine_auto ? NULL : "not one of auto, io_uring, libaio, inline";
+}
+
+static const char *set_buffers(struct dmm_config *c, const char *value)
+{
+	u64 v;
+
+	if (dmm_parse_size(value, &v) || v < DMM_BUFPOOL_GUARANTEE * DMM_MAX_EXTENT_BYTES ||
+	    v > 1ull << 40)
+		return "not a size from 2M to 1T, like 64M";
+	c->buffer_bytes = v;
+	return NULL;
+}
+
+static const char *set_count(u32 *count, const char *value)
+{
+	u64 v;
+
+	if (dmm_parse_u64(value, 1, 65536, &v))
+		return "not a number from 1 to 65536";
+	*count = v;
+	return NULL;
+}
+
+static const char *set_max_sessions(struct dmm_config *c, const char *value)
+{
+	return set_count(&c->max_sessions, value);
+}
+
+static const char *set_max_silent(struct dmm_config *c, const char *value)
+{
+	return set_count(&c->max_silent, value);
+}
+
+static const char *set_max_disks(struct dmm_config *c, const char *value)
+{
+	return set_count(&c->max_disks, value);
+}
+
+static const char *set_duration(u64 *ms, const char *value)
+{
+	u64 v;
+
+	if (dmm_parse_duration_ms(value, &v) || v < 100 || v > 30ull * 86400 * 1000)
+		return "not a time from 100ms to 30d, like 30s";
+	*ms = v;
+	return NULL;
+}
+
+static const char *set_orphan(struct dmm_config *c, const char *value)
+{
+	return set_duration(&c->orphan_ms, value);
+}
+
+static const char *set_handshake(struct dmm_config *c, const char *value)
+{
+	return set_duration(&c->handshake_ms, value);
+}
+
+static const char *set_stall(struct dmm_config *c, const char *value)
+{
+	return set_duration(&c->stall_ms, value);
+}
+
+static const char *set_ack(struct dmm_config *c, const char *value)
+{
+	return set_duration(&c->ack_ms, value);
+}
+
+static const struct { const char *name; int level; } log_levels[] = {
+	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+	{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
+};
+#define NR_LOG_LEVELS (sizeof(log_levels) / sizeof(log_levels[0]))
+
+static const char *set_log_level(struct dmm_config *c, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < NR_LOG_LEVELS; i++) {
+		if (!strcmp(log_levels[i].name, value)) {
+			c->log_level = log_levels[i].level;
+			return NULL;
+		}
+	}
+	return "not one of error, warning, notice, info, debug";
+}
+
+static const char *set_path(char path[DMM_LOCAL_PATH], const char *value)
+{
+	if (value[0] != '/')
+		return "not an absolute path";
+	if (strlen(value) >= DMM_LOCAL_PATH)
+		return "too long: at most 107 characters";
+	strcpy(path, value);
+	return NULL;
+}
+
+static const char *set_state_dir(struct dmm_config *c, const char *value)
+{
+	return set_path(c->state_dir, value);
+}
+
+static const char *set_control(struct dmm_config *c, const char *value)
+{
+	return set_path(c->control, value);
+}
+
+static const char *set_restore(struct dmm_config *c, const char *value)
+{
+	(void)value;
+	c->restore = true;
+	return NULL;
+}
+
+static const char *set_foreground(struct dmm_config *c, const char *value)
+{
+	(void)value;
+	c->foreground = true;
+	return NULL;
+}
+
+const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
+	{ "config", 'c', "FILE", false, true, "configuration file (" DMM_DEFAULT_CONFIG ")", set_config },
+	{ "listen", 'l', "ADDRESS", false, false,
+	  "address to listen on, [:PORT] included; repeatable (127.0.0.1)", set_listen },
+	{ "port", 'p', "N", false, false, "port of addresses without one (7790)", set_port },
+	{ "allow", 'a', "GLOB", false, false,
+	  "destinations that may be written; repeatable (none)", set_allow },
+	{ "engine", 'e', "NAME", false, false, "how to write: auto, io_uring, libaio or inline (auto)", set_engine },
+	{ "buffers", 'b', "SIZE", false, false, "memory for data of all connections (64M)",
+	  set_buffers },
+	{ "log_level", 'L', "LEVEL", false, false,
+	  "error, warning, notice, info or debug (info)", set_log_level },
+	{ "state_dir", 's', "DIR", false, false, "journals of hand-overs (" DMM_JOURNAL_DIR ")", set_state_dir },
+	{ "control", 'C', "PATH", false, false, "socket that dmmigrate on this host asks (" DMM_CONTROL_PATH ")",
+	  set_control },
+	{ "restore", 'r', NULL, false, true,
+	  "put up again the gates and fences that journals tell of, and end: before anybody may use a disk",
+	  set_restore },
+	{ "foreground", 'f', NULL, false, true, "log to stderr, not to the journal",
+	  set_foreground },
+	{ "max_sessions", 0, "N", true, false, "connections at a time (256)", set_max_sessions },
+	{ "max_silent", 0, "N", true, false,
+	  "of these, of one address, without a request yet (a quarter, at least 32)", set_max_silent },
+	{ "max_disks", 0, "N", true, false, "disks prepared at a time (256)", set_max_disks },
+	{ "orphan_timeout", 0, "TIME", true, false,
+	  "release a disk without any connection after this (1h)", set_orphan },
+	{ "handshake_timeout", 0, "TIME", true, false,
+	  "for a new connection to say what it is (10s)", set_handshake },
+	{ "stall_timeout", 0, "TIME", true, false,
+	  "for the rest of a message that has begun (60s)", set_stall },
+	{ "ack_timeout", 0, "TIME", true, false,
+	  "for a source to take its acknowledgements (30s)", set_ack },
+};
+
+const struct dmm_setting *dmm_setting_get(unsigned int i)
+{
+	return i < DMM_NR_SETTINGS ? &dmm_settings[i] : NULL;
+}
+
+const char *dmm_setting_choice(const struct dmm_setting *s, unsigned int i)
+{
+	if (s->set == set_log_level)
+		return i < NR_LOG_LEVELS ? log_levels[i].name : NULL;
+	return s->set == set_engine ? dmm_engine_name(i) : NULL;
+}
+
+void dmm_setting_option(const char *name, char buf[32])
+{
+	size_t i;
+
+	for (i = 0; name[i] && i < 31; i++)
+		buf[i] = name[i] == '_' ? '-' : name[i];
+	buf[i] = '\0';
+}
