@@ -113,10 +113,11 @@ static int op_thaw(void *ctx)
 	return ret;
 }
 
-static int op_fence(void *ctx)
+static int op_fence(void *ctx, bool lost)
 {
 	struct side *s = ctx;
 
+	(void)lost;
 	pthread_mutex_lock(&s->lock);
 	did(s, "F");
 	s->held = s->committed = true;

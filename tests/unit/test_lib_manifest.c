@@ -220,6 +220,8 @@ static void test_fields(void **state)
 		{ "block_bytes", "block", "block_bytes" },
 		{ "\"name\"", "\"nickname\"", "name" },
 		{ "\"destination\"", "\"source\"", "port" },
+		{ "\"begun\":0", "\"begun\":2", "begun" },
+		{ "\"begun\":0", "\"began\":0", "begun" },
 		{ "\"host-a\"", "null", "host" },
 	};
 	struct dmm_manifest *m = source(), *got;
@@ -295,7 +297,7 @@ static void test_damaged(void **state)
 	/* no disks, and too many */
 	for (i = 0; i <= DMM_MAX_GROUP + 1; i += DMM_MAX_GROUP + 1) {
 		n = snprintf(text, sizeof(text), "{\"schema_version\":1,\"migration\":\"" ID_HEX "\","
-			     "\"role\":\"destination\",\"host\":\"\",\"disks\":[");
+			     "\"role\":\"destination\",\"begun\":1,\"host\":\"\",\"disks\":[");
 		for (size_t k = 0; k < i; k++)
 			n += snprintf(text + n, sizeof(text) - n, "null%s", k + 1 < i ? "," : "");
 		n += snprintf(text + n, sizeof(text) - n, "]}");

@@ -410,11 +410,13 @@ static int do_release(struct owners *o)
 {
 	char device[sizeof(o->ok.device)], uuid[DMM_DM_UUID_BYTES];
 	struct dmm_dm_dev origin;
-	bool source;
+	bool source, unused;
 
 	if (ask(o, DMM_GROUP_STATUS, 0, 0))
 		return no_answer(o);
-	if (!is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED))) {
+	/* what was never handed over here may go, too: its source is not concerned, or begins anew */
+	if (!is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_RECEIVING) |
+		DMM_STATES(DMM_HO_REFUSED))) {
 		dmm_next(o->t, "dmmigrate recover %s", o->hex);
 		return failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");
 	}
@@ -425,10 +427,13 @@ static int do_release(struct owners *o)
 	}
 	snprintf(device, sizeof(device), "%s", (const char *)o->ok.device);
 	source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
+	unused = is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED));
 	if (ask(o, DMM_GROUP_DROP, 0, 0))
 		return no_answer(o);
 	dmm_result_text(o->t, "migration", o->hex);
-	if (source)		/* rebooted since */
+	if (unused)
+		dmm_say(o->t, "%s is forgotten here, and its gate removed; the source owns the data.", o->hex);
+	else if (source)	/* rebooted since */
 		dmm_say(o->t, "%s is forgotten here; its disk keeps its contents, which are old.", o->hex);
 	else
 		dmm_say(o->t, "%s is forgotten here; %s stays as it is until the next reboot: have the writer use the "
@@ -445,7 +450,8 @@ const struct dmm_verb dmm_verb_release = {
 	.name = "release",
 	.operands = "ID",
 	.brief = "after a hand-over: give up what is kept of it on this host\n\n"
-		 "At the source its device, whose disk keeps its contents; at the destination the journal.",
+		 "At the source its device, whose disk keeps its contents; at the destination the journal, and of a\n"
+		 "migration that was abandoned the gate.",
 	.options = plain_options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -13,7 +13,8 @@
 
 static int complain(char *why, int err, const char *what, const char *name)
 {
-	snprintf(why, DMM_MANIFEST_WHY, "cannot %s %.64s: %.120s", what, name, dmm_dm_text_locked(err));
+	snprintf(why, DMM_MANIFEST_WHY, "cannot %s %.64s: %.100s", what, name,
+		 err == -EBUSY ? strerror(EBUSY) : dmm_dm_text_locked(err));
 	return err;
 }
 
@@ -83,7 +84,7 @@ out_clear:
 	return ret;
 }
 
-int dmm_fence_put_up(const struct dmm_manifest *m, u32 disk, char *why)
+int dmm_fence_put_up(const struct dmm_manifest *m, u32 disk, bool spare, char *why)
 {
 	const struct dmm_manifest_disk *d = &m->disks[disk];
 	struct dmm_dm_dev fence, live;
@@ -98,6 +99,8 @@ int dmm_fence_put_up(const struct dmm_manifest *m, u32 disk, char *why)
 		complain(why, ret, "look for the fence of", d->name);
 	else if (!ret && !there && !strcmp(fence.name, live.name))
 		ret = 0;	/* the placeholder */
+	else if (!there && spare && live.open_count > 0)
+		ret = complain(why, -EBUSY, "shut, for its journal is lost and somebody has it open:", d->name);
 	else if (!there)
 		ret = shut_live(m, disk, &live, uuid, !ret, why);
 	else if (!ret)
@@ -138,7 +141,7 @@ static int end_fence(const struct dmm_manifest *m, u32 disk, bool open, char *wh
 	dmm_dm_lock();
 	ret = dmm_dm_find_uuid(uuid, &fence);
 	if (ret) {
-		if (ret == -ENODEV)
+		if (ret == -ENODEV || ret == -ENOSYS)	/* no device-mapper, no fence */
 			ret = 0;
 		else
 			complain(why, ret, "look for the fence of", d->name);

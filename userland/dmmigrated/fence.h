@@ -14,8 +14,8 @@
 
 #include "manifest.h"
 
-/* 0, or -errno with @why, of DMM_MANIFEST_WHY bytes. */
-int dmm_fence_put_up(const struct dmm_manifest *m, u32 disk, char *why);
+/* 0, or -errno with @why, of DMM_MANIFEST_WHY bytes.  @spare: -EBUSY where somebody has the device open. */
+int dmm_fence_put_up(const struct dmm_manifest *m, u32 disk, bool spare, char *why);
 
 /* The device is as it was. 0, also when there is no fence; -EBUSY: somebody has it open; as above. */
 int dmm_fence_take_down(const struct dmm_manifest *m, u32 disk, char *why);

@@ -26,7 +26,7 @@ struct dmm_group_ops {
 	int (*commit)(void *ctx, u32 disk, u64 epoch);
 	int (*reclaim)(void *ctx, u64 epoch);
 	int (*thaw)(void *ctx);
-	int (*fence)(void *ctx);
+	int (*fence)(void *ctx, bool lost);	/* @lost: a writer may be at work, and rightly */
 	int (*release)(void *ctx, u64 epoch);
 	/*
 	 * destination, all disks.  @written, given with SHUT alone: shut those that no write has passed since they

@@ -3,7 +3,9 @@
  * Actions of a group: the journal, and what is done to disks and peer.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -111,7 +113,7 @@ static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *
 	case DMM_HO_DO_THAW:
 		return ops->thaw(ctx);
 	case DMM_HO_DO_FENCE:
-		return ops->fence(ctx);
+		return ops->fence(ctx, g->ho.state == DMM_HO_LOST);
 	case DMM_HO_DO_RELEASE:
 		return ops->release(ctx, a->epoch);
 	case DMM_HO_DO_GATES:
@@ -155,7 +157,40 @@ static void group_owe(struct dmm_group *g, const struct dmm_ho_action *a)
 	g->owed[g->nr_owed++] = *a;
 }
 
-bool dmm_group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct dmm_ho_event *answer)
+#ifdef DMM_DEBUG
+/*
+ * Stop points: the daemon kills itself before or after the action that DMM_DAEMON_STOP_AT names: "before-commit",
+ * "after-append-relinquished", "before-gates-open" ...
+ */
+static void stop_at(const char *when, const struct dmm_ho_action *a)
+{
+	static const char *const gates[] = { "shut", "reads", "open" };
+	static const char *const names[] = {
+		[DMM_HO_DO_APPEND] = "append", [DMM_HO_DO_FREEZE] = "freeze", [DMM_HO_DO_COMMIT] = "commit",
+		[DMM_HO_DO_RECLAIM] = "reclaim", [DMM_HO_DO_THAW] = "thaw", [DMM_HO_DO_FENCE] = "fence",
+		[DMM_HO_DO_RELEASE] = "release", [DMM_HO_DO_GATES] = "gates", [DMM_HO_DO_SETTLE] = "settle",
+	};
+	const char *point = getenv("DMM_DAEMON_STOP_AT");
+	char here[64];
+
+	if (!point || a->type == DMM_HO_DO_SEND)
+		return;
+	snprintf(here, sizeof(here), "%s-%s%s%s", when, names[a->type],
+		 a->type == DMM_HO_DO_APPEND || a->type == DMM_HO_DO_GATES ? "-" : "",
+		 a->type == DMM_HO_DO_APPEND ? dmm_ho_state_name(a->state) :
+		 a->type == DMM_HO_DO_GATES ? gates[a->gate] : "");
+	if (!strcmp(here, point))
+		kill(getpid(), SIGKILL);
+}
+#else
+static void stop_at(const char *when, const struct dmm_ho_action *a)
+{
+	(void)when;
+	(void)a;
+}
+#endif
+
+static bool group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct dmm_ho_event *answer)
 {
 	bool written = false;
 	int ret;
@@ -209,4 +244,14 @@ bool dmm_group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct dm
 		answer->flag = ret || written;
 		return true;
 	}
+}
+
+bool dmm_group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct dmm_ho_event *answer)
+{
+	bool answers;
+
+	stop_at("before", a);
+	answers = group_act(g, a, answer);
+	stop_at("after", a);
+	return answers;
 }

@@ -164,8 +164,8 @@ static int source_commit(void *ctx, u32 disk, u64 epoch)
 	return dmm_freezer_commit(m->freezer, disk, epoch);
 }
 
-/* Every disk: @what of each that the kernel does not hold. */
-static int source_fences(struct dmm_migration *m, bool up)
+/* Fences up, of each disk that the kernel does not hold, or down.  @spare: none where somebody is at work. */
+static int source_fences(struct dmm_migration *m, bool up, bool spare)
 {
 	char why[DMM_MANIFEST_WHY];
 	struct dmm_log_id id = m->log_id;
@@ -176,9 +176,9 @@ static int source_fences(struct dmm_migration *m, bool up)
 		if (!ret)
 			continue;
 		snprintf(why, sizeof(why), "%s", ret == -EBUSY ? "it is in use, though its journal says that it was "
-			 "given up, or nothing: stop the writer, then dmsetup suspend it" : strerror(-ret));
+			 "given up, or nothing: stop the writer" : strerror(-ret));
 		if (ret == -ENODEV)
-			ret = up ? dmm_fence_put_up(m->manifest, id.disk, why) :
+			ret = up ? dmm_fence_put_up(m->manifest, id.disk, spare, why) :
 				   dmm_fence_take_down(m->manifest, id.disk, why);
 		if (ret)
 			dmm_err(&id, "%s", why);
@@ -195,7 +195,7 @@ static int source_reclaim(void *ctx, u64 epoch)
 
 	(void)epoch;	/* the kernel's own: whichever it holds */
 	ret = dmm_freezer_reclaim(m->freezer);
-	return ret ? ret : source_fences(m, false);
+	return ret ? ret : source_fences(m, false, false);
 }
 
 static int source_thaw(void *ctx)
@@ -205,9 +205,9 @@ static int source_thaw(void *ctx)
 	return dmm_freezer_thaw(m->freezer);
 }
 
-static int source_fence(void *ctx)
+static int source_fence(void *ctx, bool lost)
 {
-	return source_fences(ctx, true);
+	return source_fences(ctx, true, lost);
 }
 
 static int source_release(void *ctx, u64 epoch)
@@ -217,7 +217,7 @@ static int source_release(void *ctx, u64 epoch)
 
 	(void)epoch;
 	ret = dmm_freezer_release(m->freezer);
-	return ret ? ret : source_fences(m, true);
+	return ret ? ret : source_fences(m, true, false);
 }
 
 static void source_send(void *ctx, const struct dmm_ho_event *ev)
@@ -377,11 +377,11 @@ void dmm_migration_stop(struct dmm_migration *m)
 	m->group = NULL;
 }
 
-int dmm_migration_start(struct dmm_migration *m, bool begin, char *why)
+int dmm_migration_start(struct dmm_migration *m, char *why)
 {
 	struct dmm_group_config c = {
-		.dir = dmm_migration_dir(m), .role = m->role, .nr_disks = m->nr_disks, .begin = begin,
-		.instance = m->all->instance,
+		.dir = dmm_migration_dir(m), .role = m->role, .nr_disks = m->nr_disks,
+		.begin = !m->manifest->begun, .instance = m->all->instance,
 		.ops = m->role == DMM_HO_SOURCE ? &source_ops : &dest_ops, .ctx = m,
 	};
 	struct dmm_group *g;
@@ -395,12 +395,22 @@ int dmm_migration_start(struct dmm_migration *m, bool begin, char *why)
 		goto err_stop;
 	}
 	ret = dmm_group_open(&c, &g, why);
-	if (ret == -EEXIST) {	/* it was begun before, and interrupted */
+	if (ret == -EEXIST) {	/* begun, and killed before the manifest said so */
 		c.begin = false;
 		ret = dmm_group_open(&c, &g, why);
 	}
 	if (ret)
 		goto err_stop;
+	if (!m->manifest->begun) {
+		m->manifest->begun = true;
+		ret = dmm_manifest_save(dmm_migration_dir(m), m->manifest);
+		if (ret) {
+			m->manifest->begun = false;
+			dmm_group_close(g);
+			snprintf(why, DMM_GROUP_WHY, "%s", strerror(-ret));
+			goto err_stop;
+		}
+	}
 	pthread_mutex_lock(&m->lock);
 	m->group = g;
 	pthread_mutex_unlock(&m->lock);

@@ -14,10 +14,11 @@ static inline const char *dmm_migration_dir(const struct dmm_migration *m)
 }
 
 /*
- * All disks are known: opens what the group acts by, and the group.  @begin: unless it has a journal already.
+ * All disks are known: opens what the group acts by, and the group, which begins its journal where the manifest does
+ * not say that it was begun: nothing depended on one that is not there.
  * 0, or -errno with @why of DMM_GROUP_WHY bytes.  Context: change is held, or nobody else knows the migration.
  */
-int dmm_migration_start(struct dmm_migration *m, bool begin, char *why);
+int dmm_migration_start(struct dmm_migration *m, char *why);
 
 /* The list's reference goes. */
 void dmm_migration_unlist(struct dmm_migration *m);

@@ -179,7 +179,7 @@ static int begin_if_complete(struct dmm_migration *m, struct dmm_refusal *r)
 
 	if (m->group || !dmm_manifest_complete(m->manifest))
 		return 0;
-	ret = dmm_migration_start(m, true, why);
+	ret = dmm_migration_start(m, why);
 	if (ret)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot begin the journal in %s: %s", dmm_migration_dir(m), why);
 	return 0;
@@ -312,11 +312,13 @@ static void take_up(struct dmm_migrations *ms, enum dmm_ho_role role, const u8 i
 	memcpy(log_id.migration, id, sizeof(log_id.migration));
 	if (dmm_manifest_load(ms->dirs[role], id, &manifest, why)) {
 		dmm_err(&log_id, "%s; its disks are not looked after", why);
+		ms->nr_unreadable++;
 		return;
 	}
 	if (manifest->role != role) {
 		dmm_err(&log_id, "the manifest in %s is of another role; its disks are not looked after",
 			ms->dirs[role]);
+		ms->nr_unreadable++;
 		free(manifest);
 		return;
 	}
@@ -331,7 +333,7 @@ static void take_up(struct dmm_migrations *ms, enum dmm_ho_role role, const u8 i
 	pthread_mutex_unlock(&ms->lock);
 	if (!dmm_manifest_complete(manifest))
 		dmm_notice(&m->log_id, "its beginning was interrupted");
-	else if (dmm_migration_start(m, false, why))
+	else if (dmm_migration_start(m, why))
 		dmm_err(&m->log_id, "cannot be taken up: %s; it is tried again", why);
 }
 
@@ -354,7 +356,7 @@ u32 dmm_migrations_owing(struct dmm_migrations *ms)
 	struct dmm_group_status st;
 	struct dmm_migration *m;
 	struct dmm_list *pos;
-	u32 nr = 0;
+	u32 nr = ms->nr_unreadable;
 
 	pthread_mutex_lock(&ms->lock);
 	dmm_list_for_each(pos, &ms->list) {
@@ -388,7 +390,7 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 		return;
 	pthread_mutex_lock(&m->change);
 	if (m->listed && !m->group)
-		dmm_migration_start(m, false, why);
+		dmm_migration_start(m, why);
 	pthread_mutex_unlock(&m->change);
 	dmm_migration_put(m);
 }

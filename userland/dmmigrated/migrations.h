@@ -57,6 +57,7 @@ struct dmm_migrations {
 	struct dmm_ho_id instance;
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* borrowed */
+	u32 nr_unreadable;		/* directories whose manifest cannot be read */
 	/* protected by lock */
 	pthread_mutex_t lock;
 	struct dmm_list list;

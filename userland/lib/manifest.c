@@ -80,6 +80,7 @@ static struct json_object *manifest_to_json(const struct dmm_manifest *m)
 	json_object_object_add(o, "schema_version", json_object_new_int(MANIFEST_SCHEMA));
 	json_object_object_add(o, "migration", json_object_new_string(hex));
 	json_object_object_add(o, "role", json_object_new_string(role_names[m->role]));
+	json_object_object_add(o, "begun", json_object_new_int(m->begun));
 	json_object_object_add(o, "host", json_object_new_string(m->host));
 	if (m->role == DMM_HO_SOURCE)
 		json_object_object_add(o, "port", json_object_new_int(m->port));
@@ -168,8 +169,8 @@ static const char *manifest_from_json(struct json_object *o, const u8 id[DMM_ID_
 	char hex[DMM_ID_HEX];
 	enum dmm_ho_role role;
 	const char *wrong;
+	u64 version, begun;
 	size_t nr, i;
-	u64 version;
 
 	if (!json_object_is_type(o, json_type_object))
 		return "it is no object";
@@ -182,6 +183,8 @@ static const char *manifest_from_json(struct json_object *o, const u8 id[DMM_ID_
 	wrong = role_from_json(o, &role);
 	if (wrong)
 		return wrong;
+	if (dmm_jsonfield_number(o, "begun", 0, 1, &begun))
+		return "begun";
 	if (!json_object_object_get_ex(o, "disks", &disks) ||
 	    !json_object_is_type(disks, json_type_array))
 		return "disks";
@@ -191,6 +194,7 @@ static const char *manifest_from_json(struct json_object *o, const u8 id[DMM_ID_
 	*result = dmm_manifest_new(id, role, nr);
 	if (!*result)
 		return NULL;
+	(*result)->begun = begun;
 	wrong = peer_from_json(o, *result);
 	for (i = 0; i < nr && !wrong; i++)
 		wrong = disk_from_json(json_object_array_get_idx(disks, i), role,
