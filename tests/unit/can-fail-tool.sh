@@ -61,6 +61,7 @@ rule report lib/exitcode.c 's/return DMM_EXIT_REMOTE;\n\tdefault/return DMM_EXIT
 rule report lib/exitcode.c 's/\tcase DMM_WERR_SAMEDISK:\n//' 'a refusal that is no pre-flight'
 r='rule record dmmigrate/record.c'
 $r 's/memcmp\(own, id, sizeof\(own\)\) \|\|//' "another migration's record"
+$r 's/if \(r->has_gate\)/if (*r->gate)/' 'that there is no gate is forgotten'
 $r 's/LOCK_EX \| LOCK_NB/LOCK_SH | LOCK_NB/' 'locks for everybody'
 $r 's/, 0600\);/, 0644);/g' 'records for everybody to read'
 $r 's/json_object_object_del\(o, "table"\);//' 'a table that is too long is not left out'

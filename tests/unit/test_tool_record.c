@@ -114,6 +114,7 @@ static void test_record(void **state)
 	assert_string_equal(got.table, r.table);
 	assert_false(got.committed);
 	assert_false(got.handed_over);
+	assert_false(got.has_gate);
 	dmm_record_clear(&got);
 
 	r.committed = true;
@@ -158,6 +159,49 @@ static void test_record(void **state)
 	assert_int_equal(dmm_record_remove(dir, id), 0);
 	assert_int_equal(dmm_record_remove(dir, id), 0);	/* idempotent */
 	assert_int_equal(dmm_record_load(dir, id, &got), -ENOENT);
+}
+
+/* A gate's name, that there is none, and that nothing is known about it: three different things. */
+static void test_record_gate(void **state)
+{
+	static const char *const names[] = { "vg-web01.dmm", "" };
+	struct dmm_record r = record(), got = { 0 };
+	char path[128], text[4096];
+	size_t i, n;
+	FILE *f;
+
+	(void)state;
+	r.has_gate = true;
+	for (i = 0; i < 2; i++) {
+		snprintf(r.gate, sizeof(r.gate), "%s", names[i]);
+		assert_int_equal(dmm_record_save(dir, &r), 0);
+		assert_int_equal(dmm_record_load(dir, id, &got), 0);
+		assert_true(got.has_gate);
+		assert_string_equal(got.gate, names[i]);
+		dmm_record_clear(&got);
+	}
+	memset(r.gate, 'g', sizeof(r.gate) - 1);
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_string_equal(got.gate, r.gate);
+	dmm_record_clear(&got);
+
+	/* one character more is no name of a device */
+	snprintf(path, sizeof(path), "%s/%s.json", dir, ID_HEX);
+	f = fopen(path, "r");
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	f = fopen(path, "w");
+	n = strstr(text, "ggg") - text;
+	fprintf(f, "%.*sg%s", (int)n, text, text + n);
+	fclose(f);
+	assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
+	r.has_gate = false;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_false(got.has_gate);
+	dmm_record_clear(&got);
 }
 
 /* Damage by any change is seen, crashes nothing, and leaves the result alone. */
@@ -259,6 +303,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_record, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_long_table, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_record_gate, setup_dir, teardown_dir),
 		cmocka_unit_test(test_witness),
 		cmocka_unit_test_setup_teardown(test_record_damaged, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_lock, setup_dir, teardown_dir),

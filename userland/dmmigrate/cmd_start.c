@@ -29,7 +29,8 @@ static const struct dmm_option start_options[] = {
 		   "and what has come is that old (default 5)"),
 	DMM_OPTION("gate", TEXT, gate, "NAME",
 		   "device at the destination that the writer is to use: it lets nothing pass before\n"
-		   "the hand-over (default: the source's name, and \".dmm\")"),
+		   "the hand-over (default: the source's name, and \".dmm\"; what is started again\n"
+		   "keeps it)"),
 	DMM_OPTION("no-gate", FLAG, no_gate, NULL, "none: the writer uses /DEST itself"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_OVERWRITE,
@@ -159,6 +160,8 @@ static int start_save(const struct dmm_start *c, const struct dmm_witness *witne
 	memcpy(rec.id, c->id, sizeof(c->id));
 	snprintf(rec.source, sizeof(rec.source), "%s", c->s.live.name);
 	rec.group = c->group;
+	rec.has_gate = c->group;
+	memcpy(rec.gate, c->gate, sizeof(rec.gate));
 	rec.has_witness = witness;
 	if (witness)
 		rec.witness = *witness;

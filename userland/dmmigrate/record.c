@@ -63,6 +63,8 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "conn_epoch", json_object_new_uint64(r->conn_epoch));
 	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
 	json_object_object_add(o, "group", json_object_new_boolean(r->group));
+	if (r->has_gate)
+		json_object_object_add(o, "gate", json_object_new_string(r->gate));
 	json_object_object_add(o, "committed", json_object_new_boolean(r->committed));
 	json_object_object_add(o, "start_begun", json_object_new_boolean(r->start_begun));
 	json_object_object_add(o, "handed_over", json_object_new_boolean(r->handed_over));
@@ -137,6 +139,13 @@ static int json_witness(struct json_object *o, struct dmm_record *r)
 	       dmm_jsonfield_number(o, "inflight", 0, ~0ull >> 1, &r->witness.inflight) ? -EBADMSG : 0;
 }
 
+/* Absent where there are no journals, and in records of before there were any. */
+static int json_gate(struct json_object *o, struct dmm_record *r)
+{
+	r->has_gate = json_object_object_get_ex(o, "gate", NULL);
+	return r->has_gate ? dmm_jsonfield_text(o, "gate", r->gate, sizeof(r->gate)) : 0;
+}
+
 static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
 {
 	u64 version, major, minor, port, size, block, started, epoch, conns = 1;
@@ -162,6 +171,7 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	    /* absent in records of before there could be several */
 	    (json_object_object_get_ex(o, "connections", &v) &&
 	     dmm_jsonfield_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||
+	    json_gate(o, r) ||
 	    json_flag(o, "group", &r->group) || json_flag(o, "committed", &r->committed) ||
 	    json_flag(o, "start_begun", &r->start_begun) ||
 	    json_flag(o, "handed_over", &r->handed_over))

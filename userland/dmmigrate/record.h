@@ -25,6 +25,8 @@ struct dmm_record {
 	u64 conn_epoch;			/* of the last data connections */
 	u32 conns;			/* how many they were */
 	bool group;			/* the daemons' journals say who owns it */
+	bool has_gate;			/* the next is filled */
+	char gate[DMM_DM_NAME_BYTES];	/* dm name of the gate at the destination; empty: it has none */
 	bool has_witness;		/* the next is filled */
 	struct dmm_witness witness;	/* when it began */
 	bool committed;			/* COMMIT was asked for: only its target says how it ended */

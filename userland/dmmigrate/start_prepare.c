@@ -27,19 +27,23 @@ int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c)
 	return dmm_fail(t, c->remote.exit, owner, use, "%s", c->remote.why);
 }
 
-/* The name of the gate: with the suffix in any case no name of a device that the source's host has. */
-static int start_gate(const struct dmm_tool *t, const struct dmm_start *c, struct dmm_wire_prepare *req)
+/*
+ * The name of the gate, @name of @bytes: what is asked for, else what the migration has had, else one that in any case
+ * is no name of a device that the source's host has.  0 or -ENAMETOOLONG.
+ */
+static int start_gate(const struct dmm_tool *t, const struct dmm_start *c, char *name, size_t bytes)
 {
-	char name[DMM_DM_NAME_BYTES + 8];
+	bool known = c->again && c->s.has_record && c->s.record.has_gate;
+	int n;
 
-	req->group_disks = cpu_to_le32(1);
-	if (t->args.no_gate)
-		return 0;
-	snprintf(name, sizeof(name), "%s.dmm", c->s.live.name);
-	return dmm_text_put(req->gate, sizeof(req->gate), t->args.gate ? t->args.gate : name);
+	if (t->args.gate || t->args.no_gate)
+		n = snprintf(name, bytes, "%s", t->args.no_gate ? "" : t->args.gate);
+	else
+		n = snprintf(name, bytes, "%s%s", known ? c->s.record.gate : c->s.live.name, known ? "" : ".dmm");
+	return (size_t)n < bytes ? 0 : -ENAMETOOLONG;
 }
 
-static int start_request(const struct dmm_tool *t, const struct dmm_start *c, bool overwrite, bool check,
+static int start_request(const struct dmm_tool *t, struct dmm_start *c, bool overwrite, bool check,
 			 struct dmm_wire_prepare *req)
 {
 	char path[DMM_DM_NAME_BYTES + 16];
@@ -53,9 +57,14 @@ static int start_request(const struct dmm_tool *t, const struct dmm_start *c, bo
 	req->conns = cpu_to_le32(c->conns);
 	req->flags = cpu_to_le32((overwrite ? DMM_PREPARE_OVERWRITE : 0) |
 				 (check ? DMM_PREPARE_CHECK : 0));
-	ret = c->group ? start_gate(t, c, req) : 0;
-	if (ret)
-		return ret;
+	if (c->group) {
+		req->group_disks = cpu_to_le32(1);
+		ret = start_gate(t, c, c->gate, sizeof(c->gate));
+		if (!ret)
+			ret = dmm_text_put(req->gate, sizeof(req->gate), c->gate);
+		if (ret)
+			return ret;
+	}
 	snprintf(path, sizeof(path), "/dev/mapper/%s", c->s.live.name);
 	return dmm_remote_texts(req, c->pre.identity, path, c->to.path);
 }
