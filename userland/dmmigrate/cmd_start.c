@@ -34,6 +34,8 @@ static const struct dmm_option start_options[] = {
 	DMM_OPTION("no-gate", FLAG, no_gate, NULL, "none: the writer uses /DEST itself"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_OVERWRITE,
+	DMM_OPTION("again", FLAG, again, NULL,
+		   "only go on with what has lost its connections: begin nothing, and nothing anew"),
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
 		   "check both ends, print every table and step, do none"),
 	DMM_OPTION("wait", FLAG, wait, NULL,
@@ -310,12 +312,29 @@ static int start_wait(struct dmm_tool *t, struct dmm_start *c)
 	return dmm_monitor_report(t, &m, end);
 }
 
+/* --again, and it would begin, or begin anew. */
+static int start_not_again(struct dmm_tool *t, struct dmm_start *c, const char *why)
+{
+	enum dmm_owner owner;
+	enum dmm_use use;
+
+	dmm_source_verdict(t, &c->s, &owner, &use);
+	dmm_next(t, "dmmigrate start %s %s (without --again)", t->args.operands[0], t->args.operands[1]);
+	return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s does not go on: %s", t->source, why);
+}
+
 static int start_run(struct dmm_tool *t, struct dmm_start *c)
 {
 	bool running = false;
 	int ret;
 
 	ret = dmm_source_open(t, t->args.operands[0], &c->s);
+	if (!ret && t->args.again) {
+		/* nobody's way is barred while a host that is off is waited for */
+		c->remote.offer |= DMM_FEATURE_GROUP;
+		if (dmm_remote_open(&c->remote, &c->to))
+			return dmm_start_remote_failed(t, c);
+	}
 	if (!ret && !c->s.has_live) {
 		dmm_next(t, "dmmigrate clean %s", t->args.operands[0]);
 		ret = dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNKNOWN,
@@ -336,6 +355,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		if (!ret)
 			ret = start_identify(t, c);
 	}
+	if (!ret && t->args.again && !c->resume && !running)
+		ret = start_not_again(t, c, "it has not lost its connections");
 	if (ret)
 		return ret;
 	dmm_id_format(c->id, c->hex);
@@ -367,11 +388,13 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		return ret ? ret : dmm_start_dry_run(t, c);
 	}
 	/* nothing that goes on is stopped before the receiver has answered */
-	if (dmm_remote_open(&c->remote, &c->to))
+	if (c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &c->to))
 		return dmm_start_remote_failed(t, c);
 	dmm_signals_block();
 	if (c->resume && dmm_start_resume(c))
 		return dmm_start_remote_failed(t, c);
+	if (t->args.again && !c->resume)
+		return start_not_again(t, c, "the receiver's disk has failed, or was closed for good");
 	if (c->attached && !c->resume) {
 		ret = dmm_stop(t, &c->s);
 		if (ret)

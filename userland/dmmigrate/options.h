@@ -61,6 +61,7 @@ struct dmm_args {
 	bool json;
 	bool yes;
 	bool dry_run;
+	bool again;
 	bool wait;
 	bool verify;
 	bool no_verify;

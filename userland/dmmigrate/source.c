@@ -463,7 +463,8 @@ int dmm_source_lock(struct dmm_tool *t, struct dmm_source *s)
 	dmm_source_verdict(t, s, &owner, &use);
 	if (fd == -EWOULDBLOCK) {
 		dmm_next(t, "dmmigrate status %s", t->source);
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
+		/* nothing is wrong for whoever tries again and again */
+		return dmm_fail(t, t->args.again ? DMM_EXIT_ABORTED : DMM_EXIT_PREFLIGHT, owner, use,
 				"another dmmigrate is working on %s: wait for that one to end",
 				t->source);
 	}

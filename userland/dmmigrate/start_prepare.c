@@ -106,6 +106,8 @@ int dmm_start_confirm_flush(struct dmm_tool *t, struct dmm_start *c)
 
 	if (!(le32_to_cpu(c->prepared.flags) & DMM_PREPARED_NOFLUSH))
 		return 0;
+	if (c->resume)	/* it was confirmed when the migration began */
+		return 0;
 	snprintf(question, sizeof(question), "%s cannot be flushed: what the guest was told is on the "
 		 "disk may be lost when its server fails.", c->to.path);
 	if (t->args.yes || dmm_confirm(t, c->to.path, question)) {
