@@ -3,6 +3,7 @@
  * From what the user typed to devices, tables, identifiers and records.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,12 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "fullio.h"
 #include "source.h"
 #include "standing.h"
+
+#define LOCK_WAIT_MS	3000u
+#define LOCK_LOOK_MS	50
 
 static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES])
 {
@@ -449,6 +454,17 @@ static int source_reread(struct dmm_tool *t, struct dmm_source *s, const char *k
 			"%.128s became another device just now", spec);
 }
 
+/* Waits a little for another one to end: it may be the daemon's, which has a lost connection made anew. */
+static int source_lock_wait(const char *key)
+{
+	u64 until_ms = dmm_now_ms() + LOCK_WAIT_MS;
+	int fd;
+
+	while ((fd = dmm_record_lock(DMM_RUN_DIR, key)) == -EWOULDBLOCK && dmm_now_ms() < until_ms)
+		poll(NULL, 0, LOCK_LOOK_MS);
+	return fd;
+}
+
 int dmm_source_lock(struct dmm_tool *t, struct dmm_source *s)
 {
 	enum dmm_owner owner;
@@ -457,7 +473,7 @@ int dmm_source_lock(struct dmm_tool *t, struct dmm_source *s)
 	int fd;
 
 	source_lock_key(s, key);
-	fd = dmm_record_lock(DMM_RUN_DIR, key);
+	fd = source_lock_wait(key);
 	if (fd >= 0)
 		return source_reread(t, s, key, fd);
 	dmm_source_verdict(t, s, &owner, &use);
