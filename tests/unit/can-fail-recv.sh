@@ -19,7 +19,7 @@ cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -261,6 +261,17 @@ $y dest_create.c 's/!lstat\(/!stat(/; s/O_EXCL \| O_NOFOLLOW/0/' 'a dangling lin
 $y dest_create.c 's/st.st_dev == made->dev && st.st_ino == made->ino/1/' 'what came in its place is removed'
 $y dest_create.c 's/, 0600\)/, 0644)/' 'created for all to read'
 $y registry.c 's/if \(!ret && would && check\)/if (0)/' 'a check of what would be made is refused'
+# lost connections, and the tool that is run
+c='rule reconnect'
+$c reconnect_pace.c 's/heard && !p->heard && now_ms >= p->soonest_ms/0/' 'who is heard again waits on'
+$c reconnect_pace.c 's/ && now_ms >= p->soonest_ms//' 'no pause at all'
+$c reconnect_pace.c 's/p->pause_ms = 2 \* p->pause_ms < DMM_RECONNECT_MAX_MS \? 2 \* p->pause_ms/p->pause_ms = 1 ? 2 * p->pause_ms/' 'pauses without end'
+$c reconnect_pace.c 's/p->pause_ms = DMM_RECONNECT_MAX_MS;/;/' 'what is hopeless is tried soon'
+$c reconnect_pace.c 's/!p->pause_ms \|\| now_ms - p->since_ms >= DMM_RECONNECT_WELL_MS/1/' 'what flaps begins anew'
+$c runner.c 's/POSIX_SPAWN_SETSIGMASK \| //' 'signals are blocked'
+$c runner.c 's/ \| POSIX_SPAWN_SETSIGDEF//' 'SIGPIPE is ignored'
+$c runner.c 's/kill\(r->pid, SIGKILL\)/;/' 'nobody kills it'
+$c runner.c 's/r->text\[end - 1\] == .\\n. \|\| //' 'an empty last line'
 # host and options
 h='rule host'
 $h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'

@@ -84,7 +84,7 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 		       struct dmm_wire_group_ok *w)
 {
 	struct dmm_link_status link = { 0 };
-	char why[sizeof(w->why)] = "";
+	char why[sizeof(w->why)] = "", lost[DMM_RECONNECT_WHY] = "";
 	struct dmm_group_status st;
 	u32 flags = 0;
 
@@ -106,6 +106,7 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 	flags |= st.owes ? DMM_GROUP_OWES : 0;
 	if (m->role == DMM_HO_SOURCE) {
 		dmm_migration_link(m, &link);
+		dmm_migration_lost(m, lost);
 		flags |= link.unknown_there ? DMM_GROUP_UNKNOWN_THERE : 0;
 	} else {
 		link.up = dmm_migration_heard(m);
@@ -113,7 +114,8 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 	flags |= link.up ? DMM_GROUP_LINKED : 0;
 	w->flags = cpu_to_le32(flags);
 	w->result = cpu_to_le32(group_result(result));
-	snprintf(why, sizeof(why), "%s", st.why[0] ? st.why :
+	/* what is so now, rather than what went wrong some time */
+	snprintf(why, sizeof(why), "%s", !st.owes && lost[0] ? lost : st.why[0] ? st.why :
 		 group_result(result) == DMM_GROUP_FAILED ? strerror(-result) : link.why);
 	dmm_text_clean(why);
 	dmm_text_put(w->why, sizeof(w->why), why);

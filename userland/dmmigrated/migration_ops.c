@@ -258,6 +258,38 @@ static void source_thawed(void *ctx, u64 epoch, const char *why)
 		poll(NULL, 0, 100);	/* not repeated: may not be lost */
 }
 
+static bool source_active(void *ctx)
+{
+	struct dmm_group *g = dmm_migration_group(ctx);
+	struct dmm_group_status st;
+
+	if (!g)
+		return false;
+	dmm_group_status(g, &st);
+	return st.state == DMM_HO_ACTIVE;
+}
+
+static bool source_heard(void *ctx)
+{
+	struct dmm_link_status st;
+
+	dmm_migration_link(ctx, &st);
+	return st.up;
+}
+
+static void source_where(void *ctx, u32 disk, char source[DMM_DM_NAME_BYTES], struct dmm_target *to)
+{
+	struct dmm_migration *m = ctx;
+	const struct dmm_manifest *mf = m->manifest;
+
+	pthread_mutex_lock(&m->lock);
+	snprintf(source, DMM_DM_NAME_BYTES, "%s", mf->disks[disk].name);
+	snprintf(to->host, sizeof(to->host), "%s", mf->host);
+	snprintf(to->path, sizeof(to->path), "%s", mf->disks[disk].path);
+	to->port = mf->port;
+	pthread_mutex_unlock(&m->lock);
+}
+
 static void source_message(void *ctx, const struct dmm_handover_msg *msg)
 {
 	dmm_migration_message(ctx, msg);
@@ -298,6 +330,11 @@ void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms)
 void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st)
 {
 	dmm_link_status(m->link, st);
+}
+
+void dmm_migration_lost(struct dmm_migration *m, char why[DMM_RECONNECT_WHY])
+{
+	dmm_reconnect_why(m->reconnect, why);
 }
 
 bool dmm_migration_heard(struct dmm_migration *m)
@@ -350,6 +387,10 @@ static int source_start(struct dmm_migration *m)
 		.log_id = m->log_id, .nr_disks = m->nr_disks, .frozen = source_frozen,
 		.thawed = source_thawed, .ctx = m,
 	};
+	struct dmm_reconnect_config rc = {
+		.log_id = m->log_id, .nr_disks = m->nr_disks, .control = m->all->control,
+		.active = source_active, .heard = source_heard, .where = source_where, .ctx = m,
+	};
 	int ret;
 	u32 i;
 
@@ -362,16 +403,19 @@ static int source_start(struct dmm_migration *m)
 	}
 	snprintf(lc.host, sizeof(lc.host), "%s", m->manifest->host);
 	memcpy(lc.migration, m->id, sizeof(lc.migration));
-	return dmm_link_open(&lc, &m->link);
+	ret = dmm_link_open(&lc, &m->link);
+	return ret ? ret : dmm_reconnect_open(&rc, &m->reconnect);
 }
 
 void dmm_migration_stop(struct dmm_migration *m)
 {
 	/* it uses the others, and they post to it */
 	dmm_group_retire(m->group, ~0u);
+	dmm_reconnect_close(m->reconnect);
 	dmm_link_close(m->link);
 	dmm_freezer_close(m->freezer);
 	dmm_group_close(m->group);
+	m->reconnect = NULL;
 	m->link = NULL;
 	m->freezer = NULL;
 	m->group = NULL;

@@ -396,7 +396,8 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 }
 
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
-			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd)
+			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
+			const char *control)
 {
 	enum dmm_ho_role role;
 	int ret = 0;
@@ -408,6 +409,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	memcpy(ms->instance.b, instance, sizeof(ms->instance.b));
 	memcpy(ms->boot, boot, sizeof(ms->boot));
 	ms->stop_fd = stop_fd;
+	snprintf(ms->control, sizeof(ms->control), "%s", control);
 	pthread_mutex_init(&ms->lock, NULL);
 	dmm_list_init(&ms->list);
 	for (role = DMM_HO_SOURCE; role <= DMM_HO_DEST && !ret; role++)

@@ -17,8 +17,10 @@
 #include "group.h"
 #include "handover.h"
 #include "list.h"
+#include "local.h"
 #include "log.h"
 #include "manifest.h"
+#include "reconnect.h"
 #include "registry.h"
 
 #define DMM_MAX_MIGRATIONS	256u
@@ -44,6 +46,7 @@ struct dmm_migration {
 	struct dmm_group *group;
 	struct dmm_link *link;		/* source */
 	struct dmm_freezer *freezer;	/* source */
+	struct dmm_reconnect *reconnect;	/* source */
 
 	pthread_mutex_t lock;
 	/* protected by lock */
@@ -58,6 +61,7 @@ struct dmm_migrations {
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* borrowed */
 	u32 nr_unreadable;		/* directories whose manifest cannot be read */
+	char control[DMM_LOCAL_PATH];	/* socket of this daemon */
 	/* protected by lock */
 	pthread_mutex_t lock;
 	struct dmm_list list;
@@ -66,10 +70,12 @@ struct dmm_migrations {
 
 /*
  * Takes up every migration that has a directory in @dir/source or @dir/destination; its gates and holds are as its journal says when this
- * returns, or owed.  What cannot be read is logged, and kept.  0 or -errno: the directory itself cannot be read.
+ * returns, or owed.  What cannot be read is logged, and kept.  @control: where the tool finds this daemon.
+ * 0 or -errno: the directory itself cannot be read.
  */
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
-			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd);
+			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
+			const char *control);
 /* All references have been put. States, gates and holds stay as they are. */
 void dmm_migrations_exit(struct dmm_migrations *ms);
 
@@ -109,6 +115,8 @@ struct dmm_group *dmm_migration_group(struct dmm_migration *m);
 /* Source: how long the next freeze lasts at most, and whether the other daemon can be heard. */
 void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms);
 void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st);
+/* Source: a line on which disk has lost its connection and does not go on; empty: none. */
+void dmm_migration_lost(struct dmm_migration *m, char why[DMM_RECONNECT_WHY]);
 /* Destination: is the source connected? */
 bool dmm_migration_heard(struct dmm_migration *m);
 /* How the other host and the first disk here are called, cut to fit, as text fields of the wire. */
