@@ -301,8 +301,11 @@ static int recover_source(struct owners *o)
 	/* given up, and nobody goes on with it: ask for the disks back, or hear that they are in use */
 	if (!is(o, ends) && ask(o, DMM_GROUP_ABORT, ends, ANSWER_MS))
 		return no_answer(o);
-	if (is(o, DMM_STATES(DMM_HO_ACTIVE)))
+	if (is(o, DMM_STATES(DMM_HO_ACTIVE))) {
+		if (o->ok.why[0])
+			dmm_note(o->t, "%s", (const char *)o->ok.why);
 		return done(o, "the source owns the disks");
+	}
 	if (is(o, DMM_STATES(DMM_HO_RELEASED)))
 		return done(o, "the destination owns the disks");
 	return ambiguous(o);
