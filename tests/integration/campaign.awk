@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The plan of a round of campaign.sh, by -v seed=SEED: `set NAME VALUE`, then `PHASE MS begin|end N KIND`, in
+# order of time: PHASE 1 from the start on, 2 and 3 from the attempts to hand over on.  A link and a disk that are
+# slow by themselves make these long.
+
+function rnd(n) { return int(rand() * n) }
+function one_of(s,  w) { return w[1 + rnd(split(s, w, " "))] }
+function pick(group) {
+	if (group == "link") return one_of("link-here link-there")
+	if (group == "nft") return one_of("drop-there drop-back drop-both reset half-open")
+	if (group == "netem") return one_of("loss-here delay-here reorder-here slow-here loss-there slow-there")
+	if (group ~ /^(receiver|daemon|tool)$/) return one_of("kill kill kill stop") "-" group
+	if (group ~ /^low/) return one_of("error hang delay flakey") "-" substr(group, 5)
+	return group
+}
+BEGIN {
+	srand(seed)
+	for (i = 0; i < 7; i++) rand()
+	print "set MIB", 8 + rnd(5)
+	print "set WRITERS", 2 + rnd(3)
+	print "set RATE", one_of("30 60 150")
+	print "set SIZES", one_of("512..16K 4096..64K 512..128K")
+	print "set BANDWIDTH", one_of("4M 8M 0")
+	print "set CONNECTIONS", one_of("1 2 4")
+	print "set PERSON", one_of("run return")
+	print "set LAST", one_of("cutover cutover cutover cancel")
+	print "set ATTEMPT1", one_of("cutover cutover verify acquire")
+	print "set ATTEMPT2", one_of("cutover acquire")
+	print "set PAUSE", rnd(rnd(2) ? 100 : 700)
+	print "set LINK_MS", one_of("0 0 20 60")
+	print "set DISK_MS", one_of("0 0 20 100")
+	print "set HOOK", one_of("good good fails")
+	print "set HOOK_MS", one_of("0 0 500 1500")
+	n = split("link nft nft netem receiver receiver daemon daemon tool tool low-A low-B low-B full-a full-b", g, " ")
+	for (i = 1 + rnd(3); i > 0; i--) {
+		do group = g[1 + rnd(n)]; while (group in taken)
+		taken[group] = 1
+		phase = one_of(group == "tool" ? "2 2 3" : "1 2 2 2 2 3 3")
+		at = rnd(phase == 1 ? 2500 : one_of("500 1000 1000 2500"))
+		ends = at + 100 + rnd(one_of("300 1500 6000"))
+		kind = pick(group)
+		print phase, at, "begin", i, kind | "sort -k 1,1n -k 2,2n"
+		print phase, ends, "end", i, kind | "sort -k 1,1n -k 2,2n"
+	}
+}
