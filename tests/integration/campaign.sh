@@ -7,6 +7,7 @@
 # kernels: 6.1
 # timeout: 600
 . functions.sh
+. functions-handover.sh
 requires ip tc nft od dmmigrate dmmigrated module:sch_netem target:flakey target:delay
 load_module
 two_hosts

@@ -3,9 +3,10 @@
 # This test will cut the link, kill the receiver, reboot its host, and kill the source's daemon meanwhile: each
 # time the copy goes on by itself, its guest notices nothing, and what was flushed is not sent
 # again. What is paused stays so, what was cancelled is not taken up again, and a gate keeps its name.
-# check-kernels: uml 6.1
+# check-kernels: 6.1
 # timeout: 240
 . functions.sh
+. functions-handover.sh
 requires ip dmmigrate dmmigrated od
 load_module
 requires debug

@@ -3,9 +3,10 @@
 # This test will kill the daemon of either host before and after each thing that it does in a hand-over and in one that is
 # given back, start it again, and have people do what they would: cutover again, recover.  Each time the
 # disk has one owner, whose every sector is the last one written, and the other side lets nothing pass.
-# check-kernels: uml 6.1
+# check-kernels: 6.12
 # timeout: 600
 . functions.sh
+. functions-handover.sh
 requires ip dmmigrate dmmigrated od
 load_module
 requires debug
@@ -43,9 +44,12 @@ settle_down() {
 }
 reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
 
-# what the destination keeps of a start that could not be undone there
+# what both keep of a start that could not be undone
 abandoned() {
 	local d
+	for d in /var/lib/dmmigrate/source/*; do
+		[ ! -d "$d" ] || dmmigrate release "$(basename "$d")" >/dev/null 2>&1 || true
+	done
 	for d in "$TMP"/state-b/destination/*; do
 		[ ! -d "$d" ] || there release "$(basename "$d")" >/dev/null 2>&1 || true
 	done
@@ -53,6 +57,14 @@ abandoned() {
 
 # once it has settled
 released_there() { there release "$ID" >"$TMP/release.out" 2>&1; }
+
+# the daemon that has died starts again, as systemd would
+check_alive() {
+	if gone "$DAEMON" || gone "$RECEIVER"; then
+		died=1
+		revive
+	fi
+}
 
 # try SIDE POINT HOOK: one migration; HOOK is what starts the writer there
 try() {
@@ -72,10 +84,14 @@ try() {
 		i=$((i + 1))
 		[ $i -lt 10 ] || fail "$1 $2: not converging: $(cat "$TMP/wait.out" "$TMP/start.out")"
 	done
-	dmmigrate cutover A --timeout 15000 --hook-start "$3" >"$TMP/cutover.out" 2>&1 || true
-	usleep 200000
-	if gone "$DAEMON" || gone "$RECEIVER"; then died=1; fi
-	revive
+	dmmigrate cutover A --timeout 15000 --hook-start "$3" >"$TMP/cutover.out" 2>&1 & cutover=$!
+	until gone "$cutover"; do
+		check_alive
+		usleep 100000
+	done
+	wait "$cutover" || true
+	usleep 300000
+	check_alive
 	i=0
 	until dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 && there recover "$ID" >"$TMP/recover-b.out" 2>&1; do
 		i=$((i + 1))
@@ -97,7 +113,7 @@ try() {
 	checker_verdict /dev/mapper/$owner A
 	say "$1 $2: $([ $died = 1 ] && echo died, || echo lived,) $owner"
 	DIED=$((DIED + died))
-	[ $owner = A ] || dmmigrate release "$ID" >/dev/null || fail "release: exit $?"
+	[ $owner = A ] || dmmigrate release "$ID" >"$TMP/release.out" 2>&1 || fail "release: exit $?"
 	[ $owner = A ] || must_wait_for 10 released_there
 	[ $owner != A ] || dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
 	settle_down
@@ -109,7 +125,7 @@ try() {
 		dmsetup remove A-low
 		dmsetup remove B
 		dmsetup remove B-low
-		echo "$(raw_of B)" >"$TMP/A.raw.new"
+		raw_of B >"$TMP/A.raw.new"
 		echo "$swap" >"$TMP/B.raw"
 		mv "$TMP/A.raw.new" "$TMP/A.raw"
 		for d in A B; do

@@ -6,6 +6,7 @@
 # check-kernels: 6.1 6.12
 # timeout: 300
 . functions.sh
+. functions-handover.sh
 requires ip dmmigrate dmmigrated od
 load_module
 two_hosts
@@ -48,7 +49,7 @@ reboot_destination() {
 }
 reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
 writes() { dd if="$TMP/first" of="/dev/mapper/$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
-raw_same() { dmm-same "$(raw_of A)" "$(raw_of B)" >/dev/null; }
+both() { reads "$1" && writes "$1"; }
 dd if=/dev/mapper/A of="$TMP/first" bs=4096 count=1 2>/dev/null
 
 # from nothing to where the source has given up and the destination owns it
@@ -85,7 +86,7 @@ kill -CONT "$RECEIVER"
 timeout 60 dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 || fail "recover: exit $?: $(cat "$TMP/recover.out")"
 grep -q 'the source owns' "$TMP/recover.out" || fail "$(cat "$TMP/recover.out")"
 assert "table" "$(dmsetup table A)" = "$table"
-reads A && writes A || fail "the source is shut though it owns the disk"
+both A || fail "the source is shut though it owns the disk"
 journal_is source active || fail "source: $(journal_says source)"
 journal_is destination refused || fail "destination: $(journal_says destination)"
 ! reads A.dmm || fail "the destination's gate lets a read pass though it refused"
@@ -110,7 +111,7 @@ start_receiver
 source_is() { journal_is source "$1"; }
 timeout 60 dmmigrate recover "$ID" >/dev/null || fail "recover: exit $?"
 must_wait_for 10 source_is active
-reads A && writes A || fail "the source is shut"
+both A || fail "the source is shut"
 begin_anew
 
 say "the destination, running: shut until the source has answered"
@@ -127,7 +128,7 @@ refused 9 'not to be written here' there run "$ID"
 kill -CONT "$DAEMON"
 there_runs() { there run "$ID" >/dev/null 2>&1; }
 must_wait_for 20 there_runs
-reads A.dmm && writes A.dmm || fail "the destination is shut though it runs"
+both A.dmm || fail "the destination is shut though it runs"
 must_wait_for 10 source_is released
 
 say "and the source, released: it stays shut for good, the destination goes on"
@@ -144,6 +145,6 @@ dmmigrate release "$ID" >"$TMP/release.out" || fail "release: exit $?"
 say "the destination, settled: the plain volume, open at once"
 kill -STOP "$DAEMON"
 reboot_destination
-reads A.dmm && writes A.dmm || fail "what has settled is shut after a reboot"
+both A.dmm || fail "what has settled is shut after a reboot"
 assert "table" "$(dmsetup table A.dmm | cut -d ' ' -f 3)" = linear
 kill -CONT "$DAEMON"

@@ -6,6 +6,7 @@
 # check-kernels: uml 6.1 6.12
 # timeout: 180
 . functions.sh
+. functions-handover.sh
 requires ip dmmigrate dmmigrated od
 load_module
 two_hosts

@@ -60,7 +60,7 @@ diff "$tmp/a" "$tmp/b" || bad "options of dmmigrated differ: --help (<), manual 
 {
 	sed -n 's/^  \([a-z_]*\) = .*/\1/p' "$tmp/help"
 	# the long options but for these are keys, too
-	sed 's/.*--//; s/-/_/g' "$tmp/a" | grep -vxE 'config|foreground|help|version'
+	sed 's/.*--//; s/-/_/g' "$tmp/a" | grep -vxE 'config|foreground|restore|help|version'
 } | sort > "$tmp/keys"
 section "$tmp/dmmigrated.conf.5" KEYS 0 | sed -n 's/^       \([a-z_]*\) = .*/\1/p' | sort > "$tmp/b"
 diff "$tmp/keys" "$tmp/b" || bad "keys differ: --help (<), manual page (>)"

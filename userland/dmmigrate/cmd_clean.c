@@ -170,7 +170,7 @@ static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s)
 	ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
 	dmm_remote_close(&here);
 	if (!ret && dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED)))
-		return 0;
+		return dmm_owners_need_settled(t, s->id, &ok);
 	dmm_next(t, "dmmigrate recover %s", s->hex);
 	if (ret)
 		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", here.why);

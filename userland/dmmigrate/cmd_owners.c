@@ -17,6 +17,7 @@
 
 #define ACQUIRE_DEFAULT_MS	30000u
 #define SLICE_MS		2000u
+#define AGAIN_MS		15000u	/* asking anew freezes the guest anew; the question may have been lost */
 #define ANSWER_MS		10000u	/* of the other host, in recover */
 
 struct owners {
@@ -140,11 +141,15 @@ static int do_acquire(struct owners *o)
 {
 	const u32 owned = DMM_STATES(DMM_HO_OWNED) | DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
 	u64 timeout_ms = o->t->args.timeout_ms == DMM_UNSET ? ACQUIRE_DEFAULT_MS : o->t->args.timeout_ms;
-	u64 until_ms = dmm_now_ms() + timeout_ms, now_ms;
+	u64 until_ms = dmm_now_ms() + timeout_ms, again_ms = 0, now_ms;
+	bool again;
 
 	for (;;) {
 		now_ms = dmm_now_ms();
-		if (ask(o, DMM_GROUP_ACQUIRE, owned,
+		again = now_ms >= again_ms;
+		if (again)
+			again_ms = now_ms + AGAIN_MS;
+		if (ask(o, again ? DMM_GROUP_ACQUIRE : DMM_GROUP_STATUS, owned,
 			now_ms < until_ms ? (u32)dmm_min_u64(until_ms - now_ms, SLICE_MS) : 0))
 			return no_answer(o);
 		if (is(o, owned) && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES))
@@ -413,29 +418,32 @@ static int do_release(struct owners *o)
 {
 	char device[sizeof(o->ok.device)], uuid[DMM_DM_UUID_BYTES];
 	struct dmm_dm_dev origin;
-	bool source, unused;
+	bool attached, source, unused;
 
 	if (ask(o, DMM_GROUP_STATUS, 0, 0))
 		return no_answer(o);
-	/* what was never handed over here may go, too: its source is not concerned, or begins anew */
-	if (!is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_RECEIVING) |
-		DMM_STATES(DMM_HO_REFUSED))) {
-		dmm_next(o->t, "dmmigrate recover %s", o->hex);
+	dmm_origin_uuid_format(o->id, uuid);
+	attached = !dmm_dm_find_uuid(uuid, &origin);
+	/* what was never handed over may go, too, where nothing is attached to it any more */
+	unused = is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED)) ||
+		 (is(o, DMM_STATES(DMM_HO_ACTIVE)) && !attached);
+	if (!unused && !is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED))) {
+		dmm_next(o->t, is(o, DMM_STATES(DMM_HO_ACTIVE)) ? "dmmigrate cancel %s" : "dmmigrate recover %s", o->hex);
 		return failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");
 	}
-	dmm_origin_uuid_format(o->id, uuid);
-	if (is(o, DMM_STATES(DMM_HO_RELEASED)) && !dmm_dm_find_uuid(uuid, &origin)) {
+	if (is(o, DMM_STATES(DMM_HO_RELEASED)) && attached) {
 		o->t->args.yes = true;
 		return dmm_clean_operand(o->t);
 	}
+	if (is(o, DMM_STATES(DMM_HO_RELEASED)) && dmm_owners_need_settled(o->t, o->id, &o->ok))
+		return DMM_EXIT_TRANSPORT;
 	snprintf(device, sizeof(device), "%s", (const char *)o->ok.device);
 	source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
-	unused = is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED));
 	if (ask(o, DMM_GROUP_DROP, 0, 0))
 		return no_answer(o);
 	dmm_result_text(o->t, "migration", o->hex);
 	if (unused)
-		dmm_say(o->t, "%s is forgotten here, and its gate removed; the source owns the data.", o->hex);
+		dmm_say(o->t, "%s is forgotten here, with its gate if it had one; the source owns the data.", o->hex);
 	else if (source)	/* rebooted since */
 		dmm_say(o->t, "%s is forgotten here; its disk keeps its contents, which are old.", o->hex);
 	else

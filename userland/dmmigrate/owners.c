@@ -10,6 +10,8 @@
 #include "local.h"
 #include "owners.h"
 
+#define SETTLE_MS	10000u
+
 static const char *control_path(const struct dmm_tool *t)
 {
 	return t->args.control ? t->args.control : DMM_CONTROL_PATH;
@@ -132,4 +134,26 @@ void dmm_owners_describe(const struct dmm_wire_group_ok *ok, char *buf, size_t b
 	else
 		snprintf(buf, bytes, "%s, epoch %llu, gates %s", dmm_ho_state_name(dmm_owners_state(ok)),
 			 le64_to_cpu(ok->epoch), gates[gate]);
+}
+
+int dmm_owners_need_settled(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], const struct dmm_wire_group_ok *ok)
+{
+	struct dmm_target to = { .port = DMM_DEFAULT_PORT };
+	struct dmm_wire_group_ok there;
+	struct dmm_remote r;
+	int ret;
+
+	dmm_remote_init(&r);
+	ret = dmm_parse_hostport((const char *)ok->peer, to.host, &to.port, NULL);
+	if (!ret)
+		ret = dmm_owners_ask_there(&r, &to, id, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED), SETTLE_MS,
+					   &there);
+	dmm_remote_close(&r);
+	/* not known: it was released there already */
+	if (ret ? r.code == DMM_WERR_NOTFOUND : dmm_owners_is(&there, DMM_STATES(DMM_HO_SETTLED)))
+		return 0;
+	dmm_next(t, "the same, once %s has heard of it", (const char *)ok->peer);
+	return dmm_fail(t, ret ? DMM_EXIT_TRANSPORT : DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, DMM_USE_RELEASED,
+			"the destination has not settled yet, and would wait for this host's answer after a reboot: "
+			"%s", ret ? r.why : dmm_ho_state_name(dmm_owners_state(&there)));
 }

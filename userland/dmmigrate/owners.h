@@ -35,6 +35,12 @@ int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM
 /* Has the daemon of this host keep a journal of the migration. 0, or -errno with @r. */
 int dmm_owners_adopt(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_record *record);
 
+/*
+ * A source that is released is needed until the destination has heard so: after a reboot it would wait for an answer
+ * for ever.  @ok: what the daemon of this host says.  0: it has settled there; or an exit code, reported.
+ */
+int dmm_owners_need_settled(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], const struct dmm_wire_group_ok *ok);
+
 /* "relinquished (epoch 3), gates shut": what a daemon's answer says, for people. */
 void dmm_owners_describe(const struct dmm_wire_group_ok *ok, char *buf, size_t bytes);
 

@@ -349,7 +349,7 @@ bool dmm_migration_heard(struct dmm_migration *m)
 
 static void text_cut(u8 *field, size_t cap, const char *s)
 {
-	char text[DMM_HOST_MAX];
+	char text[DMM_HOST_MAX + 16];
 
 	snprintf(text, cap < sizeof(text) ? cap : sizeof(text), "%s", s);
 	dmm_text_clean(text);
@@ -358,8 +358,14 @@ static void text_cut(u8 *field, size_t cap, const char *s)
 
 void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap)
 {
+	char host[DMM_HOST_MAX + 16];
+	bool v6;
+
 	pthread_mutex_lock(&m->lock);
-	text_cut(peer, peer_cap, m->manifest->host);
+	v6 = strchr(m->manifest->host, ':');
+	snprintf(host, sizeof(host), "%s%s%s:%u", v6 ? "[" : "", m->manifest->host, v6 ? "]" : "",
+		 m->manifest->port);
+	text_cut(peer, peer_cap, m->role == DMM_HO_SOURCE ? host : m->manifest->host);
 	text_cut(device, device_cap, m->manifest->disks[0].name);
 	pthread_mutex_unlock(&m->lock);
 }
