@@ -55,6 +55,7 @@ lane_rest()
 	for kernel in uml 6.1 6.12; do
 		step suite-$kernel tests/qemu/run --kernel $kernel
 	done
+	step steps tests/qemu/run --kernel 6.12 daemon-killed-at-every-step
 	step campaign tests/campaign 1-300
 	for rules in can-fail can-fail-lib can-fail-recv can-fail-tool; do
 		step $rules "tests/unit/$rules.sh"

@@ -11,7 +11,7 @@
 requires ip tc nft od dmmigrate dmmigrated module:sch_netem target:flakey target:delay
 load_module
 two_hosts
-SEEDS=${DMM_CAMPAIGN_SEEDS:-1 2 3 4 5}
+SEEDS=${DMM_CAMPAIGN_SEEDS:-1 2}
 BAD='BUG:|WARNING:|INFO:|Oops|general protection|refcount|hung task|Call Trace'
 # a guest's write is held until somebody has decided who owns the disk
 echo 180 >/proc/sys/kernel/hung_task_timeout_secs

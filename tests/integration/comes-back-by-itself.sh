@@ -143,4 +143,5 @@ receiver_killed
 usleep $((7000000 * SLOW))
 state_is A released || fail "$(st A state) after the cutover"
 assert "tries after the cutover" "$(tries)" = "$tries"
+start_receiver
 dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"
