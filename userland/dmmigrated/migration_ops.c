@@ -225,7 +225,7 @@ static void source_send(void *ctx, const struct dmm_ho_event *ev)
 	struct dmm_migration *m = ctx;
 	struct dmm_handover_msg msg;
 
-	if (!dmm_handover_from_event(m->id, ev, &msg))
+	if (m->link && !dmm_handover_from_event(m->id, ev, &msg))
 		dmm_link_send(m->link, &msg);
 }
 
@@ -407,6 +407,8 @@ static int source_start(struct dmm_migration *m)
 		if (m->manifest->disks[i].has_witness)
 			dmm_freezer_witness(m->freezer, i, &m->manifest->disks[i].witness);
 	}
+	if (m->all->offline)
+		return 0;
 	snprintf(lc.host, sizeof(lc.host), "%s", m->manifest->host);
 	memcpy(lc.migration, m->id, sizeof(lc.migration));
 	ret = dmm_link_open(&lc, &m->link);

@@ -409,7 +409,8 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	memcpy(ms->instance.b, instance, sizeof(ms->instance.b));
 	memcpy(ms->boot, boot, sizeof(ms->boot));
 	ms->stop_fd = stop_fd;
-	snprintf(ms->control, sizeof(ms->control), "%s", control);
+	ms->offline = !control;
+	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");
 	pthread_mutex_init(&ms->lock, NULL);
 	dmm_list_init(&ms->list);
 	for (role = DMM_HO_SOURCE; role <= DMM_HO_DEST && !ret; role++)

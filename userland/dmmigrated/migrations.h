@@ -60,6 +60,7 @@ struct dmm_migrations {
 	struct dmm_ho_id instance;
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* borrowed */
+	bool offline;			/* nobody is connected to: gates and fences only */
 	u32 nr_unreadable;		/* directories whose manifest cannot be read */
 	char control[DMM_LOCAL_PATH];	/* socket of this daemon */
 	/* protected by lock */
