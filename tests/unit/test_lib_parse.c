@@ -180,6 +180,8 @@ static void addresses(void **state)
 	const char *why;
 	size_t i;
 	u16 port;
+	char back[DMM_HOST_MAX + 16], again[DMM_HOST_MAX];
+	u16 port2 = 0;
 	int ret;
 
 	(void)state;
@@ -192,7 +194,17 @@ static void addresses(void **state)
 		assert_int_equal(port, !ret && a[i].port ? a[i].port : 4711);
 		if (!ret)
 			assert_string_equal(host, a[i].host);
+		if (!ret) {	/* and back */
+			dmm_hostport_format(host, port, back, sizeof(back));
+			assert_int_equal(dmm_parse_hostport(back, again, &port2, &why), 0);
+			assert_string_equal(again, host);
+			assert_int_equal(port2, port);
+		}
 	}
+	dmm_hostport_format("10.0.0.1", 7790, back, sizeof(back));
+	assert_string_equal(back, "10.0.0.1:7790");
+	dmm_hostport_format("::1", 1, back, sizeof(back));
+	assert_string_equal(back, "[::1]:1");
 }
 
 static void ids_and_texts(void **state)

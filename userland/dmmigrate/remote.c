@@ -61,12 +61,10 @@ static int remote_hello(struct dmm_remote *r)
 
 int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
 {
-	bool v6 = strchr(to->host, ':');
 	int ret;
 
 	dmm_remote_close(r);
-	snprintf(r->where, sizeof(r->where), "%s%s%s:%u", v6 ? "[" : "", to->host, v6 ? "]" : "",
-		 to->port);
+	dmm_hostport_format(to->host, to->port, r->where, sizeof(r->where));
 	ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, &r->client);
 	if (ret)
 		return remote_fail(r, ret, "connect to the receiver");

@@ -115,6 +115,17 @@ static int prepare_check_numbers(const struct dmm_wire_prepare *w, struct dmm_re
 	return 0;
 }
 
+/* A group of @nr disks, and @id one of them. */
+static int group_check(u32 nr, const struct dmm_wire_disk *id, struct dmm_refusal *r)
+{
+	if (!nr || nr > DMM_MAX_GROUP)
+		return dmm_refuse(r, DMM_WERR_LIMIT, "a group of %u disks: 1 to %u are supported", nr,
+				  DMM_MAX_GROUP);
+	if (le32_to_cpu(id->disk) >= nr)
+		return malformed(r, "the disk is not one of its group");
+	return 0;
+}
+
 static int prepare_check_group(const struct dmm_wire_prepare *w, struct dmm_refusal *r)
 {
 	u32 nr = le32_to_cpu(w->group_disks);
@@ -123,12 +134,7 @@ static int prepare_check_group(const struct dmm_wire_prepare *w, struct dmm_refu
 		return malformed(r, "the gate's name is none that device-mapper takes");
 	if (!nr)
 		return w->gate[0] ? malformed(r, "a gate without a group") : 0;
-	if (nr > DMM_MAX_GROUP)
-		return dmm_refuse(r, DMM_WERR_LIMIT, "a group of %u disks: 1 to %u are supported", nr,
-				  DMM_MAX_GROUP);
-	if (le32_to_cpu(w->id.disk) >= nr)
-		return malformed(r, "the disk is not one of its group");
-	return 0;
+	return group_check(nr, &w->id, r);
 }
 
 int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r)
@@ -266,11 +272,9 @@ int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusa
 	if ((w.flags & ~DMM_ADOPT_WITNESS) || w.pad)
 		return malformed(r, "unknown flags of ADOPT");
 	nr = le32_to_cpu(w.group_disks);
-	if (!nr || nr > DMM_MAX_GROUP)
-		return dmm_refuse(r, DMM_WERR_LIMIT, "a group of %u disks: 1 to %u are supported", nr,
-				  DMM_MAX_GROUP);
-	if (le32_to_cpu(w.id.disk) >= nr)
-		return malformed(r, "the disk is not one of its group");
+	ret = group_check(nr, &w.id, r);
+	if (ret)
+		return ret;
 	name_take(&w.id, &a->name);
 	a->group_disks = nr;
 	a->port = le16_to_cpu(w.port);

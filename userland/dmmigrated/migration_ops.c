@@ -14,24 +14,32 @@
 
 /* --- destination --- */
 
+/* NULL: nobody has prepared it since we were started. The caller puts it. */
+static struct dmm_disk *dest_disk(struct dmm_migration *m, u32 disk)
+{
+	struct dmm_disk_name name = { .disk = disk };
+	struct dmm_refusal r;
+
+	memcpy(name.migration, m->id, sizeof(name.migration));
+	return dmm_registry_get(m->all->registry, &name, &r);
+}
+
 /* Ends writing to all disks that are prepared: what comes now is no part of what was handed over. */
 static int dest_quiesce(struct dmm_migration *m)
 {
-	struct dmm_registry *reg = m->all->registry;
-	struct dmm_disk_name name;
 	struct dmm_refusal r;
 	struct dmm_disk *d;
 	int ret = 0;
+	u32 i;
 
-	memcpy(name.migration, m->id, sizeof(name.migration));
-	for (name.disk = 0; name.disk < m->nr_disks && !ret; name.disk++) {
-		d = dmm_registry_get(reg, &name, &r);
-		if (!d)		/* nobody has prepared it since we were started */
+	for (i = 0; i < m->nr_disks && !ret; i++) {
+		d = dest_disk(m, i);
+		if (!d)
 			continue;
 		ret = dmm_disk_quiesce(d, m->all->stop_fd, &r);
 		if (ret)
 			dmm_err(&d->log_id, "cannot end writing to it: %s", r.text);
-		dmm_registry_put(reg, d);
+		dmm_registry_put(m->all->registry, d);
 	}
 	return ret;
 }
@@ -129,21 +137,16 @@ void dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now, s
 /* The source says which barrier of this disk was its last: if it was flushed here, and is the last here, too. */
 static void dest_barrier(struct dmm_migration *m, struct dmm_group *g, const struct dmm_handover_msg *msg)
 {
-	struct dmm_registry *reg = m->all->registry;
-	struct dmm_disk_name name = { .disk = msg->disk };
+	struct dmm_disk *d = dest_disk(m, msg->disk);
 	struct dmm_ho_event ev = {
 		.type = DMM_HO_EV_BARRIER, .epoch = msg->epoch, .disk = msg->disk,
 	};
-	struct dmm_refusal r;
-	struct dmm_disk *d;
 	bool flushed;
 
-	memcpy(name.migration, m->id, sizeof(name.migration));
-	d = dmm_registry_get(reg, &name, &r);
 	if (!d)
 		return;
 	flushed = dmm_disk_flushed_to(d, msg->conn_epoch, msg->barrier);
-	dmm_registry_put(reg, d);
+	dmm_registry_put(m->all->registry, d);
 	if (flushed)
 		dmm_group_post(g, &ev, true);
 }
@@ -359,12 +362,9 @@ static void text_cut(u8 *field, size_t cap, const char *s)
 void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap)
 {
 	char host[DMM_HOST_MAX + 16];
-	bool v6;
 
 	pthread_mutex_lock(&m->lock);
-	v6 = strchr(m->manifest->host, ':');
-	snprintf(host, sizeof(host), "%s%s%s:%u", v6 ? "[" : "", m->manifest->host, v6 ? "]" : "",
-		 m->manifest->port);
+	dmm_hostport_format(m->manifest->host, m->manifest->port, host, sizeof(host));
 	text_cut(peer, peer_cap, m->role == DMM_HO_SOURCE ? host : m->manifest->host);
 	text_cut(device, device_cap, m->manifest->disks[0].name);
 	pthread_mutex_unlock(&m->lock);

@@ -132,7 +132,8 @@ static int tool_end(struct dmm_reconnect *r, struct dmm_runner *run)
 /* Its exit code; -ECANCELED: we are to end; or -errno.  @line: what it said last, or why there is no such. */
 static int tool_run(struct dmm_reconnect *r, u32 disk, char line[DMM_RECONNECT_WHY])
 {
-	char path[600], source[DMM_DM_NAME_BYTES], target[DMM_HOST_MAX + DMM_PATH_MAX + 16];
+	char path[600], source[DMM_DM_NAME_BYTES], host[DMM_HOST_MAX + 16];
+	char target[sizeof(host) + DMM_PATH_MAX];
 	char *argv[] = {
 		path, (char *)"start", (char *)"--again", (char *)"--control", (char *)r->c.control, (char *)"--",
 		source, target, NULL,
@@ -140,12 +141,11 @@ static int tool_run(struct dmm_reconnect *r, u32 disk, char line[DMM_RECONNECT_W
 	struct dmm_runner run;
 	struct dmm_target to;
 	int ret, err;
-	bool v6;
 
 	tool_path(path, sizeof(path));
 	r->c.where(r->c.ctx, disk, source, &to);
-	v6 = strchr(to.host, ':');
-	snprintf(target, sizeof(target), "%s%s%s:%u:%s", v6 ? "[" : "", to.host, v6 ? "]" : "", to.port, to.path);
+	dmm_hostport_format(to.host, to.port, host, sizeof(host));
+	snprintf(target, sizeof(target), "%s:%s", host, to.path);
 	err = dmm_runner_begin(&run, argv);
 	if (err) {
 		snprintf(line, DMM_RECONNECT_WHY, "cannot run %.150s: %s", path, strerror(-err));

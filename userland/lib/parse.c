@@ -5,6 +5,7 @@
  * and wraps around.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -297,6 +298,13 @@ static int hex_value(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+void dmm_hostport_format(const char *host, u16 port, char *buf, size_t bytes)
+{
+	bool v6 = strchr(host, ':');
+
+	snprintf(buf, bytes, "%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
 int dmm_id_parse(const char *s, u8 id[DMM_ID_BYTES])

@@ -48,6 +48,9 @@ int dmm_parse_target(const char *s, struct dmm_target *t, const char **why);
  */
 int dmm_parse_hostport(const char *s, char *host, u16 *port, const char **why);
 
+/* The way back, with the port in any case: "10.0.0.1:7790", "[::1]:7790"; cut to fit. */
+void dmm_hostport_format(const char *host, u16 port, char *buf, size_t bytes);
+
 /* 32 hex digits, dashes allowed anywhere between them (a UUID). */
 int dmm_id_parse(const char *s, u8 id[DMM_ID_BYTES]);
 void dmm_id_format(const u8 id[DMM_ID_BYTES], char hex[DMM_ID_HEX]);
