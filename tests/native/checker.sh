@@ -45,6 +45,7 @@ cp "$img" "$tmp/filled"
 load --writers 8 --ops 4000 --sizes 512..256K --hot 30 --discard 5 --zeroes 5 --fua 2 --flush 2
 check "after many overlapping writers" 0 'OK: .*writes [1-9][0-9]* discards [1-9][0-9]* zeroes [1-9]'
 cp "$img" "$tmp/loaded"
+then=$("$tools/dmm-check" --clock --journal "$j")
 load --op write:1M:4096 --op write:2M:4096 --op write:3M:512 --op zeroes:4M:4096 \
 	--op discard:5M:4096 --op write:6M:8192 --op write:6M:4096
 check "after single operations" 0 'OK'
@@ -54,6 +55,17 @@ last=$("$tools/dmm-check" "$img" --buffered --journal "$j" --distinct 4096 | sed
 
 restore() { cp "$tmp/good" "$img"; }
 lba1=2048 lba3=6144 lba4=8192 lba6=12288
+
+cp "$tmp/loaded" "$img"
+check "a disk without the last writes" 1 stale
+check "the same as of before them" 0 'OK' --at "$then"
+restore
+check "the last writes, as of before them" 0 'OK' --at "$then"
+cp "$tmp/filled" "$img"
+check "a disk older than that" 1 stale --at "$then"
+# what had begun by then, and not ended
+cp "$tmp/good" "$img"
+check "the last one pending" 0 'pending 1 ' --at $(($("$tools/dmm-check" --clock --journal "$j") - 1))
 
 restore; damage $lba1 200
 check "a torn sector" 1 "lba $lba1: torn"

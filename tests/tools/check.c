@@ -50,6 +50,22 @@ int history_add(struct history *h, const char *path)
 	return 0;
 }
 
+int history_at(struct history *h, uint64_t clock)
+{
+	struct journal *j = &h->journals[h->nr_journals - 1];
+	uint64_t nr = journal_ops(j), i;
+	struct op *ops = malloc(nr * sizeof(*ops) + 1);
+
+	if (!ops)
+		return -ENOMEM;
+	memcpy(ops, j->ops, nr * sizeof(*ops));
+	for (i = 0; i < nr; i++)
+		if (ops[i].completed >= clock)
+			ops[i].completed = 0;
+	j->ops = ops;	/* the file stays mapped */
+	return 0;
+}
+
 static void apply(struct history *h, unsigned int ji, const struct op *op)
 {
 	bool fixes = op_is_done(op) && !op->status &&

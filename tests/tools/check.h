@@ -28,6 +28,8 @@ struct history {
 
 /* Add a journal, later than those before it; says what is wrong and returns a negative errno. */
 int history_add(struct history *h, const char *path);
+/* The journal added last as it was when its counter, that of the next stamp, was @clock. 0 or -ENOMEM. */
+int history_at(struct history *h, uint64_t clock);
 /* 0, -ENOMEM, or -EINVAL when an operation lies outside the disk. */
 int history_build(struct history *h);
 /* When an operation of journal @ji began and ended, comparable between journals; UINT64_MAX = not yet. */

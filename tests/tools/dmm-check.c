@@ -21,6 +21,7 @@
 static const char help[] =
 "usage: dmm-check DEV --journal FILE [--journal LATER-FILE]... [options]\n"
 "       dmm-check --clock --journal FILE      print the counter, for --from and --to\n"
+"  --at N             the journal named before as it was at counter N: what had not completed is pending\n"
 "  --forbid-pending   data of writes that never completed must not be there\n"
 "  --initial any      what no operation touched may be anything (zeroes otherwise)\n"
 "  --buffered         read through the page cache\n"
@@ -65,9 +66,9 @@ static void need(bool ok, const char *what)
 
 static void parse(int argc, char **argv)
 {
-	enum { JOURNAL = 256, CLOCK, FORBID, INITIAL, BUFFERED, DISTINCT, FROM, TO, LATENCY, HELP };
+	enum { JOURNAL = 256, AT, CLOCK, FORBID, INITIAL, BUFFERED, DISTINCT, FROM, TO, LATENCY, HELP };
 	static const struct option opts[] = {
-		{ "journal", 1, NULL, JOURNAL }, { "clock", 0, NULL, CLOCK },
+		{ "journal", 1, NULL, JOURNAL }, { "at", 1, NULL, AT }, { "clock", 0, NULL, CLOCK },
 		{ "forbid-pending", 0, NULL, FORBID }, { "initial", 1, NULL, INITIAL },
 		{ "buffered", 0, NULL, BUFFERED }, { "distinct", 1, NULL, DISTINCT },
 		{ "from", 1, NULL, FROM }, { "to", 1, NULL, TO },
@@ -81,6 +82,10 @@ static void parse(int argc, char **argv)
 		case JOURNAL:
 			if (history_add(&check.h, optarg))
 				exit(EXIT_USAGE);
+			break;
+		case AT:
+			need(check.h.nr_journals, "--at stands behind a --journal");
+			need(!history_at(&check.h, need_number(optarg, "--at", 0, UINT64_MAX)), "out of memory");
 			break;
 		case CLOCK:
 			check.clock = true;
