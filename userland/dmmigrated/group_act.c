@@ -159,8 +159,9 @@ static void group_owe(struct dmm_group *g, const struct dmm_ho_action *a)
 
 #ifdef DMM_DEBUG
 /*
- * Stop points: the daemon kills itself before or after the action that DMM_DAEMON_STOP_AT names: "before-commit",
- * "after-append-relinquished", "before-gates-open" ...
+ * Stop points, before and after each action: "before-commit", "after-append-relinquished", "before-gates-open" ...
+ * The daemon kills itself at the one that DMM_DAEMON_STOP_AT names; it runs the command DMM_DAEMON_TELL with the name of
+ * each, and waits for that.
  */
 static void stop_at(const char *when, const struct dmm_ho_action *a)
 {
@@ -170,16 +171,19 @@ static void stop_at(const char *when, const struct dmm_ho_action *a)
 		[DMM_HO_DO_RECLAIM] = "reclaim", [DMM_HO_DO_THAW] = "thaw", [DMM_HO_DO_FENCE] = "fence",
 		[DMM_HO_DO_RELEASE] = "release", [DMM_HO_DO_GATES] = "gates", [DMM_HO_DO_SETTLE] = "settle",
 	};
-	const char *point = getenv("DMM_DAEMON_STOP_AT");
-	char here[64];
+	const char *point = getenv("DMM_DAEMON_STOP_AT"), *tell = getenv("DMM_DAEMON_TELL");
+	char here[64], command[512];
 
-	if (!point || a->type == DMM_HO_DO_SEND)
+	if ((!point && !tell) || a->type == DMM_HO_DO_SEND)
 		return;
 	snprintf(here, sizeof(here), "%s-%s%s%s", when, names[a->type],
 		 a->type == DMM_HO_DO_APPEND || a->type == DMM_HO_DO_GATES ? "-" : "",
 		 a->type == DMM_HO_DO_APPEND ? dmm_ho_state_name(a->state) :
 		 a->type == DMM_HO_DO_GATES ? gates[a->gate] : "");
-	if (!strcmp(here, point))
+	if (tell && (snprintf(command, sizeof(command), "%s %s", tell, here) >= (int)sizeof(command) ||
+		     system(command)))
+		kill(getpid(), SIGKILL);	/* nobody is to believe that all was told */
+	if (point && !strcmp(here, point))
 		kill(getpid(), SIGKILL);
 }
 #else
