@@ -195,6 +195,9 @@ static const char *wire_payload_fault(const struct dmm_frame *f, int fixed)
 		return !f->payload_bytes || f->payload_bytes > DMM_MAX_HASHES_BYTES ||
 		       f->payload_bytes % DMM_HASH_BYTES ? wrong : NULL;
 	default:
+#if DMM_MUTANT == 29
+		return (s32)f->payload_bytes > fixed ? wrong : NULL;	/* a length that is negative */
+#endif
 		return f->payload_bytes != (u32)fixed ? wrong : NULL;
 	}
 }

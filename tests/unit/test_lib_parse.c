@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,6 +382,42 @@ static void frames(void **state)
 	close(sv[1]);
 }
 
+struct bulk {
+	int fd, ret;
+	u8 bytes[1 << 20];
+};
+
+static void *send_bulk(void *arg)
+{
+	struct bulk *b = arg;
+
+	b->ret = dmm_sock_write(b->fd, b->bytes, sizeof(b->bytes), dmm_now_ms() + 5000, -1);
+	return NULL;
+}
+
+/* More than a socket takes at once: all of it, in order. */
+static void sent_in_parts(void **state)
+{
+	static struct bulk b;
+	static u8 got[sizeof(b.bytes)];
+	pthread_t thread;
+	int sv[2];
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(b.bytes); i++)
+		b.bytes[i] = (u8)(i * 7 + (i >> 8));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	b.fd = sv[0];
+	assert_int_equal(pthread_create(&thread, NULL, send_bulk, &b), 0);
+	assert_int_equal(dmm_sock_read(sv[1], got, sizeof(got), dmm_now_ms() + 3000, -1), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(b.ret, 0);
+	assert_memory_equal(got, b.bytes, sizeof(got));
+	close(sv[0]);
+	close(sv[1]);
+}
+
 static void nbd_exports(void **state)
 {
 	static const struct {
@@ -444,6 +481,7 @@ int main(void)
 		cmocka_unit_test(printable_text),
 		cmocka_unit_test(identities),
 		cmocka_unit_test(frames),
+		cmocka_unit_test(sent_in_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

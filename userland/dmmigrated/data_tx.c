@@ -176,7 +176,7 @@ void dmm_data_barrier(struct dmm_data *d)
 	struct dmm_ack ack = { .type = DMM_MSG_BARRIER, .seq = d->frame.seq, .arg = d->frame.arg };
 
 	/* a flush need not cover a write that is in flight (hazard 16) */
-	if (d->phase != RX_BARRIER || d->in_order || !dmm_data_has_ack_room(d))
+	if (d->phase != RX_BARRIER || (d->in_order && DMM_MUTANT != 116) || !dmm_data_has_ack_room(d))
 		return;
 	ack.status = dmm_disk_barrier(d->disk, &d->at, &d->writer, d->frame.arg);
 	dmm_data_queue_ack(d, &ack);

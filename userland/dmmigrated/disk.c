@@ -213,7 +213,7 @@ u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct
 	pthread_mutex_lock(&d->lock);
 	frames = d->received_frames;
 	pthread_mutex_unlock(&d->lock);
-	error = disk_flush_locked(d, flush_by_writer, w);
+	error = DMM_MUTANT == 16 ? 0 : disk_flush_locked(d, flush_by_writer, w);
 	if (!error) {
 		pthread_mutex_lock(&d->lock);
 		/* another connection may be further; a newer epoch counts from 1 */

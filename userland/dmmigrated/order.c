@@ -27,7 +27,7 @@ void dmm_order_owner_init(struct dmm_order_owner *owner, int wake_fd)
 
 static bool extents_overlap(const struct dmm_extent *a, const struct dmm_extent *b)
 {
-	return a->first_bytes < b->end_bytes && b->first_bytes < a->end_bytes;
+	return DMM_MUTANT != 115 && a->first_bytes < b->end_bytes && b->first_bytes < a->end_bytes;
 }
 
 static bool watch_overlaps(const struct dmm_order_watch *w, const struct dmm_extent *e)
