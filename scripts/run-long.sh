@@ -57,6 +57,9 @@ lane_rest()
 	done
 	step steps tests/qemu/run --kernel 6.12 daemon-killed-at-every-step
 	step campaign tests/campaign 1-300
+	for kernel in 6.1 6.12; do
+		step log-writes-$kernel env DMM_CYCLES=20 tests/qemu/run --kernel $kernel log-writes
+	done
 	for rules in can-fail can-fail-lib can-fail-recv can-fail-tool; do
 		step $rules "tests/unit/$rules.sh"
 	done
