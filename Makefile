@@ -11,6 +11,7 @@
 #   make check-model		the hand-over's model
 #   make sim			the hand-over, simulated
 #   make check-live		a disk moves while it is written to
+#   make mutants		can the tests fail: rules broken one at a time
 #   make style			what a machine can say about style
 #   make clean
 #
@@ -22,7 +23,7 @@ TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
 .PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
-.PHONY: check-model sim fuzz style check-headers
+.PHONY: check-model sim fuzz mutants style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -110,6 +111,10 @@ check-live:
 	@status=0; for kernel in 6.1 6.12; do \
 		DMM_MUTANT=$(DMM_MUTANT) tests/qemu/run --kernel $$kernel live || status=1; \
 	done; exit $$status
+
+# MUTANTS="N ...": only those
+mutants:
+	@scripts/mutants.sh $(MUTANTS)
 
 # Every parser against what a fuzzer thinks of; `make check` does it for some seconds each.
 fuzz:

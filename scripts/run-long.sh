@@ -3,8 +3,7 @@
 #
 # run-long.sh - what `make check-long` runs: what takes too long for `make check`. Every
 # VM test on every kernel, the sanitised SMP one among them.  Can the tests fail: rules of
-# core, receiver and tool are broken one at a time, mutants must fail check-live or the
-# test of their rule.  Then the runner on the other kernels, the module against every kernel
+# core, receiver and tool are broken one at a time; `make mutants`.  Then the runner on the other kernels, the module against every kernel
 # tree, style, and the demo on both stock kernels.
 
 set -uo pipefail
@@ -30,17 +29,6 @@ step()
 	fi | tee "$LOGS/$name.said" | flock "$LOGS" cat
 }
 
-# mutant N TEST: each kernel's test must have run, and failed
-mutant()
-{
-	local kernel
-
-	for kernel in 6.1 6.12; do
-		! DMM_MUTANT=$1 tests/qemu/run --kernel $kernel "$2" || return 1
-		grep -qE 'FAILED|timed out' "build/test-logs/$kernel-mutant$1/$2.log" || return 1
-	done
-}
-
 # Two lanes: the sanitised SMP kernel takes as long as all the rest.
 lane_smp()
 {
@@ -50,7 +38,7 @@ lane_smp()
 
 lane_rest()
 {
-	local rules n kernel
+	local rules kernel
 
 	for kernel in uml 6.1 6.12; do
 		step suite-$kernel tests/qemu/run --kernel $kernel
@@ -72,14 +60,7 @@ lane_rest()
 	step sim tests/sim/run --long
 	step can-fail-sim tests/sim/can-fail.sh
 	step can-fail-fuzz tests/fuzz/can-fail.sh
-	for n in 1 2 4 14; do
-		step "mutant-$n" mutant $n live
-	done
-	step mutant-5 mutant 5 commit-holds-everything
-	step mutant-22 mutant 22 commit-is-atomic
-	step mutant-23 mutant 23 gate-shut
-	step mutant-18 mutant 18 old-connection-slow
-	step mutant-34 mutant 34 power-cut
+	step mutants scripts/mutants.sh
 	for kernel in 6.1 6.12; do
 		step "runner-$kernel" tests/qemu/selftest/run $kernel
 		step "demo-$kernel" env DEMO_KERNEL=$kernel make -s demo

@@ -133,7 +133,7 @@ make_initrd()
 {
 	local kernel=$1 out=$2 extra=${3-} key program
 	local mutant=${DMM_MUTANT:+-mutant$DMM_MUTANT}
-	local dir=$BUILD/initrd-$1$mutant$INITRDS userland=$BUILD/userland$FLAVOUR$mutant
+	local dir=$BUILD/initrd-$1$INITRDS userland=$BUILD/userland$FLAVOUR$mutant
 
 	key=$( { echo "$RELEASE"; declare -f make_base_root copy_program
 		echo "${UDEV_RULES[*]} ${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
