@@ -181,6 +181,12 @@ static void gates(void **state)
 	assert_false(gated);
 	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM-gate0\n");
 	check("is in use by device web01");
+	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM0" "00000000000000000000000000000000000000ab\n");
+	check("is in use by device web01");
+	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid",
+	    DMM_UUID_PREFIX "ab0102030405060708090a0b0c0d0e0f-gate0\n");
+	check("is the destination of migration ab0102030405060708090a0b0c0d0e0f, by the gate web01: ");
+	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM-gate0\n");
 	/* without its node nobody knows; what can be read is not shut, where O_DIRECT is possible */
 	assert_true(dmm_inuse_check_beneath(root, &st, "/dev/sdb", "LVM-DMM-gate0", &gated, &r) < 0);
 	put("/dev/dm-4", "contents");
@@ -352,6 +358,7 @@ static void options_and_file(void **state)
 			       "handshake_timeout = 500ms\n"
 			       "stall_timeout = 3s\n"
 			       "ack_timeout = 4s\n"
+			       "reconnect = manual\n"
 			       "log_level = debug\n", NULL), DMM_OPTIONS_RUN);
 	assert_int_equal(conf.nr_listen, 2);
 	assert_string_equal(conf.listen[0].host, "10.0.0.1");
@@ -361,6 +368,7 @@ static void options_and_file(void **state)
 	assert_int_equal(conf.port, 7001);
 	assert_int_equal(conf.nr_allow, 2);
 	assert_string_equal(conf.allow[1], "/srv/*.img");
+	assert_true(conf.by_hand);
 	assert_ptr_equal(conf.engine, &dmm_engine_libaio);
 	assert_false(conf.engine_auto);
 	assert_int_equal(conf.buffer_bytes, 128 << 20);

@@ -316,18 +316,31 @@ int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigne
 	return migrate_params(t->targets[0].params, major, minor, &block_sectors);
 }
 
-int dmm_origin_uuid_parse(const char *uuid, u8 id[16])
+/* What comes behind the id in one of our UUIDs; NULL: it is none. */
+static const char *uuid_parse(const char *uuid, u8 id[16])
 {
 	size_t prefix = strlen(DMM_UUID_PREFIX);
 	char hex[DMM_ID_HEX];
 
-	if (strncmp(uuid, DMM_UUID_PREFIX, prefix) ||
-	    strlen(uuid) != prefix + DMM_ID_HEX - 1 + strlen("-origin") ||
-	    strcmp(uuid + prefix + DMM_ID_HEX - 1, "-origin"))
-		return -EINVAL;
+	if (strncmp(uuid, DMM_UUID_PREFIX, prefix) || strlen(uuid) < prefix + DMM_ID_HEX - 1)
+		return NULL;
 	memcpy(hex, uuid + prefix, DMM_ID_HEX - 1);
 	hex[DMM_ID_HEX - 1] = '\0';
-	return dmm_id_parse(hex, id);
+	return dmm_id_parse(hex, id) ? NULL : uuid + prefix + DMM_ID_HEX - 1;
+}
+
+int dmm_origin_uuid_parse(const char *uuid, u8 id[16])
+{
+	const char *rest = uuid_parse(uuid, id);
+
+	return rest && !strcmp(rest, "-origin") ? 0 : -EINVAL;
+}
+
+int dmm_gate_uuid_parse(const char *uuid, u8 id[16])
+{
+	const char *rest = uuid_parse(uuid, id);
+
+	return rest && !strncmp(rest, "-gate", 5) ? 0 : -EINVAL;
 }
 
 void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES])

@@ -86,6 +86,8 @@ void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES]);
 
 /* DMM_UUID_PREFIX, 32 hex digits, "-gate" and the disk's number: of the gate above a destination. */
 void dmm_gate_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);
+/* Back to the migration. -EINVAL: not a gate's. */
+int dmm_gate_uuid_parse(const char *uuid, u8 id[16]);
 
 /* The same with "-fence": of what keeps the source of a migration shut that it has given up. */
 void dmm_fence_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);

@@ -288,7 +288,7 @@ static bool holder_is_gate(const struct dmm_inuse_target *t, const char *holder)
 
 static int check_holders(const struct dmm_inuse_target *t)
 {
-	char dir[256], holder[560], path[640], name[160], buf[96];
+	char dir[256], holder[560];
 	struct dirent *de;
 	unsigned int i;
 	DIR *d;
@@ -308,13 +308,7 @@ static int check_holders(const struct dmm_inuse_target *t)
 				ret = check_gate(t, de->d_name);
 				continue;
 			}
-			snprintf(path, sizeof(path), "%s/dm/name", holder);
-			if (dmm_read_text(path, name, sizeof(name)) <= 0)
-				snprintf(name, sizeof(name), "%.100s", de->d_name);
-			ret = dmm_refuse(t->r, DMM_WERR_BUSY,
-					 "%s is in use by device %s%s: remove that%s",
-					 dmm_short_path(t->path, buf), name,
-					 part_of(t, t->devs[i]), dmm_inuse_or_else(t));
+			ret = dmm_inuse_by_holder(t, holder, part_of(t, t->devs[i]));
 		}
 		closedir(d);
 	}

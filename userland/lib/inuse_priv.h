@@ -42,6 +42,9 @@ DIR *dmm_inuse_opendir(const struct dmm_inuse_target *t, const char *dir, int *r
 /* Its next entry; NULL: the end, or *ret is set. */
 struct dirent *dmm_inuse_readdir(const struct dmm_inuse_target *t, DIR *d, int *ret);
 
+/* Refuses: @holder, its directory in sysfs, is above it. @part: of what it is above, "" for all. */
+int dmm_inuse_by_holder(const struct dmm_inuse_target *t, const char *holder, const char *part);
+
 bool dmm_inuse_is(const struct dmm_inuse_target *t, const struct stat *st);
 
 /* Does another process have it open for writing?  0 or a refusal. */
