@@ -193,7 +193,7 @@ static int choose_engine(struct dmm_config *c)
 static int open_migrations(struct daemon *dm, const struct dmm_config *c)
 {
 	int ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
-				      dm->rc.boot, dm->rc.stop_fd, c->restore ? NULL : c->control);
+				      dm->rc.boot, dm->rc.stop_fd, c->restore ? NULL : c->control, c->by_hand);
 
 	if (ret) {
 		dmm_err(NULL, "cannot read %s: %s", c->state_dir, strerror(-ret));

@@ -412,7 +412,7 @@ static int source_start(struct dmm_migration *m)
 	snprintf(lc.host, sizeof(lc.host), "%s", m->manifest->host);
 	memcpy(lc.migration, m->id, sizeof(lc.migration));
 	ret = dmm_link_open(&lc, &m->link);
-	return ret ? ret : dmm_reconnect_open(&rc, &m->reconnect);
+	return ret || m->all->by_hand ? ret : dmm_reconnect_open(&rc, &m->reconnect);
 }
 
 void dmm_migration_stop(struct dmm_migration *m)

@@ -397,7 +397,7 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
-			const char *control)
+			const char *control, bool by_hand)
 {
 	enum dmm_ho_role role;
 	int ret = 0;
@@ -410,6 +410,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	memcpy(ms->boot, boot, sizeof(ms->boot));
 	ms->stop_fd = stop_fd;
 	ms->offline = !control;
+	ms->by_hand = by_hand;
 	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");
 	pthread_mutex_init(&ms->lock, NULL);
 	dmm_list_init(&ms->list);

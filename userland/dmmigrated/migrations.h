@@ -60,6 +60,7 @@ struct dmm_migrations {
 	struct dmm_ho_id instance;
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* borrowed */
+	bool by_hand;			/* lost data connections are not made anew */
 	bool offline;			/* nobody is connected to: gates and fences only */
 	u32 nr_unreadable;		/* directories whose manifest cannot be read */
 	char control[DMM_LOCAL_PATH];	/* socket of this daemon */
@@ -71,12 +72,12 @@ struct dmm_migrations {
 
 /*
  * Takes up every migration that has a directory in @dir/source or @dir/destination; its gates and holds are as its journal says when this
- * returns, or owed.  What cannot be read is logged, and kept.  @control: where the tool finds this daemon.
+ * returns, or owed.  What cannot be read is logged, and kept.  @control: where the tool finds this daemon.  @by_hand: lost data connections are not made anew.
  * 0 or -errno: the directory itself cannot be read.
  */
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
-			const char *control);
+			const char *control, bool by_hand);
 /* All references have been put. States, gates and holds stay as they are. */
 void dmm_migrations_exit(struct dmm_migrations *ms);
 

@@ -26,6 +26,7 @@ struct dmm_config {
 	const char *path;		/* of the configuration file; borrowed from argv */
 	bool path_given;		/* by --config: it must exist */
 	bool foreground;
+	bool by_hand;			/* lost data connections are made anew by people only */
 	bool restore;			/* gates and fences, and nothing else */
 	struct dmm_listen_address listen[DMM_MAX_LISTEN];
 	u32 nr_listen;
@@ -60,7 +61,7 @@ struct dmm_setting {
 };
 
 /* All of them in the order of the help. */
-#define DMM_NR_SETTINGS	18
+#define DMM_NR_SETTINGS	19
 extern const struct dmm_setting dmm_settings[DMM_NR_SETTINGS];
 
 /* The same one by one; NULL after the last. */

@@ -176,6 +176,12 @@ static const char *set_control(struct dmm_config *c, const char *value)
 	return set_path(c->control, value);
 }
 
+static const char *set_reconnect(struct dmm_config *c, const char *value)
+{
+	c->by_hand = !strcmp(value, "manual");
+	return c->by_hand || !strcmp(value, "auto") ? NULL : "not one of auto, manual";
+}
+
 static const char *set_restore(struct dmm_config *c, const char *value)
 {
 	(void)value;
@@ -205,6 +211,8 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	{ "state_dir", 's', "DIR", false, false, "journals of hand-overs (" DMM_JOURNAL_DIR ")", set_state_dir },
 	{ "control", 'C', "PATH", false, false, "socket that dmmigrate on this host asks (" DMM_CONTROL_PATH ")",
 	  set_control },
+	{ "reconnect", 'R', "WHEN", false, false,
+	  "lost connections of sources here are made anew: auto, or manual by dmmigrate start (auto)", set_reconnect },
 	{ "restore", 'r', NULL, false, true,
 	  "put up again the gates and fences that journals tell of, and end: before anybody may use a disk",
 	  set_restore },
@@ -233,6 +241,8 @@ const char *dmm_setting_choice(const struct dmm_setting *s, unsigned int i)
 {
 	if (s->set == set_log_level)
 		return i < NR_LOG_LEVELS ? log_levels[i].name : NULL;
+	if (s->set == set_reconnect)
+		return i < 2 ? (i ? "manual" : "auto") : NULL;
 	return s->set == set_engine ? dmm_engine_name(i) : NULL;
 }
 
