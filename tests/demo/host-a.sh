@@ -11,6 +11,7 @@ counter() { dmm-nl get /dev/mapper/web01 | sed -n "s/^$1=//p"; }
 
 modprobe ext4
 modprobe dm-migrate
+dmmigrated --foreground >/run/dmmigrated.log 2>&1 &
 dmsetup create web01 --table "0 $(blockdev --getsz /dev/vda) linear /dev/vda 0"
 mkfs.ext4 -q -F /dev/mapper/web01
 mkdir -p /mnt

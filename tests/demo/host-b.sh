@@ -24,9 +24,9 @@ mkdir /run/www
 echo taken >/run/www/taken
 busybox httpd -p 10.77.0.2:8080 -h /run/www
 
-e2fsck -fn /dev/mapper/web01 >/run/fsck.log 2>&1 || die "e2fsck: $(tail -n 3 /run/fsck.log)"
+e2fsck -fn /dev/mapper/web01.dmm >/run/fsck.log 2>&1 || die "e2fsck: $(tail -n 3 /run/fsck.log)"
 mkdir -p /mnt
-mount -t ext4 /dev/mapper/web01 /mnt
+mount -t ext4 /dev/mapper/web01.dmm /mnt
 report "the filesystem is clean and mounted here"
 dmm-check /mnt/database --journal /run/promised/a.journal --forbid-pending >/run/check.log 2>&1 ||
 	die "the database: $(tail -n 3 /run/check.log)"
@@ -47,6 +47,6 @@ sh /files/workload.sh stop
 dmm-check /mnt/database --journal /run/promised/a.journal --journal /run/b.journal >/run/check.log 2>&1 ||
 	die "the database after going on: $(tail -n 3 /run/check.log)"
 umount /mnt
-e2fsck -fn /dev/mapper/web01 >/run/fsck.log 2>&1 || die "e2fsck: $(tail -n 3 /run/fsck.log)"
+e2fsck -fn /dev/mapper/web01.dmm >/run/fsck.log 2>&1 || die "e2fsck: $(tail -n 3 /run/fsck.log)"
 report "the workload went on here: $(($(cat /run/records.acknowledged) - n)) more records, $(tail -n 1 /run/check.log)"
 report "result workload=yes"

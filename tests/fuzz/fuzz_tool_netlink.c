@@ -36,7 +36,7 @@ static void show(const struct dmm_nl_info *info)
 	fuzz_assert(f.phase && f.percent_x100 <= 10000 && f.percent_x100 >= before);
 	dmm_format_progress(line, sizeof(line), &f);
 	fuzz_assert(memchr(line, '\0', sizeof(line)));
-	o = dmm_status_json(info, &f, "source", NULL);
+	o = dmm_status_json(info, &f, "source", NULL, DMM_OWNER_UNKNOWN);
 	fuzz_assert(o && json_object_to_json_string(o));
 	json_object_put(o);
 }

@@ -56,8 +56,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	fuzz_assert(r.to.port == again.to.port && r.major == again.major && r.minor == again.minor &&
 		    r.size_bytes == again.size_bytes && r.block_bytes == again.block_bytes &&
 		    r.started_s == again.started_s && r.conn_epoch == again.conn_epoch &&
-		    r.committed == again.committed && r.start_begun == again.start_begun &&
-		    r.handed_over == again.handed_over);
+		    r.conns == again.conns && r.start_begun == again.start_begun &&
+		    !strcmp(r.gate, again.gate));
 	dmm_record_clear(&r);
 	dmm_record_clear(&again);
 	return 0;

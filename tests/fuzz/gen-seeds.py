@@ -203,7 +203,7 @@ RECORD = """{
  "schema_version": 1, "migration": "11111111111111111111111111111111", "source": "vg0-web01",
  "major": 253, "minor": 3, "host": "10.0.0.2", "port": 7790, "dest": "/dev/vg1/web01",
  "size_bytes": 1073741824, "block_bytes": 4096, "started_s": 1700000000, "conn_epoch": 1,
- "committed": true, "start_begun": true, "handed_over": false, "table": "0 2097152 linear 8:0 0"
+ "connections": 4, "gate": "A.dmm", "start_begun": true, "table": "0 2097152 linear 8:0 0"
 }
 """
 seed("tool_record", "whole", RECORD)

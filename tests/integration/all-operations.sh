@@ -4,6 +4,7 @@
 # 1 MiB and of any alignment, discards, zeroes, secure erase, flushes and
 # FUA, and see them reach the origin, the data right and no alert raised.
 # dattobd cdcbef2, c5577b4: WRITE_ZEROES and discards taken for writes.
+# check-kernels: uml 6.1 6.12
 . functions.sh
 load_module
 make_disk A 16

@@ -3,6 +3,7 @@
 # This test will attach to a device under a mounted, busy ext4 and detach from it
 # several times, measure the longest gap in the guest's I/O against that
 # without, migrate it, and find the filesystem and its files sound at the destination.
+# check-kernels: 6.12
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4 e2fsck
@@ -63,14 +64,14 @@ cat >"$TMP/stop-hook" <<-HOOK
 	while kill -0 $FILES; do usleep 10000; done
 	umount $TMP/mnt
 HOOK
-cutover --hook-stop "sh $TMP/stop-hook" --hook-start "mount /dev/mapper/B $TMP/mnt"
+cutover --hook-stop "sh $TMP/stop-hook" --hook-start "mount \$DMM_DEVICE $TMP/mnt"
 say "$(grep pause "$TMP/cutover.out")"
 ! grep -q 'still has' "$TMP/cutover.out" || fail "after umount nobody has it open: $(cat "$TMP/cutover.out")"
 checker_verdict "$TMP/mnt/disk" last
 n=$(cat "$TMP/synced")
 assert "the last file that was synced" "$(cat "$TMP/mnt/d$((n % 8))/f$((n % 40))")" = "file $n"
 umount "$TMP/mnt"
-e2fsck -fn /dev/mapper/B >"$TMP/fsck.out" 2>&1 || fail "e2fsck: $(cat "$TMP/fsck.out")"
+e2fsck -fn /dev/mapper/A.dmm >"$TMP/fsck.out" 2>&1 || fail "e2fsck: $(cat "$TMP/fsck.out")"
 # by a device of its own: what the raw node has cached may be older than the disk
 dm_create view "$(low_table A)"
 e2fsck -fn /dev/mapper/view >"$TMP/fsck.out" 2>&1 || fail "e2fsck of the source: $(cat "$TMP/fsck.out")"

@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # This test will limit the bandwidth, change the limit while it runs, and
 # measure that it holds within 10 %; 0 lifts it, and so does a freeze.
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module

@@ -403,8 +403,8 @@ status=\$?
 usleep ${HOOK_MS}000
 exit \$status
 END
-	start_receiver
 	start_daemon
+	start_receiver
 	start_load A --writers "$WRITERS" --rate "$RATE" --sizes "$SIZES" --errors-ok
 	touch "$TMP/watching"
 	watch >"$TMP/watch.out" &

@@ -3,6 +3,7 @@
 # This test will cancel in every phase of a migration and see the table exactly as
 # it was each time, nothing left over, the load undisturbed; committed too, as long as the
 # writer cannot run at the destination.  Only after the release it is refused, and says why.
+# check-kernels: 6.1
 # timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -13,6 +14,7 @@ make_disk A 8
 make_disk B 8
 fill A
 remember_devices
+DAEMON_OPTIONS='--reconnect manual'
 start_receiver
 start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
 
@@ -69,8 +71,12 @@ start_migration --bandwidth 1M
 await A 10 "acked_bytes>=1"
 kill -9 "$RECEIVER"
 await A 5 state=disconnected
-cancelled disconnected
+ID=$(migration_id)
+dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel while disconnected: exit $?: $(cat "$TMP/cancel.out")"
+grep -q 'gate at .* stay' "$TMP/cancel.out" || fail "nothing said: $(cat "$TMP/cancel.out")"
 start_receiver
+there release "$ID" >/dev/null || fail "release: exit $?"
+cancelled disconnected
 
 start_migration --bandwidth 1M
 sectors=$(sectors_of A)

@@ -18,7 +18,6 @@ MIB=1048576
 short_ack_timeout $((2000 * SLOW))
 remember_devices
 start_receiver
-start_daemon
 cleanup_fn "dm_drop X"
 
 receiver_killed() {

@@ -4,6 +4,7 @@
 # none fails, a RECLAIM lets them go and the copy goes on to a later epoch, a lost connection
 # counts only then; after a RELEASE all fail and are counted, and the origin is
 # never written again.  QEMU 176c36997: writes behind the switch-over were lost.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

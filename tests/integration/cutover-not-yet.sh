@@ -13,6 +13,7 @@ make_disk A 24
 make_disk B 24
 make_disk C 24
 fill A
+DAEMON_OPTIONS='--reconnect manual'
 start_receiver
 
 # in the first sweep, at a pace that takes 24 s: the writer is not stopped
@@ -39,6 +40,7 @@ grep -q 'was stopped' "$TMP/start.log" || fail "$(cat "$TMP/start.log")"
 # a record that is lost does not make --yes of another destination
 mkfs.ext4 -q /dev/mapper/C
 start_migration
+ID=$(migration_id)
 rm /run/dmmigrate/*.json
 kill -9 "$RECEIVER"
 start_receiver
@@ -47,6 +49,10 @@ refused 3 'next: dmmigrate start --yes' dmmigrate start A $ADDR_B:/dev/mapper/C
 blkid /dev/mapper/C 2>/dev/null | grep -q ext4 || e2fsck -fn /dev/mapper/C >/dev/null 2>&1 ||
 	fail "the destination was overwritten unasked"
 dmmigrate cancel A >/dev/null 2>&1 || fail "cancel: exit $?"
+# where the receiver is has been forgotten: people tell it
+refused 3 "is the destination of migration $ID.*dmmigrate release $ID on this host" \
+	dmmigrate start A "$ADDR_B:/dev/mapper/B"
+there release "$ID" >/dev/null || fail "release: exit $?"
 
 # a stop hook that removes the device, as toolstacks do: it is held open
 start_migration

@@ -19,10 +19,10 @@ cleanup_fn "dm_drop A.dmm"
 # a round's daemons: the one of SIDE dies at POINT
 round_begin() {
 	case $1 in
-	source)	start_receiver
-		export DMM_DAEMON_STOP_AT="$2"
+	source)	export DMM_DAEMON_STOP_AT="$2"
 		start_daemon
-		unset DMM_DAEMON_STOP_AT ;;
+		unset DMM_DAEMON_STOP_AT
+		start_receiver ;;
 	destination)
 		start_daemon
 		export DMM_DAEMON_STOP_AT="$2"

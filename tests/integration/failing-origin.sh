@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # This test will let the origin fail guest writes: the guest sees exactly the
 # origin's errors, the target goes on, and what failed is tracked all the same.
+# check-kernels: uml
 . functions.sh
 requires target:flakey
 load_module

@@ -329,7 +329,11 @@ background() {
 	cleanup_fn "kill -CONT $PID; kill $PID; usleep 100000; kill -9 $PID"
 }
 
-start_receiver() { start_receiver_on b $ADDR_B; }
+# start_receiver: on host b; and, where there is none yet, the daemon of the source's host
+start_receiver() {
+	start_receiver_on b $ADDR_B
+	[ -n "${DAEMON:-}" ] || start_daemon
+}
 
 # start_receiver_on NETNS ADDRESS: dmmigrated with the words of $RECEIVER_OPTIONS, its pid in $RECEIVER
 start_receiver_on() {
@@ -342,6 +346,27 @@ start_receiver_on() {
 		${RECEIVER_OPTIONS:-}
 	RECEIVER=$PID
 	must_wait_for 10 listens "$ns"
+}
+
+# start_daemon: dmmigrated of the source's host with the words of $DAEMON_OPTIONS, its pid in $DAEMON; journals in
+# /var/lib/dmmigrate
+start_daemon() {
+	DAEMONS=$((${DAEMONS:-0} + 1))
+	[ $DAEMONS != 1 ] || cleanup_fn "rm -rf /var/lib/dmmigrate"
+	# shellcheck disable=SC2086
+	background "daemon$DAEMONS" dmmigrated --foreground ${DAEMON_OPTIONS:-}
+	DAEMON=$PID
+	must_wait_for 10 answers
+}
+
+# Does the source's daemon?
+answers() { dmmigrate recover 00000000000000000000000000000001 2>&1 | grep -q 'not known here'; }
+
+# there VERB...: dmmigrate on the receiver's host
+there() {
+	verb=$1
+	shift
+	dmmigrate "$verb" --control "$TMP/control-b" "$@"
 }
 
 # phony MODE... [options]: a receiver that misbehaves; its pid in $PHONY
@@ -366,13 +391,28 @@ cutover() {
 	state_is A released || fail "$(st A state) after the cutover"
 }
 
+# migration_id: of the only migration there is
+migration_id() { basename /run/dmmigrate/*.json .json; }
+
+# give_up: A, which is cut over; host b keeps B, by its gate A.dmm until nobody needs that
+give_up() {
+	ID=$(migration_id)
+	dmmigrate clean --yes A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+}
+
+# forget_there: and host b forgets it, too
+forget_there() {
+	there release "$ID" >"$TMP/release.out" 2>&1 || fail "release: exit $?: $(cat "$TMP/release.out")"
+	dm_drop A.dmm
+}
+
 # finish_migration: cut over under load, judge B, give A up, end the load
 finish_migration() {
 	timeout 60 dmmigrate wait A >"$TMP/wait.out" 2>&1 || fail "not converging: $(cat "$TMP/wait.out")"
 	cutover --timeout 15000
 	usleep 200000
 	checker_verdict /dev/mapper/B A --forbid-pending
-	dmmigrate clean --yes A >"$TMP/clean.out" || fail "clean: exit $?"
+	give_up
 	kill "$LOAD"
 	wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
 }

@@ -4,6 +4,7 @@
 # descriptor once it is open, and find the write, the flush and the FUA write on the real disk, as many
 # as were sent: an error table in its place would have promised write-through, and blkback, which looks
 # once, would never flush.
+# check-kernels: 6.12
 . functions.sh
 requires target:log-writes
 load_module

@@ -3,6 +3,7 @@
 # This test will move a disk to a volume beneath its gate, open the gate for a guest that
 # has had it open all along, and swap the gate for linear under its writes: no operation fails, every
 # sector is the last one written. Then a gate fences a source that was given up.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

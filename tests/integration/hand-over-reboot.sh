@@ -14,7 +14,6 @@ make_disk A 8
 make_disk B 8
 fill A
 start_receiver
-start_daemon
 cleanup_fn "dm_drop A.dmm"
 cleanup_fn "umount /proc/sys/kernel/random/boot_id"
 table=$(dmsetup table A)

@@ -4,6 +4,7 @@
 # a second all the same, the object lingers as STOPPING and says what for, nothing
 # is freed under the read, and it is over as soon as the origin answers.
 # DRBD's disk-timeout tests: kernel crash on late completion.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

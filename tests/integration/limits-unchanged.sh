@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # This test will compare every queue limit of a device before and after the
 # target is attached to it and detached again: a guest's backend has sampled them.
+# check-kernels: 6.1
 . functions.sh
 load_module
 

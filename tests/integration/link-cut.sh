@@ -3,6 +3,7 @@
 # This test will cut the link for a while, while copying and in the freeze: the
 # guest goes on, a freeze that can't end thaws, and the migration goes on by
 # itself when the link is back.
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -6,6 +6,7 @@
 # still or is lost, stop and start.  Whenever nothing is said to be missing
 # at the destination, or it is frozen, the disks must be the same, and frozen with nothing dirty nor in
 # flight; in the end every sector is the last one written.  DMM_SEED=N chooses otherwise, DMM_FIRE=SECONDS longer.
+# check-kernels: uml
 # timeout: 400
 . functions.sh
 requires ip tc module:sch_netem

@@ -6,6 +6,7 @@
 # sector at the destination is the last one written.  `make check-live` runs it,
 # and builds with DMM_MUTANT=1, 2, 4 and 14 must fail it: the stages below that
 # say so force each one's fault, they do not wait for it by chance.
+# check-kernels: uml 6.1 6.12
 # timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -76,13 +77,13 @@ dirty=$(st A dirty)
 kill -CONT "$LOAD"
 # shellcheck disable=SC2016 # for the hooks' shell
 background cutover dmmigrate cutover A --timeout 15000 --hook-stop 'echo "stopped $DMM_SOURCE"' \
-	--hook-start 'echo "started $DMM_DEST"'
+	--hook-start 'echo "started $DMM_DEVICE"'
 await A 20 state=freezing
 stop_go after-clear
 wait "$PID" || fail "cutover: exit $?: $(cat "$TMP/cutover.log")"
 cat "$TMP/cutover.log"
 grep -q 'stopped /dev/mapper/A' "$TMP/cutover.log" || fail "the stop hook did not run"
-grep -q 'started /dev/mapper/B' "$TMP/cutover.log" || fail "the start hook did not run"
+grep -q 'started /dev/mapper/A.dmm' "$TMP/cutover.log" || fail "the start hook did not run"
 grep -q 'somebody still has A open after the stop hook' "$TMP/cutover.log" ||
 	fail "the load has A open, and nobody is told"
 state_is A released || fail "$(st A state) after the cutover"

@@ -19,7 +19,7 @@ requires ip od dmmigrate dmmigrated mkfs.ext4 target:log-writes
 load_module
 requires debug
 two_hosts
-ROUNDS=${CYCLES:-2}
+ROUNDS=${CYCLES:-1}
 B_MIB=4 FS_MIB=6
 cleanup_fn "umount /proc/sys/kernel/random/boot_id"
 cleanup_fn "umount $TMP/state-b; umount /var/lib/dmmigrate; umount $TMP/mnt"
@@ -79,8 +79,8 @@ begin_round() {
 	mount -t ext4 /dev/mapper/D-fs "$TMP/state-b" || fail "mount"
 	fill A
 	export DMM_DAEMON_TELL="sh $TMP/tell.sh"
-	start_receiver
 	start_daemon
+	start_receiver
 	unset DMM_DAEMON_TELL
 }
 

@@ -4,6 +4,7 @@
 # likewise, and see exactly the blocks marked that each touches: not one less,
 # for that loses data, and not one more, for that copies for ever.
 # QEMU's synchronous mirror cleared a chunk that was covered in part.
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module

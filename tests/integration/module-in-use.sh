@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # This test will fail to unload the module while a table, a migration or a
 # loaded but not yet live table uses it, and unload it when nothing does.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

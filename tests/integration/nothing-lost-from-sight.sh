@@ -3,6 +3,7 @@
 # This test will look at the progress in the very moment in which a connection is lost
 # and what was on its way becomes dirty again: it is the one or the other, it never
 # seems to have arrived.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

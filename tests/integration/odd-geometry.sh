@@ -3,6 +3,7 @@
 # This test will run the target over disks of 4096-byte sectors, over one whose
 # last block is partial, and over blocks up to the largest, and see every
 # sector right, the last one too.
+# check-kernels: 6.1
 . functions.sh
 load_module
 

@@ -5,6 +5,7 @@
 # once: the new connection waits for the old one's writes, and what the old one still had to
 # say is never written.
 # hazard 18: mutant 18 of the receiver fails this.
+# check-kernels: 6.12
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated target:delay
@@ -15,6 +16,7 @@ make_disk A 16
 make_disk B 16
 fill A
 RECEIVER_OPTIONS="--engine libaio"
+DAEMON_OPTIONS='--reconnect manual'
 start_receiver
 start_migration --connections 1
 await_quiet A

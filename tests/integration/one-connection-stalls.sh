@@ -4,6 +4,7 @@
 # reading nor answering: the others ship all that is theirs, no freeze ends
 # meanwhile, STOP ends within a second; and left alone that one
 # connection times out (30 s, here 8), which disconnects the disk.
+# check-kernels: uml
 # timeout: 150
 . functions.sh
 requires ip

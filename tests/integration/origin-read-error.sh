@@ -3,6 +3,7 @@
 # This test will let the origin fail a read: the migration ends in FAILED with
 # that error, side and reason, first error kept, and the guest goes on.
 # DRBD 497149ded, blktap 1e16709: a later success hid an error.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

@@ -4,6 +4,7 @@
 # no barrier covers. Started again the copy goes on, sends what was not flushed and not a byte
 # more, and ends with every sector right; so it does when the receiver only ends.
 # hazard 34: mutant 34 fails this.
+# check-kernels: 6.1
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -12,6 +13,7 @@ two_hosts
 make_disk A 16
 make_disk B 16 512 cache_size=32
 fill A
+DAEMON_OPTIONS='--reconnect manual'
 start_receiver
 
 # power_cut: of host b
@@ -19,7 +21,7 @@ power_cut() {
 	local power=$CONFIGFS/nullb/B-raw/power
 	kill -9 "$RECEIVER"
 	await_state A disconnected
-	for d in B B-low; do
+	for d in A.dmm B B-low; do
 		wait_for 5 dmsetup remove $d || fail "dmsetup remove $d"
 	done
 	echo 0 >"$power"	# null_blk drops what was not flushed, and only that

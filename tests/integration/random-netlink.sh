@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
+# check-kernels: uml
 # timeout: 300
 # This test will send thousands of random, half right and right netlink messages
 # from several threads while a guest writes: each is answered, none without

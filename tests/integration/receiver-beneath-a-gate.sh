@@ -3,7 +3,7 @@
 # This test will let the receiver write a volume beneath the gate of the migration, and have it
 # refused beneath any other holder: an ordinary device, the gate of another migration or disk, and
 # its own gate once that lets anything pass.
-# check-kernels: uml 6.1
+# check-kernels: uml
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

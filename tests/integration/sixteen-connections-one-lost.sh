@@ -4,6 +4,7 @@
 # disconnected, nothing more is sent on the others, the guest goes on, what was
 # on its way is dirty again; started again, with a receiver that stays, it is
 # moved to the end.
+# check-kernels: uml
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -15,8 +16,9 @@ fill A
 start_load A --writers 3 --rate 60 --sizes 512..64K --errors-ok
 
 # the sixth is reset at its third frame
-phony --write /dev/mapper/B good good good good good reset+2 good
-start_migration --connections 16
+attach_raw A
+CONNS=16 connect_raw A --write /dev/mapper/B good good good good good reset+2 good
+dmm-nl start /dev/mapper/A
 await A 20 state=disconnected
 assert "connections" "$(nl A conns)" = 16
 assert "side" "$(nl A error_side)" = 2
@@ -28,6 +30,9 @@ shipped=$(nl A shipped_bytes) before=$(nl A writes_completed)
 await A 10 "writes_completed>=$((before + 20))"
 assert "bytes shipped since" "$(nl A shipped_bytes)" = "$shipped"
 kill "$PHONY"
+dmm-nl stop /dev/mapper/A >/dev/null
+await_state A idle
+detach_raw A
 
 start_receiver
 start_migration --connections 16

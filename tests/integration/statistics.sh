@@ -4,6 +4,7 @@
 # one in 64 of reads and writes is timed, a slow disk shows in the right
 # buckets, times of reading and sending add up, blocks are counted by kind; and the
 # tracepoints tell of marks, shipments, acknowledgements and states.
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate target:delay
 load_module

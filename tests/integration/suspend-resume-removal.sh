@@ -3,6 +3,7 @@
 # This test will suspend and resume the target under load in every manner, fail
 # to remove it while it is open, remove it by force under I/O, and fail to unload
 # the module while a target uses it.
+# check-kernels: uml
 . functions.sh
 load_module
 make_disk A 16

@@ -2,6 +2,7 @@
 # shellcheck shell=dash
 # This test will give the constructor every kind of wrong table and see each
 # refused with a text that says what is wrong, the device left as it was.
+# check-kernels: 6.1
 . functions.sh
 requires dmsetup
 load_module

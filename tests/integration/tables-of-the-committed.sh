@@ -3,6 +3,7 @@
 # This test will reload, resize, remove and force the removal of a source that is
 # committed or released, and try to unload its module: held bios go to the next table by a
 # noflush swap, nothing hangs, and no write of later gets to the origin by the target that gave it up.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

@@ -3,6 +3,7 @@
 # This test will move two disks at once over one receiver, each under its own
 # load, cancel a third meanwhile, and find each destination right and nobody's
 # data on another's disk.
+# check-kernels: 6.1
 # timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated

@@ -3,6 +3,7 @@
 # This test will have the target take discards for an operation that it does not
 # know: each raises an alert and marks its range, and a freeze holds it like a write.
 # Tracker missed what a new kernel sends: dattobd cdcbef2, veeamsnap #33.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

@@ -26,7 +26,8 @@ stop_go before-frozen
 status=0
 wait "$PID" || status=$?
 assert "exit of a cutover that found a difference" $status = 10
-await_state A copying
+start_migration
+await A 20 "sweep_blocks>=4096"
 one A write:$((20000 * 512)):4096
 await_quiet A
 cutover --verify

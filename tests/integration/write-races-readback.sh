@@ -4,6 +4,7 @@
 # same block, by stop points and by a slow origin, and see the destination hold
 # the later data: clear before read, mark at submission and at completion.
 # QEMU's mirror and DRBD lost data in each of these orders.
+# check-kernels: uml
 . functions.sh
 requires ip target:delay
 load_module

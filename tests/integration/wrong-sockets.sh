@@ -3,6 +3,7 @@
 # This test will hand the kernel descriptors of the wrong kind, and commands in
 # the wrong state or with wrong attributes: each refused by its own errno, the
 # guest unharmed. nbd accepted any socket type.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

@@ -4,6 +4,7 @@
 # wire: an extent of zeros goes as a header, is zeros at the destination whatever was
 # there, and costs nothing of a limited bandwidth; without the feature it
 # goes as data.
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

@@ -15,7 +15,7 @@ static char dir[64];
 static void migrations_start(void)
 {
 	assert_int_equal(dmm_migrations_init(&ms, dir, &rc.registry, rc.instance, rc.boot, rc.stop_fd,
-					     DMM_CONTROL_PATH), 0);
+					     DMM_CONTROL_PATH, true), 0);
 	rc.migrations = &ms;
 }
 

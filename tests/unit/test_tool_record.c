@@ -81,7 +81,6 @@ static void test_long_table(void **state)
 static void test_record(void **state)
 {
 	struct dmm_record r = record(), got = { 0 };
-	struct dmm_dm_dev dev = { .name = "vg-web01" };
 	u8 other[DMM_ID_BYTES] = { 9 };
 	u8 (*ids)[DMM_ID_BYTES];
 	unsigned int nr;
@@ -112,45 +111,16 @@ static void test_record(void **state)
 	assert_true(got.has_witness);
 	assert_memory_equal(&got.witness, &r.witness, sizeof(r.witness));
 	assert_string_equal(got.table, r.table);
-	assert_false(got.committed);
-	assert_false(got.handed_over);
-	assert_false(got.has_gate);
+	assert_false(got.start_begun);
+	assert_string_equal(got.gate, "");
 	dmm_record_clear(&got);
 
-	r.committed = true;
-	assert_int_equal(dmm_record_save(dir, &r), 0);
-	assert_int_equal(dmm_record_load(dir, id, &got), 0);
-	assert_true(got.committed);
-	assert_false(got.start_begun);
-	assert_false(got.handed_over);
-	dmm_record_clear(&got);
 	r.start_begun = true;
 	assert_int_equal(dmm_record_save(dir, &r), 0);
 	assert_int_equal(dmm_record_load(dir, id, &got), 0);
 	assert_true(got.start_begun);
-	assert_false(got.handed_over);
-	dmm_record_clear(&got);
-	r.handed_over = true;
-	assert_int_equal(dmm_record_save(dir, &r), 0);
-	assert_int_equal(dmm_record_load(dir, id, &got), 0);
-	assert_true(got.handed_over);
 	dmm_record_clear(&got);
 
-	/* that one was committed: name or number will do */
-	dev.major = 253;
-	dev.minor = 8;
-	assert_int_equal(dmm_record_find(dir, "vg-web01", NULL, &got), 0);
-	dmm_record_clear(&got);
-	assert_int_equal(dmm_record_find(dir, "vg-web0", NULL, &got), -ENOENT);
-	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), 0);
-	dmm_record_clear(&got);
-	r.committed = false;
-	assert_int_equal(dmm_record_save(dir, &r), 0);
-	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), -ENOENT);
-	dev.minor = 7;
-	assert_int_equal(dmm_record_find(dir, "vg-web0", &dev, &got), -ENOENT);
-	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got), 0);
-	dmm_record_clear(&got);
 	assert_int_equal(dmm_record_load(dir, other, &got), -ENOENT);
 	assert_int_equal(dmm_record_list(dir, &ids, &nr), 0);
 	assert_int_equal(nr, 1);
@@ -161,7 +131,58 @@ static void test_record(void **state)
 	assert_int_equal(dmm_record_load(dir, id, &got), -ENOENT);
 }
 
-/* A gate's name, that there is none, and that nothing is known about it: three different things. */
+/* By name and number; by one of them only where there is none that has both, and that is told. */
+static void test_record_find(void **state)
+{
+	struct dmm_dm_dev dev = { .name = "vg-web01", .major = 253, .minor = 7 };
+	struct dmm_record r = record(), got = { 0 };
+	bool partly;
+
+	(void)state;
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got, &partly), -ENOENT);
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", NULL, &got, &partly), 0);
+	assert_false(partly);
+	dmm_record_clear(&got);
+	assert_int_equal(dmm_record_find(dir, "vg-web0", NULL, &got, &partly), -ENOENT);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got, &partly), 0);
+	assert_false(partly);
+	dmm_record_clear(&got);
+	assert_int_equal(dmm_record_find(dir, "vg-web0", &dev, &got, &partly), 0);
+	assert_true(partly);
+	dmm_record_clear(&got);
+	dev.minor = 8;
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got, &partly), 0);
+	assert_true(partly);
+	dmm_record_clear(&got);
+	assert_int_equal(dmm_record_find(dir, "vg-web0", &dev, &got, &partly), -ENOENT);
+
+	/* what has neither is never taken for it, in whatever order they are read */
+	r.major = 9;
+	strcpy(r.source, "other");
+	for (r.id[1] = 100; r.id[1] < 120; r.id[1]++)
+		assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got, &partly), 0);
+	assert_true(partly);
+	assert_memory_equal(got.id, id, sizeof(id));
+	dmm_record_clear(&got);
+
+	/* another one that has both, whichever is read first */
+	r = record();
+	r.minor = 8;
+	r.id[0] = 0xac;
+	assert_int_equal(dmm_record_save(dir, &r), 0);
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got, &partly), 0);
+	assert_false(partly);
+	assert_memory_equal(got.id, r.id, sizeof(r.id));
+	dmm_record_clear(&got);
+	dev.minor = 7;
+	assert_int_equal(dmm_record_find(dir, "vg-web01", &dev, &got, &partly), 0);
+	assert_false(partly);
+	assert_memory_equal(got.id, id, sizeof(id));
+	dmm_record_clear(&got);
+}
+
 static void test_record_gate(void **state)
 {
 	static const char *const names[] = { "vg-web01.dmm", "" };
@@ -171,12 +192,10 @@ static void test_record_gate(void **state)
 	FILE *f;
 
 	(void)state;
-	r.has_gate = true;
 	for (i = 0; i < 2; i++) {
 		snprintf(r.gate, sizeof(r.gate), "%s", names[i]);
 		assert_int_equal(dmm_record_save(dir, &r), 0);
 		assert_int_equal(dmm_record_load(dir, id, &got), 0);
-		assert_true(got.has_gate);
 		assert_string_equal(got.gate, names[i]);
 		dmm_record_clear(&got);
 	}
@@ -197,11 +216,6 @@ static void test_record_gate(void **state)
 	fprintf(f, "%.*sg%s", (int)n, text, text + n);
 	fclose(f);
 	assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
-	r.has_gate = false;
-	assert_int_equal(dmm_record_save(dir, &r), 0);
-	assert_int_equal(dmm_record_load(dir, id, &got), 0);
-	assert_false(got.has_gate);
-	dmm_record_clear(&got);
 }
 
 /* Damage by any change is seen, crashes nothing, and leaves the result alone. */
@@ -303,6 +317,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_record, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_long_table, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_record_find, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_record_gate, setup_dir, teardown_dir),
 		cmocka_unit_test(test_witness),
 		cmocka_unit_test_setup_teardown(test_record_damaged, setup_dir, teardown_dir),

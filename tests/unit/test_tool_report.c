@@ -133,7 +133,7 @@ static void test_status_schema(void **state)
 
 	(void)state;
 	memcpy(info.migration, id, sizeof(id));
-	o = dmm_status_json(&info, &f, "web01", &rec);
+	o = dmm_status_json(&info, &f, "web01", &rec, DMM_OWNER_SOURCE);
 	for (i = 0; i < sizeof(schema) / sizeof(schema[0]); i++) {
 		parent = schema[i].parent ? get(o, schema[i].parent, json_type_object) : o;
 		get(parent, schema[i].key, schema[i].type);
@@ -157,7 +157,7 @@ static void test_status_schema(void **state)
 	memset(info.migration, 0, sizeof(id));
 	f.eta = DMM_ETA_NONE;
 	f.pause_known = false;
-	o = dmm_status_json(&info, &f, "web01", NULL);
+	o = dmm_status_json(&info, &f, "web01", NULL, DMM_OWNER_DEST);
 	get(o, "migration", json_type_null);
 	get(o, "host", json_type_null);
 	get(o, "port", json_type_null);
@@ -171,7 +171,7 @@ static void test_status_schema(void **state)
 	assert_string_equal(json_object_get_string(get(o, "owner", json_type_string)), "destination");
 	json_object_put(o);
 	f.eta = DMM_ETA_NOT_CONVERGING;
-	o = dmm_status_json(&info, &f, "web01", NULL);
+	o = dmm_status_json(&info, &f, "web01", NULL, DMM_OWNER_UNKNOWN);
 	parent = get(o, "progress", json_type_object);
 	assert_false(json_object_get_boolean(get(parent, "converging", json_type_boolean)));
 	get(parent, "eta_ns", json_type_null);
@@ -320,38 +320,35 @@ static void test_monitor_gone(void **state)
 	json_object_put(t.result);
 }
 
-/* Who owns the data: by the state, and by how far the record says that the cutover came. */
+/* Who owns the data: by the state and, where that does not tell, by the journal. */
 static void test_standing(void **state)
 {
 	static const struct {
 		u32 state;
-		bool record, committed, start_begun, handed_over;
+		enum dmm_journal_says says;
 		enum dmm_owner owner;
 	} cases[] = {
-		{ DMM_STATE_COPYING, false, 0, 0, 0, DMM_OWNER_SOURCE },
-		{ DMM_STATE_COPYING, true, true, false, false, DMM_OWNER_SOURCE },
-		{ DMM_STATE_FROZEN, true, true, false, false, DMM_OWNER_SOURCE },
-		{ DMM_STATE_IDLE, false, 0, 0, 0, DMM_OWNER_SOURCE },
-		{ DMM_STATE_IDLE, true, false, false, false, DMM_OWNER_SOURCE },
-		{ DMM_STATE_IDLE, true, true, false, false, DMM_OWNER_UNKNOWN },
-		{ DMM_STATE_COMMITTED, false, 0, 0, 0, DMM_OWNER_UNKNOWN },
-		{ DMM_STATE_COMMITTED, true, true, false, false, DMM_OWNER_SOURCE },
-		{ DMM_STATE_COMMITTED, true, true, true, false, DMM_OWNER_UNKNOWN },
-		{ DMM_STATE_COMMITTED, true, true, true, true, DMM_OWNER_DEST },
-		{ DMM_STATE_RELEASED, false, 0, 0, 0, DMM_OWNER_DEST },
-		{ DMM_STATE_RELEASED, true, true, true, false, DMM_OWNER_DEST },
+		{ DMM_STATE_COPYING, DMM_JOURNAL_UNASKED, DMM_OWNER_SOURCE },
+		{ DMM_STATE_FROZEN, DMM_JOURNAL_UNASKED, DMM_OWNER_SOURCE },
+		{ DMM_STATE_IDLE, DMM_JOURNAL_NOTHING, DMM_OWNER_SOURCE },
+		{ DMM_STATE_IDLE, DMM_JOURNAL_SOURCE, DMM_OWNER_SOURCE },
+		{ DMM_STATE_IDLE, DMM_JOURNAL_NOBODY, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_IDLE, DMM_JOURNAL_DEST, DMM_OWNER_DEST },
+		{ DMM_STATE_IDLE, DMM_JOURNAL_UNANSWERED, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_COMMITTED, DMM_JOURNAL_NOTHING, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_COMMITTED, DMM_JOURNAL_SOURCE, DMM_OWNER_SOURCE },
+		{ DMM_STATE_COMMITTED, DMM_JOURNAL_NOBODY, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_COMMITTED, DMM_JOURNAL_DEST, DMM_OWNER_DEST },
+		{ DMM_STATE_COMMITTED, DMM_JOURNAL_UNANSWERED, DMM_OWNER_UNKNOWN },
+		{ DMM_STATE_RELEASED, DMM_JOURNAL_UNASKED, DMM_OWNER_DEST },
 	};
-	struct dmm_record r = { 0 };
-	const struct dmm_record *const records[] = { NULL, &r };
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		r.committed = cases[i].committed;
-		r.start_begun = cases[i].start_begun;
-		r.handed_over = cases[i].handed_over;
-		assert_int_equal(dmm_standing_owner(cases[i].state, records[cases[i].record]),
-				 cases[i].owner);
+		assert_int_equal(dmm_standing_owner(cases[i].state, cases[i].says), cases[i].owner);
+		assert_int_equal(dmm_standing_needs_journal(cases[i].state),
+				 cases[i].says != DMM_JOURNAL_UNASKED);
 	}
 	assert_int_equal(dmm_standing_use(DMM_STATE_COPYING), DMM_USE_ATTACHED);
 	assert_int_equal(dmm_standing_use(DMM_STATE_COMMITTED), DMM_USE_COMMITTED);
@@ -370,7 +367,10 @@ static void test_hook(void **state)
 	assert_int_equal(dmm_hook_run(&t, &s, "kill -TERM $$"), 128 + 15);
 	assert_int_equal(dmm_hook_run(&t, &s, "/nonexistent 2>/dev/null"), 127);
 	assert_int_equal(dmm_hook_run(&t, &s, "test \"$DMM_MIGRATION $DMM_SOURCE $DMM_DEST $DMM_HOST "
-				      "$DMM_PORT\" = \"" ID_HEX " /dev/mapper/web01 /dev/x b 7790\""), 0);
+				      "$DMM_PORT $DMM_DEVICE\" = \"" ID_HEX " /dev/mapper/web01 /dev/x b 7790 "
+				      "/dev/x\""), 0);
+	strcpy(s.record.gate, "web01.dmm");
+	assert_int_equal(dmm_hook_run(&t, &s, "test \"$DMM_DEVICE\" = /dev/mapper/web01.dmm"), 0);
 }
 
 /* JSON is UTF-8, whatever bytes a name has. */

@@ -171,18 +171,6 @@ int dmm_stop(struct dmm_tool *t, struct dmm_source *s)
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, dmm_standing_use(info.state),
 				"the cutover is done and cannot be taken back");
 	}
-	/* the commit that was asked for did not come about, and after STOP nobody could tell */
-	if (!ret && info.state != DMM_STATE_IDLE && s->has_record && s->record.committed) {
-		s->record.committed = false;
-		s->record.start_begun = false;
-		ret = dmm_record_save(DMM_RUN_DIR, &s->record);
-		if (ret) {
-			dmm_next(t, "df %s", DMM_RUN_DIR);
-			return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-					"cannot write %s/%s.json: %s", DMM_RUN_DIR, s->hex,
-					strerror(-ret));
-		}
-	}
 	if (!ret) {
 		ret = dmm_nl_simple(t->nl, DMM_CMD_STOP, dmm_source_dev(s));
 		if (info.state == DMM_STATE_IDLE)	/* there was at most a connection to close */
@@ -325,13 +313,6 @@ int dmm_reclaim(struct dmm_tool *t, struct dmm_source *s, u64 epoch)
 	if (ret && (dmm_nl_get(t->nl, req.dev, &info) || info.epoch != epoch ||
 		    dmm_state_is_cut(info.state) || info.state == DMM_STATE_IDLE))
 		return ret;
-	if (!s->has_record)
-		return 0;
-	s->record.committed = false;
-	s->record.start_begun = false;
-	ret = dmm_record_save(DMM_RUN_DIR, &s->record);
-	if (ret)	/* its target says that it is not committed: that is believed */
-		dmm_note(t, "cannot write %s/%s.json: %s", DMM_RUN_DIR, s->hex, strerror(-ret));
 	return 0;
 }
 
@@ -406,8 +387,7 @@ void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 		ret = dmm_remote_open(&r, &s->record.to);
 		if (!ret)
 			ret = dmm_remote_forget(&r, s->id);
-		if (s->record.group)
-			forget_group(t, s, &r);
+		forget_group(t, s, &r);
 		if (ret && r.code != DMM_WERR_NOTFOUND)
 			dmm_note(t, "the receiver was not told: %s", r.why);
 		dmm_remote_close(&r);

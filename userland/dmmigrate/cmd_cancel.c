@@ -9,79 +9,89 @@
 #include "attach.h"
 #include "commands.h"
 #include "owners.h"
-#include "standing.h"
 
 #define BACK_MS	15000u	/* for the destination to give it back */
 
 static const struct dmm_option cancel_options[] = {
 	DMM_OPTION("yes", FLAG, yes, NULL,
-		   "the writer does not run at the destination: take a committed source back without asking"),
+		   "the writer does not run at the destination, and has written nothing there: take the\n"
+		   "source back"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
 
-/* A cutover that did not end: the source goes on, if the writer runs nowhere else. 0 or an exit code. */
-static int cancel_committed(struct dmm_tool *t, struct dmm_source *s)
+/* No journal knows of its commit: only a person can tell. 0: taken back; or an exit code. */
+static int cancel_unjournalled(struct dmm_tool *t, struct dmm_source *s, u64 epoch)
 {
-	struct dmm_nl_info info;
-	enum dmm_owner owner;
 	int ret;
 
-	ret = dmm_source_info(t, s, &info);
-	if (ret || info.state != DMM_STATE_COMMITTED)
-		return ret;
-	owner = dmm_standing_owner(info.state, s->has_record ? &s->record : NULL);
-	if (owner == DMM_OWNER_DEST) {
-		dmm_next(t, "dmmigrate cutover %s (again: releases it)", t->source);
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, DMM_USE_COMMITTED, "the start hook has started the "
-				"writer at the destination: that cannot be taken back");
-	}
-	if (owner == DMM_OWNER_UNKNOWN && !t->args.yes &&
-	    !dmm_confirm(t, t->source, "A cutover was interrupted when the writer may have been started at "
-			 "the\ndestination.  Make sure that it does not run there, and cannot start there: it "
-			 "will run here again.")) {
+	if (!t->args.yes &&
+	    !dmm_confirm(t, t->source, "It has committed, and the journal of this host knows nothing of it.  Make sure "
+			 "that the writer\ndoes not run at the destination, and cannot start there: it will run "
+			 "here again.")) {
 		dmm_next(t, "look whether the writer runs at the destination: if so, dmmigrate clean %s; if "
 			 "not, dmmigrate cancel --yes %s", t->source, t->source);
-		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, DMM_USE_COMMITTED,
+		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
 				"the writer may run at the destination: taking the source back needs a "
 				"confirmation");
 	}
-	ret = dmm_reclaim(t, s, info.epoch);
+	ret = dmm_reclaim(t, s, epoch);
 	if (!ret)
 		return 0;
 	dmm_next(t, "dmmigrate status %s", t->source);
-	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, DMM_USE_COMMITTED,
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
 			"the source cannot be taken back: %s", dmm_nl_text(t, ret));
 }
 
-/* The same by the journals. 0: the source owns it, as far as they know of it at all; or an exit code. */
-static int cancel_group(struct dmm_tool *t, struct dmm_source *s)
+/* By the daemon's journal, which is @ok after this. 0 or -errno with @here. */
+static int cancel_ask(struct dmm_tool *t, const struct dmm_source *s, struct dmm_remote *here,
+		      struct dmm_wire_group_ok *ok)
 {
 	const u32 ends = DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELEASED);
+	struct dmm_wire_group_ok there;
+	struct dmm_remote r;
+	int ret;
+
+	ret = dmm_owners_ask_here(t, here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, ok);
+	if (ret || dmm_owners_is(ok, ends))
+		return ret;
+	if (t->args.yes && s->has_record) {	/* by the person's word the writer does not run there */
+		dmm_remote_init(&r);
+		dmm_owners_ask_there(&r, &s->record.to, s->id, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED),
+				     BACK_MS, &there);
+		dmm_remote_close(&r);
+	}
+	return dmm_owners_ask_here(t, here, s->id, DMM_HO_SOURCE, DMM_GROUP_ABORT, ends, BACK_MS, ok);
+}
+
+/* A cutover that did not end. 0: the source owns it, or detaching will refuse; or an exit code. */
+static int cancel_cut(struct dmm_tool *t, struct dmm_source *s)
+{
 	struct dmm_wire_group_ok ok;
 	struct dmm_remote here;
 	struct dmm_nl_info info;
 	int ret;
 
 	dmm_remote_init(&here);
-	ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
-	if (!ret && !dmm_owners_is(&ok, ends))
-		ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_ABORT, ends, BACK_MS, &ok);
+	ret = cancel_ask(t, s, &here, &ok);
 	dmm_remote_close(&here);
-	if (!ret && dmm_owners_is(&ok, ends))	/* released: detaching refuses that */
+	if (!ret && dmm_owners_is(&ok, DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELEASED)))
 		return 0;
 	if (ret) {
-		/* not adopted yet, or no daemon: what is not committed is the source's in any case */
-		ret = here.code == DMM_WERR_NOTFOUND ? 0 : dmm_source_info(t, s, &info);
-		if (ret || here.code == DMM_WERR_NOTFOUND || !dmm_state_is_cut(info.state))
+		/* what is not committed is the source's in any case */
+		ret = dmm_source_info(t, s, &info);
+		if (ret || info.state != DMM_STATE_COMMITTED)
 			return ret;
+		if (here.code == DMM_WERR_NOTFOUND)
+			return cancel_unjournalled(t, s, info.epoch);
 		dmm_next(t, "systemctl status dmmigrated");
 		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", here.why);
 	}
-	dmm_next(t, "dmmigrate recover %s", s->hex);
+	dmm_next(t, t->args.yes ? "dmmigrate recover %s" : "dmmigrate recover %s, or, where the writer certainly does "
+		 "not run there: dmmigrate cancel --yes", s->hex);
 	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
-			"%s may own it, and does not give it back: %s", s->record.to.host,
+			"the other host may own it, and does not give it back: %s",
 			ok.why[0] ? (const char *)ok.why : "no answer yet");
 }
 
@@ -103,7 +113,7 @@ static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 		return ret;
 	dmm_signals_block();
 	if (s->ours)
-		ret = s->has_record && s->record.group ? cancel_group(t, s) : cancel_committed(t, s);
+		ret = cancel_cut(t, s);
 	if (ret)
 		return ret;
 	ret = dmm_detach(t, s, &restored);

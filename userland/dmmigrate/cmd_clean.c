@@ -159,8 +159,10 @@ static int clean_release(struct dmm_tool *t, const struct dmm_source *s, u64 epo
 			"the kernel does not release it: %s", dmm_nl_text(t, ret));
 }
 
-/* By the journals it is the destination's? 0 or an exit code. */
-static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s)
+/*
+ * By the journals it is the destination's?  *known: they say so; without a journal a person has to. 0 or an exit code.
+ */
+static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s, bool *known)
 {
 	struct dmm_wire_group_ok ok;
 	struct dmm_remote here;
@@ -169,8 +171,11 @@ static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s)
 	dmm_remote_init(&here);
 	ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
 	dmm_remote_close(&here);
-	if (!ret && dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED)))
+	*known = !ret && dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED));
+	if (*known)
 		return dmm_owners_need_settled(t, s->id, &ok);
+	if (ret && here.code == DMM_WERR_NOTFOUND)
+		return 0;
 	dmm_next(t, "dmmigrate recover %s", s->hex);
 	if (ret)
 		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", here.why);
@@ -185,24 +190,24 @@ static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s)
  */
 static int clean_cut_over(struct dmm_tool *t, struct dmm_source *s, const struct dmm_nl_info *info)
 {
-	enum dmm_owner owner = dmm_standing_owner(info->state, s->has_record ? &s->record : NULL);
 	dmm_autofree char *table = dmm_dm_table_format(&s->origin_table, false);
 	bool secret = dmm_dm_table_secret(&s->origin_table);
-	bool known = owner == DMM_OWNER_DEST;
+	bool known;
 	int ret;
 
-	ret = s->has_record && s->record.group ? clean_need_released(t, s) : 0;
+	ret = clean_need_released(t, s, &known);
 	if (ret)
 		return ret;
 	if (!t->args.yes &&
 	    !dmm_confirm(t, t->source, known ?
 			 "The destination owns the data.  Every further read and write of the source\n"
 			 "device will fail; its disk is kept as it is." :
-			 "Its cutover did not end, or its table was loaded anew.  Every further read and write\n"
-			 "of the source device will fail; its disk is kept as it is.")) {
+			 "It has committed, and the journal of this host knows nothing of it.  Every further read\n"
+			 "and write of the source device will fail; its disk is kept as it is.")) {
 		dmm_next(t, "dmmigrate clean --yes %s%s", t->source, known ? "" :
 			 " (once the destination is known to have the data)");
-		return dmm_fail(t, known ? DMM_EXIT_PREFLIGHT : DMM_EXIT_AMBIGUOUS, owner,
+		return dmm_fail(t, known ? DMM_EXIT_PREFLIGHT : DMM_EXIT_AMBIGUOUS,
+				known ? DMM_OWNER_DEST : DMM_OWNER_UNKNOWN,
 				dmm_standing_use(info->state),
 				"giving up the source needs a confirmation");
 	}
@@ -227,7 +232,8 @@ static int clean_cut_over(struct dmm_tool *t, struct dmm_source *s, const struct
 static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 {
 	struct dmm_nl_info info = { .state = DMM_STATE_IDLE };
-	bool restored = false, cut_over;
+	bool restored = false, cut_over = false;
+	enum dmm_journal_says says;
 	dmm_autofree char *table = NULL;
 	enum dmm_owner owner;
 	enum dmm_use use;
@@ -243,9 +249,11 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 		ret = dmm_source_info(t, s, &info);
 	if (ret)
 		return ret;
-	cut_over = s->has_record && s->record.committed;
-	if (s->ours && (dmm_state_is_cut(info.state) ||
-			(cut_over && info.state == DMM_STATE_IDLE)))
+	if (!s->migrate || info.state == DMM_STATE_IDLE) {
+		says = dmm_source_journal(t, s);
+		cut_over = says == DMM_JOURNAL_DEST || says == DMM_JOURNAL_NOBODY;
+	}
+	if (s->ours && (dmm_state_is_cut(info.state) || cut_over))
 		return clean_cut_over(t, s, &info);
 	if (s->migrate && info.state != DMM_STATE_IDLE) {
 		dmm_next(t, "dmmigrate cancel %s", t->source);

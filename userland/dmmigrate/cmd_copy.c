@@ -165,14 +165,13 @@ static int copy_verify(struct dmm_copy *c)
 	struct dmm_verify v = {
 		.fd = c->source.block ? c->source.fd : c->source.plain_fd,
 		.size_bytes = c->source.size_bytes,
-		.range_bytes = DMM_VERIFY_RANGE_BYTES,
 	};
 	struct dmm_refusal r;
 	char why[128];
 	int ret;
 
 	memcpy(v.id, c->id, sizeof(v.id));
-	ret = dmm_verify_run(c->t, &v, &c->remote, 0);
+	ret = dmm_verify_run(c->t, &v, &c->remote);
 	if (ret == -ECANCELED)
 		return copy_interrupted(c);
 	if (ret) {

@@ -15,10 +15,12 @@
 #include "core/state.h"
 #include "lost_commit.h"
 #include "monitor.h"
+#include "owners.h"
 #include "source.h"
 #include "status_json.h"
 
 static const struct dmm_option list_options[] = {
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -78,13 +80,14 @@ static int list_one(struct dmm_tool *t, const struct dmm_nl_info *info,
 	bool has_record;
 	int ret;
 
-	(void)t;
 	if (dmm_dm_find_number(info->dev >> 20, info->dev & 0xfffff, &dev))
 		return 0;	/* gone since */
 	has_record = !dmm_record_load(DMM_RUN_DIR, info->migration, &rec);
 	dmm_sample_from_info(info, dmm_monotonic_ns(), &sample);
 	dmm_progress_add(&p, &sample, &f);
-	json_object_array_add(list, dmm_status_json(info, &f, dev.name, has_record ? &rec : NULL));
+	json_object_array_add(list, dmm_status_json(info, &f, dev.name, has_record ? &rec : NULL,
+					    t->args.json ? dmm_owners_owner(t, info->migration, info->state) :
+							   DMM_OWNER_UNKNOWN));
 	ret = list_row(tb, dev.name, info, &f, has_record ? &rec : NULL);
 	dmm_record_clear(&rec);
 	return ret;

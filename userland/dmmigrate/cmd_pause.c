@@ -11,6 +11,7 @@
 #include "source.h"
 
 static const struct dmm_option pace_options[] = {
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -51,6 +52,7 @@ static const struct dmm_option throttle_options[] = {
 	DMM_OPTION("host", TEXT, host, "RATE",
 		   "limit what all disks of this host ship together; they share it equally, and\n"
 		   "what one does not use is the others'"),
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

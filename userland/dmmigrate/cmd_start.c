@@ -143,7 +143,6 @@ static void start_undo(struct dmm_tool *t, struct dmm_start *c)
 	memcpy(c->s.hex, c->hex, sizeof(c->hex));
 	c->s.has_record = true;
 	c->s.record.to = c->to;
-	c->s.record.group = c->group;
 	dmm_forget(t, &c->s);
 }
 
@@ -161,13 +160,29 @@ static int start_save(const struct dmm_start *c, const struct dmm_witness *witne
 
 	memcpy(rec.id, c->id, sizeof(c->id));
 	snprintf(rec.source, sizeof(rec.source), "%s", c->s.live.name);
-	rec.group = c->group;
-	rec.has_gate = c->group;
 	memcpy(rec.gate, c->gate, sizeof(rec.gate));
 	rec.has_witness = witness;
 	if (witness)
 		rec.witness = *witness;
 	return table ? dmm_record_save(DMM_RUN_DIR, &rec) : -ENOMEM;
+}
+
+/* The daemon of this host keeps the journal of who owns the disk: nothing begins without one. */
+static int start_need_daemon(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_remote here;
+	enum dmm_owner owner;
+	enum dmm_use use;
+	int ret;
+
+	dmm_remote_init(&here);
+	ret = dmm_owners_find(t, &here);
+	dmm_remote_close(&here);
+	if (!ret)
+		return 0;
+	dmm_source_verdict(t, &c->s, &owner, &use);
+	dmm_next(t, "systemctl start dmmigrated");
+	return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s", here.why);
 }
 
 /* What the record says, for the daemon's journal. 0 or an exit code, with c->why. */
@@ -177,8 +192,6 @@ static int start_adopt(struct dmm_tool *t, struct dmm_start *c)
 	struct dmm_remote here;
 	int ret;
 
-	if (!c->group)
-		return 0;
 	dmm_remote_init(&here);
 	ret = dmm_record_load(DMM_RUN_DIR, c->id, &rec);
 	if (ret) {
@@ -331,7 +344,6 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	ret = dmm_source_open(t, t->args.operands[0], &c->s);
 	if (!ret && t->args.again) {
 		/* nobody's way is barred while a host that is off is waited for */
-		c->remote.offer |= DMM_FEATURE_GROUP;
 		if (dmm_remote_open(&c->remote, &c->to))
 			return dmm_start_remote_failed(t, c);
 	}
@@ -360,8 +372,6 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	if (ret)
 		return ret;
 	dmm_id_format(c->id, c->hex);
-	c->group = c->again ? c->s.record.group : dmm_owners_here(t);
-	c->remote.offer |= c->group ? DMM_FEATURE_GROUP : 0;
 	if (c->resume && c->s.record.conns) {	/* as the receiver has prepared it */
 		if (t->args.conns != DMM_UNSET && c->conns != c->s.record.conns)
 			dmm_note(t, "--connections is not applied to what goes on");
@@ -379,10 +389,14 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 			dmm_note(t, "--connections is not applied to what runs");
 		dmm_say(t, "%s is being migrated to %s:%s already (migration %s).", t->source,
 			c->to.host, c->to.path, c->hex);
+		memcpy(c->gate, c->s.record.gate, sizeof(c->gate));
 		dmm_start_result(t, c, true);
 		dmm_signals_block();
 		return t->args.wait ? start_wait(t, c) : DMM_EXIT_OK;
 	}
+	ret = start_need_daemon(t, c);
+	if (ret)
+		return ret;
 	if (t->args.dry_run) {
 		ret = dmm_start_prepare(t, c, true);
 		return ret ? ret : dmm_start_dry_run(t, c);
@@ -413,6 +427,7 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		dmm_note(t, "the destination does not take O_DIRECT: it is written buffered");
 	dmm_say(t, "%s is being migrated to %s:%s%s (migration %s).", t->source, c->to.host,
 		c->to.path, c->resume ? " again, from where it was" : "", c->hex);
+	dmm_say(t, "The writer there is to use %s%s.", *c->gate ? "/dev/mapper/" : "", *c->gate ? c->gate : c->to.path);
 	dmm_start_result(t, c, false);
 	if (t->args.wait)
 		return start_wait(t, c);
@@ -430,6 +445,7 @@ static int cmd_start(struct dmm_tool *t)
 	if (dmm_parse_target(t->args.operands[1], &c.to, &why))
 		return dmm_usage(t, "'%.128s': %s", t->args.operands[1], why);
 	dmm_remote_init(&c.remote);
+	c.remote.offer |= DMM_FEATURE_GROUP;
 	ret = start_run(t, &c);
 	dmm_remote_close(&c.remote);
 	dmm_source_clear(&c.s);

@@ -17,6 +17,7 @@
 #include "status_json.h"
 
 static const struct dmm_option status_options[] = {
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -51,8 +52,8 @@ static struct advice status_advice(const struct dmm_nl_info *info, const struct 
 			"None; what is not committed thaws by itself." };
 	case DMM_STATE_COMMITTED:
 		return (struct advice) { "A cutover has committed and has not ended: all I/O of the source "
-			"is held.", "dmmigrate cutover %s again goes on; where the writer does not run at the "
-			"destination, dmmigrate cancel %s takes it back." };
+			"is held.", "dmmigrate cutover %s again goes on; dmmigrate cancel %s asks the destination to "
+			"give it back." };
 	case DMM_STATE_RELEASED:
 		return (struct advice) { "Cut over: the destination owns the data, all I/O of the source "
 			"fails.", "dmmigrate verify %s compares both sides, dmmigrate clean %s removes what is "
@@ -170,7 +171,8 @@ static int status_one(struct dmm_tool *t, const char *spec, struct json_object *
 		status_figures(&info, &f);
 		status_text(t, &s, &info, &f);
 		json_object_array_add(list, dmm_status_json(&info, &f, t->source,
-							    s.has_record ? &s.record : NULL));
+							    s.has_record ? &s.record : NULL,
+							    dmm_source_owner(t, &s, info.state)));
 	}
 	dmm_source_clear(&s);
 	return ret;

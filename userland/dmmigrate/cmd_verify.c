@@ -8,19 +8,19 @@
 
 #include "commands.h"
 #include "core/state.h"
-#include "reintroduce.h"
 #include "standing.h"
 #include "verify.h"
 
 static const struct dmm_option verify_options[] = {
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
 
-static int verify_failed(struct dmm_tool *t, const struct dmm_source *s, const struct dmm_verify *v,
+static int verify_failed(struct dmm_tool *t, struct dmm_source *s, const struct dmm_verify *v,
 			 const struct dmm_remote *r, u32 state, int err)
 {
-	enum dmm_owner owner = dmm_standing_owner(state, &s->record);
+	enum dmm_owner owner = dmm_source_owner(t, s, state);
 	enum dmm_use use = dmm_standing_use(state);
 
 	dmm_next(t, "dmmigrate verify %s (again)", t->source);
@@ -56,7 +56,7 @@ static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_ve
 	ret = dmm_source_info(t, s, &info);
 	if (ret)
 		return ret;
-	owner = dmm_standing_owner(info.state, s->has_record ? &s->record : NULL);
+	owner = dmm_source_owner(t, s, info.state);
 	use = dmm_standing_use(info.state);
 	if (!dmm_state_is_cut(info.state) && info.state != DMM_STATE_FROZEN) {
 		dmm_next(t, "dmmigrate cutover --verify %s", t->source);
@@ -79,12 +79,7 @@ static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_ve
 	}
 	ret = dmm_remote_open(r, &s->record.to);
 	if (!ret)
-		ret = dmm_verify_run(t, v, r, 0);
-	if (ret && r->code == DMM_WERR_NOTFOUND && dmm_state_is_cut(info.state)) {
-		ret = dmm_reintroduce(r, s);
-		if (!ret)
-			ret = dmm_verify_run(t, v, r, 0);
-	}
+		ret = dmm_verify_run(t, v, r);
 	if (ret)
 		return verify_failed(t, s, v, r, info.state, ret);
 	/* what was frozen may have thawed meanwhile: then the comparison says nothing */
@@ -100,17 +95,12 @@ static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_ve
 	dmm_verify_result(t, v);
 	if (v->diff_ranges) {
 		dmm_next(t, "dmmigrate status %s", t->source);
-		owner = dmm_standing_owner(after.state, &s->record);
-		if (s->record.handed_over)
-			return dmm_fail(t, DMM_EXIT_DIFFERENCE, DMM_OWNER_DEST,
-					dmm_standing_use(after.state),
-					"the sides differ in %llu ranges of 1 MiB, as they do once the "
-					"writer that the start hook started writes there (cutover "
-					"--verify compares before it)", v->diff_ranges);
-		if (owner != DMM_OWNER_SOURCE)
-			dmm_note(t, "a writer that runs at the destination by now makes them differ, too");
-		return dmm_fail(t, DMM_EXIT_DIFFERENCE, owner != DMM_OWNER_SOURCE ? DMM_OWNER_UNKNOWN :
-				owner, dmm_standing_use(after.state),
+		if (owner == DMM_OWNER_DEST)
+			return dmm_fail(t, DMM_EXIT_DIFFERENCE, owner, use,
+					"the sides differ in %llu ranges of 1 MiB, as they do once a writer "
+					"writes there (cutover --verify compares before it)",
+					v->diff_ranges);
+		return dmm_fail(t, DMM_EXIT_DIFFERENCE, owner, use,
 				"the sides differ in %llu of %llu ranges of 1 MiB", v->diff_ranges,
 				(v->size_bytes + DMM_VERIFY_FINE_BYTES - 1) / DMM_VERIFY_FINE_BYTES);
 	}

@@ -14,6 +14,7 @@ static const struct dmm_option wait_options[] = {
 	DMM_OPTION("timeout", TIME, timeout_ms, "TIME", "give up after so long, exit code 7"),
 	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
 		   "what is left must ship in so long (default 1000)"),
+	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -47,7 +48,8 @@ static int cmd_wait(struct dmm_tool *t)
 	if (end != DMM_MON_ERROR && end != DMM_MON_GONE)
 		dmm_result_add(t, "migration_status",
 			       dmm_status_json(&m.info, &m.figures, t->source,
-					       s.has_record ? &s.record : NULL));
+					       s.has_record ? &s.record : NULL,
+					       dmm_source_owner(t, &s, m.info.state)));
 out_clear:
 	dmm_source_clear(&s);
 	return ret;

@@ -12,31 +12,20 @@
 #include "monitor.h"
 #include "progress.h"
 
-int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c, u64 deadline_ns, u32 range_bytes)
+int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c)
 {
 	struct dmm_verify *v = &c->verify;
 	u64 begin_ns = dmm_monotonic_ns();
-	int ret = 0;
+	int ret;
 
-	if (v->fd < 0)
-		ret = dmm_verify_open(v, &c->s);
+	ret = dmm_verify_open(v, &c->s);
 	if (ret)
 		v->local_failed = true;
 	if (!ret && c->remote.client.fd < 0)
 		ret = dmm_remote_open(&c->remote, &c->s.record.to);
-	if (!ret) {
-		v->range_bytes = range_bytes;
-		ret = dmm_verify_run(t, v, &c->remote, deadline_ns);
-	}
+	if (!ret)
+		ret = dmm_verify_run(t, v, &c->remote);
 	c->step_ns[DMM_STEP_VERIFY] += dmm_monotonic_ns() - begin_ns;
-	if (ret == -EAGAIN)	/* the rest after the commit */
-		ret = 0;
-	/* what thawed is being written: then a difference says nothing */
-	if (v->diff_ranges && deadline_ns && dmm_cutover_look(t, c)) {
-		snprintf(c->why, sizeof(c->why), "it thawed while the sides were compared%s%s",
-			 *c->info.reason ? ": " : "", c->info.reason);
-		return DMM_EXIT_ABORTED;
-	}
 	if (v->diff_ranges) {
 		dmm_verify_result(t, v);
 		snprintf(c->why, sizeof(c->why), "the sides differ in %llu ranges of 1 MiB",
@@ -44,8 +33,7 @@ int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c, u64 deadline_n
 		return DMM_EXIT_DIFFERENCE;
 	}
 	if (!ret) {
-		if (v->done_bytes == v->size_bytes && !deadline_ns)
-			dmm_verify_result(t, v);
+		dmm_verify_result(t, v);
 		return 0;
 	}
 	if (ret == -ECANCELED) {
@@ -74,6 +62,8 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 	const struct dmm_nl_info *i = &c->info;
 	char left[32], remark[64];
 	u64 pause_ns = c->end_ns - c->begin_ns;
+	u64 freeze_ns = i->drain_ns + i->ship_ns + i->barrier_ns;
+	u64 commit_ns = c->step_ns[DMM_STEP_GIVE_UP] - dmm_min_u64(freeze_ns, c->step_ns[DMM_STEP_GIVE_UP]);
 
 	dmm_say(t, "%s is cut over to %s:%s.", t->source, c->s.record.to.host, c->s.record.to.path);
 	if (!c->again) {
@@ -85,9 +75,9 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 		report_step(t, steps, "hold, drain", "drain_ns", i->drain_ns, "");
 		report_step(t, steps, "ship", "ship_ns", i->ship_ns, remark);
 		report_step(t, steps, "barrier", "barrier_ns", i->barrier_ns, "");
-		report_step(t, steps, "commit", "commit_ns", c->step_ns[DMM_STEP_COMMIT], "");
+		report_step(t, steps, "journal here", "commit_ns", commit_ns, "");
 	}
-	report_step(t, steps, "finish", "finish_ns", c->step_ns[DMM_STEP_FINISH], "");
+	report_step(t, steps, "there", "own_ns", c->step_ns[DMM_STEP_OWN], "");
 	if (t->args.verify)
 		report_step(t, steps, "verify", "verify_ns", c->step_ns[DMM_STEP_VERIFY], "");
 	if (t->args.hook_start)
@@ -106,7 +96,7 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 	dmm_result_u64(t, "epoch", i->epoch);
 	dmm_result_bool(t, "resumed_after_commit", c->again);
 	dmm_result_u64(t, c->again ? "rest_ns" : "pause_ns", pause_ns);
-	dmm_result_u64(t, "freeze_ns", c->again ? 0 : c->frozen_ns - c->freeze_ns);
+	dmm_result_u64(t, "freeze_ns", c->again ? 0 : freeze_ns);
 	dmm_result_u64(t, "freeze_bytes", i->freeze_blocks * i->block_bytes);
 	dmm_result_u64(t, "shipped_bytes", i->shipped_bytes);
 	dmm_result_u64(t, "prehold_bytes", i->prehold_bytes);

@@ -12,7 +12,7 @@
 
 static void hook_env(const struct dmm_source *s)
 {
-	char path[160], node[160], port[16];
+	char path[160], node[160], device[DMM_PATH_MAX + 16], port[16];
 
 	/* udev mangles names that have odd characters: then the node that does exist */
 	snprintf(path, sizeof(path), "/dev/mapper/%s", s->live.name);
@@ -22,6 +22,8 @@ static void hook_env(const struct dmm_source *s)
 	setenv("DMM_MIGRATION", s->hex, 1);
 	setenv("DMM_SOURCE", path, 1);
 	setenv("DMM_DEST", s->record.to.path, 1);
+	dmm_record_device(&s->record, device, sizeof(device));
+	setenv("DMM_DEVICE", device, 1);
 	setenv("DMM_HOST", s->record.to.host, 1);
 	setenv("DMM_PORT", port, 1);
 }

@@ -6,8 +6,14 @@
 #include <json-c/json.h>
 
 #include "lost_commit.h"
-#include "status_json.h"
+#include "owners.h"
 #include "record.h"
+#include "status_json.h"
+
+static bool given_up(enum dmm_journal_says says)
+{
+	return says == DMM_JOURNAL_NOBODY || says == DMM_JOURNAL_DEST;
+}
 
 static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 		       const struct dmm_nl_info *infos, unsigned int nr, struct json_object *lost)
@@ -21,7 +27,7 @@ static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 		if (!memcmp(infos[i].migration, id, DMM_ID_BYTES))
 			return;
 	dmm_id_format(id, hex);
-	if (!dmm_record_load(DMM_RUN_DIR, id, &rec) && rec.committed) {
+	if (!dmm_record_load(DMM_RUN_DIR, id, &rec) && given_up(dmm_owners_journal(t, id))) {
 		dmm_note(t, "%s was being cut over to %s:%s and its target is gone: dmmigrate status %s",
 			 rec.source, rec.to.host, rec.to.path, hex);
 		o = json_object_new_object();

@@ -15,7 +15,7 @@
 #include "core/wire.h"
 #include "fullio.h"
 #include "monitor.h"
-#include "standing.h"
+#include "owners.h"
 #include "status_json.h"
 
 #define STOPPING_GRACE_MS	3000u	/* as long as cancel waits for the disk */
@@ -83,7 +83,8 @@ static void monitor_show(struct dmm_tool *t, const struct dmm_source *s,
 		return;
 	if (t->args.json) {
 		dmm_print_json(t, dmm_status_json(&m->info, &m->figures, t->source,
-						  s->has_record ? &s->record : NULL));
+						  s->has_record ? &s->record : NULL,
+						  dmm_owners_owner(t, s->id, m->info.state)));
 		return;
 	}
 	dmm_progress_line(t, dmm_format_progress(line, sizeof(line), &m->figures));

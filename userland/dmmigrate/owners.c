@@ -17,16 +17,6 @@ static const char *control_path(const struct dmm_tool *t)
 	return t->args.control ? t->args.control : DMM_CONTROL_PATH;
 }
 
-bool dmm_owners_here(const struct dmm_tool *t)
-{
-	int fd = dmm_local_connect(control_path(t));
-
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}
-
 static void request(struct dmm_wire_group *w, const u8 id[DMM_ID_BYTES], enum dmm_ho_role role,
 		    enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
@@ -81,6 +71,41 @@ int dmm_owners_ask_there(struct dmm_remote *r, const struct dmm_target *to, cons
 	return ask(NULL, r, to, &w, ok);
 }
 
+int dmm_owners_find(struct dmm_tool *t, struct dmm_remote *r)
+{
+	return dmm_remote_open_local(r, control_path(t));
+}
+
+enum dmm_journal_says dmm_owners_journal(struct dmm_tool *t, const u8 id[DMM_ID_BYTES])
+{
+	struct dmm_wire_group_ok ok;
+	struct dmm_remote here;
+	u32 code;
+	int ret;
+
+	dmm_remote_init(&here);
+	ret = dmm_owners_ask_here(t, &here, id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
+	code = here.code;
+	dmm_remote_close(&here);
+	if (ret)
+		return code == DMM_WERR_NOTFOUND ? DMM_JOURNAL_NOTHING : DMM_JOURNAL_UNANSWERED;
+	switch (dmm_owners_state(&ok)) {
+	case DMM_HO_RELEASED:
+		return DMM_JOURNAL_DEST;
+	case DMM_HO_RELINQUISHED:
+	case DMM_HO_LOST:
+		return DMM_JOURNAL_NOBODY;
+	default:
+		return DMM_JOURNAL_SOURCE;
+	}
+}
+
+enum dmm_owner dmm_owners_owner(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], u32 state)
+{
+	return dmm_standing_owner(state, dmm_standing_needs_journal(state) ? dmm_owners_journal(t, id) :
+				  DMM_JOURNAL_UNASKED);
+}
+
 int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 freeze_ms,
 		       struct dmm_wire_group_ok *ok)
 {
@@ -119,7 +144,7 @@ int dmm_owners_adopt(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_
 		r->exit = DMM_EXIT_PREFLIGHT;
 		return ret;
 	}
-	ret = r->client.fd < 0 ? dmm_remote_open_local(r, control_path(t)) : 0;
+	ret = r->client.fd < 0 ? dmm_owners_find(t, r) : 0;
 	return ret ? ret : dmm_remote_adopt(r, &w, &ok);
 }
 

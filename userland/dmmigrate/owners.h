@@ -8,13 +8,20 @@
 
 #include "core/handover.h"
 #include "remote.h"
-#include "source.h"
+#include "record.h"
+#include "standing.h"
 #include "tool.h"
 
 #define DMM_STATES(s)	(1u << (s))
 
-/* Is there a daemon on this host? */
-bool dmm_owners_here(const struct dmm_tool *t);
+/* Is there a daemon on this host, and can it do what is needed of one?  0, or -errno with @r. */
+int dmm_owners_find(struct dmm_tool *t, struct dmm_remote *r);
+
+/* What the journal of this host says of the source; asks its daemon. */
+enum dmm_journal_says dmm_owners_journal(struct dmm_tool *t, const u8 id[DMM_ID_BYTES]);
+
+/* Who owns the data of a source whose target is in @state; asks only where the kernel cannot tell. */
+enum dmm_owner dmm_owners_owner(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], u32 state);
 
 /*
  * Asks the daemon of this host for @verb of its part as @role (0: whichever), or the receiver, and then to wait up to @await_ms for one of @await.

@@ -27,6 +27,14 @@ void dmm_record_clear(struct dmm_record *r)
 	memset(r, 0, sizeof(*r));
 }
 
+void dmm_record_device(const struct dmm_record *r, char *buf, size_t bytes)
+{
+	if (*r->gate)
+		snprintf(buf, bytes, "/dev/mapper/%s", r->gate);
+	else
+		snprintf(buf, bytes, "%s", r->to.path);
+}
+
 static void record_path(char *path, size_t bytes, const char *dir, const u8 id[DMM_ID_BYTES],
 			const char *suffix)
 {
@@ -62,12 +70,8 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "started_s", json_object_new_uint64(r->started_s));
 	json_object_object_add(o, "conn_epoch", json_object_new_uint64(r->conn_epoch));
 	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
-	json_object_object_add(o, "group", json_object_new_boolean(r->group));
-	if (r->has_gate)
-		json_object_object_add(o, "gate", json_object_new_string(r->gate));
-	json_object_object_add(o, "committed", json_object_new_boolean(r->committed));
+	json_object_object_add(o, "gate", json_object_new_string(r->gate));
 	json_object_object_add(o, "start_begun", json_object_new_boolean(r->start_begun));
-	json_object_object_add(o, "handed_over", json_object_new_boolean(r->handed_over));
 	if (r->has_witness) {
 		json_object_object_add(o, "device_bytes",
 				       json_object_new_uint64(r->witness.device_bytes));
@@ -114,15 +118,11 @@ int dmm_record_save(const char *dir, const struct dmm_record *r)
 	return ret;
 }
 
-/* Absent in records of before there was such a thing. */
 static int json_flag(struct json_object *o, const char *key, bool *value)
 {
 	struct json_object *v;
 
-	*value = false;
-	if (!json_object_object_get_ex(o, key, &v))
-		return 0;
-	if (!json_object_is_type(v, json_type_boolean))
+	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_boolean))
 		return -EBADMSG;
 	*value = json_object_get_boolean(v);
 	return 0;
@@ -139,17 +139,10 @@ static int json_witness(struct json_object *o, struct dmm_record *r)
 	       dmm_jsonfield_number(o, "inflight", 0, ~0ull >> 1, &r->witness.inflight) ? -EBADMSG : 0;
 }
 
-/* Absent where there are no journals, and in records of before there were any. */
-static int json_gate(struct json_object *o, struct dmm_record *r)
-{
-	r->has_gate = json_object_object_get_ex(o, "gate", NULL);
-	return r->has_gate ? dmm_jsonfield_text(o, "gate", r->gate, sizeof(r->gate)) : 0;
-}
-
 static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
 {
-	u64 version, major, minor, port, size, block, started, epoch, conns = 1;
-	struct json_object *table, *v;
+	u64 version, major, minor, port, size, block, started, epoch, conns;
+	struct json_object *table;
 	char hex[DMM_ID_HEX];
 	u8 own[DMM_ID_BYTES];
 
@@ -168,13 +161,9 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	    dmm_jsonfield_number(o, "block_bytes", DMM_MIN_BLOCK_BYTES, DMM_MAX_BLOCK_BYTES, &block) ||
 	    dmm_jsonfield_number(o, "started_s", 0, ~0ull >> 1, &started) ||
 	    dmm_jsonfield_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) || json_witness(o, r) ||
-	    /* absent in records of before there could be several */
-	    (json_object_object_get_ex(o, "connections", &v) &&
-	     dmm_jsonfield_number(o, "connections", 1, DMM_MAX_CONNS, &conns)) ||
-	    json_gate(o, r) ||
-	    json_flag(o, "group", &r->group) || json_flag(o, "committed", &r->committed) ||
-	    json_flag(o, "start_begun", &r->start_begun) ||
-	    json_flag(o, "handed_over", &r->handed_over))
+	    dmm_jsonfield_number(o, "connections", 1, DMM_MAX_CONNS, &conns) ||
+	    dmm_jsonfield_text(o, "gate", r->gate, sizeof(r->gate)) ||
+	    json_flag(o, "start_begun", &r->start_begun))
 		return -EBADMSG;
 	memcpy(r->id, id, DMM_ID_BYTES);
 	r->major = major;
@@ -279,40 +268,36 @@ int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr)
 	return 0;
 }
 
-bool dmm_record_is_of(const struct dmm_record *r, const char *name, unsigned int major,
-		      unsigned int minor)
-{
-	bool same_name = !strcmp(r->source, name);
-	bool same_number = r->major == major && r->minor == minor;
-
-	return r->committed ? same_name || same_number : same_name && same_number;
-}
-
 int dmm_record_find(const char *dir, const char *name, const struct dmm_dm_dev *dev,
-		    struct dmm_record *r)
+		    struct dmm_record *r, bool *partly)
 {
+	bool same_name, same_number, found = false;
 	u8 (*ids)[DMM_ID_BYTES];
 	struct dmm_record rec;
 	unsigned int nr, i;
 	int ret;
 
+	*partly = false;
 	ret = dmm_record_list(dir, &ids, &nr);
 	if (ret)
 		return ret;
-	ret = -ENOENT;
-	for (i = 0; i < nr && ret; i++) {
+	for (i = 0; i < nr && (!found || *partly); i++) {
 		if (dmm_record_load(dir, ids[i], &rec))
 			continue;
-		if (dev ? dmm_record_is_of(&rec, name, dev->major, dev->minor) :
-			  !strcmp(rec.source, name)) {
-			*r = rec;
-			ret = 0;
-		} else {
+		same_name = !strcmp(rec.source, name);
+		same_number = dev ? rec.major == dev->major && rec.minor == dev->minor : same_name;
+		if (found ? !same_name || !same_number : !same_name && !same_number) {
 			dmm_record_clear(&rec);
+			continue;
 		}
+		if (found)
+			dmm_record_clear(r);
+		*r = rec;
+		found = true;
+		*partly = !same_name || !same_number;
 	}
 	free(ids);
-	return ret;
+	return found ? 0 : -ENOENT;
 }
 
 int dmm_record_lock(const char *dir, const char *key)

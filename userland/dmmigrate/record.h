@@ -24,16 +24,15 @@ struct dmm_record {
 	u64 started_s;			/* CLOCK_REALTIME */
 	u64 conn_epoch;			/* of the last data connections */
 	u32 conns;			/* how many they were */
-	bool group;			/* the daemons' journals say who owns it */
-	bool has_gate;			/* the next is filled */
 	char gate[DMM_DM_NAME_BYTES];	/* dm name of the gate at the destination; empty: it has none */
 	bool has_witness;		/* the next is filled */
 	struct dmm_witness witness;	/* when it began */
-	bool committed;			/* COMMIT was asked for: only its target says how it ended */
-	bool start_begun;		/* and the start hook was begun: the writer may run there */
-	bool handed_over;		/* and has succeeded */
+	bool start_begun;		/* a start hook was begun: the writer may run there */
 	char *table;			/* owned; original table without keys, may be NULL */
 };
+
+/* What the writer is to use at the destination: the gate, or the destination itself. */
+void dmm_record_device(const struct dmm_record *r, char *buf, size_t bytes);
 
 /* Frees what it owns. */
 void dmm_record_clear(struct dmm_record *r);
@@ -54,18 +53,12 @@ int dmm_record_remove(const char *dir, const u8 id[DMM_ID_BYTES]);
 int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr);
 
 /*
- * Is this record about the device that has this name and number?  A name may be another device's
- * by now, and so may a number; a record of a commit counts for both: it warns.
- */
-bool dmm_record_is_of(const struct dmm_record *r, const char *name, unsigned int major,
-		      unsigned int minor);
-
-/*
- * The record of a migration of @dev or, where there is no such device (NULL), of one that had
- * this dm name. -ENOENT.
+ * The record of a migration of @dev or, where there is no such device (NULL), of one that had this dm name.
+ * A name may be another device's by now, and so may a number: *partly says that only one of them is
+ * the record's; what has both is preferred. -ENOENT.
  */
 int dmm_record_find(const char *dir, const char *name, const struct dmm_dm_dev *dev,
-		    struct dmm_record *r);
+		    struct dmm_record *r, bool *partly);
 
 /*
  * One tool at a time works on a device: takes the lock that goes with @key. Returns a

@@ -3,21 +3,17 @@
  * From what the user typed to devices, tables, identifiers and records.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "cleanup.h"
-#include "fullio.h"
+#include "owners.h"
 #include "source.h"
 #include "standing.h"
 
-#define LOCK_WAIT_MS	3000u
-#define LOCK_LOOK_MS	50
 
 static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES])
 {
@@ -175,8 +171,36 @@ static int source_lookup_failed(struct dmm_tool *t, const char *spec, int err)
 	}
 }
 
+/*
+ * The record is about another device, which has only the name or only the number of @s->live, unless the source was
+ * given up, or nobody can tell: then it warns.
+ */
+static bool source_record_warns(struct dmm_tool *t, struct dmm_source *s)
+{
+	s->journal = dmm_owners_journal(t, s->record.id);
+	if (s->journal != DMM_JOURNAL_SOURCE && s->journal != DMM_JOURNAL_NOTHING)
+		return true;
+	s->journal = DMM_JOURNAL_UNASKED;
+	return false;
+}
+
+/* A record of a start that came no further is found by its device. */
+static void source_find_record(struct dmm_tool *t, struct dmm_source *s)
+{
+	bool partly;
+
+	if (dmm_record_find(DMM_RUN_DIR, s->live.name, &s->live, &s->record, &partly))
+		return;
+	if (partly && !source_record_warns(t, s)) {
+		dmm_record_clear(&s->record);
+		return;
+	}
+	s->has_record = true;
+	source_set_id(s, s->record.id);
+}
+
 /* A migration id that no device name hides: its origin, or only its record. */
-static int source_lookup_id(const char *spec, struct dmm_source *s)
+static int source_lookup_id(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 {
 	u8 id[DMM_ID_BYTES];
 	int ret;
@@ -193,13 +217,14 @@ static int source_lookup_id(const char *spec, struct dmm_source *s)
 	if (ret && ret != -EBADMSG)
 		return -ENODEV;
 	if (s->has_record && !dmm_dm_find_name(s->record.source, &s->live))
-		s->has_live = dmm_record_is_of(&s->record, s->live.name, s->live.major,
-					       s->live.minor);
+		s->has_live = (s->live.major == s->record.major && s->live.minor == s->record.minor) ||
+			      source_record_warns(t, s);
 	return 0;
 }
 
-static int source_find(const char *spec, struct dmm_source *s)
+static int source_find(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 {
+	bool partly;
 	int ret = source_lookup(spec, &s->live);
 
 	if (!ret) {
@@ -212,11 +237,11 @@ static int source_find(const char *spec, struct dmm_source *s)
 	}
 	if (ret != -ENODEV)
 		return ret;
-	ret = source_lookup_id(spec, s);
+	ret = source_lookup_id(t, spec, s);
 	if (ret != -ENODEV)
 		return ret;
 	/* the device is gone, its record is not */
-	if (dmm_record_find(DMM_RUN_DIR, spec, NULL, &s->record))
+	if (dmm_record_find(DMM_RUN_DIR, spec, NULL, &s->record, &partly))
 		return -ENODEV;
 	s->has_record = true;
 	source_set_id(s, s->record.id);
@@ -224,7 +249,7 @@ static int source_find(const char *spec, struct dmm_source *s)
 	return 0;
 }
 
-static int source_complete(struct dmm_source *s)
+static int source_complete(struct dmm_tool *t, struct dmm_source *s)
 {
 	int ret;
 
@@ -233,12 +258,8 @@ static int source_complete(struct dmm_source *s)
 		if (ret)
 			return ret;
 	}
-	/* a record of a start that came no further is found by its device */
-	if (!s->has_id && s->has_live &&
-	    !dmm_record_find(DMM_RUN_DIR, s->live.name, &s->live, &s->record)) {
-		s->has_record = true;
-		source_set_id(s, s->record.id);
-	}
+	if (!s->has_id && s->has_live)
+		source_find_record(t, s);
 	if (!s->has_origin && (s->has_id || s->has_live))
 		source_find_origin(s);
 	if (s->has_origin && s->origin.live_table) {
@@ -260,9 +281,9 @@ int dmm_source_open(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 
 	memset(s, 0, sizeof(*s));
 	s->spec = spec;
-	ret = source_find(spec, s);
+	ret = source_find(t, spec, s);
 	if (!ret)
-		ret = source_complete(s);
+		ret = source_complete(t, s);
 	if (ret)
 		return source_lookup_failed(t, spec, ret);
 	snprintf(t->source, sizeof(t->source), "%s",
@@ -277,26 +298,47 @@ void dmm_source_clear(struct dmm_source *s)
 	dmm_record_clear(&s->record);
 }
 
-/* After a cutover: nothing reaches the old disk by the source any more. */
-static bool source_given_up(const struct dmm_source *s)
+enum dmm_journal_says dmm_source_journal(struct dmm_tool *t, struct dmm_source *s)
 {
-	return s->table.nr == 1 && !strcmp(s->table.targets[0].type, "error") &&
-	       (s->has_origin || (s->has_record && s->record.committed));
+	if (!s->has_id)
+		return DMM_JOURNAL_NOTHING;
+	if (s->journal == DMM_JOURNAL_UNASKED)
+		s->journal = dmm_owners_journal(t, s->id);
+	return s->journal;
 }
 
-int dmm_source_commit_lost(struct dmm_tool *t, const struct dmm_source *s)
+/* After a cutover: nothing reaches the old disk by the source any more. */
+static bool source_given_up(struct dmm_tool *t, struct dmm_source *s)
+{
+	return s->table.nr == 1 && !strcmp(s->table.targets[0].type, "error") &&
+	       (s->has_origin || dmm_source_journal(t, s) == DMM_JOURNAL_DEST);
+}
+
+int dmm_source_commit_lost(struct dmm_tool *t, struct dmm_source *s)
 {
 	struct dmm_nl_info info;
 	enum dmm_owner owner;
 	enum dmm_use use;
 	int ret;
 
-	if (!s->has_record || !s->record.committed)
+	if (!s->has_record)
 		return 0;
 	if (s->has_live && s->migrate) {
 		ret = dmm_source_info(t, s, &info);
 		if (ret || info.state != DMM_STATE_IDLE)
-			return ret;	/* the target knows how it ended */
+			return ret;	/* nothing passes what is cut over */
+	}
+	switch (dmm_source_journal(t, s)) {
+	case DMM_JOURNAL_NOBODY:
+	case DMM_JOURNAL_DEST:
+		break;
+	case DMM_JOURNAL_UNANSWERED:
+		dmm_next(t, "systemctl start dmmigrated");
+		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
+				"whether %s was handed over to %s:%s is in the journal of this host, and its "
+				"daemon does not answer", t->source, s->record.to.host, s->record.to.path);
+	default:
+		return 0;
 	}
 	dmm_source_verdict(t, s, &owner, &use);
 	dmm_next(t, "dmmigrate clean %s (removes what is left, once %s is known to have the data)",
@@ -305,8 +347,8 @@ int dmm_source_commit_lost(struct dmm_tool *t, const struct dmm_source *s)
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s was cut over to %s:%s",
 				t->source, s->record.to.host, s->record.to.path);
 	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, use,
-			"%s was cut over to %s:%s%s, but %s", t->source, s->record.to.host,
-			s->record.to.path, s->record.handed_over ? ", where the writer was started" : "",
+			"%s was cut over to %s:%s, but %s", t->source, s->record.to.host,
+			s->record.to.path,
 			s->has_live ? "its committed table is gone (lvchange, dmsetup): writes reach the "
 			"old disk" : "the committed device is gone");
 }
@@ -318,7 +360,7 @@ int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_s
 	return ret ? ret : dmm_source_need_migration(t, s);
 }
 
-int dmm_source_need_migration(struct dmm_tool *t, const struct dmm_source *s)
+int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s)
 {
 	int ret = dmm_source_commit_lost(t, s);
 
@@ -391,23 +433,24 @@ int dmm_source_info(struct dmm_tool *t, const struct dmm_source *s, struct dmm_n
 			"cannot ask the kernel about %s: %s", t->source, dmm_nl_text(t, ret));
 }
 
-void dmm_source_verdict(struct dmm_tool *t, const struct dmm_source *s, enum dmm_owner *owner,
+void dmm_source_verdict(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner *owner,
 			enum dmm_use *use)
 {
 	struct dmm_nl_info info;
 
 	*owner = DMM_OWNER_SOURCE;
 	*use = DMM_USE_UNCHANGED;
-	if (source_given_up(s)) {
+	if (source_given_up(t, s)) {
 		*owner = DMM_OWNER_DEST;
 		*use = DMM_USE_GIVEN_UP;
 		return;
 	}
 	if (!s->migrate) {
-		if (!s->has_record || !s->record.committed)
+		if (!s->has_record)
 			return;
-		*owner = DMM_OWNER_UNKNOWN;
-		*use = DMM_USE_UNKNOWN;
+		*owner = dmm_standing_owner(DMM_STATE_IDLE, dmm_source_journal(t, s));
+		if (*owner != DMM_OWNER_SOURCE)
+			*use = DMM_USE_UNKNOWN;
 		return;
 	}
 	if (dmm_tool_nl(t) || dmm_nl_get(t->nl, dmm_source_dev(s), &info)) {
@@ -415,76 +458,12 @@ void dmm_source_verdict(struct dmm_tool *t, const struct dmm_source *s, enum dmm
 		*use = DMM_USE_UNKNOWN;
 		return;
 	}
-	*owner = dmm_standing_owner(info.state, s->has_record ? &s->record : NULL);
+	*owner = dmm_source_owner(t, s, info.state);
 	*use = dmm_standing_use(info.state);
 }
 
-void dmm_source_unlock(struct dmm_source *s)
+enum dmm_owner dmm_source_owner(struct dmm_tool *t, struct dmm_source *s, u32 state)
 {
-	if (s->lock_fd > 0)
-		close(s->lock_fd);
-	s->lock_fd = 0;
-}
-
-static void source_lock_key(const struct dmm_source *s, char key[64])
-{
-	if (s->has_live)
-		snprintf(key, 64, "%u:%u", s->live.major, s->live.minor);
-	else
-		snprintf(key, 64, "%s", s->hex);
-}
-
-/* Under the lock @fd: what was read before may be of before. */
-static int source_reread(struct dmm_tool *t, struct dmm_source *s, const char *key, int fd)
-{
-	const char *spec = s->spec;
-	char now[64];
-	int ret;
-
-	dmm_source_clear(s);
-	ret = dmm_source_open(t, spec, s);
-	s->lock_fd = fd;	/* left open on purpose: the lock ends with the process */
-	if (ret)
-		return ret;
-	source_lock_key(s, now);
-	if (!strcmp(now, key))
-		return 0;
-	dmm_next(t, "dmmigrate %s again", t->verb->name);
-	return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
-			"%.128s became another device just now", spec);
-}
-
-/* Waits a little for another one to end: it may be the daemon's, which has a lost connection made anew. */
-static int source_lock_wait(const char *key)
-{
-	u64 until_ms = dmm_now_ms() + LOCK_WAIT_MS;
-	int fd;
-
-	while ((fd = dmm_record_lock(DMM_RUN_DIR, key)) == -EWOULDBLOCK && dmm_now_ms() < until_ms)
-		poll(NULL, 0, LOCK_LOOK_MS);
-	return fd;
-}
-
-int dmm_source_lock(struct dmm_tool *t, struct dmm_source *s)
-{
-	enum dmm_owner owner;
-	enum dmm_use use;
-	char key[64];
-	int fd;
-
-	source_lock_key(s, key);
-	fd = source_lock_wait(key);
-	if (fd >= 0)
-		return source_reread(t, s, key, fd);
-	dmm_source_verdict(t, s, &owner, &use);
-	if (fd == -EWOULDBLOCK) {
-		dmm_next(t, "dmmigrate status %s", t->source);
-		/* nothing is wrong for whoever tries again and again */
-		return dmm_fail(t, t->args.again ? DMM_EXIT_ABORTED : DMM_EXIT_PREFLIGHT, owner, use,
-				"another dmmigrate is working on %s: wait for that one to end",
-				t->source);
-	}
-	dmm_next(t, "ls -ld %s", DMM_RUN_DIR);
-	return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "cannot lock %s/lock.%s: %s",
-			DMM_RUN_DIR, key, strerror(-fd));
+	return dmm_standing_owner(state, dmm_standing_needs_journal(state) ? dmm_source_journal(t, s) :
+				  DMM_JOURNAL_UNASKED);
 }

@@ -10,6 +10,7 @@
 #include "dm.h"
 #include "nl.h"
 #include "record.h"
+#include "standing.h"
 #include "tool.h"
 
 struct dmm_source {
@@ -35,6 +36,7 @@ struct dmm_source {
 	bool has_record;
 	bool record_damaged;
 	struct dmm_record record;
+	enum dmm_journal_says journal;	/* dmm_source_journal() */
 };
 
 /*
@@ -48,7 +50,7 @@ void dmm_source_clear(struct dmm_source *s);
 /* The same for a verb that needs a migration: reports when @s is none. 0 or an exit code. */
 int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_source *s);
 /* Just the last: what is open is a migration. */
-int dmm_source_need_migration(struct dmm_tool *t, const struct dmm_source *s);
+int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s);
 
 /*
  * The source that the first operand names or, without one, the only migration of this host.
@@ -67,15 +69,21 @@ int dmm_source_info(struct dmm_tool *t, const struct dmm_source *s, struct dmm_n
 /* All migrations of this host: gates are none. *list is an array that the caller frees. 0 or -errno. */
 int dmm_source_migrations(struct dmm_tool *t, struct dmm_nl_info **list, unsigned int *nr);
 
+/* What the journal of this host says of @s, asked once. */
+enum dmm_journal_says dmm_source_journal(struct dmm_tool *t, struct dmm_source *s);
+
 /*
- * COMMIT was asked for, and the target that knows how it ended is not live any more: reports
- * that. 0 when it is not so.
+ * By the journal the source has given its disk up, or nobody can be asked, and no live target holds or fails its I/O:
+ * reports that. 0 when it is not so.
  */
-int dmm_source_commit_lost(struct dmm_tool *t, const struct dmm_source *s);
+int dmm_source_commit_lost(struct dmm_tool *t, struct dmm_source *s);
 
 /* Who owns the data now, and how the device is, as far as can be found out. */
-void dmm_source_verdict(struct dmm_tool *t, const struct dmm_source *s, enum dmm_owner *owner,
+void dmm_source_verdict(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner *owner,
 			enum dmm_use *use);
+
+/* Just the owner, where the state of its target is known. */
+enum dmm_owner dmm_source_owner(struct dmm_tool *t, struct dmm_source *s, u32 state);
 
 /*
  * The lock of the device (or of the migration, where there is no device).  Reads everything once

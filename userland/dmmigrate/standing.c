@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "standing.h"
 
-enum dmm_owner dmm_standing_owner(u32 state, const struct dmm_record *record)
+enum dmm_owner dmm_standing_owner(u32 state, enum dmm_journal_says says)
 {
-	switch (state) {
-	case DMM_STATE_RELEASED:
+	if (state == DMM_STATE_RELEASED)
 		return DMM_OWNER_DEST;
-	case DMM_STATE_COMMITTED:
-		if (!record)
-			return DMM_OWNER_UNKNOWN;
-		if (record->handed_over)
-			return DMM_OWNER_DEST;
-		if (record->group)	/* the journals know */
-			return DMM_OWNER_UNKNOWN;
-		return record->start_begun ? DMM_OWNER_UNKNOWN : DMM_OWNER_SOURCE;
-	case DMM_STATE_IDLE:
-		/* loaded anew after a commit: this target knows nothing of it */
-		return record && record->committed ? DMM_OWNER_UNKNOWN : DMM_OWNER_SOURCE;
-	default:
+	if (!dmm_standing_needs_journal(state))
 		return DMM_OWNER_SOURCE;
+	switch (says) {
+	case DMM_JOURNAL_SOURCE:
+		return DMM_OWNER_SOURCE;
+	case DMM_JOURNAL_DEST:
+		return DMM_OWNER_DEST;
+	case DMM_JOURNAL_NOTHING:
+		return state == DMM_STATE_IDLE ? DMM_OWNER_SOURCE : DMM_OWNER_UNKNOWN;
+	default:
+		return DMM_OWNER_UNKNOWN;
 	}
 }
 

@@ -24,8 +24,7 @@ struct dmm_start {
 	bool attached;			/* its target was live before */
 	bool resume;			/* and lost its connections: it goes on where it was */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
-	bool group;			/* both daemons keep journals of who owns it */
-	char gate[DMM_DM_NAME_BYTES];	/* of a group: at the destination; empty: none */
+	char gate[DMM_DM_NAME_BYTES];	/* at the destination; empty: none */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
 	char why[768];			/* of a failure that is reported once it is undone */
 };

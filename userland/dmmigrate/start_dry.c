@@ -15,6 +15,7 @@ void dmm_start_result(struct dmm_tool *t, const struct dmm_start *c, bool runnin
 	dmm_result_text(t, "host", c->to.host);
 	dmm_result_u64(t, "port", c->to.port);
 	dmm_result_text(t, "dest", c->to.path);
+	dmm_result_text(t, "gate", *c->gate ? c->gate : NULL);
 	dmm_result_u64(t, "size_bytes", c->pre.size_bytes);
 	dmm_result_u64(t, "block_bytes", c->pre.block_bytes);
 	dmm_result_u64(t, "connections", c->conns);
@@ -55,6 +56,7 @@ int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c)
 		dmm_say(t, "  modprobe dm-migrate");
 	dmm_say(t, "  receiver %s: PREPARE %s, %llu bytes%s%s", c->remote.where, c->to.path,
 		c->pre.size_bytes, *signature ? ", overwriting " : "", signature);
+	dmm_say(t, "  dmmigrated of both hosts: journals of who owns it%s%s", *c->gate ? "; there the gate " : "", c->gate);
 	if (!c->attached) {
 		dmm_say(t, "  a scratch device with the target, to see that it sees writes");
 		say_table(t, "  dmsetup create, with UUID", uuid, &c->s.table);

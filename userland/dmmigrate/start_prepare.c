@@ -33,7 +33,7 @@ int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c)
  */
 static int start_gate(const struct dmm_tool *t, const struct dmm_start *c, char *name, size_t bytes)
 {
-	bool known = c->again && c->s.has_record && c->s.record.has_gate;
+	bool known = c->again && c->s.has_record;
 	int n;
 
 	if (t->args.gate || t->args.no_gate)
@@ -57,14 +57,12 @@ static int start_request(const struct dmm_tool *t, struct dmm_start *c, bool ove
 	req->conns = cpu_to_le32(c->conns);
 	req->flags = cpu_to_le32((overwrite ? DMM_PREPARE_OVERWRITE : 0) |
 				 (check ? DMM_PREPARE_CHECK : 0));
-	if (c->group) {
-		req->group_disks = cpu_to_le32(1);
-		ret = start_gate(t, c, c->gate, sizeof(c->gate));
-		if (!ret)
-			ret = dmm_text_put(req->gate, sizeof(req->gate), c->gate);
-		if (ret)
-			return ret;
-	}
+	req->group_disks = cpu_to_le32(1);
+	ret = start_gate(t, c, c->gate, sizeof(c->gate));
+	if (!ret)
+		ret = dmm_text_put(req->gate, sizeof(req->gate), c->gate);
+	if (ret)
+		return ret;
 	snprintf(path, sizeof(path), "/dev/mapper/%s", c->s.live.name);
 	return dmm_remote_texts(req, c->pre.identity, path, c->to.path);
 }
@@ -82,13 +80,17 @@ int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, bool check)
 					"a name is too long for the receiver");
 		if (c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &c->to))
 			return dmm_start_remote_failed(t, c);
-		if (c->group && !(c->remote.client.features & DMM_FEATURE_GROUP)) {
+		if (!(c->remote.client.features & DMM_FEATURE_GROUP)) {
 			dmm_next(t, "upgrade dmmigrated at %s", c->to.host);
 			return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
 					"the receiver is older and keeps no journal of a hand-over");
 		}
-		if (!dmm_remote_prepare(&c->remote, &req, &c->prepared))
+		if (!dmm_remote_prepare(&c->remote, &req, &c->prepared)) {
+			/* a file gets none */
+			if (!check && !(le32_to_cpu(c->prepared.flags) & DMM_PREPARED_GATED))
+				c->gate[0] = '\0';
 			return 0;
+		}
 		if (c->remote.code != DMM_WERR_SIGNATURE || asked || check)
 			return dmm_start_remote_failed(t, c);
 		asked = true;

@@ -13,7 +13,6 @@
 #include "parse.h"
 #include "progress.h"
 #include "record.h"
-#include "standing.h"
 #include "status_json.h"
 
 const char *dmm_side_name(unsigned int side)
@@ -133,7 +132,8 @@ static struct json_object *freeze_json(const struct dmm_nl_info *info)
 }
 
 struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct dmm_figures *f,
-				    const char *source, const struct dmm_record *record)
+				    const char *source, const struct dmm_record *record,
+				    enum dmm_owner owner)
 {
 	struct json_object *o = json_object_new_object();
 	char hex[DMM_ID_HEX];
@@ -148,7 +148,7 @@ struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct
 	json_object_object_add(o, "port", record ? json_object_new_int(record->to.port) : NULL);
 	put_text(o, "dest", record ? record->to.path : NULL);
 	put_text(o, "state", dmm_state_name(info->state));
-	put_text(o, "owner", dmm_owner_name(dmm_standing_owner(info->state, record)));
+	put_text(o, "owner", dmm_owner_name(owner));
 	put_u64(o, "size_bytes", info->size_bytes);
 	put_u64(o, "block_bytes", info->block_bytes);
 	put_u64(o, "connections", info->conns);

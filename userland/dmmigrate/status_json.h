@@ -6,6 +6,8 @@
 #ifndef DMM_STATUS_JSON_H
 #define DMM_STATUS_JSON_H
 
+#include "tool.h"
+
 struct json_object;
 struct dmm_nl_info;
 struct dmm_figures;
@@ -13,7 +15,8 @@ struct dmm_record;
 
 /* @record may be NULL. The caller owns the object. */
 struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct dmm_figures *f,
-				    const char *source, const struct dmm_record *record);
+				    const char *source, const struct dmm_record *record,
+				    enum dmm_owner owner);
 
 /*
  * A string for JSON, which must be UTF-8: what is not, and control characters, become '?'.

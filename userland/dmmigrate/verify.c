@@ -34,7 +34,6 @@ int dmm_verify_open(struct dmm_verify *v, const struct dmm_source *s)
 		return -errno;
 	memcpy(v->id, s->id, DMM_ID_BYTES);
 	v->size_bytes = dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES;
-	v->range_bytes = DMM_VERIFY_RANGE_BYTES;
 	return 0;
 }
 
@@ -134,14 +133,14 @@ static int verify_refine(struct dmm_verify *v, struct dmm_remote *r, u64 offset_
 	return 0;
 }
 
-static void verify_show(struct dmm_tool *t, const struct dmm_verify *v, u64 bytes, u64 span_ns)
+static void verify_show(struct dmm_tool *t, const struct dmm_verify *v, u64 span_ns)
 {
 	char line[128], done[32], rate[32];
 
 	if (span_ns < 1000000)
 		span_ns = 1000000;
 	dmm_format_bytes(done, sizeof(done), v->done_bytes, "");
-	dmm_format_bytes(rate, sizeof(rate), (u64)((long double)bytes * 1e9L / span_ns), "/s");
+	dmm_format_bytes(rate, sizeof(rate), (u64)((long double)v->done_bytes * 1e9L / span_ns), "/s");
 	snprintf(line, sizeof(line), "verify %u.%u%%  %s  %s  %llu ranges differ",
 		 (u32)((long double)v->done_bytes * 1000 / v->size_bytes) / 10,
 		 (u32)((long double)v->done_bytes * 1000 / v->size_bytes) % 10, done, rate,
@@ -149,10 +148,9 @@ static void verify_show(struct dmm_tool *t, const struct dmm_verify *v, u64 byte
 	dmm_progress_line(t, line);
 }
 
-int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r, u64 deadline_ns)
+int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r)
 {
-	u64 begin_ns = dmm_monotonic_ns(), begin_bytes = v->done_bytes;
-	u64 shown_ns = begin_ns, range_ns, longest_ns = 0, n;
+	u64 begin_ns = dmm_monotonic_ns(), shown_ns = begin_ns, n;
 	void *buf = NULL;
 	int ret = 0;
 
@@ -162,17 +160,11 @@ int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *
 		return -ENOMEM;
 	}
 	while (v->done_bytes < v->size_bytes) {
-		range_ns = dmm_monotonic_ns();
-		/* the deadline must not fall into a range */
-		if (deadline_ns && range_ns + longest_ns >= deadline_ns) {
-			ret = -EAGAIN;
-			break;
-		}
 		if (dmm_signal_seen()) {
 			ret = -ECANCELED;
 			break;
 		}
-		n = dmm_min_u64(v->size_bytes - v->done_bytes, v->range_bytes);
+		n = dmm_min_u64(v->size_bytes - v->done_bytes, DMM_VERIFY_RANGE_BYTES);
 		ret = verify_range(v, r, v->done_bytes, n, buf);
 		if (!ret)
 			ret = verify_refine(v, r, v->done_bytes, n, buf);
@@ -180,10 +172,9 @@ int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *
 			break;
 		ret = 0;
 		v->done_bytes += n;
-		longest_ns = dmm_max_u64(longest_ns, dmm_monotonic_ns() - range_ns);
 		if (dmm_monotonic_ns() - shown_ns > 1000000000ull || v->done_bytes == v->size_bytes) {
 			shown_ns = dmm_monotonic_ns();
-			verify_show(t, v, v->done_bytes - begin_bytes, shown_ns - begin_ns);
+			verify_show(t, v, shown_ns - begin_ns);
 		}
 	}
 	free(buf);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Comparison of both disks by digests, range by range, each side reading its
- * own.  It can be interrupted at a range and go on later: ranges that agreed stay
- * valid as long as nothing is written on either side, which the caller ensures.
+ * Comparison of both disks by digests, range by range, each side reading its own.  Nothing may be written on either
+ * side meanwhile, which the caller ensures.
  */
 #ifndef DMM_VERIFY_H
 #define DMM_VERIFY_H
@@ -20,7 +19,6 @@ struct dmm_verify {
 	u8 id[DMM_ID_BYTES];
 	u64 size_bytes;
 	u64 done_bytes;			/* compared so far */
-	u32 range_bytes;
 	u64 diff_ranges;		/* of DMM_VERIFY_FINE_BYTES that differ */
 	u64 diff_offset[DMM_VERIFY_LISTED];	/* the first ones */
 	bool local_failed;		/* after an error: it was this side's disk */
@@ -31,11 +29,10 @@ int dmm_verify_open(struct dmm_verify *v, const struct dmm_source *s);
 void dmm_verify_close(struct dmm_verify *v);	/* accepts one that was never opened, zeroed fd -1 */
 
 /*
- * Goes on until the end of the disk or, between ranges, until @deadline_ns (CLOCK_MONOTONIC; 0:
- * none) or Ctrl-C.  Returns 0 when everything was compared (diff_ranges says how it went), -EAGAIN
- * (deadline), -ECANCELED; else an error: of this side (local_failed) or of the receiver (r->why).
+ * To the end of the disk or, between ranges, Ctrl-C.  Returns 0 when everything was compared (diff_ranges says how it
+ * went), -ECANCELED; else an error: of this side (local_failed) or of the receiver (r->why).
  */
-int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r, u64 deadline_ns);
+int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r);
 
 /* The digest of a range of an open device. @buf: DMM_VERIFY_FINE_BYTES, aligned to 4096. */
 int dmm_verify_digest(int fd, u64 offset_bytes, u64 length_bytes, void *buf, u8 digest[16]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cutover of a migration whose ownership is in the journals of both daemons.  They hand over; this
- * stops and starts the writer, compares, and says how it ended.  It may be killed anywhere and run again.
+ * The daemons hand over, by their journals; this stops and starts the writer, compares, and says how it ended.
+ * It may be killed anywhere and run again.
  *
  *	here: CUTOVER -> relinquished      there: owned -> RUN, hook, RUNS -> running      here: released
  */
@@ -78,6 +78,7 @@ static int take_back(struct handover *h, enum dmm_exit code)
 static int give_up(struct handover *h)
 {
 	struct dmm_cutover *c = h->c;
+	u64 begin_ns;
 	int ret;
 
 	ret = dmm_cutover_stop_writer(h->t, c);
@@ -87,9 +88,9 @@ static int give_up(struct handover *h)
 		snprintf(c->why, sizeof(c->why), "interrupted");
 		return dmm_cutover_abort(h->t, c, DMM_EXIT_ABORTED);
 	}
-	c->freeze_ns = dmm_monotonic_ns();
+	begin_ns = dmm_monotonic_ns();
 	ret = dmm_owners_cutover(h->t, &h->here, c->s.id, c->timeout_ms, &h->src);
-	c->frozen_ns = dmm_monotonic_ns();
+	c->step_ns[DMM_STEP_GIVE_UP] = dmm_monotonic_ns() - begin_ns;
 	if (ret) {
 		snprintf(c->why, sizeof(c->why), "%s", h->here.why);
 		return take_back(h, DMM_EXIT_LOCAL);
@@ -120,7 +121,7 @@ static int be_owned(struct handover *h)
 		ret = ask_there(h, DMM_GROUP_STATUS, owned | DMM_STATES(DMM_HO_REFUSED), 2000);
 		if (!ret && dmm_owners_is(&h->dst, owned) &&
 		    !(le32_to_cpu(h->dst.flags) & DMM_GROUP_OWES)) {
-			h->c->step_ns[DMM_STEP_FINISH] = dmm_monotonic_ns() - begin_ns;
+			h->c->step_ns[DMM_STEP_OWN] = dmm_monotonic_ns() - begin_ns;
 			dmm_stop_at("finished");
 			return 0;
 		}
@@ -255,7 +256,7 @@ static int hand_over(struct handover *h)
 	if (dmm_nl_get(h->t->nl, dmm_source_dev(&h->c->s), &h->c->info))
 		memset(&h->c->info, 0, sizeof(h->c->info));
 	if (h->t->args.verify && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_OWNED))) {
-		ret = dmm_cutover_verify(h->t, h->c, 0, DMM_VERIFY_RANGE_BYTES);
+		ret = dmm_cutover_verify(h->t, h->c);
 		if (ret)
 			return give_back(h, ret);
 	}
@@ -267,7 +268,7 @@ static int hand_over(struct handover *h)
 	return ret ? ret : be_released(h);
 }
 
-int dmm_cutover_group(struct dmm_tool *t, struct dmm_cutover *c)
+int dmm_cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
 {
 	struct handover h = { .t = t, .c = c };
 	int ret;
