@@ -67,7 +67,7 @@ gate make
 assert "gate by another name" "$(st H gate)" = shut
 dmsetup rename H G
 VOLUME=/dev/mapper/C not_now make 'EBUSY: the gate G is above another volume'
-ID=00000000000000000000000000000001 NAME=G2 not_now make 'in use by device G'
+ID=00000000000000000000000000000001 NAME=G2 not_now make 'by the gate G'
 for now in shut reads; do
 	gate $now
 	not_now settle EINVAL
@@ -149,7 +149,7 @@ gate remove
 DMM_TOOL_STOP_AT=prepared
 export DMM_TOOL_STOP_AT
 start_receiver
-dmmigrate start A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 || true
+dmmigrate start --no-gate A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 || true
 unset DMM_TOOL_STOP_AT
 ID=$(basename /run/dmmigrate/*.json .json)
 kill -9 "$RECEIVER"

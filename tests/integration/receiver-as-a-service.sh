@@ -19,6 +19,8 @@ background notify dmm-datagrams /run/dmm-notify
 must_wait_for 5 test -S /run/systemd/journal/socket
 must_wait_for 5 test -S /run/dmm-notify
 mkdir -p "$TMP/etc"
+cleanup_fn "rm -rf /var/lib/dmmigrate"
+cleanup_fn "dm_drop A.dmm"
 printf '[dmmigrated]\nlisten = %s\nport = %s\nallow = /dev/mapper/*\n' "$ADDR_B" "$PORT" >"$TMP/etc/dmmigrated.conf"
 background service env NOTIFY_SOCKET=/run/dmm-notify nsenter --net=/run/netns/b \
 	dmmigrated --config "$TMP/etc/dmmigrated.conf"

@@ -15,7 +15,8 @@ start_receiver
 prefix=LVM-DMM00000000000000000000000000000
 
 # an id that is known before the receiver hears of it again
-DMM_TOOL_STOP_AT=prepared dmmigrate start A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 || true
+DMM_TOOL_STOP_AT=prepared dmmigrate start --no-gate A "$ADDR_B:/dev/mapper/B" \
+	>"$TMP/start.out" 2>&1 || true
 id=$(basename /run/dmmigrate/*.json .json)
 assert "characters of the id" ${#id} = 32
 restart() {
@@ -30,7 +31,7 @@ table="0 $(sectors_of B) migrate /dev/mapper/B 8 1 gate"
 
 for uuid in "" "$prefix$other-gate0" "$prefix$id-gate1" "$prefix$id-gate" "$prefix$id-origin2"; do
 	dm_create G "$table" "$uuid"
-	refused_start 'in use by device G'
+	refused_start "/dev/mapper/B is .*by \(the gate\|device\) G"
 	dmsetup remove G
 done
 dm_create G "$table" "$prefix$id-gate0"
