@@ -32,4 +32,7 @@ acked=$(nl A acked_bytes)
 await A 10 "acked_bytes>=$((acked + 1048576))"
 
 dmmigrate throttle A 0 >/dev/null
+timeout 60 dmmigrate wait A >/dev/null || fail "not converging"
+# that epoch was none of the journal's: the next one is larger
+refused 8 'freeze' dmmigrate cutover A
 finish_migration
