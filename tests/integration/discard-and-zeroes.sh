@@ -37,7 +37,8 @@ for discard in 1 0; do
 	usleep 200000
 	checker_verdict /dev/mapper/B A --forbid-pending
 	dmmigrate verify A >/dev/null || fail "verify: exit $?"
-	dmmigrate clean --yes A >/dev/null
+	give_up
+	forget_there
 	kill "$LOAD"
 	wait "$LOAD" || fail "the load"
 	for d in A A-low B B-low; do dmsetup remove $d; done
