@@ -19,6 +19,7 @@
 
 #include "manifest.h"
 
+#define LV	"LVM-0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 #define ID_HEX		"ab0102030405060708090a0b0c0d0e0f"
 #define OTHER_HEX	"09000000000000000000000000000000"
 
@@ -82,7 +83,7 @@ static struct dmm_manifest *source(void)
 	m->port = 7791;
 	m->disks[0] = (struct dmm_manifest_disk) {
 		.known = true, .name = "vg-web01", .path = "/dev/vg/a \"b\"\\\n\xff",
-		.size_bytes = ~0ull >> 1, .has_witness = true,
+		.size_bytes = ~0ull >> 1, .lv = LV, .has_witness = true,
 		.witness = { .device_bytes = 1ull << 40, .target_bytes = 7, .inflight = 2 },
 	};
 	m->disks[2] = (struct dmm_manifest_disk) {
@@ -205,6 +206,10 @@ static void test_fields(void **state)
 		{ "\"size_bytes\":512", "\"size_bytes\":9223372036854775808", "size_bytes" },
 		{ "\"size_bytes\":512", "\"size_bytes\":-512", "size_bytes" },
 		{ "\"size_bytes\":512", "\"size_bytes\":true", "size_bytes" },
+		{ LV, "", "a disk's lv" },
+		{ LV, LV "0", "a disk's lv" },
+		{ "\"" LV "\"", "7", "a disk's lv" },
+		{ "\"lv\":\"LVM-01", "\"lv\":\"LVM0-1", "a disk's lv" },
 		{ "device_bytes", "d", "statistics" },
 		{ "target_bytes", "t", "statistics" },
 		{ "inflight", "i", "statistics" },

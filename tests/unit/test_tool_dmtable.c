@@ -248,6 +248,27 @@ static void test_origin_uuid(void **state)
 		assert_int_equal(dmm_origin_uuid_parse(bad[i], out), -EINVAL);
 }
 
+static void test_lv_uuid(void **state)
+{
+	char uuid[DMM_DM_UUID_BYTES] = "LVM-0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ!#2345";
+
+	(void)state;
+	assert_true(dmm_dm_uuid_is_lv(uuid));
+	uuid[5] = '-';
+	assert_false(dmm_dm_uuid_is_lv(uuid));
+	uuid[5] = '1';
+	strcat(uuid, "-real");	/* what is below a snapshotted one */
+	assert_false(dmm_dm_uuid_is_lv(uuid));
+	uuid[67] = '\0';
+	assert_false(dmm_dm_uuid_is_lv(uuid));
+	assert_false(dmm_dm_uuid_is_lv(""));
+	assert_false(dmm_dm_uuid_is_lv("CRYPT-LUKS2-0123456789abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUV"));
+	dmm_fence_uuid_format(id, 0, uuid);
+	assert_false(dmm_dm_uuid_is_lv(uuid));
+	uuid[DMM_LV_UUID_BYTES - 1] = '\0';
+	assert_false(dmm_dm_uuid_is_lv(uuid));
+}
+
 static void test_origin_name(void **state)
 {
 	char live[DMM_DM_NAME_BYTES], name[DMM_DM_NAME_BYTES];
@@ -276,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_migrate),
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_origin_uuid),
+		cmocka_unit_test(test_lv_uuid),
 		cmocka_unit_test(test_origin_name),
 	};
 

@@ -369,6 +369,15 @@ void dmm_fence_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTE
 	disk_uuid_format(id, "fence", disk, uuid);
 }
 
+bool dmm_dm_uuid_is_lv(const char *uuid)
+{
+	static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#";
+
+	return strlen(uuid) == DMM_LV_UUID_BYTES - 1 && !strncmp(uuid, "LVM-", 4) &&
+	       strspn(uuid + 4, letters) == DMM_LV_UUID_BYTES - 5 &&
+	       strncmp(uuid, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX));
+}
+
 void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES])
 {
 	char hex[DMM_ID_HEX];

@@ -22,6 +22,7 @@
  */
 #define DMM_UUID_PREFIX		"LVM-DMM00000000000000000000000000000"
 #define DMM_TARGET_NAME		"migrate"
+#define DMM_LV_UUID_BYTES	69		/* of a logical volume: "LVM-", 32 of its group, 32 of its own */
 
 struct dmm_dm_target {
 	u64 start_sectors;
@@ -91,6 +92,9 @@ int dmm_gate_uuid_parse(const char *uuid, u8 id[16]);
 
 /* The same with "-fence": of what keeps the source of a migration shut that it has given up. */
 void dmm_fence_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);
+
+/* Is it the UUID of a logical volume as people know it: of LVM's, not a part of one, not ours? */
+bool dmm_dm_uuid_is_lv(const char *uuid);
 
 /* "<name>-dmm-origin", or "dmm-<id>-origin" where that would be too long. */
 void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES]);

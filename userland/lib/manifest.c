@@ -60,6 +60,8 @@ static struct json_object *disk_to_json(const struct dmm_manifest_disk *d, enum 
 	json_object_object_add(o, "size_bytes", json_object_new_uint64(d->size_bytes));
 	if (role == DMM_HO_DEST)
 		json_object_object_add(o, "block_bytes", json_object_new_int64(d->block_bytes));
+	if (*d->lv)
+		json_object_object_add(o, "lv", json_object_new_string(d->lv));
 	if (d->has_witness) {
 		json_object_object_add(o, "device_bytes",
 				       json_object_new_uint64(d->witness.device_bytes));
@@ -122,6 +124,9 @@ static const char *disk_from_json(struct json_object *o, enum dmm_ho_role role,
 		return "a disk's path";
 	if (dmm_jsonfield_number(o, "size_bytes", 1, ~0ull >> 1, &d->size_bytes))
 		return "a disk's size_bytes";
+	if (json_object_object_get_ex(o, "lv", NULL) &&
+	    (dmm_jsonfield_text(o, "lv", d->lv, sizeof(d->lv)) || !dmm_dm_uuid_is_lv(d->lv)))
+		return "a disk's lv";
 	d->known = true;
 	if (role == DMM_HO_SOURCE)
 		return witness_from_json(o, d);

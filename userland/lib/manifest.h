@@ -20,6 +20,7 @@ struct dmm_manifest_disk {
 	char path[DMM_PATH_MAX];	/* of the destination, at its host */
 	u64 size_bytes;
 	u32 block_bytes;		/* destination only */
+	char lv[DMM_LV_UUID_BYTES];	/* DM UUID of the logical volume that @name or @path is here; "": none */
 	bool has_witness;		/* source only */
 	struct dmm_witness witness;
 };
