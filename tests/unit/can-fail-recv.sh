@@ -19,7 +19,7 @@ cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -272,6 +272,16 @@ $c runner.c 's/POSIX_SPAWN_SETSIGMASK \| //' 'signals are blocked'
 $c runner.c 's/ \| POSIX_SPAWN_SETSIGDEF//' 'SIGPIPE is ignored'
 $c runner.c 's/kill\(r->pid, SIGKILL\)/;/' 'nobody kills it'
 $c runner.c 's/r->text\[end - 1\] == .\\n. \|\| //' 'an empty last line'
+# marks on logical volumes
+l='rule lv'
+$l lv.c 's/if \(lv->skip && !find_tag\(lv->tags, tag, false, found\)\)\n\t\t\treturn 0;/;/' 'what others have marked is ours'
+$l lv.c 's/if \(!find_tag\(lv->tags, tag, true, found\)\)\n\t\treturn 0;/;/' 'the mark of others is cleared'
+$l lv.c 's/!strcmp\(found, tag\) == own/own/' 'the tag of another migration is ours'
+$l lv.c 's/lv->skip && !dmm_lv_active\(uuid\)/0/' 'what was kept away stays away'
+$l lv.c 's/"LC_ALL=C"/"LC_CTYPE=C"/' 'any language'
+$l marks.c 's/return owes \? DMM_MARK_KEEP : DMM_MARK_CLEAR;/return DMM_MARK_CLEAR;/' 'cleared before the disk is back'
+$l marks.c 's/case DMM_HO_REFUSED:\n//' 'what was refused is not marked'
+$l marks.c 's/\tif \(want != m->done\)\n\t\tm->done = DMM_MARK_KEEP;/;/' 'a change of mind leaves half a mark'
 # host and options
 h='rule host'
 $h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'

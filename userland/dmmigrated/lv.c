@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Running lvm, and reading what it says.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "dm.h"
+#include "dmlock.h"
+#include "fullio.h"
+#include "lv.h"
+#include "parse.h"
+#include "runner.h"
+
+#define LVM_MS		20000u
+#define NOT_FOUND	127	/* of env: no such program */
+
+/* One that hangs is enough: those after it would hang where it does. */
+static atomic_bool lvm_hangs;
+
+/* --- running lvm --- */
+
+static void *reaper_thread(void *arg)
+{
+	dmm_runner_end(arg);
+	free(arg);
+	atomic_store(&lvm_hangs, false);
+	return NULL;
+}
+
+/* It was killed, and may not end before a disk answers. */
+static void lvm_abandon(struct dmm_runner *r)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	atomic_store(&lvm_hangs, true);
+	if (pthread_create(&thread, &attr, reaper_thread, r))
+		reaper_thread(r);
+	pthread_attr_destroy(&attr);
+}
+
+/* Runs `lvm ...` to its end: 0, -errno with @why.  *@out: what it said, to be freed. */
+static int lvm_run(char *const lvm[], int stop_fd, struct dmm_runner **out, char *why)
+{
+	char *argv[24] = { (char *)"env", (char *)"LC_ALL=C", (char *)"lvm" };
+	struct dmm_runner *r;
+	char line[160];
+	int i, ret;
+
+	if (atomic_load(&lvm_hangs)) {
+		snprintf(why, DMM_LV_WHY, "an earlier lvm still hangs on a device that does not answer");
+		return -EBUSY;
+	}
+	r = malloc(sizeof(*r));
+	if (!r) {
+		snprintf(why, DMM_LV_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	for (i = 0; lvm[i]; i++)
+		argv[3 + i] = lvm[i];
+	ret = dmm_runner_begin(r, argv);
+	if (ret) {
+		snprintf(why, DMM_LV_WHY, "cannot run lvm: %s", strerror(-ret));
+		goto err_free;
+	}
+	ret = dmm_runner_wait(r, dmm_now_ms() + LVM_MS, stop_fd);
+	if (ret) {
+		snprintf(why, DMM_LV_WHY, "lvm %s did not end: %s", lvm[0], strerror(-ret));
+		lvm_abandon(r);
+		return ret;
+	}
+	ret = dmm_runner_end(r);
+	if (!ret) {
+		*out = r;
+		return 0;
+	}
+	dmm_runner_line(r, line, sizeof(line));
+	if (ret == NOT_FOUND)
+		snprintf(why, DMM_LV_WHY, "lvm is not installed");
+	else
+		snprintf(why, DMM_LV_WHY, "lvm %s: %s", lvm[0],
+			 *line ? line + strspn(line, " ") : "it failed, and does not say why");
+	ret = -EIO;
+err_free:
+	free(r);
+	return ret;
+}
+
+/* --- finding a volume --- */
+
+void dmm_lv_of_name(const char *name, char uuid[DMM_LV_UUID_BYTES])
+{
+	struct dmm_dm_dev dev;
+
+	uuid[0] = '\0';
+	dmm_dm_lock();
+	if (!dmm_dm_find_name(name, &dev) && dmm_dm_uuid_is_lv(dev.uuid))
+		memcpy(uuid, dev.uuid, DMM_LV_UUID_BYTES);
+	dmm_dm_unlock();
+}
+
+void dmm_lv_of_path(const char *path, char uuid[DMM_LV_UUID_BYTES])
+{
+	char text[DMM_DM_UUID_BYTES + 1];
+	struct stat st;
+	int n;
+
+	uuid[0] = '\0';
+	if (stat(path, &st) || !S_ISBLK(st.st_mode))
+		return;
+	n = dmm_sysfs_read(major(st.st_rdev), minor(st.st_rdev), "dm/uuid", text, sizeof(text));
+	if (n < 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	if (dmm_dm_uuid_is_lv(text))
+		memcpy(uuid, text, DMM_LV_UUID_BYTES);
+}
+
+bool dmm_lv_active(const char *uuid)
+{
+	struct dmm_dm_dev dev;
+	int ret;
+
+	dmm_dm_lock();
+	ret = dmm_dm_find_uuid(uuid, &dev);
+	dmm_dm_unlock();
+	return !ret;
+}
+
+/* LVM2_@key='...' in @line. NULL: not there, or it does not fit. */
+static const char *field(const char *line, const char *key, char *value, size_t bytes)
+{
+	const char *at = strstr(line, key);
+	size_t n;
+
+	if (!at)
+		return NULL;
+	at += strlen(key);
+	n = strcspn(at, "'\n");
+	if (at[n] != '\'' || n >= bytes)
+		return NULL;
+	memcpy(value, at, n);
+	value[n] = '\0';
+	return value;
+}
+
+/* The first of @tags that is @tag (@own), or another migration's. What is behind it, or NULL: none. */
+static const char *find_tag(const char *tags, const char *tag, bool own, char found[DMM_LV_TAGS])
+{
+	size_t n;
+
+	for (;; tags += n + 1) {
+		n = strcspn(tags, ",");
+		snprintf(found, DMM_LV_TAGS, "%.*s", (int)n, tags);
+		if (!strncmp(found, DMM_LV_TAG, strlen(DMM_LV_TAG)) && !strcmp(found, tag) == own)
+			return tags + n;
+		if (!tags[n])
+			return NULL;
+	}
+}
+
+int dmm_lv_parse(const char *text, struct dmm_lv *lv)
+{
+	char vg[DMM_LV_NAME / 2], name[DMM_LV_NAME / 2 - 1], skip[8];
+
+	if (!field(text, "LVM2_VG_NAME='", vg, sizeof(vg)) || !*vg ||
+	    !field(text, "LVM2_LV_NAME='", name, sizeof(name)) || !*name ||
+	    !field(text, "LVM2_LV_SKIP_ACTIVATION='", skip, sizeof(skip)) ||
+	    !field(text, "LVM2_LV_TAGS='", lv->tags, sizeof(lv->tags)))
+		return -ENOENT;
+	snprintf(lv->name, sizeof(lv->name), "%s/%s", vg, name);
+	lv->skip = !strcmp(skip, "1");
+	return 0;
+}
+
+/* As LVM writes an id: 6-4-4-4-4-4-6. */
+static void hyphenate(const char *id, char out[40])
+{
+	snprintf(out, 40, "%.6s-%.4s-%.4s-%.4s-%.4s-%.4s-%.6s", id, id + 6, id + 10, id + 14, id + 18, id + 22,
+		 id + 26);
+}
+
+/* A guest's disk is never looked at for volume groups, whatever the host's configuration says. */
+#define CONFIG	(char *)"--config", (char *)"devices{scan_lvs=0}"
+
+/* 0, -ENOENT: there is none any more, -errno with @why. */
+static int lv_find(const char *uuid, struct dmm_lv *lv, int stop_fd, char *why)
+{
+	char vg_id[40], lv_id[40], select[128];
+	char *const lvs[] = {
+		(char *)"lvs", CONFIG, (char *)"--noheadings", (char *)"--nameprefixes", (char *)"--binary",
+		(char *)"-o", (char *)"vg_name,lv_name,lv_skip_activation,lv_tags", (char *)"-S", select, NULL,
+	};
+	struct dmm_runner *r;
+	int ret;
+
+	hyphenate(uuid + 4, vg_id);
+	hyphenate(uuid + 36, lv_id);
+	snprintf(select, sizeof(select), "vg_uuid=\"%s\" && lv_uuid=\"%s\"", vg_id, lv_id);
+	ret = lvm_run(lvs, stop_fd, &r, why);
+	if (ret)
+		return ret == -ENOENT ? -EIO : ret;
+	if (r->bytes == sizeof(r->text))
+		r->bytes--;
+	r->text[r->bytes] = '\0';
+	ret = dmm_lv_parse(r->text, lv);
+	free(r);
+	if (ret && dmm_lv_active(uuid)) {
+		snprintf(why, DMM_LV_WHY, "LVM does not find the volume of id %s (is it in a group that lies on logical "
+			 "volumes?)", lv_id);
+		return -ENODEV;
+	}
+	if (ret)
+		snprintf(why, DMM_LV_WHY, "LVM knows no volume of id %s", lv_id);
+	return ret;
+}
+
+/* --- changing it --- */
+
+/* lvchange @how @more VG/LV */
+static int lv_change(const struct dmm_lv *lv, const char *how, const char *more, int stop_fd, char *why)
+{
+	char *const lvchange[] = {
+		(char *)"lvchange", CONFIG, (char *)how, (char *)more, (char *)lv->name, NULL,
+	};
+	struct dmm_runner *r;
+	int ret = lvm_run(lvchange, stop_fd, &r, why);
+
+	if (!ret)
+		free(r);
+	return ret;
+}
+
+/* The tag first: a mark without it would be somebody else's, and stay.  Those of earlier migrations last. */
+static int lv_set(const struct dmm_lv *lv, const char *tag, int stop_fd, char *why)
+{
+	char found[DMM_LV_TAGS];
+	const char *rest = lv->tags;
+	int ret = 0;
+
+	if (!find_tag(lv->tags, tag, true, found)) {
+		if (lv->skip && !find_tag(lv->tags, tag, false, found))
+			return 0;
+		ret = lv_change(lv, "--addtag", tag, stop_fd, why);
+	}
+	if (!ret && !lv->skip)
+		ret = lv_change(lv, "-k", "y", stop_fd, why);
+	while (!ret && (rest = find_tag(rest, tag, false, found)))
+		ret = lv_change(lv, "--deltag", found, stop_fd, why);
+	return ret;
+}
+
+/* And last: it is what remembers that something is left to be done. */
+static int lv_clear(const char *uuid, const struct dmm_lv *lv, const char *tag, int stop_fd, char *why)
+{
+	char found[DMM_LV_TAGS];
+	int ret = 0;
+
+	if (!find_tag(lv->tags, tag, true, found))
+		return 0;
+	if (lv->skip && !dmm_lv_active(uuid))
+		ret = lv_change(lv, "-aay", "-K", stop_fd, why);
+	if (!ret && lv->skip)
+		ret = lv_change(lv, "-k", "n", stop_fd, why);
+	return ret ? ret : lv_change(lv, "--deltag", tag, stop_fd, why);
+}
+
+int dmm_lv_mark(const char *uuid, const u8 id[DMM_ID_BYTES], bool marked, int stop_fd, char why[DMM_LV_WHY])
+{
+	char hex[DMM_ID_HEX], tag[sizeof(DMM_LV_TAG) + DMM_ID_HEX];
+	struct dmm_lv lv;
+	int ret = lv_find(uuid, &lv, stop_fd, why);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	dmm_id_format(id, hex);
+	snprintf(tag, sizeof(tag), "%s%s", DMM_LV_TAG, hex);
+	return marked ? lv_set(&lv, tag, stop_fd, why) : lv_clear(uuid, &lv, tag, stop_fd, why);
+}
+
+int dmm_lv_activate(const char *uuid, int stop_fd, char why[DMM_LV_WHY])
+{
+	struct dmm_lv lv;
+	int ret;
+
+	if (dmm_lv_active(uuid))
+		return 0;
+	ret = lv_find(uuid, &lv, stop_fd, why);
+	return ret ? ret : lv_change(&lv, "-ay", "-K", stop_fd, why);
+}
