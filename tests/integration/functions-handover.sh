@@ -12,3 +12,12 @@ journal_says() {
 			print s[w[41]] }'
 }
 journal_is() { [ "$(journal_says "$1")" = "$2" ]; }
+
+# another_boot: what a daemon that starts from now on takes for its host's boot
+another_boot() {
+	BOOTS=$((${BOOTS:-0} + 1))
+	[ $BOOTS != 1 ] || cleanup_fn "umount /proc/sys/kernel/random/boot_id"
+	umount /proc/sys/kernel/random/boot_id 2>/dev/null || true
+	printf '00000000-0000-4000-8000-%012d\n' $BOOTS >"$TMP/boot-$BOOTS"
+	mount --bind "$TMP/boot-$BOOTS" /proc/sys/kernel/random/boot_id
+}

@@ -15,17 +15,7 @@ make_disk B 8
 fill A
 start_receiver
 cleanup_fn "dm_drop A.dmm"
-cleanup_fn "umount /proc/sys/kernel/random/boot_id"
 table=$(dmsetup table A)
-
-BOOTS=0
-# another_boot SIDE: what a daemon that starts from now on takes for its host's boot
-another_boot() {
-	BOOTS=$((BOOTS + 1))
-	umount /proc/sys/kernel/random/boot_id 2>/dev/null || true
-	printf '00000000-0000-4000-8000-%012d\n' $BOOTS >"$TMP/boot-$BOOTS"
-	mount --bind "$TMP/boot-$BOOTS" /proc/sys/kernel/random/boot_id
-}
 
 # reboot_source [gone]: with A there again by its own table, as LVM or a script makes it, or not yet
 reboot_source() {

@@ -114,6 +114,8 @@ static int done(struct owners *o, const char *text)
 	dmm_result_u64(o->t, "epoch", le64_to_cpu(o->ok.epoch));
 	dmm_result_text(o->t, "owner", dmm_owner_name(owner_of(&o->ok)));
 	dmm_say(o->t, "%s: %s (%s).", o->hex, text, state);
+	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED && o->ok.why[0])
+		dmm_note(o->t, "%s", (const char *)o->ok.why);
 	return DMM_EXIT_OK;
 }
 
@@ -307,7 +309,7 @@ static int recover_source(struct owners *o)
 	if (!is(o, ends) && ask(o, DMM_GROUP_ABORT, ends, ANSWER_MS))
 		return no_answer(o);
 	if (is(o, DMM_STATES(DMM_HO_ACTIVE))) {
-		if (o->ok.why[0])
+		if (o->ok.why[0] && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED))
 			dmm_note(o->t, "%s", (const char *)o->ok.why);
 		return done(o, "the source owns the disks");
 	}

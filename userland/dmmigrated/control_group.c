@@ -11,6 +11,7 @@
 #include "migrations.h"
 
 #define BUSY_MS		10000u	/* for an action that is under way */
+#define MARKS_MS	5000u	/* for LVM, behind a hand-over that is over */
 #define SLICE_MS	200u	/* of a wait, between two looks at whether we are to stop */
 
 /* What may be asked by whom, and which event it is. */
@@ -80,11 +81,22 @@ static void group_wait(struct dmm_session *s, struct dmm_group *g, const struct 
 	}
 }
 
+/* What is done by the time that a hand-over counts as over: nobody's guest waits for it. */
+static void group_wait_marks(struct dmm_migration *m, struct dmm_group *g, const struct dmm_group_request *rq)
+{
+	const u32 over = 1u << DMM_HO_RELEASED | 1u << DMM_HO_SETTLED;
+	struct dmm_group_status st;
+
+	dmm_group_status(g, &st);
+	if (rq->await & over & 1u << st.state)
+		dmm_migration_await_marks(m, MARKS_MS);
+}
+
 static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 		       struct dmm_wire_group_ok *w)
 {
 	struct dmm_link_status link = { 0 };
-	char why[sizeof(w->why)] = "", lost[DMM_RECONNECT_WHY] = "";
+	char why[sizeof(w->why)] = "", lost[DMM_RECONNECT_WHY] = "", unmarked[DMM_LV_WHY] = "";
 	struct dmm_group_status st;
 	u32 flags = 0;
 
@@ -112,11 +124,12 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 		link.up = dmm_migration_heard(m);
 	}
 	flags |= link.up ? DMM_GROUP_LINKED : 0;
+	flags |= dmm_migration_unmarked(m, unmarked) ? DMM_GROUP_UNMARKED : 0;
 	w->flags = cpu_to_le32(flags);
 	w->result = cpu_to_le32(group_result(result));
 	/* what is so now, rather than what went wrong some time */
 	snprintf(why, sizeof(why), "%s", !st.owes && lost[0] ? lost : st.why[0] ? st.why :
-		 group_result(result) == DMM_GROUP_FAILED ? strerror(-result) : link.why);
+		 group_result(result) == DMM_GROUP_FAILED ? strerror(-result) : link.why[0] ? link.why : unmarked);
 	dmm_text_clean(why);
 	dmm_text_put(w->why, sizeof(w->why), why);
 }
@@ -169,8 +182,10 @@ int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 			dmm_migration_freeze_ms(m, rq.freeze_ms);
 		result = group_ask(s, g, &rq);
 	}
-	if (g && (!result || result == -EALREADY))
+	if (g && (!result || result == -EALREADY)) {
 		group_wait(s, g, &rq);
+		group_wait_marks(m, g, &rq);
+	}
 	group_fill(m, g, result, ok);
 out_put:
 	dmm_migration_put(m);

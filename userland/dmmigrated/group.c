@@ -59,6 +59,8 @@ static void group_publish(struct dmm_group *g)
 	g->st.owes = g->nr_owed;
 	pthread_cond_broadcast(&g->changed);
 	pthread_mutex_unlock(&g->lock);
+	if (g->c.ops->state)
+		g->c.ops->state(g->c.ctx, g->ho.state, g->nr_owed);
 }
 
 /* --- events --- */

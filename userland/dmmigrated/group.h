@@ -34,6 +34,8 @@ struct dmm_group_ops {
 	 */
 	int (*gates)(void *ctx, enum dmm_ho_gate gate, bool *written);
 	int (*settle)(void *ctx);
+	/* where it is now, again and again; @owes: not all that goes with it was done.  Does not block; may be NULL */
+	void (*state)(void *ctx, enum dmm_ho_state state, bool owes);
 	/* to the peer; may be lost, is repeated */
 	void (*send)(void *ctx, const struct dmm_ho_event *msg);
 };

@@ -9,6 +9,8 @@
 #include "gate.h"
 #include "migration_priv.h"
 
+#define MARKS_MS	5000u	/* for LVM */
+
 /* States in which nobody's disk depends on this host's part. */
 static bool droppable(enum dmm_ho_role role, enum dmm_ho_state s, bool local)
 {
@@ -70,6 +72,22 @@ static int drop_fences(struct dmm_migration *m, bool released, struct dmm_refusa
 	return 0;
 }
 
+/*
+ * The last that LVM is told: what is somebody's own again has no mark, and it is not forgotten before that.  A source that
+ * has given up keeps it: when it is activated next nothing else keeps the old copy from being taken for the disk.
+ */
+static int drop_marks(struct dmm_migration *m, bool released, struct dmm_refusal *r)
+{
+	char why[DMM_LV_WHY];
+	int ret = dmm_marks_finish(m->marks, released ? DMM_MARK_SET : DMM_MARK_CLEAR, MARKS_MS, why);
+
+	if (ret && released)
+		dmm_warn(&m->log_id, "%s", why);
+	else if (ret)
+		return dmm_refuse(r, DMM_WERR_BUSY, "%s", why);
+	return 0;
+}
+
 static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
 {
 	struct dmm_group_status st = { .state = DMM_HO_LOST };
@@ -85,6 +103,8 @@ static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
 		ret = drop_fences(m, st.state == DMM_HO_RELEASED, r);
 	else if (st.state != DMM_HO_SETTLED)
 		ret = drop_gates(m, r);
+	if (!ret)
+		ret = drop_marks(m, m->role == DMM_HO_SOURCE && st.state == DMM_HO_RELEASED, r);
 	if (ret)
 		return ret;
 	ret = dmm_manifest_remove(dmm_migration_dir(m), m->id);

@@ -53,8 +53,10 @@ static bool has_gate(const struct dmm_migration *m, u32 disk)
 static int dest_make_gate(struct dmm_migration *m, u32 disk)
 {
 	struct dmm_refusal r;
-	int ret = dmm_gate_make(m->manifest, disk, &r);
+	int ret;
 
+	dmm_migration_lv_there(m, disk);
+	ret = dmm_gate_make(m->manifest, disk, &r);
 	if (ret) {
 		struct dmm_log_id id = m->log_id;
 
@@ -198,7 +200,11 @@ static int source_reclaim(void *ctx, u64 epoch)
 
 	(void)epoch;	/* the kernel's own: whichever it holds */
 	ret = dmm_freezer_reclaim(m->freezer);
-	return ret ? ret : source_fences(m, false, false);
+	if (!ret)
+		ret = source_fences(m, false, false);
+	if (!ret)
+		dmm_migration_lvs_back(m);
+	return ret;
 }
 
 static int source_thaw(void *ctx)
@@ -373,6 +379,7 @@ void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 
 static const struct dmm_group_ops dest_ops = {
 	.gates = dest_gates,
 	.settle = dest_settle,
+	.state = dmm_migration_state,
 	.send = dest_send,
 };
 
@@ -383,6 +390,7 @@ static const struct dmm_group_ops source_ops = {
 	.thaw = source_thaw,
 	.fence = source_fence,
 	.release = source_release,
+	.state = dmm_migration_state,
 	.send = source_send,
 };
 
@@ -415,6 +423,18 @@ static int source_start(struct dmm_migration *m)
 	return ret || m->all->by_hand ? ret : dmm_reconnect_open(&rc, &m->reconnect);
 }
 
+/* What has a gate is looked after with that. */
+static int dest_start(struct dmm_migration *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr_disks; i++) {
+		if (!has_gate(m, i))
+			dmm_migration_lv_there(m, i);
+	}
+	return 0;
+}
+
 void dmm_migration_stop(struct dmm_migration *m)
 {
 	/* it uses the others, and they post to it */
@@ -423,6 +443,8 @@ void dmm_migration_stop(struct dmm_migration *m)
 	dmm_link_close(m->link);
 	dmm_freezer_close(m->freezer);
 	dmm_group_close(m->group);
+	dmm_marks_close(m->marks);
+	m->marks = NULL;
 	m->reconnect = NULL;
 	m->link = NULL;
 	m->freezer = NULL;
@@ -441,7 +463,10 @@ int dmm_migration_start(struct dmm_migration *m, char *why)
 
 	memcpy(c.id, m->id, sizeof(c.id));
 	memcpy(c.boot, m->all->boot, sizeof(c.boot));
-	ret = m->role == DMM_HO_SOURCE ? source_start(m) : 0;
+	/* whoever restores gates and fences has no time to stay */
+	ret = m->all->offline ? 0 : dmm_marks_open(m->manifest, &m->log_id, &m->marks);
+	if (!ret)
+		ret = m->role == DMM_HO_SOURCE ? source_start(m) : dest_start(m);
 	if (ret) {
 		snprintf(why, DMM_GROUP_WHY, "%s", strerror(-ret));
 		goto err_stop;

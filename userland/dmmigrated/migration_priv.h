@@ -20,6 +20,13 @@ static inline const char *dmm_migration_dir(const struct dmm_migration *m)
  */
 int dmm_migration_start(struct dmm_migration *m, char *why);
 
+/* The disk's volume, if it is a logical one, is there: whatever it is marked with. What fails is logged. */
+void dmm_migration_lv_there(struct dmm_migration *m, u32 disk);
+/* A source has its disks back: so are those that their marks have kept from being activated. */
+void dmm_migration_lvs_back(struct dmm_migration *m);
+/* As struct dmm_group_ops has it. */
+void dmm_migration_state(void *ctx, enum dmm_ho_state state, bool owes);
+
 /* The list's reference goes. */
 void dmm_migration_unlist(struct dmm_migration *m);
 

@@ -209,6 +209,7 @@ static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bo
 	snprintf(d.path, sizeof(d.path), "%s", p->dest_path);
 	d.size_bytes = p->size_bytes;
 	d.block_bytes = p->block_bytes;
+	dmm_lv_of_path(p->dest_path, d.lv);
 	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
 			     known->size_bytes != d.size_bytes))
 		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration goes to %s with the gate '%s': "
@@ -256,6 +257,10 @@ static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct
 	d.size_bytes = a->size_bytes;
 	d.has_witness = a->has_witness;
 	d.witness = a->witness;
+	if (known->known)
+		memcpy(d.lv, known->lv, sizeof(d.lv));
+	else
+		dmm_lv_of_name(a->source, d.lv);
 	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
 			     strcmp(m->manifest->host, a->host) || m->manifest->port != a->port))
 		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration is %s and goes to %s at %s: cancel "

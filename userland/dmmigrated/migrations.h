@@ -20,6 +20,7 @@
 #include "local.h"
 #include "log.h"
 #include "manifest.h"
+#include "marks.h"
 #include "reconnect.h"
 #include "registry.h"
 
@@ -47,6 +48,7 @@ struct dmm_migration {
 	struct dmm_link *link;		/* source */
 	struct dmm_freezer *freezer;	/* source */
 	struct dmm_reconnect *reconnect;	/* source */
+	struct dmm_marks *marks;	/* NULL: no disk is a logical volume */
 
 	pthread_mutex_t lock;
 	/* protected by lock */
@@ -119,6 +121,10 @@ void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms);
 void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st);
 /* Source: a line on which disk has lost its connection and does not go on; empty: none. */
 void dmm_migration_lost(struct dmm_migration *m, char why[DMM_RECONNECT_WHY]);
+/* Has LVM yet to be told whether to activate the disks?  Then @why says what, and nobody has to wait for it. */
+bool dmm_migration_unmarked(struct dmm_migration *m, char why[DMM_LV_WHY]);
+/* Waits for that, as long as nothing has failed.  Context: the group's state is a last one, no guest stands still. */
+void dmm_migration_await_marks(struct dmm_migration *m, u64 timeout_ms);
 /* Destination: is the source connected? */
 bool dmm_migration_heard(struct dmm_migration *m);
 /* How the other host and the first disk here are called, cut to fit, as text fields of the wire. */
