@@ -106,6 +106,7 @@ steps()
 		sim tests/sim/run
 		model tests/model/run
 		kunit tests/qemu/kunit
+		reset tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
 	EOS
 }

@@ -47,6 +47,7 @@ lane_rest()
 	step campaign tests/campaign 1-300
 	for kernel in 6.1 6.12; do
 		step log-writes-$kernel env DMM_CYCLES=20 tests/qemu/run --kernel $kernel log-writes
+		step reset-$kernel tests/reset/run --kernel $kernel
 	done
 	for rules in can-fail can-fail-lib can-fail-recv can-fail-tool; do
 		step $rules "tests/unit/$rules.sh"
