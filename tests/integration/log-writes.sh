@@ -309,11 +309,6 @@ judge_owners() {
 
 # ---- the daemons themselves
 
-another_boot() {
-	umount /proc/sys/kernel/random/boot_id 2>/dev/null || true
-	printf '00000000-0000-4000-8000-%012d\n' "$PAIRS" >"$TMP/boot-id"
-	mount --bind "$TMP/boot-id" /proc/sys/kernel/random/boot_id
-}
 writable() { [ -b "/dev/mapper/$1" ] && dd if="$TMP/sector" of="/dev/mapper/$1" bs=512 count=1 oflag=direct 2>/dev/null; }
 not_both() { ! writable A || ! writable A.dmm || fail "seed $SEED, mark $n: both are writable"; }
 recovered() { dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 && there recover "$ID" >"$TMP/recover-b.out" 2>&1; }
