@@ -79,6 +79,13 @@ both A || fail "the source is shut though it owns the disk"
 journal_is source active || fail "source: $(journal_says source)"
 journal_is destination refused || fail "destination: $(journal_says destination)"
 ! reads A.dmm || fail "the destination's gate lets a read pass though it refused"
+# device-mapper and /run have forgotten it: cancel goes by the journal
+dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
+grep -q 'Removed what was left' "$TMP/cancel.out" || fail "$(cat "$TMP/cancel.out")"
+for left in "/var/lib/dmmigrate/source/$ID" "$TMP/state-b/destination/$ID" /dev/mapper/A.dmm; do
+	[ ! -e "$left" ] || fail "$left is still there after cancel"
+done
+dmmigrate cancel A | grep -q 'nothing to cancel' || fail "a second cancel"
 begin_anew
 
 say "the same before anybody has made its device: nobody can, until it is the source's again"

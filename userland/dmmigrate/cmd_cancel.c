@@ -4,10 +4,15 @@
  * Works from wherever a tool was interrupted, and does nothing when there is nothing.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attach.h"
+#include "cleanup.h"
 #include "commands.h"
+#include "journal.h"
+#include "manifest.h"
 #include "owners.h"
 
 #define BACK_MS	15000u	/* for the destination to give it back */
@@ -95,18 +100,58 @@ static int cancel_cut(struct dmm_tool *t, struct dmm_source *s)
 			ok.why[0] ? (const char *)ok.why : "no answer yet");
 }
 
+/*
+ * This host was restarted since: device-mapper and /run know nothing any more, the journal does.  Takes from its manifest
+ * what telling the other host needs.
+ */
+static void cancel_find_journal(struct dmm_source *s)
+{
+	static const char dir[] = DMM_JOURNAL_DIR "/source";
+	dmm_autofree u8 (*ids)[DMM_ID_BYTES] = NULL;
+	struct dmm_manifest *m;
+	char why[DMM_MANIFEST_WHY];
+	unsigned int nr = 0, i;
+
+	if (!s->has_live || dmm_manifest_list(dir, &ids, &nr))
+		return;
+	for (i = 0; i < nr && !s->has_record; i++) {
+		if (dmm_manifest_load(dir, ids[i], &m, why))
+			continue;
+		if (m->disks[0].known && !strcmp(m->disks[0].name, s->live.name)) {
+			s->has_record = true;
+			s->has_id = true;
+			memcpy(s->id, ids[i], sizeof(s->id));
+			memcpy(s->record.id, ids[i], sizeof(s->id));
+			dmm_id_format(s->id, s->hex);
+			snprintf(s->record.to.host, sizeof(s->record.to.host), "%s", m->host);
+			snprintf(s->record.to.path, sizeof(s->record.to.path), "%s", m->disks[0].path);
+			s->record.to.port = m->port;
+		}
+		free(m);
+	}
+}
+
+/* Nothing of ours is known of it. */
+static bool cancel_nothing(const struct dmm_source *s)
+{
+	return !s->migrate && !s->inactive_ours && !s->has_origin && !s->has_record && !s->record_damaged;
+}
+
 static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 {
 	bool restored = false;
 	int ret;
 
-	if (!s->migrate && !s->inactive_ours && !s->has_origin && !s->has_record &&
-	    !s->record_damaged) {
+	if (cancel_nothing(s))
+		cancel_find_journal(s);
+	if (cancel_nothing(s)) {
 		dmm_result_bool(t, "was_running", false);
 		dmm_say(t, "%s is not being migrated; nothing to cancel.", t->source);
 		return DMM_EXIT_OK;
 	}
 	ret = dmm_source_lock(t, s);
+	if (!ret && cancel_nothing(s))	/* as read under the lock */
+		cancel_find_journal(s);
 	if (!ret)
 		ret = dmm_source_commit_lost(t, s);
 	if (ret)
