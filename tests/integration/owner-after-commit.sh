@@ -4,7 +4,7 @@
 # do: cut over again, reload its table, keep its origin open, lose the record, the daemon
 # or the journal.  Nothing ever says that the source owns the data, and the start
 # hook succeeds once.
-# check-kernels: 6.1
+# check-kernels: 6.12
 # timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -95,6 +95,15 @@ for verb in "status A" "cancel A"; do
 	# shellcheck disable=SC2086
 	refused 9 'the destination owns' dmmigrate $verb
 done
+# not even when neither record nor daemon can tell
+mv /run/dmmigrate/*.json "$TMP/"
+kill -STOP "$DAEMON"
+for verb in cancel clean; do
+	refused 9 'nobody knows.*systemctl start dmmigrated' dmmigrate $verb A
+	state_is A idle || fail "$(st A state) after $verb without record and daemon"
+done
+kill -CONT "$DAEMON"
+mv "$TMP"/*.json /run/dmmigrate/
 again
 
 # the record is lost after the release

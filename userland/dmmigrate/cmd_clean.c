@@ -251,6 +251,8 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 		return ret;
 	if (!s->migrate || info.state == DMM_STATE_IDLE) {
 		says = dmm_source_journal(t, s);
+		if (says == DMM_JOURNAL_UNANSWERED)	/* the old disk is not put back into use by mistake */
+			return dmm_source_unanswered(t);
 		cut_over = says == DMM_JOURNAL_DEST || says == DMM_JOURNAL_NOBODY;
 	}
 	if (s->ours && (dmm_state_is_cut(info.state) || cut_over))

@@ -314,41 +314,46 @@ static bool source_given_up(struct dmm_tool *t, struct dmm_source *s)
 	       (s->has_origin || dmm_source_journal(t, s) == DMM_JOURNAL_DEST);
 }
 
+int dmm_source_unanswered(struct dmm_tool *t)
+{
+	dmm_next(t, "systemctl start dmmigrated");
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
+			"whether %s was handed over is in the journal of this host, and its daemon does not "
+			"answer", t->source);
+}
+
 int dmm_source_commit_lost(struct dmm_tool *t, struct dmm_source *s)
 {
+	char to[DMM_PATH_MAX + 288] = "another host";
 	struct dmm_nl_info info;
 	enum dmm_owner owner;
 	enum dmm_use use;
 	int ret;
 
-	if (!s->has_record)
+	if (!s->has_id)
 		return 0;
 	if (s->has_live && s->migrate) {
 		ret = dmm_source_info(t, s, &info);
 		if (ret || info.state != DMM_STATE_IDLE)
 			return ret;	/* nothing passes what is cut over */
 	}
+	if (s->has_record)
+		snprintf(to, sizeof(to), "%.255s:%s", s->record.to.host, s->record.to.path);
 	switch (dmm_source_journal(t, s)) {
 	case DMM_JOURNAL_NOBODY:
 	case DMM_JOURNAL_DEST:
 		break;
 	case DMM_JOURNAL_UNANSWERED:
-		dmm_next(t, "systemctl start dmmigrated");
-		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
-				"whether %s was handed over to %s:%s is in the journal of this host, and its "
-				"daemon does not answer", t->source, s->record.to.host, s->record.to.path);
+		return dmm_source_unanswered(t);
 	default:
 		return 0;
 	}
 	dmm_source_verdict(t, s, &owner, &use);
-	dmm_next(t, "dmmigrate clean %s (removes what is left, once %s is known to have the data)",
-		 s->has_live ? t->source : s->hex, s->record.to.host);
+	dmm_next(t, "dmmigrate clean %s (removes what is left, once the destination is known to have the data)",
+		 s->has_live ? t->source : s->hex);
 	if (use == DMM_USE_GIVEN_UP)
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s was cut over to %s:%s",
-				t->source, s->record.to.host, s->record.to.path);
-	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, use,
-			"%s was cut over to %s:%s, but %s", t->source, s->record.to.host,
-			s->record.to.path,
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s was cut over to %s", t->source, to);
+	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, use, "%s was cut over to %s, but %s", t->source, to,
 			s->has_live ? "its committed table is gone (lvchange, dmsetup): writes reach the "
 			"old disk" : "the committed device is gone");
 }

@@ -72,6 +72,9 @@ int dmm_source_migrations(struct dmm_tool *t, struct dmm_nl_info **list, unsigne
 /* What the journal of this host says of @s, asked once. */
 enum dmm_journal_says dmm_source_journal(struct dmm_tool *t, struct dmm_source *s);
 
+/* Nobody can be asked what the journal says: reports that. Exit code. */
+int dmm_source_unanswered(struct dmm_tool *t);
+
 /*
  * By the journal the source has given its disk up, or nobody can be asked, and no live target holds or fails its I/O:
  * reports that. 0 when it is not so.
