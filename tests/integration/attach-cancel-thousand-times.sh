@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
-# This test will attach, connect, start and take away again, $CYCLES times (40; 1000 in check-long),
+# This test will attach, connect, start and take away again, $CYCLES times (25; 1000 in check-long),
 # and find as many kernel objects and as much memory in use as before; on UML kmemleak has the
 # last word.
 # check-kernels: uml
@@ -10,7 +10,7 @@ requires ip
 load_module
 two_hosts
 make_disk A 4
-CYCLES=${CYCLES:-40}
+CYCLES=${CYCLES:-25}
 phony --raw good
 table=$(dmsetup table A)
 dmsetup create A-origin --table "$table"

@@ -3,7 +3,7 @@
 # This test will give the target huge origins: within max_bitmap_mib it is made
 # at once, above it the refusal names the smallest block size that fits, and that
 # one is accepted. DRBD 9.3.2: attaching 100 TiB tripped the watchdog.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires target:zero ip
 modprobe dm-migrate max_bitmap_mib=16

@@ -3,7 +3,7 @@
 # This test will ask for a cutover that cannot succeed yet, wait for what never
 # comes, and have hooks that do harm: the writer is not stopped for nothing, and
 # every wait ends and says why.
-# check-kernels: 6.1
+# check-kernels: 6.12
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4

@@ -3,7 +3,7 @@
 # This test will receive into sparse files on a disk with logical blocks of 4096 bytes, from a source with
 # 512: a hole is read there at any alignment, but not written, so it has to be written buffered;
 # and a source with 4096 directly.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrated phony mkfs.ext4
 two_hosts
