@@ -41,7 +41,7 @@ for zero in barrier_bytes=0 barrier_ms=0; do
 done
 
 # by time, while it copies; then what is left is covered, and no more are sent
-begin_copy good rate=$((4 << 20)) barrier_ms=300 barrier_bytes=$((1 << 40))
+begin_copy good rate=$((1 << 20)) barrier_ms=300 barrier_bytes=$((1 << 40))
 await A 20 "barrier>=3"
 state_is A copying || fail "$(st A state)"
 assert "dirty blocks after three barriers" "$(st A dirty)" -gt 0
