@@ -21,7 +21,7 @@ MIB=1048576
 again() {
 	local epoch=$1
 	shift
-	dmm-nl attach $dev "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch="$epoch" conn_index=0 "$@"
+	nl_attach $dev "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch="$epoch" conn_index=0 "$@"
 }
 
 # lost_after FRAMES [START-ATTRIBUTE...]: a copy to i1 on b1 that loses its connection, with $DIRTY

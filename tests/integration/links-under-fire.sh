@@ -68,7 +68,7 @@ begin() {
 	while [ $i -lt "$n" ]; do
 		to=$ADDR_B
 		[ $i != "$odd" ] || to=$ADDR_C
-		dmm-nl attach $dev "fd=tcp:$to:$PORT" "migration=$TEST" disk=0 conn_epoch=$epoch conn_index=$i \
+		nl_attach $dev "fd=tcp:$to:$PORT" "migration=$TEST" disk=0 conn_epoch=$epoch conn_index=$i \
 			conns="$n" features="$feat"
 		i=$((i + 1))
 	done
