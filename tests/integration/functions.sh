@@ -519,7 +519,10 @@ start_load() {
 	background "load-$d" dmm-load "/dev/mapper/$d" --journal "$TMP/$d.journal" \
 		--seconds 600 --discard 4 --zeroes 4 --fua 4 --flush 2 --hot 25 --rate 120 --sizes 512..256K "$@"
 	LOAD=$PID
+	# before it does it is ended by SIGTERM as by an error
+	wait_for 10 catches_term || gone $PID || fail "the load does not begin"
 }
+catches_term() { [ "$(cat "/proc/$LOAD/comm")" = dmm-load ] && grep -q '^SigCgt:.*[4-7c-f][0-9a-f][0-9a-f][0-9a-f]$' "/proc/$LOAD/status"; }
 
 # stop_load: ends it; no operation may have failed
 stop_load() {
