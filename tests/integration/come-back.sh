@@ -3,7 +3,7 @@
 # This test will lose connections during a copy and hand in new ones: what is dirty goes on, and
 # not a byte more; what was acknowledged but not flushed goes with it when the receiver is
 # another one, was rebooted, or is not known. No wrong set is taken, and STOP ends any of it.
-# check-kernels: uml
+# check-kernels: 6.1
 # timeout: 150
 . functions.sh
 requires ip

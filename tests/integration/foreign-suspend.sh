@@ -4,7 +4,7 @@
 # a freeze is thawed, tracking never stops, the migration goes on after the
 # resume; after a commit the suspend waits until reclaim or release, or requeues, and no
 # write gets through.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module

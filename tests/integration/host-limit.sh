@@ -3,7 +3,7 @@
 # This test will have two disks share the host's limit: together they keep to it
 # within 10 %, each gets half; what one does not use is the other's; a limit of
 # its own holds besides, zeros cost nothing, and a freeze is not slowed down.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate
 load_module

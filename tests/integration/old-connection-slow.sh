@@ -5,7 +5,7 @@
 # once: the new connection waits for the old one's writes, and what the old one still had to
 # say is never written.
 # hazard 18: mutant 18 of the receiver fails this.
-# check-kernels: 6.12
+# check-kernels: 6.1
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated target:delay

@@ -4,7 +4,7 @@
 # 512 bytes to 1 MiB, discards and zeroes among them, hot spots and all, and find
 # every sector right at the destination, on disks of 512 and of 4096 bytes a sector.
 # DRBD f6acbd375: overlapping requests in flight.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module

@@ -4,7 +4,7 @@
 # no barrier covers. Started again the copy goes on, sends what was not flushed and not a byte
 # more, and ends with every sector right; so it does when the receiver only ends.
 # hazard 34: mutant 34 fails this.
-# check-kernels: 6.12
+# check-kernels: 6.1
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated

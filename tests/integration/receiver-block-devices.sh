@@ -87,8 +87,8 @@ takes "free again"
 tables | cmp -s "$TMP/tables.before" - || fail "tables have changed"
 [ "$(md5sum <"$b")" = "$before" ] || fail "the destination has changed"
 
-# taken, it is claimed: nobody else can mount or map it
-start_migration
+# taken, it is claimed: nobody else can mount or map it (beneath a gate no other program can, device-mapper can)
+start_migration --no-gate
 mount "$b" "$TMP/mnt" 2>/dev/null && fail "the destination could be mounted"
 if dmsetup create thief --table "0 8 linear $b 0" 2>/dev/null; then
 	dmsetup remove thief

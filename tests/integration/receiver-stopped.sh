@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will stop the receiver's process for a while: the guest goes on
 # meanwhile, a freeze that can't end thaws, and the migration goes on afterwards.
-# check-kernels: 6.12
+# check-kernels: 6.1
 # timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will put every kind of bad peer at the other end and see STOP
 # return within a second, the guest unharmed, and the first error kept and named.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module
