@@ -247,7 +247,8 @@ nl_attach() {
 	while ! out=$(dmm-nl attach "$@" 2>&1); do
 		case $out in
 		*'owes a read'*) [ "$(now_ms)" -lt $until ] || fail "$out" ;;
-		*)	fail "$out" ;;
+		*)	echo "$out" >&2
+			return 1 ;;
 		esac
 		usleep 20000
 	done
