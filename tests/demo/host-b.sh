@@ -9,6 +9,7 @@ die() {
 }
 
 modprobe ext4
+modprobe dm-migrate
 dmsetup create web01 --table "0 $(blockdev --getsz /dev/vda) linear /dev/vda 0"
 report "# dmmigrated --listen 10.77.0.2 --allow /dev/mapper/web01"
 dmmigrated --foreground --listen 10.77.0.2 --allow /dev/mapper/web01 >/run/dmmigrated.log 2>&1 &
