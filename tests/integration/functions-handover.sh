@@ -3,13 +3,14 @@
 # shellcheck disable=SC2034 # DAEMON and the like are for the tests
 # What tests of the hand-over share: sourced after functions.sh.
 
+# shellcheck source=functions-journal.sh
+. /t/functions-journal.sh
+
 # journal_says SIDE: the state of the last record of $ID's journal, source or destination
 journal_says() {
 	local dir=/var/lib/dmmigrate/source
 	[ "$1" = source ] || dir=$TMP/state-b/destination
-	tail -c 256 "$dir/$ID/journal" | od -A n -t u2 | awk '{ for (i = 1; i <= NF; i++) w[n++] = $i }
-		END { split("active relinquished released receiving complete owned running refused settled", s, " ")
-			print s[w[41]] }'
+	journal_state "$dir/$ID/journal"
 }
 journal_is() { [ "$(journal_says "$1")" = "$2" ]; }
 

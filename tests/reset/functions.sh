@@ -43,12 +43,9 @@ mark() { lvm lvs --noheadings --binary -o lv_skip_activation,lv_tags sr/web01 2>
 marked() { [ "$(mark)" = "1 dmmigrate-$ID" ]; }
 plain() { [ "$(mark)" = 0 ]; }
 
+. /t/functions-journal.sh
 # state_of ID ROLE: of the journal's last record
-state_of() {
-	tail -c 256 "$S/$2/$1/journal" | od -A n -t u2 | awk '{ for (i = 1; i <= NF; i++) w[n++] = $i }
-		END { split("active relinquished released receiving complete owned running refused settled", s, " ")
-			print s[w[41]] }'
-}
+state_of() { journal_state "$S/$2/$1/journal"; }
 is() { [ "$(state_of "$ID" "$1")" = "$2" ]; }
 
 # power_cut: nothing is synced
