@@ -310,10 +310,8 @@ int dmm_reclaim(struct dmm_tool *t, struct dmm_source *s, u64 epoch)
 	int ret = dmm_nl_do(t->nl, &req);
 
 	/* an answer that was lost is no answer: ask what is */
-	if (ret && (dmm_nl_get(t->nl, req.dev, &info) || info.epoch != epoch ||
-		    dmm_state_is_cut(info.state) || info.state == DMM_STATE_IDLE))
-		return ret;
-	return 0;
+	return ret && (dmm_nl_get(t->nl, req.dev, &info) || info.epoch != epoch ||
+		       dmm_state_is_cut(info.state) || info.state == DMM_STATE_IDLE) ? ret : 0;
 }
 
 int dmm_give_up(struct dmm_tool *t, struct dmm_source *s)

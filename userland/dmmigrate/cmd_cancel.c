@@ -131,10 +131,14 @@ static void cancel_find_journal(struct dmm_source *s)
 	}
 }
 
-/* Nothing of ours is known of it. */
-static bool cancel_nothing(const struct dmm_source *s)
+/* Is anything of ours known of it? */
+static bool cancel_known(struct dmm_source *s)
 {
-	return !s->migrate && !s->inactive_ours && !s->has_origin && !s->has_record && !s->record_damaged;
+	bool known = s->migrate || s->inactive_ours || s->has_origin || s->has_record || s->record_damaged;
+
+	if (!known)
+		cancel_find_journal(s);
+	return known || s->has_record;
 }
 
 static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
@@ -142,18 +146,16 @@ static int cancel_source(struct dmm_tool *t, struct dmm_source *s)
 	bool restored = false;
 	int ret;
 
-	if (cancel_nothing(s))
-		cancel_find_journal(s);
-	if (cancel_nothing(s)) {
+	if (!cancel_known(s)) {
 		dmm_result_bool(t, "was_running", false);
 		dmm_say(t, "%s is not being migrated; nothing to cancel.", t->source);
 		return DMM_EXIT_OK;
 	}
 	ret = dmm_source_lock(t, s);
-	if (!ret && cancel_nothing(s))	/* as read under the lock */
-		cancel_find_journal(s);
-	if (!ret)
+	if (!ret) {
+		cancel_known(s);	/* as read under the lock */
 		ret = dmm_source_commit_lost(t, s);
+	}
 	if (ret)
 		return ret;
 	dmm_signals_block();

@@ -168,9 +168,7 @@ static int clean_need_released(struct dmm_tool *t, const struct dmm_source *s, b
 	struct dmm_remote here;
 	int ret;
 
-	dmm_remote_init(&here);
-	ret = dmm_owners_ask_here(t, &here, s->id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
-	dmm_remote_close(&here);
+	ret = dmm_owners_source_status(t, &here, s->id, &ok);
 	*known = !ret && dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED));
 	if (*known)
 		return dmm_owners_need_settled(t, s->id, &ok);

@@ -338,6 +338,7 @@ static int start_not_again(struct dmm_tool *t, struct dmm_start *c, const char *
 
 static int start_run(struct dmm_tool *t, struct dmm_start *c)
 {
+	char device[DMM_PATH_MAX + 16];
 	bool running = false;
 	int ret;
 
@@ -427,7 +428,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		dmm_note(t, "the destination does not take O_DIRECT: it is written buffered");
 	dmm_say(t, "%s is being migrated to %s:%s%s (migration %s).", t->source, c->to.host,
 		c->to.path, c->resume ? " again, from where it was" : "", c->hex);
-	dmm_say(t, "The writer there is to use %s%s.", *c->gate ? "/dev/mapper/" : "", *c->gate ? c->gate : c->to.path);
+	dmm_dest_device(c->gate, c->to.path, device, sizeof(device));
+	dmm_say(t, "The writer there is to use %s.", device);
 	dmm_start_result(t, c, false);
 	if (t->args.wait)
 		return start_wait(t, c);

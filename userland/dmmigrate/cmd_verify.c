@@ -95,6 +95,8 @@ static int verify_source(struct dmm_tool *t, struct dmm_source *s, struct dmm_ve
 	dmm_verify_result(t, v);
 	if (v->diff_ranges) {
 		dmm_next(t, "dmmigrate status %s", t->source);
+		owner = dmm_source_owner(t, s, after.state);
+		use = dmm_standing_use(after.state);
 		if (owner == DMM_OWNER_DEST)
 			return dmm_fail(t, DMM_EXIT_DIFFERENCE, owner, use,
 					"the sides differ in %llu ranges of 1 MiB, as they do once a writer "

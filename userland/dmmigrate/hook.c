@@ -22,7 +22,7 @@ static void hook_env(const struct dmm_source *s)
 	setenv("DMM_MIGRATION", s->hex, 1);
 	setenv("DMM_SOURCE", path, 1);
 	setenv("DMM_DEST", s->record.to.path, 1);
-	dmm_record_device(&s->record, device, sizeof(device));
+	dmm_dest_device(s->record.gate, s->record.to.path, device, sizeof(device));
 	setenv("DMM_DEVICE", device, 1);
 	setenv("DMM_HOST", s->record.to.host, 1);
 	setenv("DMM_PORT", port, 1);

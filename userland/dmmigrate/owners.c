@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "local.h"
 #include "owners.h"
@@ -76,19 +75,24 @@ int dmm_owners_find(struct dmm_tool *t, struct dmm_remote *r)
 	return dmm_remote_open_local(r, control_path(t));
 }
 
+int dmm_owners_source_status(struct dmm_tool *t, struct dmm_remote *here, const u8 id[DMM_ID_BYTES],
+			     struct dmm_wire_group_ok *ok)
+{
+	int ret;
+
+	dmm_remote_init(here);
+	ret = dmm_owners_ask_here(t, here, id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, ok);
+	dmm_remote_close(here);
+	return ret;
+}
+
 enum dmm_journal_says dmm_owners_journal(struct dmm_tool *t, const u8 id[DMM_ID_BYTES])
 {
 	struct dmm_wire_group_ok ok;
 	struct dmm_remote here;
-	u32 code;
-	int ret;
 
-	dmm_remote_init(&here);
-	ret = dmm_owners_ask_here(t, &here, id, DMM_HO_SOURCE, DMM_GROUP_STATUS, 0, 0, &ok);
-	code = here.code;
-	dmm_remote_close(&here);
-	if (ret)
-		return code == DMM_WERR_NOTFOUND ? DMM_JOURNAL_NOTHING : DMM_JOURNAL_UNANSWERED;
+	if (dmm_owners_source_status(t, &here, id, &ok))
+		return here.code == DMM_WERR_NOTFOUND ? DMM_JOURNAL_NOTHING : DMM_JOURNAL_UNANSWERED;
 	switch (dmm_owners_state(&ok)) {
 	case DMM_HO_RELEASED:
 		return DMM_JOURNAL_DEST;

@@ -17,6 +17,10 @@
 /* Is there a daemon on this host, and can it do what is needed of one?  0, or -errno with @r. */
 int dmm_owners_find(struct dmm_tool *t, struct dmm_remote *r);
 
+/* One question: the source's status.  0: @ok; -errno: why, exit and code of @here, which is closed in any case. */
+int dmm_owners_source_status(struct dmm_tool *t, struct dmm_remote *here, const u8 id[DMM_ID_BYTES],
+			     struct dmm_wire_group_ok *ok);
+
 /* What the journal of this host says of the source; asks its daemon. */
 enum dmm_journal_says dmm_owners_journal(struct dmm_tool *t, const u8 id[DMM_ID_BYTES]);
 

@@ -27,12 +27,9 @@ void dmm_record_clear(struct dmm_record *r)
 	memset(r, 0, sizeof(*r));
 }
 
-void dmm_record_device(const struct dmm_record *r, char *buf, size_t bytes)
+void dmm_dest_device(const char *gate, const char *path, char *buf, size_t bytes)
 {
-	if (*r->gate)
-		snprintf(buf, bytes, "/dev/mapper/%s", r->gate);
-	else
-		snprintf(buf, bytes, "%s", r->to.path);
+	snprintf(buf, bytes, "%s%s", *gate ? "/dev/mapper/" : "", *gate ? gate : path);
 }
 
 static void record_path(char *path, size_t bytes, const char *dir, const u8 id[DMM_ID_BYTES],

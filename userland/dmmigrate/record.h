@@ -31,8 +31,8 @@ struct dmm_record {
 	char *table;			/* owned; original table without keys, may be NULL */
 };
 
-/* What the writer is to use at the destination: the gate, or the destination itself. */
-void dmm_record_device(const struct dmm_record *r, char *buf, size_t bytes);
+/* What the writer is to use at the destination: the gate or, where that is "", @path itself. */
+void dmm_dest_device(const char *gate, const char *path, char *buf, size_t bytes);
 
 /* Frees what it owns. */
 void dmm_record_clear(struct dmm_record *r);

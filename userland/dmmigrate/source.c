@@ -14,7 +14,6 @@
 #include "source.h"
 #include "standing.h"
 
-
 static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES])
 {
 	memcpy(s->id, id, DMM_ID_BYTES);
