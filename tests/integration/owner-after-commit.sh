@@ -22,7 +22,7 @@ cleanup_fn "dm_drop A.dmm"
 cut_over() {
 	start_migration --yes
 	timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
-	cutover "$@"
+	cutover
 }
 # again: as it was before
 again() {

@@ -181,7 +181,7 @@ static void gates(void **state)
 	assert_false(gated);
 	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM-gate0\n");
 	check("is in use by device web01");
-	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM0" "00000000000000000000000000000000000000ab\n");
+	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid", "LVM-DMM000000000000000000000000000000000000000ab\n");
 	check("is in use by device web01");
 	put("/sys/dev/block/8:16/holders/dm-4/dm/uuid",
 	    DMM_UUID_PREFIX "ab0102030405060708090a0b0c0d0e0f-gate0\n");

@@ -33,8 +33,8 @@ static int cancel_unjournalled(struct dmm_tool *t, struct dmm_source *s, u64 epo
 
 	if (!t->args.yes &&
 	    !dmm_confirm(t, t->source, "It has committed, and the journal of this host knows nothing of it.  Make sure "
-			 "that the writer\ndoes not run at the destination, and cannot start there: it will run "
-			 "here again.")) {
+			 "that the writer\n"
+			 "does not run at the destination, and cannot start there: it will run here again.")) {
 		dmm_next(t, "look whether the writer runs at the destination: if so, dmmigrate clean %s; if "
 			 "not, dmmigrate cancel --yes %s", t->source, t->source);
 		return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
