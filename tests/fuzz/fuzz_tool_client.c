@@ -68,11 +68,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		after(&r, ret);
 		if (!ret)
 			fuzz_assert(memchr(prepared.signature, '\0', sizeof(prepared.signature)));
-		after(&r, dmm_remote_query(&r, id, &q));
-		after(&r, dmm_remote_digest(&r, id, 0, 4096, digest));
-		after(&r, dmm_remote_attach(&r, id, 1, 0, 1));
-		after(&r, dmm_remote_finish(&r, id));
-		after(&r, dmm_remote_forget(&r, id));
+		after(&r, dmm_remote_query(&r, id, 1, &q));
+		after(&r, dmm_remote_digest(&r, id, 1, 0, 4096, digest));
+		after(&r, dmm_remote_attach(&r, id, 1, 1, 0, 1));
+		after(&r, dmm_remote_finish(&r, id, 1));
+		after(&r, dmm_remote_forget(&r, id, 1));
 	}
 	dmm_remote_close(&r);
 	close(sv[1]);

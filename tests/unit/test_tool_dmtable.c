@@ -226,26 +226,33 @@ static void test_origin_uuid(void **state)
 {
 	static const char *const bad[] = {
 		"", P, P "-origin", P ID_HEX, "LVM-" ID_HEX "-origin", "DMM-" ID_HEX "-origin",
-		P ID_HEX "-origin2", P ID_HEX "-gate", P ID_HEX "0-origin",
+		P ID_HEX "-origin0", P ID_HEX "-origin64", P ID_HEX "-origin01", P ID_HEX "-origin1x",
+		P ID_HEX "-origin-1", P ID_HEX "-origin 1", P ID_HEX "-gate", P ID_HEX "0-origin",
 		P "0011223344556677_899aabbccddeeff-origin", "lvm-dmm" ID_HEX "-origin",
 	};
 	char uuid[DMM_DM_UUID_BYTES];
 	u8 out[16] = { 0 };
+	u32 disk = 9;
 	size_t i;
 
 	(void)state;
 	dmm_gate_uuid_format(id, 12, uuid);
 	assert_string_equal(uuid, P ID_HEX "-gate12");
-	assert_int_equal(dmm_origin_uuid_parse(uuid, out), -EINVAL);
-	dmm_origin_uuid_format(id, uuid);
+	assert_int_equal(dmm_origin_uuid_parse(uuid, out, &disk), -EINVAL);
+	dmm_origin_uuid_format(id, 0, uuid);
 	assert_string_equal(uuid, P ID_HEX "-origin");
 	/* what LVM takes for its own: "LVM-", two ids of 32, and more */
 	assert_int_equal(strncmp(uuid, "LVM-", 4), 0);
 	assert_int_equal(strcspn(uuid + 4, "-"), 64);
-	assert_int_equal(dmm_origin_uuid_parse(uuid, out), 0);
+	assert_int_equal(dmm_origin_uuid_parse(uuid, out, &disk), 0);
 	assert_memory_equal(out, id, sizeof(id));
+	assert_int_equal(disk, 0);
+	dmm_origin_uuid_format(id, 63, uuid);
+	assert_string_equal(uuid, P ID_HEX "-origin63");
+	assert_int_equal(dmm_origin_uuid_parse(uuid, out, &disk), 0);
+	assert_int_equal(disk, 63);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(dmm_origin_uuid_parse(bad[i], out), -EINVAL);
+		assert_int_equal(dmm_origin_uuid_parse(bad[i], out, &disk), -EINVAL);
 }
 
 static void test_lv_uuid(void **state)
@@ -274,17 +281,19 @@ static void test_origin_name(void **state)
 	char live[DMM_DM_NAME_BYTES], name[DMM_DM_NAME_BYTES];
 
 	(void)state;
-	dmm_origin_name("web01", id, name);
+	dmm_origin_name("web01", id, 3, name);
 	assert_string_equal(name, "web01-dmm-origin");
 	memset(live, 'a', sizeof(live));
 	live[116] = '\0';	/* the longest that fits: 116 + 11 = 127 */
-	dmm_origin_name(live, id, name);
+	dmm_origin_name(live, id, 0, name);
 	assert_int_equal(strlen(name), 127);
 	assert_string_equal(name + 116, "-dmm-origin");
 	live[116] = 'a';
 	live[117] = '\0';
-	dmm_origin_name(live, id, name);
+	dmm_origin_name(live, id, 0, name);
 	assert_string_equal(name, "dmm-" ID_HEX "-origin");
+	dmm_origin_name(live, id, 5, name);
+	assert_string_equal(name, "dmm-" ID_HEX "-origin5");
 }
 
 int main(void)

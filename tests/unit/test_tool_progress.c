@@ -77,6 +77,45 @@ static void test_zeros(void **state)
 	assert_int_equal(f.pause_ms, 100);
 }
 
+/* Several disks are as one of all their bytes, and as far as the one that is farthest behind. */
+static void test_sum(void **state)
+{
+	const struct dmm_sample a = {
+		.now_ns = 5, .start_ns = 3, .state = DMM_STATE_FROZEN, .block_bytes = 4096, .size_bytes = 1 << 20,
+		.sweep_blocks = 0, .dirty_blocks = 7, .inflight_bytes = 100, .acked_bytes = 1000, .zero_bytes = 10,
+		.redirtied_blocks = 1, .speed_bps = 50,
+	};
+	const struct dmm_sample b = {
+		.now_ns = 5, .start_ns = 2, .state = DMM_STATE_COPYING, .block_bytes = 65536, .size_bytes = 3 << 20,
+		.sweep_blocks = 2, .dirty_blocks = 3, .inflight_bytes = 11, .acked_bytes = 2000, .zero_bytes = 20,
+		.redirtied_blocks = 2, .speed_bps = 70,
+	};
+	struct dmm_sample sum = { 0 }, back = { 0 };
+	struct dmm_progress p = { 0 };
+	struct dmm_figures f;
+
+	(void)state;
+	dmm_sample_add(&sum, &a);
+	assert_int_equal(sum.state, DMM_STATE_FROZEN);
+	dmm_sample_add(&sum, &b);
+	dmm_sample_add(&back, &b);
+	dmm_sample_add(&back, &a);
+	assert_memory_equal(&sum, &back, sizeof(sum));
+	assert_int_equal(sum.state, DMM_STATE_COPYING);
+	assert_int_equal(sum.start_ns, 3);
+	assert_int_equal(sum.size_bytes, 4 << 20);
+	assert_int_equal(sum.sweep_blocks * sum.block_bytes, 2 * 65536);
+	assert_int_equal(sum.dirty_blocks * sum.block_bytes, 7 * 4096 + 3 * 65536);
+	assert_int_equal(sum.redirtied_blocks * sum.block_bytes, 4096 + 2 * 65536);
+	assert_int_equal(sum.inflight_bytes, 111);
+	assert_int_equal(sum.acked_bytes, 3000);
+	assert_int_equal(sum.zero_bytes, 30);
+	assert_int_equal(sum.speed_bps, 120);
+	dmm_progress_add(&p, &sum, &f);
+	assert_false(f.sweep_done);
+	assert_int_equal(f.remaining_bytes, 7 * 4096 + 3 * 65536 + 111);
+}
+
 static void test_sweep(void **state)
 {
 	struct dmm_progress p = { 0 };
@@ -435,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_zeros),
+		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_single_look),

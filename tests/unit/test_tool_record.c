@@ -41,7 +41,7 @@ static int teardown_dir(void **state)
 static struct dmm_record record(void)
 {
 	struct dmm_record r = {
-		.to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\" },
+		.disks = 1, .to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\" },
 		.source = "vg-web01", .major = 253, .minor = 7, .size_bytes = 1ull << 45,
 		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3, .conns = 16,
 		.has_witness = true, .witness = { .device_bytes = 1ull << 40, .target_bytes = 7,
@@ -68,7 +68,7 @@ static void test_long_table(void **state)
 			fprintf(f, "%u 8192 linear 253:3 %u\n", i * 8192, i * 16384);
 		fclose(f);
 		assert_int_equal(dmm_record_save(dir, &r), 0);
-		assert_int_equal(dmm_record_load(dir, id, &got), 0);
+		assert_int_equal(dmm_record_load(dir, id, 0, &got), 0);
 		assert_string_equal(got.source, r.source);
 		/* the origin device has it as well: a very long one is left out */
 		if (segments == 100)
@@ -82,20 +82,20 @@ static void test_record(void **state)
 {
 	struct dmm_record r = record(), got = { 0 };
 	u8 other[DMM_ID_BYTES] = { 9 };
-	u8 (*ids)[DMM_ID_BYTES];
+	struct dmm_record_key *keys;
 	unsigned int nr;
 	struct stat st;
 	char path[128];
 
 	(void)state;
-	assert_int_equal(dmm_record_list(dir, &ids, &nr), 0);	/* no directory: none */
+	assert_int_equal(dmm_record_list(dir, &keys, &nr), 0);	/* no directory: none */
 	assert_int_equal(nr, 0);
-	assert_int_equal(dmm_record_load(dir, id, &got), -ENOENT);
+	assert_int_equal(dmm_record_load(dir, id, 0, &got), -ENOENT);
 	assert_int_equal(dmm_record_save(dir, &r), 0);
 	snprintf(path, sizeof(path), "%s/%s.json", dir, ID_HEX);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_int_equal(dmm_record_load(dir, id, 0, &got), 0);
 	assert_memory_equal(got.id, id, sizeof(id));
 	assert_string_equal(got.to.host, r.to.host);
 	assert_string_equal(got.to.path, r.to.path);
@@ -117,18 +117,70 @@ static void test_record(void **state)
 
 	r.start_begun = true;
 	assert_int_equal(dmm_record_save(dir, &r), 0);
-	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_int_equal(dmm_record_load(dir, id, 0, &got), 0);
 	assert_true(got.start_begun);
 	dmm_record_clear(&got);
 
-	assert_int_equal(dmm_record_load(dir, other, &got), -ENOENT);
-	assert_int_equal(dmm_record_list(dir, &ids, &nr), 0);
+	assert_int_equal(dmm_record_load(dir, other, 0, &got), -ENOENT);
+	assert_int_equal(dmm_record_list(dir, &keys, &nr), 0);
 	assert_int_equal(nr, 1);
-	assert_memory_equal(ids[0], id, sizeof(id));
-	free(ids);
-	assert_int_equal(dmm_record_remove(dir, id), 0);
-	assert_int_equal(dmm_record_remove(dir, id), 0);	/* idempotent */
-	assert_int_equal(dmm_record_load(dir, id, &got), -ENOENT);
+	assert_memory_equal(keys[0].id, id, sizeof(id));
+	free(keys);
+	assert_int_equal(dmm_record_remove(dir, id, 0), 0);
+	assert_int_equal(dmm_record_remove(dir, id, 0), 0);	/* idempotent */
+	assert_int_equal(dmm_record_load(dir, id, 0, &got), -ENOENT);
+}
+
+/* One file a disk: they do not get into each other's way. */
+static void test_record_disks(void **state)
+{
+	static const char *const strays[] = {
+		ID_HEX "-0.json", ID_HEX "-01.json", ID_HEX "-64.json", ID_HEX "-.json", ID_HEX "-1x.json",
+		ID_HEX "-1.json.new", ID_HEX "-123.json", ID_HEX, "lock.253:1", "x-1.json",
+	};
+	struct dmm_record r = record(), got = { 0 };
+	struct dmm_record_key *keys;
+	unsigned int nr, i;
+	char path[128], command[256];
+	u64 seen = 0;
+
+	(void)state;
+	r.disks = 64;
+	for (r.disk = 0; r.disk < 64; r.disk += 21)
+		assert_int_equal(dmm_record_save(dir, &r), 0);
+	for (i = 0; i < sizeof(strays) / sizeof(strays[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, strays[i]);
+		fclose(fopen(path, "w"));
+	}
+	snprintf(path, sizeof(path), "%s/" ID_HEX "-63.json", dir);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(dmm_record_list(dir, &keys, &nr), 0);
+	assert_int_equal(nr, 4);
+	for (i = 0; i < nr; i++) {
+		assert_memory_equal(keys[i].id, id, sizeof(id));
+		seen |= 1ull << keys[i].disk;
+	}
+	assert_true(seen == (1ull | 1ull << 21 | 1ull << 42 | 1ull << 63));
+	free(keys);
+	assert_int_equal(dmm_record_load(dir, id, 42, &got), 0);
+	assert_int_equal(got.disk, 42);
+	assert_int_equal(got.disks, 64);
+	dmm_record_clear(&got);
+	assert_int_equal(dmm_record_remove(dir, id, 42), 0);
+	assert_int_equal(dmm_record_load(dir, id, 42, &got), -ENOENT);
+	assert_int_equal(dmm_record_load(dir, id, 21, &got), 0);
+	dmm_record_clear(&got);
+
+	/* of another disk than its name says, or of more than there are */
+	snprintf(command, sizeof(command), "cd %s && cp " ID_HEX "-21.json " ID_HEX "-22.json", dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(dmm_record_load(dir, id, 22, &got), -EBADMSG);
+	r.disk = 5;
+	for (r.disks = 0; r.disks < 67; r.disks++) {
+		assert_int_equal(dmm_record_save(dir, &r), 0);
+		assert_int_equal(dmm_record_load(dir, id, 5, &got), r.disks >= 6 && r.disks <= 64 ? 0 : -EBADMSG);
+		dmm_record_clear(&got);
+	}
 }
 
 /* By name and number; by one of them only where there is none that has both, and that is told. */
@@ -195,13 +247,13 @@ static void test_record_gate(void **state)
 	for (i = 0; i < 2; i++) {
 		snprintf(r.gate, sizeof(r.gate), "%s", names[i]);
 		assert_int_equal(dmm_record_save(dir, &r), 0);
-		assert_int_equal(dmm_record_load(dir, id, &got), 0);
+		assert_int_equal(dmm_record_load(dir, id, 0, &got), 0);
 		assert_string_equal(got.gate, names[i]);
 		dmm_record_clear(&got);
 	}
 	memset(r.gate, 'g', sizeof(r.gate) - 1);
 	assert_int_equal(dmm_record_save(dir, &r), 0);
-	assert_int_equal(dmm_record_load(dir, id, &got), 0);
+	assert_int_equal(dmm_record_load(dir, id, 0, &got), 0);
 	assert_string_equal(got.gate, r.gate);
 	dmm_record_clear(&got);
 
@@ -215,7 +267,7 @@ static void test_record_gate(void **state)
 	n = strstr(text, "ggg") - text;
 	fprintf(f, "%.*sg%s", (int)n, text, text + n);
 	fclose(f);
-	assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
+	assert_int_equal(dmm_record_load(dir, id, 0, &got), -EBADMSG);
 }
 
 /* Damage by any change is seen, crashes nothing, and leaves the result alone. */
@@ -265,20 +317,20 @@ static void test_record_damaged(void **state)
 		f = fopen(path, "w");
 		fputs(texts[i], f);
 		fclose(f);
-		assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
+		assert_int_equal(dmm_record_load(dir, id, 0, &got), -EBADMSG);
 	}
 	/* another migration's */
 	snprintf(text, sizeof(text), "%s/%s.json", dir, "09000000000000000000000000000000");
 	f = fopen(text, "w");
 	fwrite(good, 1, n, f);
 	fclose(f);
-	assert_int_equal(dmm_record_load(dir, other, &got), -EBADMSG);
+	assert_int_equal(dmm_record_load(dir, other, 0, &got), -EBADMSG);
 	/* cut off anywhere */
 	for (i = 0; i + 3 < n; i++) {
 		f = fopen(path, "w");
 		fwrite(good, 1, i, f);
 		fclose(f);
-		assert_int_equal(dmm_record_load(dir, id, &got), -EBADMSG);
+		assert_int_equal(dmm_record_load(dir, id, 0, &got), -EBADMSG);
 	}
 	/* a byte changed anywhere: read, or refused, nothing else */
 	for (i = 0; i < n; i++) {
@@ -288,7 +340,7 @@ static void test_record_damaged(void **state)
 		fwrite(text, 1, n, f);
 		fclose(f);
 		memset(&got, 0, sizeof(got));
-		if (dmm_record_load(dir, id, &got))
+		if (dmm_record_load(dir, id, 0, &got))
 			refused++;
 		dmm_record_clear(&got);
 	}
@@ -316,6 +368,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_record, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_record_disks, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_long_table, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_record_find, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_record_gate, setup_dir, teardown_dir),

@@ -358,19 +358,35 @@ static void test_standing(void **state)
 static void test_hook(void **state)
 {
 	struct dmm_tool t = { .verb = dmm_verb_find("cutover") };
-	struct dmm_source s = { .live = { .name = "web01" }, .hex = ID_HEX,
-				.record = { .to = { .host = "b", .port = 7790, .path = "/dev/x" } } };
+	struct dmm_source disks[3] = {
+		{ .live = { .name = "web01" }, .hex = ID_HEX,
+		  .record = { .to = { .host = "b", .port = 7790, .path = "/dev/x" } } },
+		{ .live = { .name = "web01-data" }, .record = { .to = { .path = "/dev/y" }, .gate = "data.dmm" } },
+		{ .live = { .name = "web01-swap" }, .record = { .to = { .path = "/dev/z" } } },
+	};
+	struct dmm_group g = { .disks = disks, .nr = 1 };
 
 	(void)state;
-	assert_int_equal(dmm_hook_run(&t, &s, "exit 0"), 0);
-	assert_int_equal(dmm_hook_run(&t, &s, "exit 3"), 3);
-	assert_int_equal(dmm_hook_run(&t, &s, "kill -TERM $$"), 128 + 15);
-	assert_int_equal(dmm_hook_run(&t, &s, "/nonexistent 2>/dev/null"), 127);
-	assert_int_equal(dmm_hook_run(&t, &s, "test \"$DMM_MIGRATION $DMM_SOURCE $DMM_DEST $DMM_HOST "
+	assert_int_equal(dmm_hook_run(&t, &g, "exit 0"), 0);
+	assert_int_equal(dmm_hook_run(&t, &g, "exit 3"), 3);
+	assert_int_equal(dmm_hook_run(&t, &g, "kill -TERM $$"), 128 + 15);
+	assert_int_equal(dmm_hook_run(&t, &g, "/nonexistent 2>/dev/null"), 127);
+	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_MIGRATION $DMM_SOURCE $DMM_DEST $DMM_HOST "
 				      "$DMM_PORT $DMM_DEVICE\" = \"" ID_HEX " /dev/mapper/web01 /dev/x b 7790 "
 				      "/dev/x\""), 0);
-	strcpy(s.record.gate, "web01.dmm");
-	assert_int_equal(dmm_hook_run(&t, &s, "test \"$DMM_DEVICE\" = /dev/mapper/web01.dmm"), 0);
+	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_DISKS ${DMM_SOURCE_1-none}\" = \"1 none\""), 0);
+	strcpy(disks[0].record.gate, "web01.dmm");
+	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_DEVICE\" = /dev/mapper/web01.dmm"), 0);
+
+	/* the first as of one disk alone, whichever was named; then each by its number */
+	g.nr = 3;
+	g.named = 2;
+	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_DISKS $DMM_SOURCE $DMM_DEST $DMM_HOST\" = "
+				      "\"3 /dev/mapper/web01 /dev/x b\""), 0);
+	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_SOURCE_1 $DMM_DEST_1 $DMM_DEVICE_1\" = "
+				      "\"/dev/mapper/web01-data /dev/y /dev/mapper/data.dmm\""), 0);
+	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_SOURCE_2 $DMM_DEST_2 $DMM_DEVICE_2${DMM_SOURCE_3-}\" = "
+				      "\"/dev/mapper/web01-swap /dev/z /dev/z\""), 0);
 }
 
 /* JSON is UTF-8, whatever bytes a name has. */

@@ -92,7 +92,7 @@ static int attach_recheck(struct dmm_tool *t, const struct dmm_source *s,
 			"somebody is changing %s: its table is not exchanged", s->live.name);
 }
 
-int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES],
+int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk,
 	       u32 block_bytes)
 {
 	char name[DMM_DM_NAME_BYTES], uuid[DMM_DM_UUID_BYTES];
@@ -104,14 +104,15 @@ int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTE
 	ret = attach_recheck(t, s, NULL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED);
 	if (ret)
 		return ret;
-	dmm_origin_name(s->live.name, id, name);
-	dmm_origin_uuid_format(id, uuid);
+	dmm_origin_name(s->live.name, id, disk, name);
+	dmm_origin_uuid_format(id, disk, uuid);
 	ret = dmm_dm_create(name, uuid, &s->table, s->live.read_only, &s->origin);
 	if (ret)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
 				"cannot make the origin device %s: %s", name, dmm_dm_reason());
 	s->has_origin = true;
 	memcpy(s->id, id, DMM_ID_BYTES);
+	s->disk = disk;
 	dmm_id_format(id, s->hex);
 	s->has_id = true;
 	dmm_stop_at("origin-created");
@@ -375,6 +376,14 @@ static void forget_group(struct dmm_tool *t, struct dmm_source *s, struct dmm_re
 		dmm_note(t, "its journal and gate at %s stay: %s", s->record.to.host, r->why);
 }
 
+/* No other disk of the migration is left here, as far as that can be found out. */
+static bool is_last(const struct dmm_source *s)
+{
+	u64 disks;
+
+	return !dmm_source_disks(s->id, &disks) && !(disks & ~(1ull << s->disk));
+}
+
 void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 {
 	struct dmm_remote r;
@@ -384,8 +393,9 @@ void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 		dmm_remote_init(&r);
 		ret = dmm_remote_open(&r, &s->record.to);
 		if (!ret)
-			ret = dmm_remote_forget(&r, s->id);
-		forget_group(t, s, &r);
+			ret = dmm_remote_forget(&r, s->id, s->disk);
+		if (is_last(s))
+			forget_group(t, s, &r);
 		if (ret && r.code != DMM_WERR_NOTFOUND)
 			dmm_note(t, "the receiver was not told: %s", r.why);
 		dmm_remote_close(&r);
@@ -394,9 +404,9 @@ void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 			 s->record_damaged ? "is damaged" : "is lost");
 	}
 	if (s->has_id) {
-		ret = dmm_record_remove(DMM_RUN_DIR, s->id);
+		ret = dmm_record_remove(DMM_RUN_DIR, s->id, s->disk);
 		if (ret)
-			dmm_note(t, "cannot remove %s/%s.json: %s", DMM_RUN_DIR, s->hex,
+			dmm_note(t, "cannot remove the record of %s in %s: %s", t->source, DMM_RUN_DIR,
 				 strerror(-ret));
 	}
 }

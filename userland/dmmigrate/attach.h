@@ -11,12 +11,12 @@
 #include "tool.h"
 
 /*
- * Makes the origin device of migration @id and puts the migrate target above it into the live
+ * Makes the origin device of @disk of migration @id and puts the migrate target above it into the live
  * device.  Updates @s.  On failure everything is as before (or, once, a suspended device is
  * reported).  Context: signals blocked, the device's lock held.
  * Returns 0 or an exit code, reported.
  */
-int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES],
+int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk,
 	       u32 block_bytes);
 
 /* The table that dmm_attach() will load. Caller clears it. -ENOMEM. */
@@ -51,8 +51,8 @@ int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner o
 		      enum dmm_use use);
 
 /*
- * Tells the receiver to forget, and removes the record.  A receiver that cannot be
- * reached is a note.
+ * Tells the receiver to forget the disk, and removes its record; with the last disk of the migration on this host, its journals
+ * on both.  A receiver that cannot be reached is a note.
  */
 void dmm_forget(struct dmm_tool *t, struct dmm_source *s);
 

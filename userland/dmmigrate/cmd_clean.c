@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
+#include "group.h"
 #include "owners.h"
 #include "standing.h"
 #include "status_json.h"
@@ -40,14 +41,15 @@ static void clean_item(struct dmm_tool *t, struct json_object *list, const char 
 }
 
 /* An origin device is a leftover unless a running migration stands on it. */
-static int clean_list_origin(struct dmm_tool *t, const char *hex, struct json_object *list)
+static int clean_list_origin(struct dmm_tool *t, const char *hex, u32 disk, struct json_object *list)
 {
-	char action[DMM_SOURCE_BYTES + 64];
+	char action[DMM_SOURCE_BYTES + 64], spec[DMM_SPEC_BYTES];
 	struct dmm_nl_info info;
 	struct dmm_source s;
 	int ret;
 
-	ret = dmm_source_open(t, hex, &s);
+	snprintf(spec, sizeof(spec), "%s.%u", hex, disk);
+	ret = dmm_source_open(t, spec, &s);
 	if (ret)
 		goto out_clear;
 	snprintf(action, sizeof(action), "dmmigrate clean %s", hex);
@@ -70,19 +72,18 @@ out_clear:
 }
 
 /* A record is a leftover when no device goes with it. */
-static void clean_list_record(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
-			      struct json_object *list)
+static void clean_list_record(struct dmm_tool *t, const struct dmm_record_key *key, struct json_object *list)
 {
 	char uuid[DMM_DM_UUID_BYTES], hex[DMM_ID_HEX], action[96];
 	struct dmm_record rec = { 0 };
 	struct dmm_dm_dev dev;
 
-	dmm_origin_uuid_format(id, uuid);
+	dmm_origin_uuid_format(key->id, key->disk, uuid);
 	if (!dmm_dm_find_uuid(uuid, &dev))
 		return;
-	dmm_id_format(id, hex);
+	dmm_id_format(key->id, hex);
 	snprintf(action, sizeof(action), "dmmigrate clean %s", hex);
-	if (dmm_record_load(DMM_RUN_DIR, id, &rec))
+	if (dmm_record_load(DMM_RUN_DIR, key->id, key->disk, &rec))
 		clean_item(t, list, "damaged record", "of an unknown source", hex, action);
 	else
 		clean_item(t, list, "record of", rec.source, hex, action);
@@ -93,16 +94,17 @@ static int clean_list(struct dmm_tool *t)
 {
 	struct json_object *list = json_object_new_array();
 	dmm_autofree struct dmm_dm_dev *devs = NULL;
-	u8 (*ids)[DMM_ID_BYTES] = NULL;
-	unsigned int nr_devs, nr_ids, i;
+	struct dmm_record_key *keys = NULL;
+	unsigned int nr_devs, nr_keys, i;
 	int ret, code = DMM_EXIT_OK;
 	char action[DMM_DM_NAME_BYTES + 32], hex[DMM_ID_HEX];
 	u8 id[DMM_ID_BYTES];
+	u32 disk;
 
 	dmm_result_add(t, "leftovers", list);
 	ret = dmm_dm_list(&devs, &nr_devs);
 	if (!ret)
-		ret = dmm_record_list(DMM_RUN_DIR, &ids, &nr_ids);
+		ret = dmm_record_list(DMM_RUN_DIR, &keys, &nr_keys);
 	if (ret)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
 				"cannot look for leftovers: %s%s%s", strerror(-ret),
@@ -112,16 +114,16 @@ static int clean_list(struct dmm_tool *t)
 			snprintf(action, sizeof(action), "dmsetup remove %s", devs[i].name);
 			clean_item(t, list, "scratch device", devs[i].name, "none", action);
 		}
-		if (dmm_origin_uuid_parse(devs[i].uuid, id))
+		if (dmm_origin_uuid_parse(devs[i].uuid, id, &disk))
 			continue;
 		dmm_id_format(id, hex);
-		ret = clean_list_origin(t, hex, list);
+		ret = clean_list_origin(t, hex, disk, list);
 		if (ret)
 			code = ret;
 	}
-	for (i = 0; i < nr_ids; i++)
-		clean_list_record(t, ids[i], list);
-	free(ids);
+	for (i = 0; i < nr_keys; i++)
+		clean_list_record(t, &keys[i], list);
+	free(keys);
 	t->source[0] = '\0';
 	if (!json_object_array_length(list) && !code)
 		dmm_say(t, "no leftovers");
@@ -291,17 +293,21 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 
 int dmm_clean_operand(struct dmm_tool *t)
 {
-	struct dmm_source s;
+	struct dmm_group g;
+	u32 i;
 	int ret;
 
-	ret = dmm_source_open(t, t->args.operands[0], &s);
-	if (!ret)
-		ret = clean_source(t, &s);
-	if (!ret) {
-		dmm_result_text(t, "source", t->source);
-		dmm_result_text(t, "migration", s.has_id ? s.hex : NULL);
+	ret = dmm_group_open(t, t->args.operands[0], &g);
+	for (i = 0; i < g.nr && !ret; i++) {
+		dmm_group_speak_of(t, &g, i);
+		ret = clean_source(t, &g.disks[i]);
 	}
-	dmm_source_clear(&s);
+	if (!ret) {
+		dmm_group_speak_of(t, &g, DMM_GROUP_NAMED);
+		dmm_result_text(t, "source", t->source);
+		dmm_result_text(t, "migration", g.disks[g.named].has_id ? g.disks[g.named].hex : NULL);
+	}
+	dmm_group_clear(&g);
 	return ret;
 }
 
@@ -314,6 +320,7 @@ const struct dmm_verb dmm_verb_clean = {
 	.name = "clean",
 	.operands = "[SOURCE|ID]",
 	.brief = "list what migrations left on this host, or remove what is named\n\n"
+		 "Of all disks of its migration, whichever is named.\n"
 		 "After a cutover it gives the source up: its table becomes the error target, so that\n"
 		 "nothing can use the old copy by mistake.  The disk's contents stay as they are.",
 	.options = clean_options,

@@ -162,10 +162,11 @@ static int copy_ship(struct dmm_copy *c)
 /* Both sides, read again. 0 or an exit code, said. */
 static int copy_verify(struct dmm_copy *c)
 {
-	struct dmm_verify v = {
+	struct dmm_verify_disk disk = {
 		.fd = c->source.block ? c->source.fd : c->source.plain_fd,
 		.size_bytes = c->source.size_bytes,
 	};
+	struct dmm_verify v = { .disks = &disk, .nr = 1, .size_bytes = disk.size_bytes };
 	struct dmm_refusal r;
 	char why[128];
 	int ret;
@@ -200,7 +201,7 @@ static int copy_finish(struct dmm_copy *c)
 	/* a copy that took hours may have lost the idle connection */
 	if (c->remote.client.fd < 0 && dmm_copy_prepare_again(c))
 		return copy_failed(c, c->remote.exit, c->remote.why);
-	if (dmm_remote_finish(&c->remote, c->id)) {
+	if (dmm_remote_finish(&c->remote, c->id, 0)) {
 		dmm_copy_next_again(c, "");
 		return copy_failed(c, c->remote.exit, c->remote.why);
 	}

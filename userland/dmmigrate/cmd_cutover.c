@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,21 +36,28 @@ int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit c
 	enum dmm_use use = DMM_USE_ATTACHED;
 	char note[sizeof(c->why)];
 	struct dmm_dm_dev dev;
+	u32 i;
 	int ret;
 
 	snprintf(note, sizeof(note), "%s", c->why);
 	if (c->stopped && t->args.hook_abort) {
-		ret = dmm_hook_run(t, &c->s, t->args.hook_abort);
+		ret = dmm_hook_run(t, &c->g, t->args.hook_abort);
 		if (ret)
 			dmm_note(t, "the abort hook failed (%d): start the writer here by hand", ret);
 	} else if (c->stopped) {
 		dmm_note(t, "the stop hook may have stopped the writer, and nothing has started it again: "
 			 "start it here (--hook-abort CMD would have)");
 	}
-	if (dmm_dm_find_number(c->s.live.major, c->s.live.minor, &dev))
-		use = DMM_USE_UNKNOWN;
-	else if (dev.suspended)
-		use = DMM_USE_SUSPENDED;
+	for (i = 0; i < c->g.nr; i++) {
+		if (dmm_dm_find_number(c->g.disks[i].live.major, c->g.disks[i].live.minor, &dev))
+			use = DMM_USE_UNKNOWN;
+		else if (dev.suspended)
+			use = DMM_USE_SUSPENDED;
+		if (use != DMM_USE_ATTACHED) {
+			dmm_group_speak_of(t, &c->g, i);
+			break;
+		}
+	}
 	dmm_next(t, "dmmigrate status %s", t->source);
 	return dmm_fail(t, code, DMM_OWNER_SOURCE, use, "aborted: %s", note);
 }
@@ -61,55 +69,78 @@ int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit c
 static void warn_still_open(struct dmm_tool *t, const struct dmm_cutover *c)
 {
 	struct dmm_dm_dev dev;
+	u32 i;
 
-	if (!dmm_dm_find_number(c->s.live.major, c->s.live.minor, &dev) && dev.open_count > 1)
-		dmm_note(t, "somebody still has %s open after the stop hook: what is written from now on "
-			 "does not reach the destination", t->source);
+	for (i = 0; i < c->g.nr; i++) {
+		const struct dmm_dm_dev *live = &c->g.disks[i].live;
+
+		if (!dmm_dm_find_number(live->major, live->minor, &dev) && dev.open_count > 1)
+			dmm_note(t, "somebody still has %s open after the stop hook: what is written from now on "
+				 "does not reach the destination", live->name);
+	}
 }
 
 /*
  * What somebody wrote by the page cache must be on its way before the hold: written back later it
- * would be held and then fail.  With hold_fd open a writer's last close does not flush.
+ * would be held and then fail.  With hold_fds open a writer's last close does not flush.
  */
-static int flush_cache(struct dmm_tool *t, struct dmm_cutover *c)
+static int flush_cache(struct dmm_cutover *c)
 {
-	if (!fsync(c->hold_fd))
-		return 0;
-	snprintf(c->why, sizeof(c->why), "what is in the page cache of %s cannot be written: %s",
-		 t->source, strerror(errno));
-	return DMM_EXIT_ABORTED;
+	u32 i;
+
+	for (i = 0; i < c->g.nr; i++) {
+		if (!fsync(c->hold_fds[i]))
+			continue;
+		snprintf(c->why, sizeof(c->why), "what is in the page cache of %s cannot be written: %s",
+			 c->g.disks[i].live.name, strerror(errno));
+		return DMM_EXIT_ABORTED;
+	}
+	return 0;
+}
+
+static int hold_open(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	char node[160];
+	u32 i;
+	int ret;
+
+	for (i = 0; i < c->g.nr; i++) {
+		ret = dmm_dm_node(&c->g.disks[i].live, node, sizeof(node));
+		if (!ret) {
+			c->hold_fds[i] = open(node, O_RDONLY | O_CLOEXEC);
+			ret = c->hold_fds[i] < 0 ? -errno : 0;
+		}
+		if (ret) {
+			dmm_group_speak_of(t, &c->g, i);
+			dmm_next(t, "dmsetup info %s", t->source);
+			return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+					"cannot hold %s open: %s", t->source, strerror(-ret));
+		}
+	}
+	return 0;
 }
 
 int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 {
-	char node[160];
 	int ret;
 
 	ret = dmm_cutover_check(t, c);
+	if (!ret)
+		ret = hold_open(t, c);
 	if (ret)
 		return ret;
-	ret = dmm_dm_node(&c->s.live, node, sizeof(node));
-	if (!ret) {
-		c->hold_fd = open(node, O_RDONLY | O_CLOEXEC);
-		ret = c->hold_fd < 0 ? -errno : 0;
-	}
-	if (ret) {
-		dmm_next(t, "dmsetup info %s", t->source);
-		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-				"cannot hold %s open: %s", t->source, strerror(-ret));
-	}
-	ret = flush_cache(t, c);	/* now, so that the pause need not wait for it */
+	ret = flush_cache(c);	/* now, so that the pause need not wait for it */
 	if (ret)
 		return dmm_cutover_abort(t, c, ret);
 	c->begin_ns = dmm_monotonic_ns();
 	if (!t->args.hook_stop)
 		return 0;
 	c->stopped = true;
-	ret = dmm_hook_run(t, &c->s, t->args.hook_stop);
+	ret = dmm_hook_run(t, &c->g, t->args.hook_stop);
 	if (ret)
 		snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
 	else
-		ret = flush_cache(t, c);
+		ret = flush_cache(c);
 	c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - c->begin_ns;
 	if (ret)
 		return dmm_cutover_abort(t, c, DMM_EXIT_ABORTED);
@@ -117,31 +148,58 @@ int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 	return 0;
 }
 
-static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
+/* Is one of the disks without what a hand-over needs to know of it? 0 or an exit code, reported. */
+static int cutover_need_records(struct dmm_tool *t, struct dmm_cutover *c)
 {
+	struct dmm_source *s;
 	enum dmm_owner owner;
 	enum dmm_use use;
-	int ret;
+	u32 i;
 
-	ret = dmm_source_open_migration(t, t->args.operands[0], &c->s);
-	if (!ret)
-		ret = dmm_source_lock(t, &c->s);
-	if (!ret)	/* still one? */
-		ret = dmm_source_need_migration(t, &c->s);
-	if (!ret)
-		ret = dmm_source_info(t, &c->s, &c->info);
-	if (ret)
-		return ret;
-	if (!c->s.ours || !c->s.has_record) {
-		dmm_source_verdict(t, &c->s, &owner, &use);
-		if (dmm_state_is_cut(c->info.state))
-			dmm_next(t, "dmmigrate recover %s", c->s.hex);
+	for (i = 0; i < c->g.nr; i++) {
+		s = &c->g.disks[i];
+		if (s->ours && s->has_record)
+			continue;
+		dmm_group_speak_of(t, &c->g, i);
+		dmm_source_verdict(t, s, &owner, &use);
+		if (dmm_state_is_cut(c->infos[i].state))
+			dmm_next(t, "dmmigrate recover %s", s->hex);
 		else
 			dmm_next(t, "dmmigrate cancel %s, then start again", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
 				"the record of the migration is %s: where the destination is, is not "
-				"known", c->s.record_damaged ? "damaged" : "lost");
+				"known", s->record_damaged ? "damaged" : "lost");
 	}
+	return 0;
+}
+
+static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	u32 i;
+	int ret;
+
+	ret = dmm_group_open_migration(t, t->args.operands[0], &c->g);
+	if (!ret)
+		ret = dmm_group_lock(t, &c->g);
+	if (!ret)	/* still one? */
+		ret = dmm_group_need_migration(t, &c->g);
+	if (ret)
+		return ret;
+	c->s = &c->g.disks[c->g.named];
+	c->infos = calloc(c->g.nr, sizeof(*c->infos));
+	c->hold_fds = calloc(c->g.nr, sizeof(*c->hold_fds));
+	if (!c->infos || !c->hold_fds)
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "out of memory");
+	memset(c->hold_fds, -1, c->g.nr * sizeof(*c->hold_fds));
+	for (i = 0; i < c->g.nr && !ret; i++) {
+		dmm_group_speak_of(t, &c->g, i);
+		ret = dmm_source_info(t, &c->g.disks[i], &c->infos[i]);
+	}
+	if (!ret)
+		ret = cutover_need_records(t, c);
+	if (ret)
+		return ret;
+	dmm_group_speak_of(t, &c->g, DMM_GROUP_NAMED);
 	c->timeout_ms = t->args.timeout_ms == DMM_UNSET ? FREEZE_DEFAULT_MS :
 							  (u32)t->args.timeout_ms;
 	return 0;
@@ -149,7 +207,8 @@ static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
 
 static int cmd_cutover(struct dmm_tool *t)
 {
-	struct dmm_cutover c = { .verify = { .fd = -1 }, .hold_fd = -1 };
+	struct dmm_cutover c = { 0 };
+	u32 i;
 	int ret;
 
 	dmm_remote_init(&c.remote);
@@ -159,11 +218,15 @@ static int cmd_cutover(struct dmm_tool *t)
 		dmm_signals_block_stop();
 		ret = dmm_cutover_hand_over(t, &c);
 	}
-	if (c.hold_fd >= 0)
-		close(c.hold_fd);
-	dmm_verify_close(&c.verify);
+	for (i = 0; c.hold_fds && i < c.g.nr; i++) {
+		if (c.hold_fds[i] >= 0)
+			close(c.hold_fds[i]);
+	}
+	free(c.hold_fds);
+	free(c.infos);
+	dmm_verify_clear(&c.verify);
 	dmm_remote_close(&c.remote);
-	dmm_source_clear(&c.s);
+	dmm_group_clear(&c.g);
 	return ret;
 }
 
@@ -173,6 +236,8 @@ const struct dmm_verb dmm_verb_cutover = {
 	.brief = "hand over: stop the writer, ship the rest, start the writer there, release the source\n\n"
 		 "Hooks run by sh -c with DMM_MIGRATION, DMM_SOURCE, DMM_DEST, DMM_HOST, DMM_PORT and DMM_DEVICE\n"
 		 "set: the last is what the writer is to use there, the gate above DMM_DEST where it has one.\n"
+		 "Of a migration of DMM_DISKS disks these are the first one's, and DMM_SOURCE_1, DMM_DEST_1 and\n"
+		 "DMM_DEVICE_1 the second one's, and so on.  All are handed over, whichever is named.\n"
 		 "The start hook exits with 0 when the writer runs there, with 1 to 127 when it does not and has\n"
 		 "written nothing.  Until then every failure leaves the source authoritative, and in use\n"
 		 "again (exit code 8).  A start hook that is killed leaves both sides standing (9).",

@@ -82,7 +82,7 @@ static int list_one(struct dmm_tool *t, const struct dmm_nl_info *info,
 
 	if (dmm_dm_find_number(info->dev >> 20, info->dev & 0xfffff, &dev))
 		return 0;	/* gone since */
-	has_record = !dmm_record_load(DMM_RUN_DIR, info->migration, &rec);
+	has_record = !dmm_record_load(DMM_RUN_DIR, info->migration, info->disk, &rec);
 	dmm_sample_from_info(info, dmm_monotonic_ns(), &sample);
 	dmm_progress_add(&p, &sample, &f);
 	json_object_array_add(list, dmm_status_json(info, &f, dev.name, has_record ? &rec : NULL,

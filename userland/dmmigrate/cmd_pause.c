@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "core/state.h"
+#include "group.h"
 #include "progress.h"
 #include "source.h"
 
@@ -16,35 +17,52 @@ static const struct dmm_option pace_options[] = {
 	DMM_OPTION_END,
 };
 
-/* Sends @req about the migration of the first operand. */
-static int pace_send(struct dmm_tool *t, struct dmm_nl_req *req, const char *doing)
+/* Sends @req about one disk. */
+static int pace_disk(struct dmm_tool *t, struct dmm_source *s, struct dmm_nl_req *req, const char *doing)
 {
 	struct dmm_nl_info info;
 	enum dmm_owner owner;
 	enum dmm_use use;
-	struct dmm_source s;
 	int ret;
 
-	ret = dmm_source_open_migration(t, t->args.operands[0], &s);
-	if (!ret)
-		ret = dmm_source_info(t, &s, &info);
+	ret = dmm_source_info(t, s, &info);
 	if (ret)
-		goto out_clear;
-	req->dev = dmm_source_dev(&s);
+		return ret;
+	req->dev = dmm_source_dev(s);
 	req->set |= DMM_NL_BIT(DMM_A_DEV);
 	ret = dmm_nl_do(t->nl, req);
-	if (ret == -EALREADY)	/* it is as asked for */
-		ret = 0;
-	if (ret) {
-		dmm_source_verdict(t, &s, &owner, &use);
-		dmm_next(t, "dmmigrate status %s", t->source);
-		ret = dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "cannot %s while it is %s: %s",
-			       doing, dmm_state_name(info.state), dmm_nl_text(t, ret));
-		goto out_clear;
+	if (!ret || ret == -EALREADY)	/* it is as asked for */
+		return 0;
+	dmm_source_verdict(t, s, &owner, &use);
+	dmm_next(t, "dmmigrate status %s", t->source);
+	return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "cannot %s while it is %s: %s",
+			doing, dmm_state_name(info.state), dmm_nl_text(t, ret));
+}
+
+/* The device that is named or, by a migration's id, all of its disks. */
+static int pace_send(struct dmm_tool *t, struct dmm_nl_req *req, const char *doing)
+{
+	const char *spec = t->args.operands[0];
+	struct dmm_group g = { 0 };
+	struct dmm_source s;
+	u32 i;
+	int ret;
+
+	if (dmm_group_is_id(spec)) {
+		ret = dmm_group_open_migration(t, spec, &g);
+		for (i = 0; i < g.nr && !ret; i++) {
+			dmm_group_speak_of(t, &g, i);
+			ret = pace_disk(t, &g.disks[i], req, doing);
+		}
+		dmm_group_clear(&g);
+	} else {
+		ret = dmm_source_open_migration(t, spec, &s);
+		if (!ret)
+			ret = pace_disk(t, &s, req, doing);
+		dmm_source_clear(&s);
 	}
-	dmm_result_text(t, "source", t->source);
-out_clear:
-	dmm_source_clear(&s);
+	if (!ret)
+		dmm_result_text(t, "source", t->source);
 	return ret;
 }
 
@@ -117,7 +135,7 @@ static int cmd_throttle(struct dmm_tool *t)
 
 const struct dmm_verb dmm_verb_pause = {
 	.name = "pause",
-	.operands = "SOURCE",
+	.operands = "SOURCE|ID",
 	.brief = "stop shipping; tracking goes on",
 	.options = pace_options,
 	.min_operands = 1,
@@ -128,7 +146,7 @@ const struct dmm_verb dmm_verb_pause = {
 
 const struct dmm_verb dmm_verb_resume = {
 	.name = "resume",
-	.operands = "SOURCE",
+	.operands = "SOURCE|ID",
 	.brief = "go on shipping after a pause",
 	.options = pace_options,
 	.min_operands = 1,
@@ -139,7 +157,7 @@ const struct dmm_verb dmm_verb_resume = {
 
 const struct dmm_verb dmm_verb_throttle = {
 	.name = "throttle",
-	.operands = "SOURCE RATE | --host RATE",
+	.operands = "SOURCE|ID RATE | --host RATE",
 	.brief = "change the bandwidth of a migration, or of all, while it runs\n\n"
 		 "RATE is in bytes per second (100M, 1.5GiB/s); 0 or 'unlimited' lifts the limit.",
 	.options = throttle_options,

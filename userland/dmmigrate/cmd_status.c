@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "core/wire.h"
+#include "group.h"
 #include "lost_commit.h"
 #include "monitor.h"
 #include "status_json.h"
@@ -99,12 +100,12 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 			const struct dmm_nl_info *info, const struct dmm_figures *f)
 {
 	struct advice a = status_advice(info, f);
-	char line[256], size[32], shipped[32], zeros[32], hex[DMM_ID_HEX];
+	char line[256], size[32], shipped[32], zeros[32], hex[DMM_ID_HEX], which[32];
 
 	dmm_id_format(info->migration, hex);
-	dmm_say(t, "   source: %s (%u:%u)%s%s", t->source, s->live.major, s->live.minor,
+	dmm_say(t, "   source: %s (%u:%u)%s%s%s", t->source, s->live.major, s->live.minor,
 		dmm_id_is_zero(info->migration) ? "" : ", migration ",
-		dmm_id_is_zero(info->migration) ? "" : hex);
+		dmm_id_is_zero(info->migration) ? "" : hex, dmm_group_which(s, which));
 	if (s->has_record)
 		dmm_say(t, "     dest: %s:%u:%s", s->record.to.host, s->record.to.port,
 			s->record.to.path);
@@ -208,13 +209,32 @@ static int status_all(struct dmm_tool *t, struct json_object *list)
 	return ret ? ret : code;
 }
 
+/* By its id: all disks of a migration. */
+static int status_group(struct dmm_tool *t, const char *id, struct json_object *list)
+{
+	struct dmm_group g;
+	u32 i;
+	int ret;
+
+	ret = dmm_group_open_migration(t, id, &g);
+	for (i = 0; i < g.nr && !ret; i++) {
+		if (i)
+			dmm_say(t, "%s", "");
+		ret = status_one(t, g.specs[i], list);
+	}
+	dmm_group_clear(&g);
+	return ret;
+}
+
 static int cmd_status(struct dmm_tool *t)
 {
 	struct json_object *list = json_object_new_array();
 	int ret;
 
 	dmm_result_add(t, "migrations", list);
-	if (t->args.nr_operands)
+	if (t->args.nr_operands && dmm_group_is_id(t->args.operands[0]))
+		ret = status_group(t, t->args.operands[0], list);
+	else if (t->args.nr_operands)
 		ret = status_one(t, t->args.operands[0], list);
 	else
 		ret = status_all(t, list);
@@ -223,7 +243,7 @@ static int cmd_status(struct dmm_tool *t)
 
 const struct dmm_verb dmm_verb_status = {
 	.name = "status",
-	.operands = "[SOURCE]",
+	.operands = "[SOURCE|ID]",
 	.brief = "tell state, progress, and what to do next",
 	.options = status_options,
 	.max_operands = 1,

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #include "commands.h"
 #include "monitor.h"
-#include "status_json.h"
 
 static const struct dmm_option wait_options[] = {
 	DMM_OPTION("timeout", TIME, timeout_ms, "TIME", "give up after so long, exit code 7"),
@@ -25,7 +26,7 @@ static int cmd_wait(struct dmm_tool *t)
 				 .max_pause_ms = DMM_READY_PAUSE_MS,
 				 .interval_ms = DMM_MONITOR_INTERVAL_MS };
 	enum dmm_monitor_end end;
-	struct dmm_source s;
+	struct dmm_group g;
 	const char *spec;
 	int ret;
 
@@ -36,29 +37,30 @@ static int cmd_wait(struct dmm_tool *t)
 	spec = dmm_source_spec(t, &ret);
 	if (!spec)
 		return ret;
-	ret = dmm_source_open_migration(t, spec, &s);
+	ret = dmm_group_open_migration(t, spec, &g);
 	if (ret)
 		goto out_clear;
 	dmm_signals_block();
-	end = dmm_monitor_run(t, &s, &m);
+	end = dmm_monitor_run(t, &g, &m);
 	if (end == DMM_MON_READY)
 		dmm_say(t, "%s is ready to be cut over.", t->source);
 	ret = dmm_monitor_report(t, &m, end);
 	dmm_result_bool(t, "ready", end == DMM_MON_READY || end == DMM_MON_RELEASED);
-	if (end != DMM_MON_ERROR && end != DMM_MON_GONE)
-		dmm_result_add(t, "migration_status",
-			       dmm_status_json(&m.info, &m.figures, t->source,
-					       s.has_record ? &s.record : NULL,
-					       dmm_source_owner(t, &s, m.info.state)));
+	if (m.disks && end != DMM_MON_ERROR && end != DMM_MON_GONE) {
+		dmm_result_add(t, "migration_status", json_object_get(json_object_array_get_idx(m.disks, g.named)));
+		dmm_result_add(t, "disks", json_object_get(m.disks));
+	}
 out_clear:
-	dmm_source_clear(&s);
+	dmm_monitor_clear(&m);
+	dmm_group_clear(&g);
 	return ret;
 }
 
 const struct dmm_verb dmm_verb_wait = {
 	.name = "wait",
 	.operands = "[SOURCE]",
-	.brief = "wait until the first sweep is done and little is left to ship",
+	.brief = "wait until the first sweep is done and little is left to ship\n\n"
+		 "Of all disks of the migration, whichever is named.",
 	.options = wait_options,
 	.max_operands = 1,
 	.needs_root = true,

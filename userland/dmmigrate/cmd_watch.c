@@ -20,7 +20,7 @@ static int cmd_watch(struct dmm_tool *t)
 {
 	struct dmm_monitor m = { .timeout_ms = DMM_UNSET, .interval_ms = DMM_MONITOR_INTERVAL_MS };
 	enum dmm_monitor_end end;
-	struct dmm_source s;
+	struct dmm_group g;
 	const char *spec;
 	int ret;
 
@@ -31,11 +31,11 @@ static int cmd_watch(struct dmm_tool *t)
 	spec = dmm_source_spec(t, &ret);
 	if (!spec)
 		return ret;
-	ret = dmm_source_open_migration(t, spec, &s);
+	ret = dmm_group_open_migration(t, spec, &g);
 	if (ret)
 		goto out_clear;
 	dmm_signals_block();
-	end = dmm_monitor_run(t, &s, &m);
+	end = dmm_monitor_run(t, &g, &m);
 	if (end == DMM_MON_INTERRUPTED)
 		dmm_say(t, "The migration goes on.");
 	else if (end == DMM_MON_RELEASED)
@@ -45,14 +45,16 @@ static int cmd_watch(struct dmm_tool *t)
 	/* the last JSON line says how it ended; a failure has its own */
 	t->result_printed = !ret;
 out_clear:
-	dmm_source_clear(&s);
+	dmm_monitor_clear(&m);
+	dmm_group_clear(&g);
 	return ret;
 }
 
 const struct dmm_verb dmm_verb_watch = {
 	.name = "watch",
 	.operands = "[SOURCE]",
-	.brief = "show the progress until Ctrl-C or the end of the migration",
+	.brief = "show the progress until Ctrl-C or the end of the migration\n\n"
+		 "Of all its disks together, whichever is named.",
 	.options = watch_options,
 	.max_operands = 1,
 	.needs_root = true,

@@ -219,7 +219,7 @@ static int worker_attach(struct dmm_copy_worker *w)
 	ret = dmm_remote_open(&w->data, job->to);
 	if (ret)
 		return remote_failed(job, &w->data);
-	ret = dmm_remote_attach(&w->data, job->id, job->conn_epoch, w->index, job->conns);
+	ret = dmm_remote_attach(&w->data, job->id, 0, job->conn_epoch, w->index, job->conns);
 	if (!ret && job->compare)
 		ret = dmm_remote_open(&w->ask, job->to);
 	if (ret)

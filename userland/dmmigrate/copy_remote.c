@@ -148,7 +148,7 @@ static int prepare_anew(struct dmm_copy *c, bool check)
 		return ret;
 	/* it may be our own (nobody else has this id); if not, the answer is the same again */
 	if (!prepare_open(c))
-		dmm_remote_forget(&c->remote, c->id);
+		dmm_remote_forget(&c->remote, c->id, 0);
 	return prepare_once(c, check);
 }
 
@@ -219,5 +219,5 @@ void dmm_copy_release(struct dmm_copy *c)
 {
 	/* best effort: the receiver lets go of it by itself after a while */
 	if (c->remote.client.fd >= 0 || !prepare_open(c))
-		dmm_remote_forget(&c->remote, c->id);
+		dmm_remote_forget(&c->remote, c->id, 0);
 }

@@ -5,6 +5,7 @@
 #ifndef DMM_CUTOVER_H
 #define DMM_CUTOVER_H
 
+#include "group.h"
 #include "remote.h"
 #include "source.h"
 #include "tool.h"
@@ -21,12 +22,13 @@ enum dmm_step {
 };
 
 struct dmm_cutover {
-	struct dmm_source s;
-	struct dmm_nl_info info;	/* the latest */
+	struct dmm_group g;		/* all disks */
+	struct dmm_source *s;		/* the one that was named: for messages, and where it goes */
+	struct dmm_nl_info *infos;	/* owned, of each disk: the latest */
+	int *hold_fds;			/* owned, of each disk: a stop hook must not remove the device; -1 */
 	struct dmm_remote remote;
 	struct dmm_verify verify;
 	u32 timeout_ms;
-	int hold_fd;			/* a stop hook must not remove the device; -1 */
 	bool stopped;			/* the stop hook was begun */
 	bool again;			/* found given up: only what remained was done */
 	u64 begin_ns, end_ns;
@@ -36,7 +38,7 @@ struct dmm_cutover {
 
 /* cmd_cutover.c */
 
-/* Checks, flushes, runs the stop hook.  0, or an exit code, reported: the source goes on.  Sets c->hold_fd. */
+/* Checks, flushes, runs the stop hook.  0, or an exit code, reported: the source goes on.  Sets c->hold_fds. */
 int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c);
 
 /* Everything before the source is given up ends here: it goes on, the abort hook is run. Returns @code, reported. */

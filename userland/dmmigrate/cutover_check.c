@@ -16,15 +16,22 @@
 /* Of the migration itself. 0 or an exit code, reported. */
 static int check_state(struct dmm_tool *t, struct dmm_cutover *c)
 {
-	if (c->info.state == DMM_STATE_COPYING)
-		return 0;
-	if (c->info.state == DMM_STATE_PAUSED)
-		dmm_next(t, "dmmigrate resume %s", t->source);
-	else
-		dmm_next(t, "dmmigrate status %s", t->source);
-	return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-			"%s is %s: only a migration that copies can be cut over", t->source,
-			dmm_state_name(c->info.state));
+	u32 i, state;
+
+	for (i = 0; i < c->g.nr; i++) {
+		state = c->infos[i].state;
+		if (state == DMM_STATE_COPYING)
+			continue;
+		dmm_group_speak_of(t, &c->g, i);
+		if (state == DMM_STATE_PAUSED)
+			dmm_next(t, "dmmigrate resume %s", t->source);
+		else
+			dmm_next(t, "dmmigrate status %s", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
+				"%s is %s: only a migration that copies can be cut over", t->source,
+				dmm_state_name(state));
+	}
+	return 0;
 }
 
 /*
@@ -36,7 +43,6 @@ static int check_pause(struct dmm_tool *t, struct dmm_cutover *c)
 	bool budget = t->args.max_pause_ms != DMM_UNSET;
 	u64 limit_ms = budget ? dmm_min_u64(t->args.max_pause_ms, c->timeout_ms) : c->timeout_ms;
 	struct dmm_progress p = { 0 };
-	struct dmm_sample sample;
 	struct dmm_figures f;
 	char pause[48] = "not known yet";
 	int look, ret;
@@ -44,14 +50,12 @@ static int check_pause(struct dmm_tool *t, struct dmm_cutover *c)
 	for (look = 0; look < 2; look++) {
 		if (look) {	/* one look knows no rate, only an average */
 			poll(NULL, 0, LOOK_MS);
-			ret = dmm_source_info(t, &c->s, &c->info);
-			if (!ret)
-				ret = check_state(t, c);
-			if (ret)
-				return ret;
 		}
-		dmm_sample_from_info(&c->info, dmm_monotonic_ns(), &sample);
-		dmm_progress_add(&p, &sample, &f);
+		ret = dmm_monitor_look(t, &c->g, c->infos, &p, &f);
+		if (!ret)
+			ret = check_state(t, c);
+		if (ret)
+			return ret;
 		if (!f.remaining_bytes || (f.sweep_done && !budget))
 			return 0;
 		if (!limit_ms)	/* not even a rate could make that */
@@ -74,25 +78,30 @@ static int check_pause(struct dmm_tool *t, struct dmm_cutover *c)
 			"after %u ms; it goes on copying", pause, c->timeout_ms);
 }
 
-int dmm_cutover_check(struct dmm_tool *t, struct dmm_cutover *c)
+static int check_suspended(struct dmm_tool *t, struct dmm_cutover *c)
 {
-	struct dmm_wire_query_ok q;
-	int ret;
+	u32 i;
 
-	ret = check_state(t, c);
-	if (ret)
-		return ret;
-	if (c->s.live.suspended) {
+	for (i = 0; i < c->g.nr; i++) {
+		if (!c->g.disks[i].live.suspended)
+			continue;
+		dmm_group_speak_of(t, &c->g, i);
 		dmm_next(t, "dmsetup resume %s, then this again", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_SUSPENDED,
 				"somebody suspended %s: it is not cut over meanwhile", t->source);
 	}
-	ret = check_pause(t, c);
-	if (ret)
-		return ret;
-	if (dmm_remote_open(&c->remote, &c->s.record.to) ||
-	    dmm_remote_query(&c->remote, c->s.id, &q)) {
-		dmm_next(t, "systemctl status dmmigrated (on %s)", c->s.record.to.host);
+	return 0;
+}
+
+/* What the receiver says of one disk. */
+static int check_receiver(struct dmm_tool *t, struct dmm_cutover *c, u32 i)
+{
+	struct dmm_wire_query_ok q;
+
+	dmm_group_speak_of(t, &c->g, i);
+	if ((c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &c->s->record.to)) ||
+	    dmm_remote_query(&c->remote, c->s->id, c->g.disks[i].disk, &q)) {
+		dmm_next(t, "systemctl status dmmigrated (on %s)", c->s->record.to.host);
 		return dmm_fail(t, c->remote.exit, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s",
 				c->remote.why);
 	}
@@ -103,4 +112,21 @@ int dmm_cutover_check(struct dmm_tool *t, struct dmm_cutover *c)
 				dmm_wire_err_text(le32_to_cpu(q.error)));
 	}
 	return 0;
+}
+
+int dmm_cutover_check(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	u32 i;
+	int ret;
+
+	ret = check_state(t, c);
+	if (!ret)
+		ret = check_suspended(t, c);
+	if (!ret)
+		ret = check_pause(t, c);
+	for (i = 0; i < c->g.nr && !ret; i++)
+		ret = check_receiver(t, c, i);
+	if (!ret)
+		dmm_group_speak_of(t, &c->g, DMM_GROUP_NAMED);
+	return ret;
 }

@@ -29,20 +29,20 @@ struct handover {
 
 static int ask_here(struct handover *h, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
-	return dmm_owners_ask_here(h->t, &h->here, h->c->s.id, DMM_HO_SOURCE, verb, await, await_ms,
+	return dmm_owners_ask_here(h->t, &h->here, h->c->s->id, DMM_HO_SOURCE, verb, await, await_ms,
 				   &h->src);
 }
 
 static int ask_there(struct handover *h, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
-	return dmm_owners_ask_there(&h->c->remote, &h->c->s.record.to, h->c->s.id, verb, await, await_ms,
+	return dmm_owners_ask_there(&h->c->remote, &h->c->s->record.to, h->c->s->id, verb, await, await_ms,
 				    &h->dst);
 }
 
 /* Nobody can tell who owns it until the other host answers, or a person looks. */
 static int unknown(struct handover *h)
 {
-	dmm_next(h->t, "dmmigrate recover %s", h->c->s.hex);
+	dmm_next(h->t, "dmmigrate recover %s", h->c->s->hex);
 	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", h->c->why);
 }
 
@@ -63,11 +63,11 @@ static int take_back(struct handover *h, enum dmm_exit code)
 		if (dmm_owners_is(&h->src, DMM_STATES(DMM_HO_ACTIVE)))
 			return gone_on(h, code);
 		if (dmm_owners_is(&h->src, DMM_STATES(DMM_HO_RELEASED))) {
-			dmm_next(h->t, "dmmigrate release %s", h->c->s.hex);
+			dmm_next(h->t, "dmmigrate release %s", h->c->s->hex);
 			return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_RELEASED, "%s", why);
 		}
 		snprintf(h->c->why, sizeof(h->c->why), "%.300s; and %.128s has not given it back yet: "
-			 "%.200s", why, h->c->s.record.to.host, (const char *)h->src.why);
+			 "%.200s", why, h->c->s->record.to.host, (const char *)h->src.why);
 	} else {
 		snprintf(h->c->why, sizeof(h->c->why), "%.500s; %.200s", why, h->here.why);
 	}
@@ -89,7 +89,7 @@ static int give_up(struct handover *h)
 		return dmm_cutover_abort(h->t, c, DMM_EXIT_ABORTED);
 	}
 	begin_ns = dmm_monotonic_ns();
-	ret = dmm_owners_cutover(h->t, &h->here, c->s.id, c->timeout_ms, &h->src);
+	ret = dmm_owners_cutover(h->t, &h->here, c->s->id, c->timeout_ms, &h->src);
 	c->step_ns[DMM_STEP_GIVE_UP] = dmm_monotonic_ns() - begin_ns;
 	if (ret) {
 		snprintf(c->why, sizeof(c->why), "%s", h->here.why);
@@ -134,7 +134,7 @@ static int be_owned(struct handover *h)
 		snprintf(h->c->why, sizeof(h->c->why), "interrupted");
 	else
 		snprintf(h->c->why, sizeof(h->c->why), "%.128s does not take the disk over (%s): %s",
-			 h->c->s.record.to.host, dmm_ho_state_name(dmm_owners_state(&h->dst)),
+			 h->c->s->record.to.host, dmm_ho_state_name(dmm_owners_state(&h->dst)),
 			 h->dst.why[0] ? (const char *)h->dst.why : "no reason given");
 	return take_back(h, DMM_EXIT_REMOTE);
 }
@@ -145,11 +145,11 @@ static int give_back(struct handover *h, enum dmm_exit code)
 	int ret = ask_there(h, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), 5000);
 
 	if (!ret && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
-		dmm_next(h->t, "start the writer at %s, then dmmigrate release %s", h->c->s.record.to.host,
-			 h->c->s.hex);
+		dmm_next(h->t, "start the writer at %s, then dmmigrate release %s", h->c->s->record.to.host,
+			 h->c->s->hex);
 		return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_COMMITTED,
 				"%s; but something was written to %s there already, and stays", h->c->why,
-				h->c->s.record.to.path);
+				h->c->s->record.to.path);
 	}
 	return take_back(h, code);
 }
@@ -157,23 +157,24 @@ static int give_back(struct handover *h, enum dmm_exit code)
 /* Only a person can tell: by `run` or `return` there. */
 static int may_run_there(struct handover *h)
 {
-	const char *host = h->c->s.record.to.host;
+	const char *host = h->c->s->record.to.host;
 
 	dmm_next(h->t, "look whether the writer runs at %s: if so, dmmigrate run %s there; if not, dmmigrate "
-		 "return %s there", host, h->c->s.hex, h->c->s.hex);
+		 "return %s there", host, h->c->s->hex, h->c->s->hex);
 	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
-			"%s may or may not be in use at %s: %s", h->c->s.record.to.path, host, h->c->why);
+			"%s may or may not be in use at %s: %s", h->c->s->record.to.path, host, h->c->why);
 }
 
 /* A start hook is about to be run: should we die in it, the next one must not take it for not begun. */
 static int begin_hook(struct handover *h)
 {
+	struct dmm_record *record = &h->c->g.disks[0].record;
 	int ret;
 
-	h->c->s.record.start_begun = true;
-	ret = dmm_record_save(DMM_RUN_DIR, &h->c->s.record);
+	record->start_begun = true;
+	ret = dmm_record_save(DMM_RUN_DIR, record);
 	if (ret)
-		snprintf(h->c->why, sizeof(h->c->why), "cannot write %s/%s.json: %s", DMM_RUN_DIR, h->c->s.hex,
+		snprintf(h->c->why, sizeof(h->c->why), "cannot write the record in %s: %s", DMM_RUN_DIR,
 			 strerror(-ret));
 	return ret;
 }
@@ -181,7 +182,7 @@ static int begin_hook(struct handover *h)
 /* Opens the gate and starts the writer. 0 or an exit code, reported. */
 static int run_there(struct handover *h)
 {
-	bool begun = h->c->s.record.start_begun;
+	bool begun = h->c->g.disks[0].record.start_begun;
 	u64 begin_ns = dmm_monotonic_ns();
 	int ret;
 
@@ -195,7 +196,7 @@ static int run_there(struct handover *h)
 	    le32_to_cpu(h->dst.gate) != DMM_HO_GATE_OPEN ||
 	    le32_to_cpu(h->dst.flags) & DMM_GROUP_OWES) {
 		snprintf(h->c->why, sizeof(h->c->why), "%.128s does not let it run: %.500s",
-			 h->c->s.record.to.host, ret ? h->c->remote.why : (const char *)h->dst.why);
+			 h->c->s->record.to.host, ret ? h->c->remote.why : (const char *)h->dst.why);
 		return give_back(h, DMM_EXIT_REMOTE);
 	}
 	dmm_stop_at("running");
@@ -203,13 +204,13 @@ static int run_there(struct handover *h)
 		return 0;
 	if (begin_hook(h))
 		return give_back(h, DMM_EXIT_LOCAL);
-	ret = dmm_hook_run(h->t, &h->c->s, h->t->args.hook_start);
+	ret = dmm_hook_run(h->t, &h->c->g, h->t->args.hook_start);
 	h->c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
 	if (!ret)
 		return 0;
 	if (ret < 128) {
 		snprintf(h->c->why, sizeof(h->c->why), "the start hook failed (%d): the writer was not started "
-			 "at %s", ret, h->c->s.record.to.host);
+			 "at %s", ret, h->c->s->record.to.host);
 		return give_back(h, DMM_EXIT_REMOTE);
 	}
 	snprintf(h->c->why, sizeof(h->c->why), "the start hook was killed (%d)", ret);
@@ -238,6 +239,7 @@ static int be_released(struct handover *h)
 
 static int hand_over(struct handover *h)
 {
+	u32 i;
 	int ret;
 
 	h->c->remote.exit = DMM_EXIT_REMOTE;
@@ -253,8 +255,10 @@ static int hand_over(struct handover *h)
 	ret = be_owned(h);
 	if (ret)
 		return ret;
-	if (dmm_nl_get(h->t->nl, dmm_source_dev(&h->c->s), &h->c->info))
-		memset(&h->c->info, 0, sizeof(h->c->info));
+	for (i = 0; i < h->c->g.nr; i++) {
+		if (dmm_nl_get(h->t->nl, dmm_source_dev(&h->c->g.disks[i]), &h->c->infos[i]))
+			memset(&h->c->infos[i], 0, sizeof(h->c->infos[i]));
+	}
 	if (h->t->args.verify && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_OWNED))) {
 		ret = dmm_cutover_verify(h->t, h->c);
 		if (ret)
@@ -281,10 +285,10 @@ int dmm_cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
 			       DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", h.here.why);
 	} else if (dmm_owners_is(&h.src, DMM_STATES(DMM_HO_RELEASED))) {
 		dmm_result_text(t, "source", t->source);
-		dmm_result_text(t, "migration", c->s.hex);
+		dmm_result_text(t, "migration", c->s->hex);
 		dmm_result_text(t, "owner", "destination");
 		dmm_result_text(t, "source_device", "released");
-		dmm_say(t, "%s is cut over already.  Next: dmmigrate release %s", t->source, c->s.hex);
+		dmm_say(t, "%s is cut over already.  Next: dmmigrate release %s", t->source, c->s->hex);
 	} else if (dmm_owners_is(&h.src, DMM_STATES(DMM_HO_LOST))) {
 		snprintf(c->why, sizeof(c->why), "the journal of this migration is lost: %s",
 			 (const char *)h.src.why);

@@ -15,8 +15,7 @@ static bool given_up(enum dmm_journal_says says)
 	return says == DMM_JOURNAL_NOBODY || says == DMM_JOURNAL_DEST;
 }
 
-static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
-		       const struct dmm_nl_info *infos, unsigned int nr, struct json_object *lost)
+static void report_one(struct dmm_tool *t, const struct dmm_record_key *key, const struct dmm_nl_info *infos, unsigned int nr, struct json_object *lost)
 {
 	struct dmm_record rec = { 0 };
 	char hex[DMM_ID_HEX];
@@ -24,10 +23,10 @@ static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		if (!memcmp(infos[i].migration, id, DMM_ID_BYTES))
+		if (infos[i].disk == key->disk && !memcmp(infos[i].migration, key->id, DMM_ID_BYTES))
 			return;
-	dmm_id_format(id, hex);
-	if (!dmm_record_load(DMM_RUN_DIR, id, &rec) && given_up(dmm_owners_journal(t, id))) {
+	dmm_id_format(key->id, hex);
+	if (!dmm_record_load(DMM_RUN_DIR, key->id, key->disk, &rec) && given_up(dmm_owners_journal(t, key->id))) {
 		dmm_note(t, "%s was being cut over to %s:%s and its target is gone: dmmigrate status %s",
 			 rec.source, rec.to.host, rec.to.path, hex);
 		o = json_object_new_object();
@@ -41,15 +40,15 @@ static void report_one(struct dmm_tool *t, const u8 id[DMM_ID_BYTES],
 int dmm_report_lost_commits(struct dmm_tool *t, const struct dmm_nl_info *infos, unsigned int nr)
 {
 	struct json_object *lost = json_object_new_array();
-	u8 (*ids)[DMM_ID_BYTES] = NULL;
-	unsigned int nr_ids = 0, i;
+	struct dmm_record_key *keys = NULL;
+	unsigned int nr_keys = 0, i;
 	int ret;
 
 	dmm_result_add(t, "lost_commits", lost);
-	ret = dmm_record_list(DMM_RUN_DIR, &ids, &nr_ids);
-	for (i = 0; i < nr_ids && !ret; i++)
-		report_one(t, ids[i], infos, nr, lost);
-	free(ids);
+	ret = dmm_record_list(DMM_RUN_DIR, &keys, &nr_keys);
+	for (i = 0; i < nr_keys && !ret; i++)
+		report_one(t, &keys[i], infos, nr, lost);
+	free(keys);
 	if (!ret)
 		return 0;
 	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,48 +47,137 @@ void dmm_sample_from_info(const struct dmm_nl_info *info, u64 now_ns, struct dmm
 	};
 }
 
-/* Does the migration's state end the watch?  -1: no. */
-static int monitor_end_of(const struct dmm_monitor *m, u64 stopping_ms)
+/* What is known of a disk, beside that of all. */
+struct watched {
+	struct dmm_nl_info info;
+	struct dmm_progress progress;
+	struct dmm_figures figures;
+	u64 alive_ms;		/* when it was not stopping, last */
+};
+
+struct watch {
+	struct dmm_tool *t;
+	const struct dmm_group *g;
+	struct dmm_monitor *m;
+	struct watched *disks;	/* g->nr */
+	struct dmm_progress progress;
+};
+
+/* Does the state of one disk end the watch for all?  -1: no. */
+static int end_of_disk(const struct dmm_monitor *m, const struct watched *d)
 {
-	switch (m->info.state) {
+	switch (d->info.state) {
 	case DMM_STATE_IDLE:
 		return DMM_MON_IDLE;
-	case DMM_STATE_RELEASED:
-		return DMM_MON_RELEASED;
 	case DMM_STATE_FAILED:
 		return DMM_MON_FAILED;
 	case DMM_STATE_STOPPING:	/* somebody cancels: idle or gone comes next, or not */
-		return stopping_ms >= STOPPING_GRACE_MS ? DMM_MON_STOPPING : -1;
+		return dmm_now_ms() - d->alive_ms >= STOPPING_GRACE_MS ? DMM_MON_STOPPING : -1;
 	case DMM_STATE_PAUSED:
 		return m->until_ready ? DMM_MON_PAUSED : -1;
 	case DMM_STATE_DISCONNECTED:
 		return DMM_MON_DISCONNECTED;
-	case DMM_STATE_COPYING:
-		if (m->until_ready && dmm_progress_ready(&m->figures, m->max_pause_ms))
-			return DMM_MON_READY;
-		return -1;
-	case DMM_STATE_FROZEN:	/* somebody cuts over right now */
-	case DMM_STATE_COMMITTED:
-		return m->until_ready ? DMM_MON_READY : -1;
 	default:
 		return -1;
 	}
 }
 
-static void monitor_show(struct dmm_tool *t, const struct dmm_source *s,
-			 const struct dmm_monitor *m)
+/* -1: it goes on. */
+static int end_of_all(const struct watch *w)
+{
+	bool released = true, copying = true, cutting = false;
+	u32 i, state;
+	int end;
+
+	for (i = 0; i < w->g->nr; i++) {
+		state = w->disks[i].info.state;
+		end = end_of_disk(w->m, &w->disks[i]);
+		if (end >= 0) {
+			dmm_group_speak_of(w->t, w->g, i);
+			w->m->info = w->disks[i].info;
+			return end;
+		}
+		released = released && state == DMM_STATE_RELEASED;
+		copying = copying && state == DMM_STATE_COPYING;
+		/* somebody cuts over right now */
+		cutting = cutting || state == DMM_STATE_FROZEN || state == DMM_STATE_COMMITTED;
+	}
+	if (released)
+		return DMM_MON_RELEASED;
+	if (!w->m->until_ready)
+		return -1;
+	if (cutting || (copying && dmm_progress_ready(&w->m->figures, w->m->max_pause_ms)))
+		return DMM_MON_READY;
+	return -1;
+}
+
+static struct json_object *disk_status(const struct watch *w, u32 i)
+{
+	const struct dmm_source *s = &w->g->disks[i];
+	const struct watched *d = &w->disks[i];
+
+	return dmm_status_json(&d->info, &d->figures, s->has_live ? s->live.name : s->hex,
+			       s->has_record ? &s->record : NULL, dmm_owners_owner(w->t, s->id, d->info.state));
+}
+
+static void monitor_show(const struct watch *w)
 {
 	char line[256];
+	u32 i;
 
-	if (m->quiet)
+	if (w->m->quiet)
 		return;
-	if (t->args.json) {
-		dmm_print_json(t, dmm_status_json(&m->info, &m->figures, t->source,
-						  s->has_record ? &s->record : NULL,
-						  dmm_owners_owner(t, s->id, m->info.state)));
-		return;
+	for (i = 0; i < w->g->nr && w->t->args.json; i++)
+		dmm_print_json(w->t, disk_status(w, i));
+	if (!w->t->args.json)
+		dmm_progress_line(w->t, dmm_format_progress(line, sizeof(line), &w->m->figures));
+}
+
+/* Asks about all disks. 0, or -errno of one, which t->source is. */
+static int watch_look(struct watch *w)
+{
+	struct dmm_sample sample, sum = { 0 };
+	u64 now_ns = dmm_monotonic_ns();
+	u32 i;
+	int ret;
+
+	for (i = 0; i < w->g->nr; i++) {
+		ret = dmm_nl_get(w->t->nl, dmm_source_dev(&w->g->disks[i]), &w->disks[i].info);
+		if (ret) {
+			dmm_group_speak_of(w->t, w->g, i);
+			return ret;
+		}
+		if (w->disks[i].info.state != DMM_STATE_STOPPING)
+			w->disks[i].alive_ms = dmm_now_ms();
+		dmm_sample_from_info(&w->disks[i].info, now_ns, &sample);
+		dmm_progress_add(&w->disks[i].progress, &sample, &w->disks[i].figures);
+		dmm_sample_add(&sum, &sample);
 	}
-	dmm_progress_line(t, dmm_format_progress(line, sizeof(line), &m->figures));
+	dmm_progress_add(&w->progress, &sum, &w->m->figures);
+	w->m->info = w->disks[w->g->named].info;
+	w->m->seen = true;
+	return 0;
+}
+
+int dmm_monitor_look(struct dmm_tool *t, const struct dmm_group *g, struct dmm_nl_info *infos,
+		     struct dmm_progress *p, struct dmm_figures *f)
+{
+	struct dmm_sample sample, sum = { 0 };
+	u64 now_ns = dmm_monotonic_ns();
+	u32 i;
+	int ret;
+
+	for (i = 0; i < g->nr; i++) {
+		dmm_group_speak_of(t, g, i);
+		ret = dmm_source_info(t, &g->disks[i], &infos[i]);
+		if (ret)
+			return ret;
+		dmm_sample_from_info(&infos[i], now_ns, &sample);
+		dmm_sample_add(&sum, &sample);
+	}
+	dmm_group_speak_of(t, g, DMM_GROUP_NAMED);
+	dmm_progress_add(p, &sum, f);
+	return 0;
 }
 
 /* Drops what has come: it only woke us. */
@@ -115,55 +205,66 @@ static void monitor_sleep(struct dmm_nl_events *ev, int sigfd, u64 until_ms)
 		monitor_drain(ev);
 }
 
-enum dmm_monitor_end dmm_monitor_run(struct dmm_tool *t, const struct dmm_source *s,
-				     struct dmm_monitor *m)
+static enum dmm_monitor_end monitor_loop(struct watch *w, struct dmm_nl_events *ev, int sigfd)
 {
-	u64 start_ms = dmm_now_ms(), next_ms = start_ms, deadline_ms = DMM_NO_DEADLINE;
-	dmm_autoclose int sigfd = dmm_signals_fd();
-	struct dmm_progress progress = { 0 };
-	struct dmm_nl_events *ev = NULL;
-	struct dmm_nl_info info;
-	struct dmm_sample sample;
-	u64 alive_ms = start_ms;	/* when it was not stopping, last */
-	int end = -1;
+	struct dmm_monitor *m = w->m;
+	u64 next_ms = dmm_now_ms(), deadline_ms = DMM_NO_DEADLINE;
+	int end;
 
 	if (m->timeout_ms != DMM_UNSET)
-		deadline_ms = start_ms + m->timeout_ms;
-	m->err = dmm_tool_nl(t);
-	if (m->err)
-		return DMM_MON_ERROR;
-	/* without events the regular look is all there is: slower, not wrong */
-	if (dmm_nl_events_open(&ev))
-		ev = NULL;
-	while (end < 0) {
-		m->err = dmm_nl_get(t->nl, dmm_source_dev(s), &info);
-		if (m->err) {
-			end = m->err == -ENODEV ? DMM_MON_GONE : DMM_MON_ERROR;
-			break;
-		}
-		m->info = info;
-		m->seen = true;
-		if (info.state != DMM_STATE_STOPPING)
-			alive_ms = dmm_now_ms();
-		dmm_sample_from_info(&m->info, dmm_monotonic_ns(), &sample);
-		dmm_progress_add(&progress, &sample, &m->figures);
-		end = monitor_end_of(m, dmm_now_ms() - alive_ms);
+		deadline_ms = next_ms + m->timeout_ms;
+	for (;;) {
+		m->err = watch_look(w);
+		if (m->err)
+			return m->err == -ENODEV ? DMM_MON_GONE : DMM_MON_ERROR;
+		end = end_of_all(w);
 		if (end >= 0 || dmm_now_ms() >= next_ms) {
-			monitor_show(t, s, m);
+			monitor_show(w);
 			next_ms = dmm_now_ms() + m->interval_ms;
 		}
 		if (end >= 0)
-			break;
+			return end;
 		if (dmm_signal_seen())
-			end = DMM_MON_INTERRUPTED;
-		else if (dmm_now_ms() >= deadline_ms)
-			end = DMM_MON_TIMEOUT;
-		else
-			monitor_sleep(ev, sigfd, dmm_min_u64(next_ms, deadline_ms));
+			return DMM_MON_INTERRUPTED;
+		if (dmm_now_ms() >= deadline_ms)
+			return DMM_MON_TIMEOUT;
+		monitor_sleep(ev, sigfd, dmm_min_u64(next_ms, deadline_ms));
 	}
+}
+
+enum dmm_monitor_end dmm_monitor_run(struct dmm_tool *t, const struct dmm_group *g, struct dmm_monitor *m)
+{
+	struct watch w = { .t = t, .g = g, .m = m };
+	dmm_autoclose int sigfd = dmm_signals_fd();
+	dmm_autofree struct watched *disks = calloc(g->nr, sizeof(*disks));
+	struct dmm_nl_events *ev = NULL;
+	enum dmm_monitor_end end;
+	u32 i;
+
+	m->err = disks ? dmm_tool_nl(t) : -ENOMEM;
+	if (m->err)
+		return DMM_MON_ERROR;
+	w.disks = disks;
+	for (i = 0; i < g->nr; i++)
+		disks[i].alive_ms = dmm_now_ms();
+	/* without events the regular look is all there is: slower, not wrong */
+	if (dmm_nl_events_open(&ev))
+		ev = NULL;
+	end = monitor_loop(&w, ev, sigfd);
 	dmm_nl_events_close(ev);
 	dmm_progress_end(t);
+	if (!t->args.json || !m->seen)
+		return end;
+	m->disks = json_object_new_array();
+	for (i = 0; i < g->nr; i++)
+		json_object_array_add(m->disks, disk_status(&w, i));
 	return end;
+}
+
+void dmm_monitor_clear(struct dmm_monitor *m)
+{
+	json_object_put(m->disks);
+	m->disks = NULL;
 }
 
 static int monitor_failed(struct dmm_tool *t, const struct dmm_monitor *m)

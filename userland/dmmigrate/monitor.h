@@ -6,8 +6,8 @@
 #define DMM_MONITOR_H
 
 #include "nl.h"
+#include "group.h"
 #include "progress.h"
-#include "source.h"
 #include "tool.h"
 
 enum dmm_monitor_end {
@@ -33,16 +33,26 @@ struct dmm_monitor {
 	/* results */
 	int err;
 	bool seen;		/* info was read at least once */
-	struct dmm_nl_info info;	/* the last one */
-	struct dmm_figures figures;
+	struct dmm_nl_info info;	/* the last one, of the disk that the end is about */
+	struct dmm_figures figures;	/* of all disks together */
+	struct json_object *disks;	/* the last status of each, for --json; owned, see dmm_monitor_clear() */
 };
 
 #define DMM_MONITOR_INTERVAL_MS	1000
 #define DMM_READY_PAUSE_MS	1000
 
-/* Context: signals blocked (dmm_signals_block()). */
-enum dmm_monitor_end dmm_monitor_run(struct dmm_tool *t, const struct dmm_source *s,
-				     struct dmm_monitor *m);
+/*
+ * Of all disks of a migration together: it is ready when all are.  When it ends for one of them, t->source is that one.
+ * Context: signals blocked (dmm_signals_block()).
+ */
+enum dmm_monitor_end dmm_monitor_run(struct dmm_tool *t, const struct dmm_group *g, struct dmm_monitor *m);
+void dmm_monitor_clear(struct dmm_monitor *m);
+
+/*
+ * One look at all of them, which is added to @p.  @infos has g->nr.  0, or an exit code, reported.
+ */
+int dmm_monitor_look(struct dmm_tool *t, const struct dmm_group *g, struct dmm_nl_info *infos,
+		     struct dmm_progress *p, struct dmm_figures *f);
 
 /* Reports any end but READY and RELEASED as a failure: its exit code. */
 int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm_monitor_end end);

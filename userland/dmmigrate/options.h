@@ -14,7 +14,7 @@
 #include "local.h"
 
 #define DMM_SOURCE_BYTES	256
-#define DMM_MAX_OPERANDS	2
+#define DMM_MAX_OPERANDS	128	/* start: a pair for each disk */
 #define DMM_UNSET		(~0ull)
 
 enum dmm_option_type {

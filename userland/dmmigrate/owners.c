@@ -129,7 +129,8 @@ int dmm_owners_adopt(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_
 
 	memset(&w, 0, sizeof(w));
 	memcpy(w.id.migration, record->id, sizeof(w.id.migration));
-	w.group_disks = cpu_to_le32(1);
+	w.id.disk = cpu_to_le32(record->disk);
+	w.group_disks = cpu_to_le32(record->disks);
 	w.port = cpu_to_le16(record->to.port);
 	w.size_bytes = cpu_to_le64(record->size_bytes);
 	if (record->has_witness) {

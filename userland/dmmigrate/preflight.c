@@ -190,7 +190,7 @@ static int preflight_origin_name(struct dmm_tool *t, const struct dmm_source *s)
 	char name[DMM_DM_NAME_BYTES];
 	struct dmm_dm_dev dev;
 
-	dmm_origin_name(s->live.name, none, name);
+	dmm_origin_name(s->live.name, none, 0, name);
 	if (dmm_dm_find_name(name, &dev) == -ENODEV)
 		return 0;
 	dmm_next(t, "dmsetup rename %s OTHER-NAME", name);

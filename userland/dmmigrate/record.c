@@ -32,13 +32,16 @@ void dmm_dest_device(const char *gate, const char *path, char *buf, size_t bytes
 	snprintf(buf, bytes, "%s%s", *gate ? "/dev/mapper/" : "", *gate ? gate : path);
 }
 
-static void record_path(char *path, size_t bytes, const char *dir, const u8 id[DMM_ID_BYTES],
+/* "<32 hex>.json", "<32 hex>-<disk>.json" of all but disk 0. */
+static void record_path(char *path, size_t bytes, const char *dir, const u8 id[DMM_ID_BYTES], u32 disk,
 			const char *suffix)
 {
-	char hex[DMM_ID_HEX];
+	char hex[DMM_ID_HEX], number[16] = "";
 
 	dmm_id_format(id, hex);
-	snprintf(path, bytes, "%s/%s.json%s", dir, hex, suffix);
+	if (disk)
+		snprintf(number, sizeof(number), "-%u", disk);
+	snprintf(path, bytes, "%s/%s%s.json%s", dir, hex, number, suffix);
 }
 
 static int record_mkdir(const char *dir)
@@ -56,6 +59,8 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	dmm_id_format(r->id, hex);
 	json_object_object_add(o, "schema_version", json_object_new_int(DMM_SCHEMA_VERSION));
 	json_object_object_add(o, "migration", json_object_new_string(hex));
+	json_object_object_add(o, "disk", json_object_new_int64(r->disk));
+	json_object_object_add(o, "disks", json_object_new_int64(r->disks));
 	json_object_object_add(o, "source", json_object_new_string(r->source));
 	json_object_object_add(o, "major", json_object_new_int64(r->major));
 	json_object_object_add(o, "minor", json_object_new_int64(r->minor));
@@ -93,8 +98,8 @@ int dmm_record_save(const char *dir, const struct dmm_record *r)
 	ret = record_mkdir(dir);
 	if (ret)
 		return ret;
-	record_path(path, sizeof(path), dir, r->id, "");
-	record_path(tmp, sizeof(tmp), dir, r->id, ".new");
+	record_path(path, sizeof(path), dir, r->id, r->disk, "");
+	record_path(tmp, sizeof(tmp), dir, r->id, r->disk, ".new");
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
@@ -136,9 +141,9 @@ static int json_witness(struct json_object *o, struct dmm_record *r)
 	       dmm_jsonfield_number(o, "inflight", 0, ~0ull >> 1, &r->witness.inflight) ? -EBADMSG : 0;
 }
 
-static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
+static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_record *r)
 {
-	u64 version, major, minor, port, size, block, started, epoch, conns;
+	u64 disks, own_disk, version, major, minor, port, size, block, started, epoch, conns;
 	struct json_object *table;
 	char hex[DMM_ID_HEX];
 	u8 own[DMM_ID_BYTES];
@@ -148,6 +153,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 				 &version) ||
 	    dmm_jsonfield_text(o, "migration", hex, sizeof(hex)) || dmm_id_parse(hex, own) ||
 	    memcmp(own, id, sizeof(own)) ||
+	    dmm_jsonfield_number(o, "disks", 1, DMM_MAX_GROUP, &disks) ||
+	    dmm_jsonfield_number(o, "disk", 0, disks - 1, &own_disk) || own_disk != disk ||
 	    dmm_jsonfield_text(o, "source", r->source, sizeof(r->source)) ||
 	    dmm_jsonfield_text(o, "host", r->to.host, sizeof(r->to.host)) ||
 	    dmm_jsonfield_text(o, "dest", r->to.path, sizeof(r->to.path)) ||
@@ -163,6 +170,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	    json_flag(o, "start_begun", &r->start_begun))
 		return -EBADMSG;
 	memcpy(r->id, id, DMM_ID_BYTES);
+	r->disk = disk;
+	r->disks = disks;
 	r->major = major;
 	r->minor = minor;
 	r->to.port = port;
@@ -180,7 +189,7 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], st
 	return 0;
 }
 
-int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_record *r)
+int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_record *r)
 {
 	dmm_autofree char *text = malloc(RECORD_MAX_BYTES);
 	struct dmm_record rec = { 0 };
@@ -191,7 +200,7 @@ int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_recor
 
 	if (!text)
 		return -ENOMEM;
-	record_path(path, sizeof(path), dir, id, "");
+	record_path(path, sizeof(path), dir, id, disk, "");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -204,7 +213,7 @@ int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_recor
 	o = json_tokener_parse(text);
 	if (!o)
 		return -EBADMSG;
-	ret = record_from_json(o, id, &rec);
+	ret = record_from_json(o, id, disk, &rec);
 	json_object_put(o);
 	if (ret) {
 		dmm_record_clear(&rec);
@@ -214,32 +223,45 @@ int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_recor
 	return 0;
 }
 
-int dmm_record_remove(const char *dir, const u8 id[DMM_ID_BYTES])
+int dmm_record_remove(const char *dir, const u8 id[DMM_ID_BYTES], u32 disk)
 {
 	char path[512];
 
-	record_path(path, sizeof(path), dir, id, ".new");
+	record_path(path, sizeof(path), dir, id, disk, ".new");
 	unlink(path);
-	record_path(path, sizeof(path), dir, id, "");
+	record_path(path, sizeof(path), dir, id, disk, "");
 	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
-/* "<32 hex>.json" and nothing else. */
-static int record_name_parse(const char *name, u8 id[DMM_ID_BYTES])
+/* What record_path() makes, and nothing else. */
+static int record_name_parse(const char *name, struct dmm_record_key *key)
 {
-	char hex[DMM_ID_HEX];
+	char hex[DMM_ID_HEX], number[4] = "", path[64];
+	size_t digits;
+	u64 disk = 0;
 
-	if (strlen(name) != DMM_ID_HEX - 1 + strlen(".json") ||
-	    strcmp(name + DMM_ID_HEX - 1, ".json"))
+	if (strlen(name) < DMM_ID_HEX - 1)
 		return -EINVAL;
 	memcpy(hex, name, DMM_ID_HEX - 1);
 	hex[DMM_ID_HEX - 1] = '\0';
-	return dmm_id_parse(hex, id);
+	if (name[DMM_ID_HEX - 1] == '-') {
+		digits = strspn(name + DMM_ID_HEX, "0123456789");
+		if (digits >= sizeof(number))
+			return -EINVAL;
+		memcpy(number, name + DMM_ID_HEX, digits);
+		if (dmm_parse_u64(number, 1, DMM_MAX_GROUP - 1, &disk))
+			return -EINVAL;
+	}
+	if (dmm_id_parse(hex, key->id))
+		return -EINVAL;
+	key->disk = disk;
+	record_path(path, sizeof(path), "", key->id, key->disk, "");
+	return strcmp(path + 1, name) ? -EINVAL : 0;
 }
 
-int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr)
+int dmm_record_list(const char *dir, struct dmm_record_key **keys, unsigned int *nr)
 {
-	u8 (*list)[DMM_ID_BYTES] = NULL, (*grown)[DMM_ID_BYTES], id[DMM_ID_BYTES];
+	struct dmm_record_key *list = NULL, *grown, key;
 	unsigned int n = 0;
 	struct dirent *e;
 	DIR *d = opendir(dir);
@@ -247,7 +269,7 @@ int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr)
 	if (!d && errno != ENOENT)
 		return -errno;
 	while (d && (e = readdir(d))) {
-		if (record_name_parse(e->d_name, id))
+		if (record_name_parse(e->d_name, &key))
 			continue;
 		grown = reallocarray(list, n + 1, sizeof(*list));
 		if (!grown) {
@@ -256,11 +278,11 @@ int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr)
 			return -ENOMEM;
 		}
 		list = grown;
-		memcpy(list[n++], id, DMM_ID_BYTES);
+		list[n++] = key;
 	}
 	if (d)
 		closedir(d);
-	*ids = list;
+	*keys = list;
 	*nr = n;
 	return 0;
 }
@@ -269,17 +291,17 @@ int dmm_record_find(const char *dir, const char *name, const struct dmm_dm_dev *
 		    struct dmm_record *r, bool *partly)
 {
 	bool same_name, same_number, found = false;
-	u8 (*ids)[DMM_ID_BYTES];
+	struct dmm_record_key *keys;
 	struct dmm_record rec;
 	unsigned int nr, i;
 	int ret;
 
 	*partly = false;
-	ret = dmm_record_list(dir, &ids, &nr);
+	ret = dmm_record_list(dir, &keys, &nr);
 	if (ret)
 		return ret;
 	for (i = 0; i < nr && (!found || *partly); i++) {
-		if (dmm_record_load(dir, ids[i], &rec))
+		if (dmm_record_load(dir, keys[i].id, keys[i].disk, &rec))
 			continue;
 		same_name = !strcmp(rec.source, name);
 		same_number = dev ? rec.major == dev->major && rec.minor == dev->minor : same_name;
@@ -293,7 +315,7 @@ int dmm_record_find(const char *dir, const char *name, const struct dmm_dm_dev *
 		found = true;
 		*partly = !same_name || !same_number;
 	}
-	free(ids);
+	free(keys);
 	return found ? 0 : -ENOENT;
 }
 

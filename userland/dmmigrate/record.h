@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the verbs remember outside the kernel: where a migration goes.  One JSON
- * file per migration, written atomically.  Losing it loses the address of the
+ * file per disk of it, written atomically.  Losing it loses the address of the
  * receiver; taking down never needs it, device-mapper itself knows everything.
  */
 #ifndef DMM_RECORD_H
@@ -16,6 +16,7 @@
 
 struct dmm_record {
 	u8 id[DMM_ID_BYTES];
+	u32 disk, disks;		/* which one, of how many that hand over as one */
 	struct dmm_target to;		/* host, port, path */
 	char source[DMM_DM_NAME_BYTES];	/* dm name */
 	unsigned int major, minor;
@@ -31,6 +32,12 @@ struct dmm_record {
 	char *table;			/* owned; original table without keys, may be NULL */
 };
 
+/* Whose record it is; what names its file. */
+struct dmm_record_key {
+	u8 id[DMM_ID_BYTES];
+	u32 disk;
+};
+
 /* What the writer is to use at the destination: the gate or, where that is "", @path itself. */
 void dmm_dest_device(const char *gate, const char *path, char *buf, size_t bytes);
 
@@ -40,17 +47,17 @@ void dmm_record_clear(struct dmm_record *r);
 /* Makes @dir when it is missing.  Atomic: readers see the old one or the new one. -errno. */
 int dmm_record_save(const char *dir, const struct dmm_record *r);
 
-/* -ENOENT; -EBADMSG: damaged, or not a record of this migration. */
-int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_record *r);
+/* -ENOENT; -EBADMSG: damaged, or not a record of this disk. */
+int dmm_record_load(const char *dir, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_record *r);
 
 /* Missing is fine. */
-int dmm_record_remove(const char *dir, const u8 id[DMM_ID_BYTES]);
+int dmm_record_remove(const char *dir, const u8 id[DMM_ID_BYTES], u32 disk);
 
 /*
- * Identifiers of all records in @dir, damaged ones too; the caller frees *ids.
+ * All records in @dir, damaged ones too; the caller frees *keys.
  * A directory that is not there holds none.
  */
-int dmm_record_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr);
+int dmm_record_list(const char *dir, struct dmm_record_key **keys, unsigned int *nr);
 
 /*
  * The record of a migration of @dev or, where there is no such device (NULL), of one that had this dm name.

@@ -104,10 +104,11 @@ static int remote_request(struct dmm_remote *r, u16 type, const void *payload, u
 	return ret;
 }
 
-static void disk_id(struct dmm_wire_disk *d, const u8 id[DMM_ID_BYTES])
+static void disk_id(struct dmm_wire_disk *d, const u8 id[DMM_ID_BYTES], u32 disk)
 {
 	memset(d, 0, sizeof(*d));
 	memcpy(d->migration, id, DMM_ID_BYTES);
+	d->disk = cpu_to_le32(disk);
 }
 
 int dmm_remote_texts(struct dmm_wire_prepare *req, const char *identity, const char *path,
@@ -142,34 +143,34 @@ int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 	return ret;
 }
 
-int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], struct dmm_wire_query_ok *q)
+int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_wire_query_ok *q)
 {
 	struct dmm_wire_disk d;
 
-	disk_id(&d, id);
+	disk_id(&d, id, disk);
 	return remote_request(r, DMM_MSG_QUERY, &d, sizeof(d), DMM_MSG_QUERY_OK, q, sizeof(*q),
 			      DMM_CLIENT_TIMEOUT_MS, "ask the receiver about the disk");
 }
 
-int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES])
+int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk)
 {
 	struct dmm_wire_disk d;
 
-	disk_id(&d, id);
+	disk_id(&d, id, disk);
 	return remote_request(r, DMM_MSG_FINISH, &d, sizeof(d), DMM_MSG_FINISH_OK, NULL, 0,
 			      DMM_REMOTE_SLOW_MS, "finish the disk at the receiver");
 }
 
-int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES])
+int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk)
 {
 	struct dmm_wire_disk d;
 
-	disk_id(&d, id);
+	disk_id(&d, id, disk);
 	return remote_request(r, DMM_MSG_FORGET, &d, sizeof(d), DMM_MSG_FORGET_OK, NULL, 0,
 			      DMM_CLIENT_TIMEOUT_MS, "have the receiver forget the disk");
 }
 
-int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offset_bytes,
+int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 offset_bytes,
 		      u64 length_bytes, u8 digest[16])
 {
 	struct dmm_wire_digest req;
@@ -177,7 +178,7 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offse
 	int ret;
 
 	memset(&req, 0, sizeof(req));
-	disk_id(&req.id, id);
+	disk_id(&req.id, id, disk);
 	req.offset_bytes = cpu_to_le64(offset_bytes);
 	req.length_bytes = cpu_to_le64(length_bytes);
 	req.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
@@ -188,13 +189,13 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offse
 	return ret;
 }
 
-int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch,
+int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
 		      u32 conn_index, u32 conns)
 {
 	struct dmm_wire_attach req;
 
 	memset(&req, 0, sizeof(req));
-	disk_id(&req.id, id);
+	disk_id(&req.id, id, disk);
 	req.conn_epoch = cpu_to_le64(conn_epoch);
 	req.conn_index = cpu_to_le32(conn_index);
 	req.conns = cpu_to_le32(conns);

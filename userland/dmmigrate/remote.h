@@ -37,12 +37,12 @@ int dmm_remote_texts(struct dmm_wire_prepare *req, const char *identity, const c
 		     const char *dest);
 int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 		       struct dmm_wire_prepared *prepared);
-int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], struct dmm_wire_query_ok *q);
-int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES]);
-int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES]);
-int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 offset_bytes,
+int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_wire_query_ok *q);
+int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk);
+int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk);
+int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 offset_bytes,
 		      u64 length_bytes, u8 digest[16]);
-int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u64 conn_epoch,
+int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
 		      u32 conn_index, u32 conns);
 
 /* Of a group; @ok is zeroed after a failure. */

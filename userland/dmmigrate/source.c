@@ -14,9 +14,10 @@
 #include "source.h"
 #include "standing.h"
 
-static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES])
+static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk)
 {
 	memcpy(s->id, id, DMM_ID_BYTES);
+	s->disk = disk;
 	dmm_id_format(id, s->hex);
 	s->has_id = true;
 }
@@ -25,12 +26,13 @@ static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES])
 static bool source_take_origin(struct dmm_source *s, const struct dmm_dm_dev *dev)
 {
 	u8 id[DMM_ID_BYTES];
+	u32 disk;
 
-	if (dmm_origin_uuid_parse(dev->uuid, id))
+	if (dmm_origin_uuid_parse(dev->uuid, id, &disk))
 		return false;
 	s->origin = *dev;
 	s->has_origin = true;
-	source_set_id(s, id);
+	source_set_id(s, id, disk);
 	return true;
 }
 
@@ -57,12 +59,12 @@ static void source_find_origin(struct dmm_source *s)
 	struct dmm_dm_dev dev;
 
 	if (s->has_id) {
-		dmm_origin_uuid_format(s->id, uuid);
+		dmm_origin_uuid_format(s->id, s->disk, uuid);
 		if (!dmm_dm_find_uuid(uuid, &dev))
 			source_take_origin(s, &dev);
 		return;
 	}
-	dmm_origin_name(s->live.name, none, name);
+	dmm_origin_name(s->live.name, none, 0, name);
 	if (!dmm_dm_find_name(name, &dev))
 		source_take_origin(s, &dev);
 }
@@ -195,22 +197,67 @@ static void source_find_record(struct dmm_tool *t, struct dmm_source *s)
 		return;
 	}
 	s->has_record = true;
-	source_set_id(s, s->record.id);
+	source_set_id(s, s->record.id, s->record.disk);
+}
+
+int dmm_source_disks(const u8 id[DMM_ID_BYTES], u64 *disks)
+{
+	dmm_autofree struct dmm_record_key *keys = NULL;
+	dmm_autofree struct dmm_dm_dev *devs = NULL;
+	u8 other[DMM_ID_BYTES];
+	unsigned int nr, i;
+	u32 disk;
+	int ret;
+
+	*disks = 0;
+	ret = dmm_dm_list(&devs, &nr);
+	for (i = 0; i < nr && !ret; i++) {
+		if (!dmm_origin_uuid_parse(devs[i].uuid, other, &disk) && !memcmp(other, id, DMM_ID_BYTES))
+			*disks |= 1ull << disk;
+	}
+	if (!ret)
+		ret = dmm_record_list(DMM_RUN_DIR, &keys, &nr);
+	for (i = 0; i < nr && !ret; i++) {
+		if (!memcmp(keys[i].id, id, DMM_ID_BYTES))
+			*disks |= 1ull << keys[i].disk;
+	}
+	return ret;
+}
+
+/* "ID", which means the first disk that there is of it, or "ID.DISK". */
+static int source_parse_id(const char *spec, u8 id[DMM_ID_BYTES], u32 *disk)
+{
+	char hex[DMM_ID_HEX];
+	u64 value = 0;
+
+	if (strlen(spec) < DMM_ID_HEX - 1)
+		return -EINVAL;
+	snprintf(hex, sizeof(hex), "%s", spec);
+	spec += DMM_ID_HEX - 1;
+	if (dmm_id_parse(hex, id) || (*spec && *spec != '.'))
+		return -EINVAL;
+	if (*spec && dmm_parse_u64(spec + 1, 0, DMM_MAX_GROUP - 1, &value))
+		return -EINVAL;
+	if (!*spec && !dmm_source_disks(id, &value) && value)
+		value = __builtin_ctzll(value);
+	*disk = (u32)value;
+	return 0;
 }
 
 /* A migration id that no device name hides: its origin, or only its record. */
 static int source_lookup_id(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 {
 	u8 id[DMM_ID_BYTES];
+	u32 disk;
 	int ret;
 
-	if (dmm_id_parse(spec, id))
+	if (source_parse_id(spec, id, &disk))
 		return -ENODEV;
-	source_set_id(s, id);
+	source_set_id(s, id, disk);
 	source_find_origin(s);
 	if (s->has_origin)
 		return source_live_of_origin(s);
-	ret = dmm_record_load(DMM_RUN_DIR, id, &s->record);
+	ret = dmm_record_load(DMM_RUN_DIR, id, disk, &s->record);
 	s->has_record = !ret;
 	s->record_damaged = ret == -EBADMSG;
 	if (ret && ret != -EBADMSG)
@@ -243,7 +290,7 @@ static int source_find(struct dmm_tool *t, const char *spec, struct dmm_source *
 	if (dmm_record_find(DMM_RUN_DIR, spec, NULL, &s->record, &partly))
 		return -ENODEV;
 	s->has_record = true;
-	source_set_id(s, s->record.id);
+	source_set_id(s, s->record.id, s->record.disk);
 	source_find_origin(s);
 	return 0;
 }
@@ -267,7 +314,7 @@ static int source_complete(struct dmm_tool *t, struct dmm_source *s)
 			return ret;
 	}
 	if (s->has_id && !s->has_record) {
-		ret = dmm_record_load(DMM_RUN_DIR, s->id, &s->record);
+		ret = dmm_record_load(DMM_RUN_DIR, s->id, s->disk, &s->record);
 		s->has_record = !ret;
 		s->record_damaged = ret == -EBADMSG;
 	}
@@ -285,9 +332,14 @@ int dmm_source_open(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 		ret = source_complete(t, s);
 	if (ret)
 		return source_lookup_failed(t, spec, ret);
-	snprintf(t->source, sizeof(t->source), "%s",
-		 s->has_live ? s->live.name : s->has_record ? s->record.source : spec);
+	dmm_source_speak_of(t, s);
 	return 0;
+}
+
+void dmm_source_speak_of(struct dmm_tool *t, const struct dmm_source *s)
+{
+	snprintf(t->source, sizeof(t->source), "%s",
+		 s->has_live ? s->live.name : s->has_record ? s->record.source : s->spec);
 }
 
 void dmm_source_clear(struct dmm_source *s)
@@ -295,66 +347,6 @@ void dmm_source_clear(struct dmm_source *s)
 	dmm_dm_table_clear(&s->table);
 	dmm_dm_table_clear(&s->origin_table);
 	dmm_record_clear(&s->record);
-}
-
-enum dmm_journal_says dmm_source_journal(struct dmm_tool *t, struct dmm_source *s)
-{
-	if (!s->has_id)
-		return DMM_JOURNAL_NOTHING;
-	if (s->journal == DMM_JOURNAL_UNASKED)
-		s->journal = dmm_owners_journal(t, s->id);
-	return s->journal;
-}
-
-/* After a cutover: nothing reaches the old disk by the source any more. */
-static bool source_given_up(struct dmm_tool *t, struct dmm_source *s)
-{
-	return s->table.nr == 1 && !strcmp(s->table.targets[0].type, "error") &&
-	       (s->has_origin || dmm_source_journal(t, s) == DMM_JOURNAL_DEST);
-}
-
-int dmm_source_unanswered(struct dmm_tool *t)
-{
-	dmm_next(t, "systemctl start dmmigrated");
-	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
-			"whether %s was handed over is in the journal of this host, and its daemon does not "
-			"answer", t->source);
-}
-
-int dmm_source_commit_lost(struct dmm_tool *t, struct dmm_source *s)
-{
-	char to[DMM_PATH_MAX + 288] = "another host";
-	struct dmm_nl_info info;
-	enum dmm_owner owner;
-	enum dmm_use use;
-	int ret;
-
-	if (!s->has_id)
-		return 0;
-	if (s->has_live && s->migrate) {
-		ret = dmm_source_info(t, s, &info);
-		if (ret || info.state != DMM_STATE_IDLE)
-			return ret;	/* nothing passes what is cut over */
-	}
-	if (s->has_record)
-		snprintf(to, sizeof(to), "%.255s:%s", s->record.to.host, s->record.to.path);
-	switch (dmm_source_journal(t, s)) {
-	case DMM_JOURNAL_NOBODY:
-	case DMM_JOURNAL_DEST:
-		break;
-	case DMM_JOURNAL_UNANSWERED:
-		return dmm_source_unanswered(t);
-	default:
-		return 0;
-	}
-	dmm_source_verdict(t, s, &owner, &use);
-	dmm_next(t, "dmmigrate clean %s (removes what is left, once the destination is known to have the data)",
-		 s->has_live ? t->source : s->hex);
-	if (use == DMM_USE_GIVEN_UP)
-		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s was cut over to %s", t->source, to);
-	return dmm_fail(t, DMM_EXIT_AMBIGUOUS, owner, use, "%s was cut over to %s, but %s", t->source, to,
-			s->has_live ? "its committed table is gone (lvchange, dmsetup): writes reach the "
-			"old disk" : "the committed device is gone");
 }
 
 int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_source *s)
@@ -401,7 +393,7 @@ const char *dmm_source_spec(struct dmm_tool *t, int *code)
 {
 	dmm_autofree struct dmm_nl_info *list = NULL;
 	struct dmm_dm_dev dev;
-	unsigned int nr = 0;
+	unsigned int nr = 0, i;
 	int ret;
 
 	if (t->args.nr_operands)
@@ -409,6 +401,10 @@ const char *dmm_source_spec(struct dmm_tool *t, int *code)
 	ret = dmm_tool_nl(t);
 	if (!ret)
 		ret = dmm_source_migrations(t, &list, &nr);
+	for (i = 1; i < nr && !memcmp(list[i].migration, list[0].migration, DMM_ID_BYTES); i++)
+		;
+	if (nr && i == nr)	/* disks of one */
+		nr = 1;
 	if ((ret && ret != -ENOENT) || nr > 1) {
 		*code = dmm_usage(t, nr > 1 ? "there are %u migrations: name the source" :
 				  "name the source", nr);
@@ -435,39 +431,4 @@ int dmm_source_info(struct dmm_tool *t, const struct dmm_source *s, struct dmm_n
 	dmm_next(t, "dmsetup status %s", t->source);
 	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
 			"cannot ask the kernel about %s: %s", t->source, dmm_nl_text(t, ret));
-}
-
-void dmm_source_verdict(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner *owner,
-			enum dmm_use *use)
-{
-	struct dmm_nl_info info;
-
-	*owner = DMM_OWNER_SOURCE;
-	*use = DMM_USE_UNCHANGED;
-	if (source_given_up(t, s)) {
-		*owner = DMM_OWNER_DEST;
-		*use = DMM_USE_GIVEN_UP;
-		return;
-	}
-	if (!s->migrate) {
-		if (!s->has_record)
-			return;
-		*owner = dmm_standing_owner(DMM_STATE_IDLE, dmm_source_journal(t, s));
-		if (*owner != DMM_OWNER_SOURCE)
-			*use = DMM_USE_UNKNOWN;
-		return;
-	}
-	if (dmm_tool_nl(t) || dmm_nl_get(t->nl, dmm_source_dev(s), &info)) {
-		*owner = DMM_OWNER_UNKNOWN;
-		*use = DMM_USE_UNKNOWN;
-		return;
-	}
-	*owner = dmm_source_owner(t, s, info.state);
-	*use = dmm_standing_use(info.state);
-}
-
-enum dmm_owner dmm_source_owner(struct dmm_tool *t, struct dmm_source *s, u32 state)
-{
-	return dmm_standing_owner(state, dmm_standing_needs_journal(state) ? dmm_source_journal(t, s) :
-				  DMM_JOURNAL_UNASKED);
 }

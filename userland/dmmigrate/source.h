@@ -29,6 +29,7 @@ struct dmm_source {
 
 	bool has_id;
 	u8 id[DMM_ID_BYTES];
+	u32 disk;			/* of the migration, from 0 */
 	char hex[DMM_ID_HEX];
 
 	const char *spec;		/* what the user typed */
@@ -40,17 +41,24 @@ struct dmm_source {
 };
 
 /*
- * Finds out about @spec: a dm name, a path of a block device, a migration id.  Fills @s and
+ * Finds out about @spec: a dm name, a path of a block device, a migration id (of which the first disk that
+ * there is), or ID.DISK.  Fills @s and
  * sets t->source.  Returns 0, or the exit code of a failure that it has reported (nothing
  * by that name, no dm device).  dmm_source_clear() in any case.
  */
 int dmm_source_open(struct dmm_tool *t, const char *spec, struct dmm_source *s);
 void dmm_source_clear(struct dmm_source *s);
 
+/* Messages are about this one from now on. */
+void dmm_source_speak_of(struct dmm_tool *t, const struct dmm_source *s);
+
 /* The same for a verb that needs a migration: reports when @s is none. 0 or an exit code. */
 int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_source *s);
 /* Just the last: what is open is a migration. */
 int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s);
+
+/* The disks of a migration that this host has a device or a record of, bit by number. 0 or -errno. */
+int dmm_source_disks(const u8 id[DMM_ID_BYTES], u64 *disks);
 
 /*
  * The source that the first operand names or, without one, the only migration of this host.

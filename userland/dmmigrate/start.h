@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between cmd_start.c and start_dry.c: what one start works with.
+ * Between cmd_start.c and start_*.c: what one start works with.
  */
 #ifndef DMM_START_H
 #define DMM_START_H
@@ -10,53 +10,90 @@
 #include "source.h"
 #include "tool.h"
 
-struct dmm_start {
+/* One SOURCE and where it goes. */
+struct dmm_start_disk {
 	struct dmm_source s;
 	struct dmm_target to;
 	struct dmm_preflight pre;
-	struct dmm_remote remote;	/* control */
 	struct dmm_wire_prepared prepared;
-	u8 id[DMM_ID_BYTES];
-	char hex[DMM_ID_HEX];
+	u32 disk;			/* its number in the migration */
 	u64 conn_epoch;
 	u32 conns;
 	bool again;			/* the same migration, begun before */
 	bool attached;			/* its target was live before */
-	bool resume;			/* and lost its connections: it goes on where it was */
+	bool running;			/* and copies: nothing is to be done */
+	bool resume;			/* attached, and lost its connections: it goes on where it was */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
 	char gate[DMM_DM_NAME_BYTES];	/* at the destination; empty: none */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
+};
+
+struct dmm_start {
+	struct dmm_start_disk *disks;	/* nr, as they were named */
+	u32 nr;
+	u32 total;			/* of the migration: of one that runs not all need be named */
+	u8 id[DMM_ID_BYTES];
+	char hex[DMM_ID_HEX];
+	struct dmm_remote remote;	/* control */
 	char why[768];			/* of a failure that is reported once it is undone */
 };
 
 #define DMM_DEFAULT_CONNS	4
 
+/* "SOURCE HOST:/DEST", as often as it was typed, or as there is room for. Returns @buf. */
+const char *dmm_start_words(const struct dmm_tool *t, char *buf, size_t bytes);
+
+/* start_group.c; all of them: 0 or an exit code, reported. */
+
+/* Opens and locks all, and looks at each: is it attached, does it run? */
+int dmm_start_open(struct dmm_tool *t, struct dmm_start *c);
+
+/* Whether they are one migration, which one, and which disk of it each is. */
+int dmm_start_identify(struct dmm_tool *t, struct dmm_start *c);
+
+/* start_change.c */
+
+/* The daemon of this host keeps the journal of who owns the disks: nothing begins without one. As above. */
+int dmm_start_need_daemon(struct dmm_tool *t, struct dmm_start *c);
+
+/* From PREPARED on: records, journal, attach, connections, or the way back. As above. */
+int dmm_start_change(struct dmm_tool *t, struct dmm_start *c);
+
+/* Forgets, here and there, what was prepared and is not attached: it is of no use any more. */
+void dmm_start_undo(struct dmm_tool *t, struct dmm_start *c);
+
+/* start_prepare.c */
+
 /*
  * PREPARE, or with @check only the checks of it; a signature at the destination is confirmed by --yes or by typing its
  * path.  0 or an exit code, reported.
  */
-int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, bool check);
+int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, bool check);
 /* A destination without FLUSH is no place for a guest, unless somebody says that it is. As above. */
-int dmm_start_confirm_flush(struct dmm_tool *t, struct dmm_start *c);
+int dmm_start_confirm_flush(struct dmm_tool *t, const struct dmm_start_disk *d);
 /* Reports a failure of the control connection before anything was changed here. */
-int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c);
+int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d);
+
+/* start_connect.c */
 
 /*
  * Connects, introduces and hands over all data connections, then has the kernel start.
  * Returns 0 or the exit code, with c->why; what is attached by then is closed by STOP.
  */
-int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c);
+int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d);
 
 /*
- * Whether what lost its connections can go on: asks the receiver about the disk.  Sets c->known, or drops
- * c->resume where its disk has failed.  0, or a negative errno with the reason in c->remote.
+ * Whether what lost its connections can go on: asks the receiver about the disk.  Sets d->known, or drops
+ * d->resume where its disk has failed.  0, or a negative errno with the reason in c->remote.
  */
-int dmm_start_resume(struct dmm_start *c);
+int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d);
+
+/* start_dry.c */
 
 /* Prints what a start would do, after both ends agreed. */
-int dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c);
+void dmm_start_dry_run(struct dmm_tool *t, struct dmm_start *c);
 
 /* The result of a start, for --json. */
-void dmm_start_result(struct dmm_tool *t, const struct dmm_start *c, bool running);
+void dmm_start_result(struct dmm_tool *t, const struct dmm_start *c);
 
 #endif

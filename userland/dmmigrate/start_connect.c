@@ -12,10 +12,10 @@
  * Who receives, for the kernel to know again.  Nothing is said of a receiver that has prepared the disk anew
  * though it is the same instance: the destination was closed meanwhile (doc/design.rst).
  */
-static void name_receiver(const struct dmm_start *c, const struct dmm_wire_hello_ok *hello,
+static void name_receiver(const struct dmm_start_disk *d, const struct dmm_wire_hello_ok *hello,
 			  struct dmm_nl_req *req)
 {
-	if (c->resume && !c->known && !memcmp(hello->instance, c->instance, sizeof(c->instance)))
+	if (d->resume && !d->known && !memcmp(hello->instance, d->instance, sizeof(d->instance)))
 		return;
 	req->set |= DMM_NL_BIT(DMM_A_INSTANCE) | DMM_NL_BIT(DMM_A_BOOT);
 	memcpy(req->instance, hello->instance, sizeof(req->instance));
@@ -23,11 +23,11 @@ static void name_receiver(const struct dmm_start *c, const struct dmm_wire_hello
 }
 
 /* One of them.  Returns 0 or the exit code, with c->why. */
-static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
+static int connect_one(struct dmm_tool *t, struct dmm_start *c, const struct dmm_start_disk *d, u32 index)
 {
 	struct dmm_nl_req req = {
-		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&c->s), .conn_epoch = c->conn_epoch,
-		.conn_index = index, .conns = c->conns,
+		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&d->s), .disk = d->disk, .conn_epoch = d->conn_epoch,
+		.conn_index = index, .conns = d->conns,
 		.set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_MIGRATION) | DMM_NL_BIT(DMM_A_DISK) |
 		       DMM_NL_BIT(DMM_A_CONN_EPOCH) | DMM_NL_BIT(DMM_A_CONN_INDEX) |
 		       DMM_NL_BIT(DMM_A_CONNS) | DMM_NL_BIT(DMM_A_FEATURES) | DMM_NL_BIT(DMM_A_FD),
@@ -37,14 +37,14 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 
 	dmm_remote_init(&data);
 	data.offer = DMM_FEATURE_ZERO;
-	if (dmm_remote_open(&data, &c->to) ||
-	    dmm_remote_attach(&data, c->id, c->conn_epoch, index, c->conns)) {
+	if (dmm_remote_open(&data, &d->to) ||
+	    dmm_remote_attach(&data, c->id, d->disk, d->conn_epoch, index, d->conns)) {
 		snprintf(c->why, sizeof(c->why), "%s", data.why);
 		dmm_remote_close(&data);
 		return data.exit;
 	}
 	memcpy(req.migration, c->id, sizeof(c->id));
-	name_receiver(c, &data.hello, &req);
+	name_receiver(d, &data.hello, &req);
 	req.features = data.client.features;	/* what both sides have */
 	req.fd = (u32)data.client.fd;
 	ret = dmm_nl_do(t->nl, &req);
@@ -56,24 +56,24 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, u32 index)
 	return DMM_EXIT_LOCAL;
 }
 
-int dmm_start_resume(struct dmm_start *c)
+int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d)
 {
 	struct dmm_wire_query_ok q;
 	int ret;
 
-	ret = dmm_remote_query(&c->remote, c->id, &q);
+	ret = dmm_remote_query(&c->remote, c->id, d->disk, &q);
 	if (ret && c->remote.code != DMM_WERR_NOTFOUND)
 		return ret;
-	c->known = !ret;
-	if (c->known && (q.error || le32_to_cpu(q.state) == DMM_DISK_FINISHED))
-		c->resume = false;
+	d->known = !ret;
+	if (d->known && (q.error || le32_to_cpu(q.state) == DMM_DISK_FINISHED))
+		d->resume = false;
 	return 0;
 }
 
-int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c)
+int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
 	struct dmm_nl_req req = { .cmd = DMM_CMD_START, .set = DMM_NL_BIT(DMM_A_DEV),
-				  .dev = dmm_source_dev(&c->s) };
+				  .dev = dmm_source_dev(&d->s) };
 	u32 i;
 	int ret;
 
@@ -83,8 +83,8 @@ int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c)
 			 dmm_nl_text(t, ret));
 		return DMM_EXIT_LOCAL;
 	}
-	for (i = 0; i < c->conns; i++) {
-		ret = connect_one(t, c, i);
+	for (i = 0; i < d->conns; i++) {
+		ret = connect_one(t, c, d, i);
 		if (ret)
 			return ret;
 	}

@@ -144,6 +144,8 @@ struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct
 	put_text(o, "source", source);
 	put_text(o, "device", device);
 	put_text(o, "migration", dmm_id_is_zero(info->migration) ? NULL : hex);
+	json_object_object_add(o, "disk", json_object_new_int64(record ? record->disk : info->disk));
+	json_object_object_add(o, "disks", record ? json_object_new_int64(record->disks) : NULL);
 	put_text(o, "host", record ? record->to.host : NULL);
 	json_object_object_add(o, "port", record ? json_object_new_int(record->to.port) : NULL);
 	put_text(o, "dest", record ? record->to.path : NULL);

@@ -17,31 +17,53 @@
 #include "fullio.h"
 #include "monitor.h"
 #include "progress.h"
+#include "status_json.h"
 #include "verify.h"
 
-int dmm_verify_open(struct dmm_verify *v, const struct dmm_source *s)
+static int verify_add(struct dmm_verify *v, const struct dmm_source *s)
 {
+	struct dmm_verify_disk *d = &v->disks[v->nr];
 	char node[160];
 	int ret;
 
-	memset(v, 0, sizeof(*v));
-	v->fd = -1;
 	ret = dmm_dm_node(&s->origin, node, sizeof(node));
 	if (ret)
 		return ret;
-	v->fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (v->fd < 0)
+	d->fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (d->fd < 0)
 		return -errno;
-	memcpy(v->id, s->id, DMM_ID_BYTES);
-	v->size_bytes = dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES;
+	d->disk = s->disk;
+	d->size_bytes = dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES;
+	snprintf(d->name, sizeof(d->name), "%s", s->live.name);
+	v->size_bytes += d->size_bytes;
+	v->nr++;
 	return 0;
 }
 
-void dmm_verify_close(struct dmm_verify *v)
+int dmm_verify_open(struct dmm_tool *t, struct dmm_verify *v, const struct dmm_group *g)
 {
-	if (v->fd >= 0)
-		close(v->fd);
-	v->fd = -1;
+	u32 i;
+	int ret = 0;
+
+	memset(v, 0, sizeof(*v));
+	v->disks = calloc(g->nr, sizeof(*v->disks));
+	if (!v->disks)
+		return -ENOMEM;
+	memcpy(v->id, g->disks[0].id, DMM_ID_BYTES);
+	for (i = 0; i < g->nr && !ret; i++) {
+		ret = verify_add(v, &g->disks[i]);
+		if (ret)
+			dmm_group_speak_of(t, g, i);
+	}
+	return ret;
+}
+
+void dmm_verify_clear(struct dmm_verify *v)
+{
+	while (v->nr)
+		close(v->disks[--v->nr].fd);
+	free(v->disks);
+	memset(v, 0, sizeof(*v));
 }
 
 int dmm_verify_digest(int fd, u64 offset_bytes, u64 length_bytes, void *buf, u8 digest[16])
@@ -87,10 +109,10 @@ static void *local_thread(void *arg)
 }
 
 /* 1: equal, 0: they differ, -errno. */
-static int verify_range(struct dmm_verify *v, struct dmm_remote *r, u64 offset_bytes,
-			u64 length_bytes, void *buf)
+static int verify_range(struct dmm_verify *v, struct dmm_remote *r, const struct dmm_verify_disk *d,
+			u64 offset_bytes, u64 length_bytes, void *buf)
 {
-	struct local_job job = { .fd = v->fd, .offset_bytes = offset_bytes,
+	struct local_job job = { .fd = d->fd, .offset_bytes = offset_bytes,
 				 .length_bytes = length_bytes, .buf = buf };
 	pthread_t thread;
 	u8 digest[16];
@@ -101,7 +123,7 @@ static int verify_range(struct dmm_verify *v, struct dmm_remote *r, u64 offset_b
 		v->local_failed = true;
 		return -ret;
 	}
-	ret = dmm_remote_digest(r, v->id, offset_bytes, length_bytes, digest);
+	ret = dmm_remote_digest(r, v->id, d->disk, offset_bytes, length_bytes, digest);
 	pthread_join(thread, NULL);
 	if (ret)
 		return ret;
@@ -113,21 +135,23 @@ static int verify_range(struct dmm_verify *v, struct dmm_remote *r, u64 offset_b
 }
 
 /* A range differs: find out where. */
-static int verify_refine(struct dmm_verify *v, struct dmm_remote *r, u64 offset_bytes,
-			 u64 length_bytes, void *buf)
+static int verify_refine(struct dmm_verify *v, struct dmm_remote *r, const struct dmm_verify_disk *d,
+			 u64 offset_bytes, u64 length_bytes, void *buf)
 {
 	u64 done, n;
 	int ret;
 
 	for (done = 0; done < length_bytes; done += n) {
 		n = dmm_min_u64(length_bytes - done, DMM_VERIFY_FINE_BYTES);
-		ret = verify_range(v, r, offset_bytes + done, n, buf);
+		ret = verify_range(v, r, d, offset_bytes + done, n, buf);
 		if (ret < 0)
 			return ret;
 		if (ret)
 			continue;
-		if (v->diff_ranges < DMM_VERIFY_LISTED)
+		if (v->diff_ranges < DMM_VERIFY_LISTED) {
 			v->diff_offset[v->diff_ranges] = offset_bytes + done;
+			v->diff_disk[v->diff_ranges] = (u32)(d - v->disks);
+		}
 		v->diff_ranges++;
 	}
 	return 0;
@@ -148,10 +172,36 @@ static void verify_show(struct dmm_tool *t, const struct dmm_verify *v, u64 span
 	dmm_progress_line(t, line);
 }
 
+/* One disk, to its end. 0 or -errno. */
+static int verify_disk(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r,
+		       const struct dmm_verify_disk *d, void *buf, u64 begin_ns, u64 *shown_ns)
+{
+	u64 offset_bytes, n;
+	int ret;
+
+	for (offset_bytes = 0; offset_bytes < d->size_bytes; offset_bytes += n) {
+		if (dmm_signal_seen())
+			return -ECANCELED;
+		n = dmm_min_u64(d->size_bytes - offset_bytes, DMM_VERIFY_RANGE_BYTES);
+		ret = verify_range(v, r, d, offset_bytes, n, buf);
+		if (!ret)
+			ret = verify_refine(v, r, d, offset_bytes, n, buf);
+		if (ret < 0)
+			return ret;
+		v->done_bytes += n;
+		if (dmm_monotonic_ns() - *shown_ns > 1000000000ull || v->done_bytes == v->size_bytes) {
+			*shown_ns = dmm_monotonic_ns();
+			verify_show(t, v, *shown_ns - begin_ns);
+		}
+	}
+	return 0;
+}
+
 int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r)
 {
-	u64 begin_ns = dmm_monotonic_ns(), shown_ns = begin_ns, n;
+	u64 begin_ns = dmm_monotonic_ns(), shown_ns = begin_ns;
 	void *buf = NULL;
+	u32 i;
 	int ret = 0;
 
 	v->local_failed = false;
@@ -159,24 +209,8 @@ int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *
 		v->local_failed = true;
 		return -ENOMEM;
 	}
-	while (v->done_bytes < v->size_bytes) {
-		if (dmm_signal_seen()) {
-			ret = -ECANCELED;
-			break;
-		}
-		n = dmm_min_u64(v->size_bytes - v->done_bytes, DMM_VERIFY_RANGE_BYTES);
-		ret = verify_range(v, r, v->done_bytes, n, buf);
-		if (!ret)
-			ret = verify_refine(v, r, v->done_bytes, n, buf);
-		if (ret < 0)
-			break;
-		ret = 0;
-		v->done_bytes += n;
-		if (dmm_monotonic_ns() - shown_ns > 1000000000ull || v->done_bytes == v->size_bytes) {
-			shown_ns = dmm_monotonic_ns();
-			verify_show(t, v, shown_ns - begin_ns);
-		}
-	}
+	for (i = 0; i < v->nr && !ret; i++)
+		ret = verify_disk(t, v, r, &v->disks[i], buf, begin_ns, &shown_ns);
 	free(buf);
 	dmm_progress_end(t);
 	return ret;
@@ -185,13 +219,17 @@ int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *
 void dmm_verify_result(struct dmm_tool *t, const struct dmm_verify *v)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+	struct json_object *on = json_object_new_array();
 	u64 i, listed = dmm_min_u64(v->diff_ranges, DMM_VERIFY_LISTED);
 
 	for (i = 0; i < listed; i++) {
+		const struct dmm_verify_disk *d = &v->disks[v->diff_disk[i]];
+
 		json_object_array_add(list, json_object_new_uint64(v->diff_offset[i]));
-		dmm_note(t, "the sides differ at bytes %llu to %llu", v->diff_offset[i],
-			 dmm_min_u64(v->diff_offset[i] + DMM_VERIFY_FINE_BYTES,
-				     v->size_bytes) - 1);
+		json_object_array_add(on, dmm_json_text(*d->name ? d->name : NULL));
+		dmm_note(t, "the sides differ at bytes %llu to %llu%s%s", v->diff_offset[i],
+			 dmm_min_u64(v->diff_offset[i] + DMM_VERIFY_FINE_BYTES, d->size_bytes) - 1,
+			 v->nr > 1 ? " of " : "", v->nr > 1 ? d->name : "");
 	}
 	if (v->diff_ranges > listed)
 		dmm_note(t, "... and in %llu more ranges of 1 MiB", v->diff_ranges - listed);
@@ -203,5 +241,6 @@ void dmm_verify_result(struct dmm_tool *t, const struct dmm_verify *v)
 	json_object_object_add(o, "different_ranges", json_object_new_uint64(v->diff_ranges));
 	json_object_object_add(o, "range_bytes", json_object_new_uint64(DMM_VERIFY_FINE_BYTES));
 	json_object_object_add(o, "first_offsets", list);
+	json_object_object_add(o, "first_offsets_of", on);
 	dmm_result_add(t, "verify", o);
 }

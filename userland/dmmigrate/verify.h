@@ -7,29 +7,39 @@
 #define DMM_VERIFY_H
 
 #include "remote.h"
-#include "source.h"
+#include "group.h"
 #include "tool.h"
 
 #define DMM_VERIFY_RANGE_BYTES	(64u << 20)
 #define DMM_VERIFY_FINE_BYTES	(1u << 20)
 #define DMM_VERIFY_LISTED	8
 
-struct dmm_verify {
+struct dmm_verify_disk {
 	int fd;				/* the origin device, O_DIRECT, read only */
+	u32 disk;			/* its number in the migration */
+	u64 size_bytes;
+	char name[DMM_DM_NAME_BYTES];
+};
+
+/* Zeroed is valid.  All disks of a migration, one after the other; bytes are counted over all of them. */
+struct dmm_verify {
+	struct dmm_verify_disk *disks;	/* owned */
+	u32 nr;
 	u8 id[DMM_ID_BYTES];
 	u64 size_bytes;
 	u64 done_bytes;			/* compared so far */
 	u64 diff_ranges;		/* of DMM_VERIFY_FINE_BYTES that differ */
-	u64 diff_offset[DMM_VERIFY_LISTED];	/* the first ones */
+	u64 diff_offset[DMM_VERIFY_LISTED];	/* the first ones, on the disk of */
+	u32 diff_disk[DMM_VERIFY_LISTED];	/* this place in @disks */
 	bool local_failed;		/* after an error: it was this side's disk */
 };
 
-/* Opens the origin device. 0 or -errno. */
-int dmm_verify_open(struct dmm_verify *v, const struct dmm_source *s);
-void dmm_verify_close(struct dmm_verify *v);	/* accepts one that was never opened, zeroed fd -1 */
+/* Opens the origin devices of all disks; t->source is the one that could not be opened. 0 or -errno. */
+int dmm_verify_open(struct dmm_tool *t, struct dmm_verify *v, const struct dmm_group *g);
+void dmm_verify_clear(struct dmm_verify *v);
 
 /*
- * To the end of the disk or, between ranges, Ctrl-C.  Returns 0 when everything was compared (diff_ranges says how it
+ * To the end of the disks or, between ranges, Ctrl-C.  Returns 0 when everything was compared (diff_ranges says how it
  * went), -ECANCELED; else an error: of this side (local_failed) or of the receiver (r->why).
  */
 int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r);

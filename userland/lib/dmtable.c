@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "dmtable.h"
 #include "parse.h"
+#include <dmmigrate/wire.h>
 
 /* reason NULL: may be moved */
 static const struct {
@@ -329,11 +330,17 @@ static const char *uuid_parse(const char *uuid, u8 id[16])
 	return dmm_id_parse(hex, id) ? NULL : uuid + prefix + DMM_ID_HEX - 1;
 }
 
-int dmm_origin_uuid_parse(const char *uuid, u8 id[16])
+int dmm_origin_uuid_parse(const char *uuid, u8 id[16], u32 *disk)
 {
 	const char *rest = uuid_parse(uuid, id);
+	u64 value = 0;
 
-	return rest && !strcmp(rest, "-origin") ? 0 : -EINVAL;
+	if (!rest || strncmp(rest, "-origin", 7) || rest[7] == '0')
+		return -EINVAL;
+	if (rest[7] && dmm_parse_u64(rest + 7, 1, DMM_MAX_GROUP - 1, &value))
+		return -EINVAL;
+	*disk = (u32)value;
+	return 0;
 }
 
 int dmm_gate_uuid_parse(const char *uuid, u8 id[16])
@@ -343,12 +350,21 @@ int dmm_gate_uuid_parse(const char *uuid, u8 id[16])
 	return rest && !strncmp(rest, "-gate", 5) ? 0 : -EINVAL;
 }
 
-void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES])
+/* "", or the number of a disk but the first. */
+static const char *disk_suffix(u32 disk, char buf[12])
 {
-	char hex[DMM_ID_HEX];
+	buf[0] = '\0';
+	if (disk)
+		snprintf(buf, 12, "%u", disk);
+	return buf;
+}
+
+void dmm_origin_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES])
+{
+	char hex[DMM_ID_HEX], number[12];
 
 	dmm_id_format(id, hex);
-	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-origin", DMM_UUID_PREFIX, hex);
+	snprintf(uuid, DMM_DM_UUID_BYTES, "%s%s-origin%s", DMM_UUID_PREFIX, hex, disk_suffix(disk, number));
 }
 
 static void disk_uuid_format(const u8 id[16], const char *what, u32 disk, char uuid[DMM_DM_UUID_BYTES])
@@ -378,14 +394,14 @@ bool dmm_dm_uuid_is_lv(const char *uuid)
 	       strncmp(uuid, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX));
 }
 
-void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES])
+void dmm_origin_name(const char *live, const u8 id[16], u32 disk, char name[DMM_DM_NAME_BYTES])
 {
-	char hex[DMM_ID_HEX];
+	char hex[DMM_ID_HEX], number[12];
 
 	if (strlen(live) + strlen(DMM_ORIGIN_SUFFIX) < DMM_DM_NAME_BYTES) {
 		snprintf(name, DMM_DM_NAME_BYTES, "%s%s", live, DMM_ORIGIN_SUFFIX);
 		return;
 	}
 	dmm_id_format(id, hex);
-	snprintf(name, DMM_DM_NAME_BYTES, "dmm-%s-origin", hex);
+	snprintf(name, DMM_DM_NAME_BYTES, "dmm-%s-origin%s", hex, disk_suffix(disk, number));
 }

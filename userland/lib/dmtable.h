@@ -81,9 +81,12 @@ int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsi
 /* The same of a gate, and its volume. */
 int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor);
 
-/* DMM_UUID_PREFIX, 32 hex digits, "-origin" <-> migration id. -EINVAL: not an origin's UUID. */
-int dmm_origin_uuid_parse(const char *uuid, u8 id[16]);
-void dmm_origin_uuid_format(const u8 id[16], char uuid[DMM_DM_UUID_BYTES]);
+/*
+ * DMM_UUID_PREFIX, 32 hex digits, "-origin", and the disk's number unless that is 0 <-> migration id and disk.
+ * -EINVAL: not an origin's UUID.
+ */
+int dmm_origin_uuid_parse(const char *uuid, u8 id[16], u32 *disk);
+void dmm_origin_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);
 
 /* DMM_UUID_PREFIX, 32 hex digits, "-gate" and the disk's number: of the gate above a destination. */
 void dmm_gate_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);
@@ -96,7 +99,7 @@ void dmm_fence_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTE
 /* Is it the UUID of a logical volume as people know it: of LVM's, not a part of one, not ours? */
 bool dmm_dm_uuid_is_lv(const char *uuid);
 
-/* "<name>-dmm-origin", or "dmm-<id>-origin" where that would be too long. */
-void dmm_origin_name(const char *live, const u8 id[16], char name[DMM_DM_NAME_BYTES]);
+/* "<name>-dmm-origin" or, where that would be too long, "dmm-<id>-origin<disk>", without a number for disk 0. */
+void dmm_origin_name(const char *live, const u8 id[16], u32 disk, char name[DMM_DM_NAME_BYTES]);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "progress.h"
 #include <dmmigrate/uapi.h>
+#include <dmmigrate/wire.h>
 
 #define PERCENT_SWEPT	9900u
 #define PERCENT_ALL	10000u
@@ -144,6 +145,37 @@ static void progress_eta(const struct dmm_sample *s, struct dmm_figures *f, bool
 		f->eta = DMM_ETA_KNOWN;
 	else
 		f->eta_ms = 0;
+}
+
+/* How far a state is from the end of a migration: the larger, the farther. */
+static u32 distance(u32 state)
+{
+	static const u8 order[] = {
+		[DMM_STATE_RELEASED] = 1, [DMM_STATE_COMMITTED] = 2, [DMM_STATE_FROZEN] = 3, [DMM_STATE_FREEZING] = 4,
+		[DMM_STATE_COPYING] = 5, [DMM_STATE_PAUSED] = 6, [DMM_STATE_IDLE] = 7, [DMM_STATE_STOPPING] = 8,
+		[DMM_STATE_DISCONNECTED] = 9, [DMM_STATE_FAILED] = 10,
+	};
+
+	return state < sizeof(order) ? order[state] : 0;
+}
+
+void dmm_sample_add(struct dmm_sample *sum, const struct dmm_sample *one)
+{
+	u64 scale = one->block_bytes / DMM_MIN_BLOCK_BYTES;
+
+	if (!sum->now_ns || distance(one->state) > distance(sum->state))
+		sum->state = one->state;
+	sum->now_ns = one->now_ns;
+	sum->start_ns = dmm_max_u64(sum->start_ns, one->start_ns);
+	sum->block_bytes = DMM_MIN_BLOCK_BYTES;
+	sum->size_bytes += one->size_bytes;
+	sum->sweep_blocks += one->sweep_blocks * scale;
+	sum->dirty_blocks += one->dirty_blocks * scale;
+	sum->inflight_bytes += one->inflight_bytes;
+	sum->acked_bytes += one->acked_bytes;
+	sum->zero_bytes += one->zero_bytes;
+	sum->redirtied_blocks += one->redirtied_blocks * scale;
+	sum->speed_bps += one->speed_bps;
 }
 
 void dmm_progress_add(struct dmm_progress *p, const struct dmm_sample *s, struct dmm_figures *f)

@@ -21,7 +21,7 @@
 #define DMM_PROGRESS_WINDOW_NS	5000000000ull
 
 struct dmm_sample {
-	u64 now_ns;
+	u64 now_ns;		/* 0: nothing was added yet */
 	u64 start_ns;		/* of START; 0 = not started */
 	u32 state;		/* enum dmm_state */
 	u32 block_bytes;
@@ -64,6 +64,12 @@ struct dmm_progress {
 	u64 best_bps;		/* seen while at least half of what was shipped was data */
 	u64 best_any_bps;	/* seen at all: zeros cost reading, not the link */
 };
+
+/*
+ * Adds @one to @sum, which is zeroed before the first, for all disks of a migration together: in blocks of the smallest
+ * size, in the state that is furthest from the end.  Both of the same time.
+ */
+void dmm_sample_add(struct dmm_sample *sum, const struct dmm_sample *one);
 
 /* Takes a sample and computes the figures.  A new START begins anew. */
 void dmm_progress_add(struct dmm_progress *p, const struct dmm_sample *s, struct dmm_figures *f);
