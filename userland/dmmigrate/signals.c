@@ -79,8 +79,12 @@ void dmm_signals_child(void)
 void dmm_stop_at(const char *step)
 {
 	const char *at = getenv("DMM_TOOL_STOP_AT");
+	static unsigned int reached;
+	size_t n = strlen(step);
 
-	if (at && !strcmp(at, step))
+	if (!at || strncmp(at, step, n) || (at[n] && at[n] != ':'))
+		return;
+	if (++reached >= (at[n] ? (unsigned int)atoi(at + n + 1) : 1))
 		kill(getpid(), SIGKILL);
 }
 #endif

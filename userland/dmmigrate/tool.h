@@ -125,7 +125,7 @@ int dmm_signals_fd(void);
 /* In a child, before exec: as if nothing had been blocked. */
 void dmm_signals_child(void);
 
-/* Debug builds: kill ourselves at the step that DMM_TOOL_STOP_AT names. */
+/* Debug builds: kill ourselves at the step that DMM_TOOL_STOP_AT names, "STEP", or "STEP:N" for the Nth time. */
 #ifdef DMM_DEBUG
 void dmm_stop_at(const char *step);
 #else
