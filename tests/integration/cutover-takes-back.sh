@@ -34,16 +34,22 @@ goes_on() {
 not_committed() { ! state_is A committed; }
 say_source() { grep -q 'the source owns' "$TMP/refused.out" || fail "$(cat "$TMP/refused.out")"; }
 
-# the start hook fails: the source goes on, and its own writer is started again
+# the start hook fails: the source goes on, and its own writer is started again; nothing that is there is sent again
 for hook in 'exit 3' 'exit 127' '/nonexistent'; do
 	ready
 	rm -f "$TMP/aborted"
+	before=$(nl A shipped_bytes)
 	refused 8 'start hook failed.*was not started' dmmigrate cutover A --timeout 15000 --hook-stop true \
 		--hook-start "$hook" --hook-abort "touch $TMP/aborted"
 	say_source
 	[ -e "$TMP/aborted" ] || fail "the abort hook did not run"
 	dmmigrate status A >"$TMP/status.out" 2>&1 || fail "status: exit $?"
 	goes_on "hook '$hook'"
+	await_state A copying 30
+	timeout 30 dmmigrate wait A >/dev/null || fail "wait after the hook '$hook': exit $?"
+	after=$(nl A shipped_bytes)	# since START, which counts anew where it begins anew
+	[ "$after" -lt "$before" ] || after=$((after - before))
+	[ "$after" -lt $((6 << 20)) ] || fail "$after bytes were sent again after the hook '$hook'"
 done
 
 # a difference that is found when the source has given up: the gates were still shut

@@ -58,7 +58,11 @@ int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit c
 			break;
 		}
 	}
-	dmm_next(t, "dmmigrate status %s", t->source);
+	if (code == DMM_EXIT_DIFFERENCE)	/* it goes on, and nothing is dirty that would mend it */
+		dmm_next(t, "see why that disk does not keep what it is given; then dmmigrate cancel %s and start it anew",
+			 t->source);
+	else
+		dmm_next(t, "dmmigrate status %s", t->source);
 	return dmm_fail(t, code, DMM_OWNER_SOURCE, use, "aborted: %s", note);
 }
 

@@ -120,7 +120,7 @@ static int start_ask_to_resume(struct dmm_tool *t, struct dmm_start *c)
 		if (d->resume && dmm_start_resume(c, d))
 			return dmm_start_remote_failed(t, c, d);
 		if (t->args.again && !d->running && !d->resume)
-			return start_not_again(t, d, "the receiver's disk has failed, or was closed for good");
+			return start_not_again(t, d, "the receiver's disk has failed, or may have been written since");
 		/* a refusal closes, though "not found" is an answer */
 		if (c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &d->to))
 			return dmm_start_remote_failed(t, c, d);
@@ -137,10 +137,10 @@ static int start_prepare_all(struct dmm_tool *t, struct dmm_start *c)
 	if (ret)
 		return ret;
 	for (d = c->disks; d < c->disks + c->nr; d++) {
-		if (d->running || d->resume)
+		if (d->running || (d->resume && !d->finished))
 			continue;
 		dmm_source_speak_of(t, &d->s);
-		ret = d->attached ? dmm_stop(t, &d->s) : 0;
+		ret = d->attached && !d->resume ? dmm_stop(t, &d->s) : 0;
 		if (ret)
 			return ret;
 		if (!d->again)	/* else prepared under this id before: its receiver begins anew */

@@ -23,6 +23,7 @@ struct dmm_start_disk {
 	bool attached;			/* its target was live before */
 	bool running;			/* and copies: nothing is to be done */
 	bool resume;			/* attached, and lost its connections: it goes on where it was */
+	bool finished;			/* flushed and closed there: a hand-over has not come to its end */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
 	char gate[DMM_DM_NAME_BYTES];	/* at the destination; empty: none */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
@@ -83,8 +84,8 @@ int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c, struct dmm_
 int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d);
 
 /*
- * Whether what lost its connections can go on: asks the receiver about the disk.  Sets d->known, or drops
- * d->resume where its disk has failed.  0, or a negative errno with the reason in c->remote.
+ * Whether what lost its connections can go on: asks the receiver about the disk.  Sets d->known and d->finished, or
+ * drops d->resume where its disk has failed, or may have been written since by another.  0, or a negative errno with the reason in c->remote.
  */
 int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d);
 

@@ -65,8 +65,14 @@ int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d)
 	if (ret && c->remote.code != DMM_WERR_NOTFOUND)
 		return ret;
 	d->known = !ret;
-	if (d->known && (q.error || le32_to_cpu(q.state) == DMM_DISK_FINISHED))
+	if (!d->known)
+		return 0;
+	d->finished = le32_to_cpu(q.state) == DMM_DISK_FINISHED;
+	/* without a gate nobody can say that nothing was written there since */
+	if (q.error || (d->finished && !d->s.record.gate[0]))
 		d->resume = false;
+	if (d->finished)
+		d->known = false;
 	return 0;
 }
 
