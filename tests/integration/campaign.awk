@@ -2,7 +2,7 @@
 #
 # The plan of a round of campaign.sh, by -v seed=SEED: `set NAME VALUE`, then `PHASE MS begin|end N KIND`, in
 # order of time: PHASE 1 from the start on, 2 and 3 from the attempts to hand over on.  A link and a disk that are
-# slow by themselves make these long.
+# slow by themselves make these long.  DISKS: 1 or 2; a fault of a disk is one of them.
 
 function rnd(n) { return int(rand() * n) }
 function one_of(s,  w) { return w[1 + rnd(split(s, w, " "))] }
@@ -40,7 +40,15 @@ BEGIN {
 		at = rnd(phase == 1 ? 2500 : one_of("500 1000 1000 2500"))
 		ends = at + 100 + rnd(one_of("300 1500 6000"))
 		kind = pick(group)
-		print phase, at, "begin", i, kind | "sort -k 1,1n -k 2,2n"
-		print phase, ends, "end", i, kind | "sort -k 1,1n -k 2,2n"
+		lines[i] = phase " " at " begin " i " " kind "\n" phase " " ends " end " i " " kind
+	}
+	# what the first disk's plan has for A or B may be the second one's
+	print "set DISKS", disks = 1 + rnd(2)
+	for (i in lines) {
+		if (disks == 2 && rnd(2)) {
+			gsub(/-A/, "-C", lines[i])
+			gsub(/-B/, "-D", lines[i])
+		}
+		print lines[i] | "sort -k 1,1n -k 2,2n"
 	}
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # This test will break things at random moments of a busy disk's hand-over: the link, either daemon, the tool, either
-# disk, the room for journals.  Never are both sides writable; no command hangs; once all is well again the journals
-# agree, and the owner holds of each sector the last completed write or a concurrent one, the other is fenced.
+# disk, the room for journals.  Never are both sides writable, of one disk here and of another there; no command hangs;
+# once all is well again the journals agree, and the owner holds of each sector the last completed write or a concurrent
+# one, the other is fenced.  Of every other plan the migration has two disks, A to B and C to D.
 # DMM_CAMPAIGN_SEEDS: one round each, a seed repeats its plan.  tests/campaign SEED... runs them from the host.
 # kernels: 6.1
 # timeout: 600
@@ -63,12 +64,15 @@ there_() {
 know_id() {
 	local f
 	for f in /run/dmmigrate/*.json; do
-		[ ! -e "$f" ] || ID=$(basename "$f" .json)
+		[ ! -e "$f" ] || ID=$(basename "$f" | cut -c 1-32)
 	done
 }
 
 start_again() {
-	here start 60 start --yes --bandwidth "$BANDWIDTH" A "$ADDR_B:/dev/mapper/B" --connections "$CONNECTIONS"
+	local second=''
+	[ "$DISKS" = 1 ] || second="C $ADDR_B:/dev/mapper/D"
+	# shellcheck disable=SC2086
+	here start 60 start --yes --bandwidth "$BANDWIDTH" A "$ADDR_B:/dev/mapper/B" --connections "$CONNECTIONS" $second
 	know_id
 }
 
@@ -79,7 +83,7 @@ hand_over() {
 	local name=${2:-attempt}
 	wait_for 20 no_hook || true
 	case $1 in
-	cutover) here "$name" 120 cutover --timeout 15000 A --hook-start "sh $TMP/hook" ;;
+	cutover) here "$name" 120 cutover --timeout 15000 "$LAST_SOURCE" --hook-start "sh $TMP/hook" ;;
 	verify) here "$name" 120 cutover --timeout 15000 --verify A --hook-start "sh $TMP/hook" ;;
 	acquire)
 		there_ "$name" 60 acquire --timeout 20s "$ID"
@@ -154,7 +158,7 @@ rules() {
 	done
 }
 
-# low_is NAME WHAT: the device beneath A or B
+# low_is NAME WHAT: the device beneath A, B, C or D
 low_is() {
 	local n node
 	node=$(raw_of "$1")
@@ -165,7 +169,7 @@ low_is() {
 	delay)	dm_replace "$1-low" "0 $n delay $node 0 200" ;;
 	flakey)	dm_replace "$1-low" "0 $n flakey $node 0 0 1 1 error_writes" ;;
 	well)	n="0 $n linear $node 0"
-		[ "$1" = A ] || n="0 $(sectors_of "$1-low") delay $node 0 0 $node 0 $DISK_MS"
+		[ "$1" = A ] || [ "$1" = C ] || n="0 $(sectors_of "$1-low") delay $node 0 0 $node 0 $DISK_MS"
 		dm_replace "$1-low" "$n" ;;
 	esac
 }
@@ -205,8 +209,7 @@ begin_fault() {
 	stop-tool) signal_tool STOP ;;
 	full-a)	dd if=/dev/zero of=/var/lib/dmmigrate/filler bs=4096 2>/dev/null || true ;;
 	full-b)	dd if=/dev/zero of="$TMP/state-b/filler" bs=4096 2>/dev/null || true ;;
-	*-A)	low_is A "${2%-A}" ;;
-	*-B)	low_is B "${2%-B}" ;;
+	*-[A-D]) low_is "${2##*-}" "${2%-*}" ;;
 	*)	fail "no fault $2" ;;
 	esac
 }
@@ -226,8 +229,7 @@ end_fault() {
 	stop-tool) signal_tool CONT ;;
 	full-a)	rm -f /var/lib/dmmigrate/filler ;;
 	full-b)	rm -f "$TMP/state-b/filler" ;;
-	*-A)	low_is A well ;;
-	*-B)	low_is B well ;;
+	*-[A-D]) low_is "${2##*-}" well ;;
 	esac
 }
 
@@ -246,21 +248,30 @@ faults() {
 
 # ---- the watcher
 
-# Of three looks at the source, the gate, and the source again: the source lets writes pass in both, and the gate does.
+gates() { for d in $SOURCES; do printf '%s.dmm ' "$d"; done; }
+
+# Of three looks at the sources, the gates, and the sources again: a source lets writes pass in both, and a gate does.
 watch() {
 	while [ -e "$TMP/watching" ]; do
-		dmsetup status A A.dmm A 2>/dev/null | tr '\n' '|'
+		# shellcheck disable=SC2046
+		dmsetup status $SOURCES $(gates) $SOURCES 2>/dev/null | tr '\n' '|'
 		echo
 		usleep 30000
-	done | awk -F '|' -v out="$TMP/broken" '
+	done | awk -F '|' -v out="$TMP/broken" -v n="$DISKS" '
 	function open(line) { return line !~ / (committed|released) / && line !~ / error *$/ }
-	NF >= 4 {
+	NF > 3 * n {
 		looks++
-		if (open($1) && open($3) && ($2 ~ / open *$/ || $2 ~ / linear *$/)) {
+		source = gate = taken = 0
+		for (i = 1; i <= n; i++) {
+			source += open($i) && open($(i + 2 * n))
+			gate += $(i + n) ~ / open *$/
+			taken += $(i + n) ~ / (open|linear) *$/
+		}
+		if (source && taken) {
 			print "both sides are writable: " $0 >>out
 			fflush(out)
 		}
-		gates += $2 ~ / open *$/
+		gates += gate > 0
 	}
 	END { print looks + 0, "looks, gate open in", gates + 0 }'
 }
@@ -269,7 +280,7 @@ watch() {
 
 no_round() {
 	KILLED_RECEIVER='' KILLED_DAEMON='' ID='' RC=0
-	rm -rf "$TMP"/*.log "$TMP"/*.out "$TMP"/*.journal "$TMP"/broken "$TMP"/started "$TMP"/hooked "$TMP"/hook.pid "$TMP"/attempt.*
+	rm -rf "$TMP"/*.log "$TMP"/*.out "$TMP"/*.journal "$TMP"/*.table "$TMP"/broken "$TMP"/started "$TMP"/hooked "$TMP"/hook.pid "$TMP"/attempt.*
 }
 
 settled() { journal_is source released && journal_is destination settled; }
@@ -304,17 +315,20 @@ converge() {
 	note "owner: $OWNER"
 }
 
-no_write() { ! command timeout -k 5 20 dd if=/dev/zero of=/dev/mapper/A bs=4096 count=1 oflag=direct 2>/dev/null; }
-no_read() { ! command timeout -k 5 20 dd if=/dev/mapper/A.dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
+no_write() { ! command timeout -k 5 20 dd if=/dev/zero of=/dev/mapper/"$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
+no_read() { ! command timeout -k 5 20 dd if=/dev/mapper/"$1".dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
 
 judge_source() {
+	local d p
 	[ ! -e "$TMP/started" ] || fail "seed $SEED: the writer ran at the destination, and the source owns"
-	rm -f "$TMP/dest.journal"
-	no_read || fail "seed $SEED: a read passes the gate of a destination that owns nothing"
-	kill -STOP "$LOAD"
+	rm -f "$TMP"/dest-*.journal
+	for d in $SOURCES; do
+		no_read $d || fail "seed $SEED: a read passes the gate of $d, whose destination owns nothing"
+	done
+	for p in $LOADS; do kill -STOP "$p"; done
 	usleep 300000
-	checker_verdict /dev/mapper/A A
-	kill -CONT "$LOAD"
+	for d in $SOURCES; do checker_verdict /dev/mapper/$d $d; done
+	for p in $LOADS; do kill -CONT "$p"; done
 }
 
 # the source owns it: it goes on from there without a fault
@@ -331,8 +345,10 @@ finish() {
 	if [ "$LAST" = cancel ]; then
 		here cancel 60 cancel A
 		[ $RC = 0 ] || fail "seed $SEED: cannot cancel: $(cat "$TMP/cancel.out")"
-		[ "$(dmsetup table A)" = "$TABLE" ] || fail "seed $SEED: after cancel: $(dmsetup table A)"
-		dmsetup info A.dmm >/dev/null 2>&1 && fail "seed $SEED: the gate is left behind"
+		for i in $SOURCES; do
+			dmsetup table $i | cmp -s - "$TMP/$i.table" || fail "seed $SEED: after cancel: $i: $(dmsetup table $i)"
+			dmsetup info $i.dmm >/dev/null 2>&1 && fail "seed $SEED: the gate of $i is left behind"
+		done
 		return 0
 	fi
 	here wait 90 wait A
@@ -343,23 +359,32 @@ finish() {
 	OWNER=destination
 }
 
-plain() { [ "$(dmsetup table A.dmm | cut -d ' ' -f 3)" = linear ]; }
+plain() { [ "$(dmsetup table "$1.dmm" | cut -d ' ' -f 3)" = linear ]; }
 
 judge_destination() {
-	wait_for 10 plain || fail "seed $SEED: settled, and the gate is still there"
-	no_write || fail "seed $SEED: the source that was given up takes a write"
-	kill "$LOAD"
-	wait "$LOAD" || fail "seed $SEED: the load: $(cat "$TMP/load-A.log")"
-	if [ -e "$TMP/dest.journal" ]; then
-		checker_verdict /dev/mapper/A.dmm A --journal "$TMP/dest.journal"
-	else
-		checker_verdict /dev/mapper/A.dmm A
-	fi
+	local d p
+	for d in $SOURCES; do
+		wait_for 10 plain $d || fail "seed $SEED: settled, and the gate of $d is still there"
+		no_write $d || fail "seed $SEED: the source $d that was given up takes a write"
+	done
+	for p in $LOADS; do
+		kill "$p"
+		wait "$p" || fail "seed $SEED: a load: $(cat "$TMP"/load-*.log)"
+	done
+	for d in $SOURCES; do
+		if [ -e "$TMP/dest-$d.journal" ]; then
+			checker_verdict /dev/mapper/$d.dmm $d --journal "$TMP/dest-$d.journal"
+		else
+			checker_verdict /dev/mapper/$d.dmm $d
+		fi
+	done
 	here clean 60 clean --yes A
 	[ $RC = 0 ] || fail "seed $SEED: cannot clean: $(cat "$TMP/clean.out")"
 	there_ release 30 release "$ID"
 	[ $RC = 0 ] || fail "seed $SEED: cannot release: $(cat "$TMP/release.out")"
-	dmsetup remove A.dmm || fail "seed $SEED: the volume stays in use"
+	for d in $SOURCES; do
+		dmsetup remove $d.dmm || fail "seed $SEED: the volume of $d stays in use"
+	done
 }
 
 take_away() {
@@ -368,26 +393,30 @@ take_away() {
 	umount "$TMP/state-b"
 	umount /var/lib/dmmigrate
 	rm -rf /run/dmmigrate/*.json
-	for d in A A-low B B-low; do
-		wait_for 5 dmsetup remove "$d" || fail "seed $SEED: dmsetup remove $d"
-	done
-	for d in A B; do
+	for d in A B $([ "$DISKS" = 1 ] || echo C D); do
+		wait_for 5 dmsetup remove $d || fail "seed $SEED: dmsetup remove $d"
+		wait_for 5 dmsetup remove $d-low || fail "seed $SEED: dmsetup remove $d-low"
 		drop_raw_disk $d-raw
 	done
 }
 
 begin_round() {
-	local word name value
+	local word name value d
 	no_round
 	awk -v seed="$SEED" -f "$(dirname "$0")/campaign.awk" >"$TMP/plan"
 	while read -r word name value; do
 		[ "$word" != set ] || eval "$name=$value"
 	done <"$TMP/plan"
-	make_disk A "$MIB"
-	make_disk B "$MIB"
-	TABLE=$(dmsetup table A)
-	fill A
-	low_is B well
+	SOURCES=A LAST_SOURCE=A
+	[ "$DISKS" = 1 ] || SOURCES='A C' LAST_SOURCE=C
+	for d in A B $([ "$DISKS" = 1 ] || echo C D); do
+		make_disk $d "$MIB"
+		[ $d = A ] || [ $d = C ] || low_is $d well
+	done
+	for d in $SOURCES; do
+		dmsetup table $d >"$TMP/$d.table"
+		fill $d
+	done
 	link_is here
 	link_is there
 	mkdir -p "$TMP/state-b" /var/lib/dmmigrate
@@ -397,15 +426,21 @@ begin_round() {
 echo \$\$ >$TMP/hook.pid
 usleep ${HOOK_MS}000
 [ -e $TMP/hooked ] || [ $HOOK = good ] || { touch $TMP/hooked; exit 3; }
-dmm-load /dev/mapper/A.dmm --journal $TMP/dest.journal --op write:1M:256K --op fua:5M:8K --op discard:3M:64K &&
-	touch $TMP/started
-status=\$?
+status=0
+for d in $SOURCES; do
+	dmm-load /dev/mapper/\$d.dmm --journal $TMP/dest-\$d.journal --op write:1M:256K --op fua:5M:8K --op discard:3M:64K &&
+		touch $TMP/started || status=\$?
+done
 usleep ${HOOK_MS}000
 exit \$status
 END
 	start_daemon
 	start_receiver
-	start_load A --writers "$WRITERS" --rate "$RATE" --sizes "$SIZES" --errors-ok
+	LOADS=
+	for d in $SOURCES; do
+		start_load $d --writers "$WRITERS" --rate "$RATE" --sizes "$SIZES" --errors-ok
+		LOADS="$LOADS $LOAD"
+	done
 	touch "$TMP/watching"
 	watch >"$TMP/watch.out" &
 	WATCH=$!
@@ -420,13 +455,13 @@ round() {
 	# shellcheck disable=SC2154 # by the plan
 	say "seed $SEED: $(grep -v '^set' "$TMP/plan" | awk '$3 == "begin" { b[$4] = $1 ":" $2 } $3 == "end" {
 		printf "%s %s-%s, ", $5, b[$4], $2 }') $ATTEMPT1 $ATTEMPT2 $LAST," \
-		"hook $HOOK $HOOK_MS, link $LINK_MS ms, disk $DISK_MS ms"
+		"$DISKS disks, hook $HOOK $HOOK_MS, link $LINK_MS ms, disk $DISK_MS ms"
 	faults 1
 	for phase in 2 3; do
 		# what lost its connection or has failed is started again by somebody
-		case $(st A state) in
-		disconnected | failed) start_again ;;
-		released) [ $phase != 3 ] || break ;;
+		case " $(for d in $SOURCES; do st $d state; done | tr '\n' ' ')" in
+		*' disconnected '* | *' failed '*) start_again ;;
+		*' released '*) [ $phase != 3 ] || break ;;
 		esac
 		[ $phase = 3 ] || here wait 15 wait A --timeout 10s
 		kind=$ATTEMPT1
@@ -449,8 +484,11 @@ round() {
 	if [ "$OWNER" = destination ]; then
 		judge_destination
 	else
-		stop_load
-		checker_verdict /dev/mapper/A A
+		for d in $LOADS; do
+			kill "$d"
+			wait "$d" || fail "seed $SEED: a load: $(cat "$TMP"/load-*.log)"
+		done
+		for d in $SOURCES; do checker_verdict /dev/mapper/$d $d; done
 	fi
 	take_away
 	if log_since "$SEED" | grep -E "$BAD" >"$TMP/bad"; then
