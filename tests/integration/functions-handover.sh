@@ -14,6 +14,15 @@ journal_says() {
 }
 journal_is() { [ "$(journal_says "$1")" = "$2" ]; }
 
+# on_b VERB...: dmmigrate where the receiver's host has its journals
+on_b() {
+	# shellcheck disable=SC2016 # the inner shell's
+	unshare -m sh -c 'mount --bind "$1" /var/lib/dmmigrate && shift && exec dmmigrate "$@"' - \
+		"$TMP/state-b" "$@" --control "$TMP/control-b"
+}
+# listed_there PATTERN: the line of $ID in its list
+listed_there() { on_b list | grep "^$ID" | tr -s ' ' | grep -q "$1" || fail "not '$1': $(on_b list)"; }
+
 # another_boot: what a daemon that starts from now on takes for its host's boot
 another_boot() {
 	BOOTS=$((${BOOTS:-0} + 1))

@@ -23,6 +23,9 @@ journal_is source active || fail "source: $(journal_says source)"
 journal_is destination receiving || fail "destination: $(journal_says destination)"
 assert "state of the gate" "$(nl A.dmm gate)" = shut
 ! dd if=/dev/mapper/A.dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null || fail "a read passes the gate"
+listed_there ' receiving shut 1 .* A.dmm'
+on_b status "$ID" | grep -q 'The source copies to it, and owns the data' || fail "status there: $(on_b status "$ID")"
+refused 3 'no device-mapper device' dmmigrate status 00000000000000000000000000000001
 refused 3 'there is nothing to return' there return "$ID"
 refused 3 'not to be written here' there run "$ID"
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
@@ -38,6 +41,9 @@ grep -q ' open$' "$TMP/at-hook" || fail "the gate at the start hook: $(cat "$TMP
 journal_is source active || fail "source: $(journal_says source)"
 journal_is destination refused || fail "destination: $(journal_says destination)"
 assert "state of the gate" "$(nl A.dmm gate)" = shut
+listed_there ' refused shut '
+on_b status --json | grep -q '"state": *"refused", *"gates": *"shut", *"epoch": *1, *"owner": *"source"' ||
+	fail "status there: $(on_b status --json)"
 before=$(nl A writes_completed)
 await A 10 "writes_completed>=$((before + 10))"
 assert "failed writes" "$(nl A failed_writes)" = 0
@@ -59,6 +65,12 @@ wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
 linear() { [ "$(dmsetup table A.dmm | cut -d ' ' -f 3)" = linear ]; }
 must_wait_for 5 linear
 checker_verdict /dev/mapper/A.dmm A
+listed_there ' settled '
+on_b status "$ID" | grep -q 'Handed over: this host owns the disks' || fail "status there: $(on_b status "$ID")"
+kill -STOP "$RECEIVER"
+on_b status "$ID" >"$TMP/silent.out" 2>&1 || fail "status there, of a daemon that is silent: exit $?"
+grep -q 'action: systemctl status dmmigrated' "$TMP/silent.out" || fail "$(cat "$TMP/silent.out")"
+kill -CONT "$RECEIVER"
 dmmigrate cutover A >"$TMP/again.out" 2>&1 || fail "cutover again: exit $?"
 grep -q 'cut over already' "$TMP/again.out" || fail "$(cat "$TMP/again.out")"
 refused 3 'cutover is done' dmmigrate cancel A

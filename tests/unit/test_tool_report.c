@@ -21,6 +21,7 @@
 
 #include "core/state.h"
 #include "dmmigrate/commands.h"
+#include "dmmigrate/dest_part.h"
 #include "dmmigrate/hook.h"
 #include "dmmigrate/monitor.h"
 #include "dmmigrate/record.h"
@@ -389,6 +390,67 @@ static void test_hook(void **state)
 				      "\"/dev/mapper/web01-swap /dev/z /dev/z\""), 0);
 }
 
+static const char *json_text(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	assert_true(json_object_object_get_ex(o, key, &v));
+	return v ? json_object_get_string(v) : NULL;
+}
+
+/* What status says of a destination: who owns the disks, and never that nothing is to be done where something is. */
+static void test_dest_part(void **state)
+{
+	static const struct { u32 state, gate, flags; const char *owner, *gates; } cases[] = {
+		{ DMM_HO_RECEIVING, DMM_HO_GATE_SHUT, 0, "source", "shut" },
+		{ DMM_HO_COMPLETE, DMM_HO_GATE_SHUT, DMM_GROUP_LINKED, "unknown", "shut" },
+		{ DMM_HO_OWNED, DMM_HO_GATE_READS, DMM_GROUP_LINKED, "destination", "reads" },
+		{ DMM_HO_RUNNING, DMM_HO_GATE_OPEN, 0, "destination", "open" },
+		{ DMM_HO_RUNNING, DMM_HO_GATE_SHUT, DMM_GROUP_NEEDS_PEER, "unknown", "shut" },
+		{ DMM_HO_SETTLED, DMM_HO_GATE_OPEN, 0, "destination", "open" },
+		{ DMM_HO_REFUSED, DMM_HO_GATE_SHUT, 0, "source", "shut" },
+		{ DMM_HO_LOST, DMM_HO_GATE_SHUT, DMM_GROUP_NEEDS_PEER, "unknown", "shut" },
+	};
+	struct dmm_dest_part p = { .hex = ID_HEX, .answered = true };
+	struct json_object *o;
+	const char *action;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		p.ok.state = cpu_to_le32(cases[i].state);
+		p.ok.gate = cpu_to_le32(cases[i].gate);
+		p.ok.flags = cpu_to_le32(cases[i].flags);
+		p.ok.disks = cpu_to_le32(3);
+		o = dmm_dest_part_json(&p);
+		assert_string_equal(json_text(o, "state"), dmm_ho_state_name(cases[i].state));
+		assert_string_equal(json_text(o, "owner"), cases[i].owner);
+		assert_string_equal(json_text(o, "gates"), cases[i].gates);
+		assert_string_equal(json_text(o, "disks"), "3");
+		assert_string_equal(json_text(o, "needs_peer"), cases[i].flags & DMM_GROUP_NEEDS_PEER ? "true" : "false");
+		json_object_put(o);
+		assert_true(strlen(dmm_dest_part_status(&p, &action)) > 10);
+		/* a person has something to do wherever it does not go on by itself */
+		if (cases[i].state == DMM_HO_OWNED || cases[i].state == DMM_HO_RUNNING || cases[i].state == DMM_HO_SETTLED ||
+		    cases[i].flags & DMM_GROUP_NEEDS_PEER)
+			assert_non_null(strstr(action, "dmmigrate r"));
+		else
+			assert_string_equal(action, "None.");
+		if (cases[i].flags & DMM_GROUP_NEEDS_PEER)
+			assert_non_null(strstr(action, "neither"));
+	}
+	p.answered = false;
+	strcpy(p.why, "no daemon");
+	o = dmm_dest_part_json(&p);
+	assert_string_equal(json_text(o, "owner"), "unknown");
+	assert_string_equal(json_text(o, "state"), "unknown");
+	assert_string_equal(json_text(o, "reason"), "no daemon");
+	assert_null(json_text(o, "gates"));
+	json_object_put(o);
+	assert_string_equal(dmm_dest_part_status(&p, &action), "no daemon");
+	assert_non_null(strstr(action, "dmmigrated"));
+}
+
 /* JSON is UTF-8, whatever bytes a name has. */
 static void test_json_text(void **state)
 {
@@ -418,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_monitor_gone),
 		cmocka_unit_test(test_standing),
 		cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_dest_part),
 		cmocka_unit_test(test_json_text),
 	};
 

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
+#include "dest_part.h"
 #include "lost_commit.h"
 #include "monitor.h"
 #include "owners.h"
@@ -93,13 +94,34 @@ static int list_one(struct dmm_tool *t, const struct dmm_nl_info *info,
 	return ret;
 }
 
+/* What this host is the destination of. 0 or an exit code, reported. */
+static int list_parts(struct dmm_tool *t, bool *any)
+{
+	struct json_object *list = json_object_new_array();
+	dmm_autofree struct dmm_dest_part *parts = NULL;
+	unsigned int nr, i;
+	int ret;
+
+	dmm_result_add(t, "destinations", list);
+	ret = dmm_dest_parts(t, &parts, &nr);
+	if (ret)
+		return ret;
+	for (i = 0; i < nr; i++)
+		json_object_array_add(list, dmm_dest_part_json(&parts[i]));
+	*any = nr;
+	if (t->args.json || !dmm_dest_parts_table(parts, nr))
+		return 0;
+	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "out of memory");
+}
+
 static int cmd_list(struct dmm_tool *t)
 {
 	dmm_autofree struct dmm_nl_info *infos = NULL;
 	struct json_object *list = json_object_new_array();
 	struct libscols_table *tb = list_table();
 	unsigned int nr = 0, i;
-	int ret;
+	bool any = false;
+	int ret, lost;
 
 	dmm_result_add(t, "migrations", list);
 	ret = tb ? dmm_tool_nl(t) : -ENOMEM;
@@ -114,20 +136,20 @@ static int cmd_list(struct dmm_tool *t)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
 				"cannot ask the kernel: %s", dmm_nl_text(t, ret));
 	}
-	if (!t->args.json) {
-		if (scols_table_get_nlines(tb))
-			scols_print_table(tb);
-		else
-			dmm_say(t, "no migrations");
-	}
+	if (!t->args.json && nr)
+		scols_print_table(tb);
 	scols_unref_table(tb);
-	return dmm_report_lost_commits(t, infos, nr);
+	ret = list_parts(t, &any);
+	if (!nr && !any)
+		dmm_say(t, "no migrations");
+	lost = dmm_report_lost_commits(t, infos, nr);
+	return ret ? ret : lost;
 }
 
 const struct dmm_verb dmm_verb_list = {
 	.name = "list",
 	.operands = "",
-	.brief = "list the migrations of this host, a line each",
+	.brief = "list the migrations of this host, a line each: those from here, and those to here",
 	.options = list_options,
 	.needs_root = true,
 	.run = cmd_list,

@@ -38,27 +38,6 @@ static const struct dmm_option plain_options[] = {
 
 /* --- asking --- */
 
-static enum dmm_owner owner_of(const struct dmm_wire_group_ok *ok)
-{
-	switch (dmm_owners_state(ok)) {
-	case DMM_HO_ACTIVE:
-	case DMM_HO_FREEZING:
-	case DMM_HO_FROZEN:
-	case DMM_HO_FENCED:
-	case DMM_HO_RECEIVING:
-	case DMM_HO_REFUSED:
-		return DMM_OWNER_SOURCE;
-	case DMM_HO_RELEASED:
-	case DMM_HO_SETTLED:
-	case DMM_HO_OWNED:
-		return DMM_OWNER_DEST;
-	case DMM_HO_RUNNING:
-		return le32_to_cpu(ok->flags) & DMM_GROUP_NEEDS_PEER ? DMM_OWNER_UNKNOWN : DMM_OWNER_DEST;
-	default:	/* the token may be on its way, or the journal is lost */
-		return DMM_OWNER_UNKNOWN;
-	}
-}
-
 static bool is(const struct owners *o, u32 states)
 {
 	return dmm_owners_is(&o->ok, states);
@@ -100,7 +79,7 @@ static int failed(struct owners *o, enum dmm_exit code, const char *fmt, ...)
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	dmm_owners_describe(&o->ok, state, sizeof(state));
-	return dmm_fail(o->t, code, owner_of(&o->ok), DMM_USE_UNKNOWN, "%s (here: %s): %s", what, state,
+	return dmm_fail(o->t, code, dmm_owners_of(&o->ok), DMM_USE_UNKNOWN, "%s (here: %s): %s", what, state,
 			reason(o));
 }
 
@@ -113,7 +92,7 @@ static int done(struct owners *o, const char *text)
 	dmm_result_text(o->t, "role", le32_to_cpu(o->ok.role) == DMM_HO_SOURCE ? "source" : "destination");
 	dmm_result_text(o->t, "state", dmm_ho_state_name(dmm_owners_state(&o->ok)));
 	dmm_result_u64(o->t, "epoch", le64_to_cpu(o->ok.epoch));
-	dmm_result_text(o->t, "owner", dmm_owner_name(owner_of(&o->ok)));
+	dmm_result_text(o->t, "owner", dmm_owner_name(dmm_owners_of(&o->ok)));
 	dmm_say(o->t, "%s: %s (%s).", o->hex, text, state);
 	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED && o->ok.why[0])
 		dmm_note(o->t, "%s", (const char *)o->ok.why);
@@ -203,7 +182,7 @@ static int do_run(struct owners *o)
 	if (!is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
 	    le32_to_cpu(o->ok.gate) != DMM_HO_GATE_OPEN || le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES) {
 		dmm_next(o->t, "dmmigrate recover %s", o->hex);
-		return failed(o, owner_of(&o->ok) == DMM_OWNER_UNKNOWN ? DMM_EXIT_AMBIGUOUS : DMM_EXIT_PREFLIGHT,
+		return failed(o, dmm_owners_of(&o->ok) == DMM_OWNER_UNKNOWN ? DMM_EXIT_AMBIGUOUS : DMM_EXIT_PREFLIGHT,
 			      "the disks are not to be written here");
 	}
 	if (o->t->args.unconfirmed)

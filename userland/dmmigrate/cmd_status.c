@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "core/wire.h"
+#include "dest_part.h"
 #include "group.h"
 #include "lost_commit.h"
 #include "monitor.h"
@@ -179,6 +180,32 @@ static int status_one(struct dmm_tool *t, const char *spec, struct json_object *
 	return ret;
 }
 
+static void status_part(struct dmm_tool *t, const struct dmm_dest_part *p, struct json_object *list)
+{
+	dmm_dest_part_say(t, p);
+	json_object_array_add(list, dmm_dest_part_json(p));
+}
+
+/* What this host is the destination of, below the @above that start here. 0 or an exit code, reported. */
+static int status_parts(struct dmm_tool *t, unsigned int above)
+{
+	struct json_object *list = json_object_new_array();
+	dmm_autofree struct dmm_dest_part *parts = NULL;
+	unsigned int nr, i;
+	int ret;
+
+	dmm_result_add(t, "destinations", list);
+	ret = dmm_dest_parts(t, &parts, &nr);
+	for (i = 0; i < nr && !ret; i++) {
+		if (i || above)
+			dmm_say(t, "%s", "");
+		status_part(t, &parts[i], list);
+	}
+	if (!ret && !nr && !above)
+		dmm_say(t, "no migrations");
+	return ret;
+}
+
 static int status_all(struct dmm_tool *t, struct json_object *list)
 {
 	dmm_autofree struct dmm_nl_info *infos = NULL;
@@ -203,24 +230,38 @@ static int status_all(struct dmm_tool *t, struct json_object *list)
 		if (ret)
 			code = ret;
 	}
-	if (!nr)
-		dmm_say(t, "no migrations");
+	ret = status_parts(t, nr);
+	if (ret)
+		code = ret;
 	ret = dmm_report_lost_commits(t, infos, nr);
 	return ret ? ret : code;
 }
 
-/* By its id: all disks of a migration. */
-static int status_group(struct dmm_tool *t, const char *id, struct json_object *list)
+/* By its id: all disks of a migration from here, and what this host has of it as the destination. */
+static int status_group(struct dmm_tool *t, const char *hex, struct json_object *list)
 {
-	struct dmm_group g;
+	struct json_object *parts = json_object_new_array();
+	struct dmm_dest_part p;
+	struct dmm_group g = { 0 };
+	u8 id[DMM_ID_BYTES];
+	u64 disks = 0;
+	bool here;
 	u32 i;
-	int ret;
+	int ret = 0;
 
-	ret = dmm_group_open_migration(t, id, &g);
+	dmm_result_add(t, "destinations", parts);
+	here = !dmm_id_parse(hex, id) && dmm_dest_part(t, id, &p);
+	if (!here || dmm_source_disks(id, &disks) || disks)
+		ret = dmm_group_open_migration(t, hex, &g);
 	for (i = 0; i < g.nr && !ret; i++) {
 		if (i)
 			dmm_say(t, "%s", "");
 		ret = status_one(t, g.specs[i], list);
+	}
+	if (here && !ret) {
+		if (g.nr)
+			dmm_say(t, "%s", "");
+		status_part(t, &p, parts);
 	}
 	dmm_group_clear(&g);
 	return ret;

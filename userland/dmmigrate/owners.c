@@ -187,3 +187,24 @@ int dmm_owners_need_settled(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], const
 			"the destination has not settled yet, and would wait for this host's answer after a reboot: "
 			"%s", ret ? r.why : dmm_ho_state_name(dmm_owners_state(&there)));
 }
+
+enum dmm_owner dmm_owners_of(const struct dmm_wire_group_ok *ok)
+{
+	switch (dmm_owners_state(ok)) {
+	case DMM_HO_ACTIVE:
+	case DMM_HO_FREEZING:
+	case DMM_HO_FROZEN:
+	case DMM_HO_FENCED:
+	case DMM_HO_RECEIVING:
+	case DMM_HO_REFUSED:
+		return DMM_OWNER_SOURCE;
+	case DMM_HO_RELEASED:
+	case DMM_HO_SETTLED:
+	case DMM_HO_OWNED:
+		return DMM_OWNER_DEST;
+	case DMM_HO_RUNNING:
+		return le32_to_cpu(ok->flags) & DMM_GROUP_NEEDS_PEER ? DMM_OWNER_UNKNOWN : DMM_OWNER_DEST;
+	default:	/* the token may be on its way, or the journal is lost */
+		return DMM_OWNER_UNKNOWN;
+	}
+}

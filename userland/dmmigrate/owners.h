@@ -55,6 +55,9 @@ int dmm_owners_need_settled(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], const
 /* "relinquished (epoch 3), gates shut": what a daemon's answer says, for people. */
 void dmm_owners_describe(const struct dmm_wire_group_ok *ok, char *buf, size_t bytes);
 
+/* Who owns the disks, by what a daemon says of its own part. */
+enum dmm_owner dmm_owners_of(const struct dmm_wire_group_ok *ok);
+
 static inline enum dmm_ho_state dmm_owners_state(const struct dmm_wire_group_ok *ok)
 {
 	return le32_to_cpu(ok->state);
