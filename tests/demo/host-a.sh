@@ -12,21 +12,26 @@ counter() { dmm-nl get /dev/mapper/web01 | sed -n "s/^$1=//p"; }
 modprobe ext4
 modprobe dm-migrate
 dmmigrated --foreground >/run/dmmigrated.log 2>&1 &
-dmsetup create web01 --table "0 $(blockdev --getsz /dev/vda) linear /dev/vda 0"
+data=32768	# sectors of its second disk
+root=$(($(blockdev --getsz /dev/vda) - data))
+dmsetup create web01 --table "0 $root linear /dev/vda 0"
+dmsetup create web01-data --table "0 $data linear /dev/vda $root"
 mkfs.ext4 -q -F /dev/mapper/web01
 mkdir -p /mnt
 mount -t ext4 /dev/mapper/web01 /mnt
-report "disk of the virtual machine: /dev/mapper/web01, $(dmsetup table web01)"
+report "disks of the virtual machine: web01, $(dmsetup table web01); web01-data, $(dmsetup table web01-data)"
 
 truncate -s 64M /mnt/database
 dmm-load /mnt/database --journal /run/a.journal --journal-ops 200000 --fill >/dev/null || die "filling the database"
 sh /files/workload.sh start /mnt /run/a.journal
-report "ext4 is mounted; a database is being overwritten, a log of records grows"
+dmm-load /dev/mapper/web01-data --journal /run/data.journal --fill >/dev/null || die "filling the second disk"
+sh /files/workload.sh write /dev/mapper/web01-data /run/data.journal
+report "ext4 is mounted; a database is being overwritten, a log of records grows; the second disk is written to directly"
 
-report "# dmmigrate start web01 b:/dev/mapper/web01 --bandwidth 12M"
+report "# dmmigrate start --bandwidth 12M web01 b:/dev/mapper/web01 web01-data b:/dev/mapper/web01-data"
 n=0
 while :; do
-	out=$(dmmigrate start web01 b:/dev/mapper/web01 --bandwidth 12M 2>&1 </dev/null) && break
+	out=$(dmmigrate start --bandwidth 12M web01 b:/dev/mapper/web01 web01-data b:/dev/mapper/web01-data 2>&1 </dev/null) && break
 	# host b may not be up yet
 	[ $n -lt 60 ] || die "start: $out"
 	n=$((n + 1))
@@ -73,7 +78,7 @@ report "result mib=$((shipped >> 20)) seconds=$seconds pause_ms=$pause verified=
 
 # what the workload was promised, for host b to judge
 mkdir /run/promised /run/www
-cp /run/a.journal /run/records.acknowledged /run/promised/
+cp /run/a.journal /run/data.journal /run/records.acknowledged /run/promised/
 tar -C /run -cz -f /run/promised.tar.gz promised
 mv /run/promised.tar.gz /run/www/
 busybox httpd -p 10.77.0.1:8080 -h /run/www
@@ -84,4 +89,4 @@ until wget -q -O /run/taken http://b:8080/taken; do
 	sleep 1
 done
 dmmigrate clean --yes web01 >/run/clean.log 2>&1 || die "clean: $(cat /run/clean.log)"
-report "the source is given up: $(dmsetup table web01)"
+report "the source is given up: $(dmsetup table web01); $(dmsetup table web01-data)"

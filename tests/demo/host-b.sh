@@ -10,9 +10,12 @@ die() {
 
 modprobe ext4
 modprobe dm-migrate
-dmsetup create web01 --table "0 $(blockdev --getsz /dev/vda) linear /dev/vda 0"
-report "# dmmigrated --listen 10.77.0.2 --allow /dev/mapper/web01"
-dmmigrated --foreground --listen 10.77.0.2 --allow /dev/mapper/web01 >/run/dmmigrated.log 2>&1 &
+data=32768
+root=$(($(blockdev --getsz /dev/vda) - data))
+dmsetup create web01 --table "0 $root linear /dev/vda 0"
+dmsetup create web01-data --table "0 $data linear /dev/vda $root"
+report "# dmmigrated --listen 10.77.0.2 --allow '/dev/mapper/web01*'"
+dmmigrated --foreground --listen 10.77.0.2 --allow '/dev/mapper/web01*' >/run/dmmigrated.log 2>&1 &
 
 n=0
 until wget -q -O /run/promised.tar.gz http://a:8080/promised.tar.gz; do
@@ -32,6 +35,9 @@ report "the filesystem is clean and mounted here"
 dmm-check /mnt/database --journal /run/promised/a.journal --forbid-pending >/run/check.log 2>&1 ||
 	die "the database: $(tail -n 3 /run/check.log)"
 report "database: $(tail -n 1 /run/check.log)"
+dmm-check /dev/mapper/web01-data.dmm --journal /run/promised/data.journal --forbid-pending >/run/check.log 2>&1 ||
+	die "the second disk: $(tail -n 3 /run/check.log)"
+report "second disk: $(tail -n 1 /run/check.log)"
 acknowledged=$(cat /run/promised/records.acknowledged)
 n=0
 while read -r word number; do

@@ -4,7 +4,7 @@
 # sizes and block sizes, each under its own load: cut them over by the name of
 # any, all or none; let the start hook see all; take all back when one cannot be
 # frozen; lose the receiver; cancel, clean and list all by one name.
-# check-kernels: 6.12 uml
+# check-kernels: 6.12
 # timeout: 240
 . functions.sh
 requires ip dmmigrate dmmigrated
