@@ -351,6 +351,8 @@ finish() {
 		done
 		return 0
 	fi
+	# as somebody would whose guest writes faster than that
+	here throttle 30 throttle "$ID" unlimited
 	here wait 90 wait A
 	[ $RC = 0 ] || fail "seed $SEED: not converging: $(cat "$TMP/wait.out")"
 	hand_over cutover last
@@ -438,7 +440,7 @@ END
 	start_receiver
 	LOADS=
 	for d in $SOURCES; do
-		start_load $d --writers "$WRITERS" --rate "$RATE" --sizes "$SIZES" --errors-ok
+		start_load $d --writers "$WRITERS" --rate $((RATE / DISKS)) --sizes "$SIZES" --errors-ok
 		LOADS="$LOADS $LOAD"
 	done
 	touch "$TMP/watching"
