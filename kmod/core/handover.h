@@ -75,7 +75,7 @@ enum dmm_ho_event_type {
 	DMM_HO_EV_ACQUIRE,	/* dest: have the source cut over; source: the peer's message */
 	DMM_HO_EV_GO,		/* dest: the guest may be unpaused as soon as the gates are open */
 	DMM_HO_EV_RUNS,		/* dest: it was */
-	DMM_HO_EV_START_FAILED,	/* dest: it was not, or is to go back */
+	DMM_HO_EV_START_FAILED,	/* dest: it was not, or is to go back; in COMPLETE: is not waited for any more */
 	/* kernel and receiver */
 	DMM_HO_EV_FROZEN,	/* source: epoch, disk: frozen, converged, its barrier acknowledged */
 	DMM_HO_EV_THAWED,	/* source: epoch: a disk's freeze ended by itself, or could not begin */

@@ -116,6 +116,7 @@ static int dest_start_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 	struct dmm_ho_action *a;
 
 	switch (ho->state) {
+	case DMM_HO_COMPLETE:	/* whoever waited for the disks does not any more: a token may be on its way */
 	case DMM_HO_OWNED:
 		dmm_ho_append(ho, out, DMM_HO_REFUSED, ho->epoch);
 		return 0;

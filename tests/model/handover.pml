@@ -172,6 +172,9 @@ end:	do
 		d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0 }
 	:: atomic { dup_ && d == LOST && ans_relinquished[1] && WEAK(LOSTOPENS) -> d = RUNNING; jd = RUNNING; ed = 1; asking = 0 }
 
+	/* START_FAILED before the token: whoever waited has given up */
+	:: atomic { dup_ && d == COMPLETE && !quiet -> d = REFUSED; jd = REFUSED; ref[ed] = 1 }
+
 	/* GO; START_FAILED and ASK_REFUSE while shut */
 	:: atomic { dup_ && d == OWNED && WEAK(OPENOWNED) -> dg0 = 1; chk() }
 	:: atomic { dup_ && d == OWNED && !dfail -> d = RUNNING; jd = RUNNING; dz = 1 }

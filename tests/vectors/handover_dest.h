@@ -166,7 +166,7 @@ static const struct dmm_vec_ho_row dmm_vec_ho_dest_rows[] = {
 	{ "complete", "acquire", "complete; send acquire" },
 	{ "complete", "go", "perm" },
 	{ "complete", "runs", "perm" },
-	{ "complete", "start failed", "perm" },
+	{ "complete", "start failed", "complete; append refused?" },
 	{ "complete", "barrier 0", "complete; send complete #7" },
 	{ "complete", "barrier 1", "complete; send complete #7" },
 	{ "complete", "token", "complete; append owned?" },

@@ -19,6 +19,7 @@
 #define ACQUIRE_DEFAULT_MS	30000u
 #define SLICE_MS		2000u
 #define AGAIN_MS		15000u	/* asking anew freezes the guest anew; the question may have been lost */
+#define LATE_MS			7000u	/* a freeze that was asked for has ended, by itself if need be */
 #define ANSWER_MS		10000u	/* of the other host, in recover */
 
 struct owners {
@@ -119,6 +120,37 @@ static int with_id(struct dmm_tool *t, int (*verb)(struct owners *o))
 
 /* --- acquire --- */
 
+/*
+ * Nobody waits for the disks any more: a hand-over that was asked for at @asked_ms and is still under way is refused, lest
+ * the guest stands still for nobody.  Exit code, reported.
+ */
+static int acquire_give_up(struct owners *o, u64 asked_ms, u64 timeout_ms)
+{
+	const u32 taken = DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
+	const u32 coming = DMM_STATES(DMM_HO_COMPLETE) | DMM_STATES(DMM_HO_OWNED);
+	u64 until_ms = dmm_max_u64(asked_ms + LATE_MS, dmm_now_ms()), now_ms;
+	bool refused = false;		/* this one; what was refused before says nothing */
+
+	while (!is(o, taken)) {
+		now_ms = dmm_now_ms();
+		if (now_ms >= until_ms + ANSWER_MS)	/* its journal cannot be written, or so */
+			break;
+		if (is(o, coming)) {
+			if (ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), SLICE_MS))
+				return no_answer(o);
+			refused = is(o, DMM_STATES(DMM_HO_REFUSED));
+		} else if (refused || now_ms >= until_ms) {
+			break;
+		} else if (ask(o, DMM_GROUP_STATUS, coming, (u32)dmm_min_u64(until_ms - now_ms, SLICE_MS))) {
+			return no_answer(o);
+		}
+	}
+	dmm_next(o->t, is(o, taken) ? "dmmigrate status %s" :
+		 "dmmigrate acquire %s (again), or dmmigrate status on the source's host", o->hex);
+	return failed(o, le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? DMM_EXIT_ABORTED : DMM_EXIT_TRANSPORT,
+		      dmm_signal_seen() ? "interrupted" : "not handed over within %llu ms", timeout_ms);
+}
+
 static int do_acquire(struct owners *o)
 {
 	const u32 owned = DMM_STATES(DMM_HO_OWNED) | DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
@@ -141,11 +173,8 @@ static int do_acquire(struct owners *o)
 			return failed(o, DMM_EXIT_ABORTED, "this migration cannot be handed over any more");
 		}
 		if (dmm_signal_seen() || dmm_now_ms() >= until_ms)
-			break;
+			return acquire_give_up(o, again_ms - AGAIN_MS, timeout_ms);
 	}
-	dmm_next(o->t, "dmmigrate acquire %s (again), or dmmigrate status on the source's host", o->hex);
-	return failed(o, le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? DMM_EXIT_ABORTED : DMM_EXIT_TRANSPORT,
-		      "not handed over within %llu ms", timeout_ms);
 }
 
 static int cmd_acquire(struct dmm_tool *t)
@@ -154,7 +183,9 @@ static int cmd_acquire(struct dmm_tool *t)
 }
 
 static const struct dmm_option acquire_options[] = {
-	DMM_OPTION("timeout", TIME, timeout_ms, "TIME", "give up waiting after so long (default 30)"),
+	DMM_OPTION("timeout", TIME, timeout_ms, "TIME",
+		   "give up after so long (default 30): what is under way then is refused, and the\n"
+		   "source goes on"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
@@ -165,7 +196,8 @@ const struct dmm_verb dmm_verb_acquire = {
 	.operands = "ID",
 	.brief = "on the destination: have the source hand over, return once this host owns the disks\n\n"
 		 "Their gates let reads pass then, and no write before `run`.  For toolstacks, whose writer was\n"
-		 "stopped at the source.  Safe to repeat.",
+		 "stopped at the source.  Safe to repeat.  One that ends before, by --timeout or Ctrl-C, makes sure that\n"
+		 "nothing is handed over behind its back.",
 	.options = acquire_options,
 	.min_operands = 1,
 	.max_operands = 1,
