@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "core/env.h"
+#include "crc32c.h"
 
 #define MAX_BYTES	(3u * 8192 * 2 + 3 * 512 * 2 + 64)
 
@@ -74,11 +74,44 @@ static void all_lengths(void **state)
 	free(buf);
 }
 
+/* The way that a table of extents goes: parts, each from 0, joined one after the other. */
+static void joined_parts(void **state)
+{
+	static const size_t parts[] = { 512, 1, 4096, 65536 - 7, 0, 3 * 8192 + 512, 13 };
+	u32 i, seed = 7, whole = ~0u, joined = ~0u;
+	size_t at = 0, n;
+	u8 *buf = malloc(1 << 20);
+
+	(void)state;
+	for (n = 0; n < 1 << 20; n++) {
+		seed = seed * 1664525 + 1013904223;
+		buf[n] = (u8)(seed >> 24);
+	}
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); at += parts[i++]) {
+		whole = dmm_crc32c(whole, buf + at, parts[i]);
+		joined = dmm_crc32c_shift(joined, parts[i]) ^ dmm_crc32c(0, buf + at, parts[i]);
+		assert_int_equal(joined, whole);
+	}
+	/* zeros */
+	memset(buf, 0, 1 << 20);
+	for (n = 0; n < 600; n++)
+		assert_int_equal(dmm_crc32c_shift(seed, n), dmm_crc32c(seed, buf, n));
+	for (n = 512; n <= 1 << 20; n *= 2)
+		assert_int_equal(dmm_crc32c_shift(seed, n), dmm_crc32c(seed, buf, n));
+	assert_int_equal(dmm_crc32c_shift(seed, (1 << 20) - 512), dmm_crc32c(seed, buf, (1 << 20) - 512));
+	assert_int_equal(dmm_crc32c_shift(0, 1ull << 40), 0);
+	/* 2^63 + 512 of them, in two steps */
+	assert_int_equal(dmm_crc32c_shift(seed, (1ull << 63) + 512),
+			 dmm_crc32c(dmm_crc32c_shift(seed, 1ull << 63), buf, 512));
+	free(buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_values),
 		cmocka_unit_test(all_lengths),
+		cmocka_unit_test(joined_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

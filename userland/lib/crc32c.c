@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/env.h"
+#include "crc32c.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -36,6 +36,7 @@ typedef uint32_t (*crc32c_fn)(uint32_t crc, const uint8_t *p, size_t bytes);
 /* constant after crc32c_init() */
 static uint32_t crc32c_table[8][256];
 static crc32c_fn crc32c_best;
+static uint32_t crc32c_zeros[64];	/* x^(8 * 2^k): moves on by 2^k zero bytes */
 
 static uint32_t crc32c_by_table(uint32_t crc, const uint8_t *p, size_t bytes)
 {
@@ -226,11 +227,28 @@ static void crc32c_cpu_init(void)
 }
 #endif
 
+/* The product modulo the polynomial; the highest bit is x^0.  @a is not 0. */
+static uint32_t crc32c_multiply(uint32_t a, uint32_t b)
+{
+	uint32_t bit, product = 0;
+
+	for (bit = 1u << 31; ; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		if (!(a & (bit - 1)))
+			return product;
+		b = b >> 1 ^ (b & 1 ? CRC32C_POLY : 0);
+	}
+}
+
 static void crc32c_init(void)
 {
 	unsigned int i, j;
 	uint32_t c;
 
+	crc32c_zeros[0] = 1u << 23;
+	for (i = 1; i < 64; i++)
+		crc32c_zeros[i] = crc32c_multiply(crc32c_zeros[i - 1], crc32c_zeros[i - 1]);
 	for (i = 0; i < 256; i++) {
 		c = i;
 		for (j = 0; j < 8; j++)
@@ -249,10 +267,22 @@ static void crc32c_init(void)
 	crc32c_best = crc32c_can_fold() ? crc32c_by_folding : crc32c_by_cpu;
 }
 
+static pthread_once_t crc32c_once = PTHREAD_ONCE_INIT;
+
 u32 dmm_crc32c(u32 crc, const void *data, size_t bytes)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, crc32c_init);
+	pthread_once(&crc32c_once, crc32c_init);
 	return crc32c_best(crc, data, bytes);
+}
+
+u32 dmm_crc32c_shift(u32 crc, u64 bytes)
+{
+	unsigned int k;
+
+	pthread_once(&crc32c_once, crc32c_init);
+	for (k = 0; bytes; bytes >>= 1, k++) {
+		if (bytes & 1)
+			crc = crc32c_multiply(crc32c_zeros[k], crc);
+	}
+	return crc;
 }
