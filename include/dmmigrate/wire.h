@@ -83,6 +83,7 @@
 #define DMM_FEATURE_HASHES	(1ull << 1)	/* DMM_MSG_HASHES */
 #define DMM_FEATURE_CREATE	(1ull << 2)	/* DMM_PREPARE_CREATE */
 #define DMM_FEATURE_GROUP	(1ull << 3)	/* dmm_wire_prepare.group_disks, GROUP, HANDOVER */
+#define DMM_FEATURE_PROVE	(1ull << 4)	/* DMM_MSG_PROVE, DMM_MSG_COMPARE */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -112,6 +113,11 @@ enum dmm_msg {
 	DMM_MSG_BARRIER		= 35,	/* no payload; arg is the barrier's number */
 	DMM_MSG_END		= 36,	/* no payload; nothing follows */
 	DMM_MSG_ZERO		= 37,	/* no payload; arg is the length of the run */
+	/* control, again */
+	DMM_MSG_PROVE		= 40,	/* struct dmm_wire_prove */
+	DMM_MSG_PROVE_OK	= 41,	/* struct dmm_wire_prove_ok */
+	DMM_MSG_COMPARE		= 42,	/* struct dmm_wire_compare */
+	DMM_MSG_COMPARE_OK	= 43,	/* struct dmm_wire_compare_ok */
 	/* hand-over */
 	DMM_MSG_HANDOVER	= 48,	/* struct dmm_wire_handover */
 };
@@ -170,6 +176,7 @@ enum dmm_wire_err {
 	DMM_WERR_UNSUPPORTED	= 14,	/* a feature or geometry that this side lacks */
 	DMM_WERR_SHUTDOWN	= 15,	/* the receiver is going down */
 	DMM_WERR_INTERNAL	= 16,
+	DMM_WERR_DIFFERS	= 17,	/* the destination's disk has not what it was given */
 	DMM_WERR_COUNT
 };
 
@@ -271,6 +278,59 @@ struct dmm_wire_hashes {
 #define DMM_HASH_BYTES		16u	/* of each digest in HASHES_OK, in the order of the disk */
 #define DMM_MAX_HASHES		4096u
 #define DMM_MAX_HASHES_BYTES	(DMM_MAX_HASHES * DMM_HASH_BYTES)
+
+/* Of a disk's extents of DMM_PROVE_BYTES, the last of which may be shorter. */
+#define DMM_PROVE_BYTES		(1u << 20)
+#define DMM_MAX_PROVE		64u	/* extents of one PROVE or COMPARE */
+
+/* dmm_wire_prove.flags */
+#define DMM_PROVE_READ		(1u << 0)	/* from the disk; else only generations are told */
+
+struct dmm_wire_prove {
+	struct dmm_wire_disk id;
+	__le64 offset_bytes;	/* multiple of DMM_PROVE_BYTES */
+	__le32 extents;		/* 1 to DMM_MAX_PROVE, which begin within the disk */
+	__le32 flags;		/* DMM_PROVE_* */
+};
+#define DMM_WIRE_PROVE_BYTES	40
+
+enum dmm_wire_proved {
+	DMM_PROVED_BUSY		= 0,	/* not read, or written meanwhile */
+	DMM_PROVED_READ		= 1,	/* crc is of what the disk has; what was received is not known */
+	DMM_PROVED_SAME		= 2,	/* and it is what was received */
+	__DMM_PROVED_MAX,
+};
+
+struct dmm_wire_prove_ok {
+	struct {
+		__le32 generation;	/* another one whenever the extent is written */
+		__le32 crc;		/* crc32c, as in frames; 0 with BUSY */
+		__le32 state;		/* enum dmm_wire_proved */
+	} extents[DMM_MAX_PROVE];	/* zero beyond those asked for */
+};
+#define DMM_WIRE_PROVE_OK_BYTES	768
+
+/* dmm_wire_compare.flags */
+#define DMM_COMPARE_JUDGE	(1u << 0)	/* what differs now differs for good: the disk fails */
+
+/* What the source has read, each extent after it had heard of this generation of it. */
+struct dmm_wire_compare {
+	struct dmm_wire_disk id;
+	__le32 extents;		/* 0 to DMM_MAX_PROVE */
+	__le32 flags;		/* DMM_COMPARE_* */
+	struct {
+		__le64 offset_bytes;
+		__le32 generation;
+		__le32 crc;
+	} extent[DMM_MAX_PROVE];	/* zero beyond */
+};
+#define DMM_WIRE_COMPARE_BYTES	1056
+
+struct dmm_wire_compare_ok {
+	__le32 differ;		/* how many of these do, and were not written since */
+	__le32 pad;
+};
+#define DMM_WIRE_COMPARE_OK_BYTES 8
 
 struct dmm_wire_query_ok {
 	__le64 size_bytes;

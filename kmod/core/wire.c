@@ -55,6 +55,15 @@ DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest_ok) == DMM_WIRE_DIGEST_OK_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_hashes) == DMM_WIRE_HASHES_BYTES);
 WIRE_OFFSET(dmm_wire_hashes, offset_bytes, 24);
 WIRE_OFFSET(dmm_wire_hashes, granule_bytes, 44);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prove) == DMM_WIRE_PROVE_BYTES);
+WIRE_OFFSET(dmm_wire_prove, offset_bytes, 24);
+WIRE_OFFSET(dmm_wire_prove, flags, 36);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prove_ok) == DMM_WIRE_PROVE_OK_BYTES);
+WIRE_OFFSET(dmm_wire_prove_ok, extents[1].crc, 16);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_compare) == DMM_WIRE_COMPARE_BYTES);
+WIRE_OFFSET(dmm_wire_compare, extent, 32);
+WIRE_OFFSET(dmm_wire_compare, extent[1].crc, 60);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_compare_ok) == DMM_WIRE_COMPARE_OK_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_query_ok) == DMM_WIRE_QUERY_OK_BYTES);
 WIRE_OFFSET(dmm_wire_query_ok, barrier, 16);
 WIRE_OFFSET(dmm_wire_query_ok, state, 24);
@@ -141,6 +150,14 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_DISK_BYTES;
 	case DMM_MSG_QUERY_OK:
 		return DMM_WIRE_QUERY_OK_BYTES;
+	case DMM_MSG_PROVE:
+		return DMM_WIRE_PROVE_BYTES;
+	case DMM_MSG_PROVE_OK:
+		return DMM_WIRE_PROVE_OK_BYTES;
+	case DMM_MSG_COMPARE:
+		return DMM_WIRE_COMPARE_BYTES;
+	case DMM_MSG_COMPARE_OK:
+		return DMM_WIRE_COMPARE_OK_BYTES;
 	case DMM_MSG_GROUP:
 		return DMM_WIRE_GROUP_BYTES;
 	case DMM_MSG_GROUP_OK:
@@ -327,6 +344,7 @@ static const struct {
 	[DMM_WERR_UNSUPPORTED]	= { -EOPNOTSUPP, "feature or geometry not supported" },
 	[DMM_WERR_SHUTDOWN]	= { -ESHUTDOWN, "receiver is shutting down" },
 	[DMM_WERR_INTERNAL]	= { -EREMOTEIO, "internal error of the receiver" },
+	[DMM_WERR_DIFFERS]	= { -EUCLEAN, "the destination's disk has other data than was written to it" },
 };
 DMM_BUILD_ASSERT(sizeof(wire_errs) / sizeof(wire_errs[0]) == DMM_WERR_COUNT);
 

@@ -67,9 +67,12 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_digest_request digest;
 		struct dmm_attach attach;
 		struct dmm_disk_name name;
+		struct dmm_prove_request prove;
+		struct dmm_compare_request compare;
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
+	u32 i;
 	int ret;
 
 	fuzz_assert(bytes > 0);
@@ -101,6 +104,19 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		ret = dmm_attach_decode(payload, &u.attach, &r);
 		if (!ret)
 			fuzz_assert(u.attach.index < u.attach.conns && u.attach.epoch);
+		break;
+	case DMM_MSG_PROVE:
+		ret = dmm_prove_decode(payload, &u.prove, &r);
+		if (!ret)
+			fuzz_assert(u.prove.nr && u.prove.nr <= DMM_MAX_PROVE &&
+				    u.prove.first <= (~0ull >> 1) / DMM_PROVE_BYTES);
+		break;
+	case DMM_MSG_COMPARE:
+		ret = dmm_compare_decode(payload, &u.compare, &r);
+		if (!ret)
+			fuzz_assert(u.compare.nr <= DMM_MAX_PROVE);
+		for (i = 0; !ret && i < u.compare.nr; i++)
+			fuzz_assert(u.compare.extents[i].number <= (~0ull >> 1) / DMM_PROVE_BYTES);
 		break;
 	default:
 		ret = dmm_disk_name_decode(payload, &u.name, &r);
@@ -149,6 +165,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_ack(data + 1, size - 1);
 	else if (data[0] == 7)
 		one_handover(data + 1, size - 1);
+	else if (data[0] == 8 || data[0] == 9)
+		one_request(data[0] == 8 ? DMM_MSG_PROVE : DMM_MSG_COMPARE, data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);
 	return 0;

@@ -106,6 +106,16 @@ seed("recv_session", "two-connections", HELLO0 + frame(0, "PREPARE", prepare(con
 seed("recv_session", "newer-epoch", COPY + HELLO2 + frame(2, "ATTACH", attach(2))
      + frame(2, "DATA", BLOCK, 0) + frame(1, "DATA", BLOCK, 0))
 
+PROVE = DISK + struct.pack("<QII", 0, 1, 1)
+COMPARE = DISK + struct.pack("<II", 1, 1) + struct.pack("<QII", 0, 2, 5) + bytes(63 * 16)
+HELLO_PROVE = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 31) + golden.text("dmmigrate 0.1", 48))
+seed("recv_wire", "prove", b"\10" + PROVE)
+seed("recv_wire", "compare", b"\11" + COMPARE)
+seed("recv_wire", "compare-beyond", b"\11" + DISK + struct.pack("<II", 65, 0) + bytes(64 * 16))
+seed("recv_session", "prove", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, 40, PROVE) + frame(0, 42, COMPARE)
+     + frame(0, "QUERY", DISK))
+seed("recv_session", "prove-without-feature", COPY + frame(0, 40, PROVE))
+
 HELLO_GROUP = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 15) + golden.text("dmmigrated 0.1", 48))
 seed("recv_session", "handover", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[0]))
 seed("recv_session", "handover-not-join", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[6]))

@@ -19,7 +19,7 @@ cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -89,7 +89,7 @@ $d data_tx.c 's/dmm_data_end_slot\(d, slot, dmm_disk_fail\(d->disk, dmm_disk_io_
 $d data_tx.c 's/\tif \(d->phase == RX_BARRIER\) \{/\tif (0) {/' 'a barrier behind a failed write is not answered'
 $d data_rx.c 's/if \(f.arg <= d->barrier\)/if (f.arg < d->barrier)/' 'a barrier number twice'
 rule flush disk.c 's/at->epoch == d->epoch && //' 'the barrier of an older epoch is taken for one of the newest'
-rule flush disk.c 's/posix_fadvise\(fd, 0, 0, POSIX_FADV_DONTNEED\);/;/' 'what was cached before is compared'
+rule flush disk_digest.c 's/posix_fadvise\(fd, 0, 0, POSIX_FADV_DONTNEED\);/;/' 'what was cached before is compared'
 rule copy disk.c 's/\tret = dmm_dest_still_there\([^;]*;/\tret = 0;/' 'a file that is gone is finished'
 rule copy dest_create.c 's/ \|\| sync_it\(dir_fd\)//' 'the name of a new file is not durable'
 # checks
@@ -282,6 +282,48 @@ $l lv.c 's/"LC_ALL=C"/"LC_CTYPE=C"/' 'any language'
 $l marks.c 's/return owes \? DMM_MARK_KEEP : DMM_MARK_CLEAR;/return DMM_MARK_CLEAR;/' 'cleared before the disk is back'
 $l marks.c 's/case DMM_HO_REFUSED:\n//' 'what was refused is not marked'
 $l marks.c 's/\tif \(want != m->done\)\n\t\tm->done = DMM_MARK_KEEP;/;/' 'a change of mind leaves half a mark'
+# what proves a destination's data
+p='rule proof'
+$p ../lib/crc32c.c 's/crc = crc32c_multiply\(crc32c_zeros\[k\], crc\);/crc = crc;/' 'checksums of parts are joined wrongly'
+$p proof.c 's/e->crc = dmm_crc32c_shift\(e->crc, end - first\) \^ crc;/e->crc ^= crc;/' 'checksums of parts are added'
+$p proof.c 's/\} else if \(before == e->sectors\) \{/} else {/; s/\} else \{\n\t\te->sectors = 0;\n\t\treturn;\n\t\}\n\te->sectors = \(u16\)\(before/}\n\te->sectors = (u16)(before/' 'any order is in order'
+$p proof.c 's/if \(!before\) \{\n\t\te->crc = crc;\n\t\} else if/if (!before \&\& !e->sectors) {\n\t\te->crc = crc;\n\t} else if/' 'who comes whole again is not known'
+$p proof.c 's/\te->generation\+\+;\n//' 'generations stand still'
+$p proof.c 's/p->nr_differ -= !!\(e->flags & PROOF_DIFFERS\);\n\te->flags = 0;/;/' 'what is shipped later differs all the same'
+$p proof.c 's/ready = dmm_order_add\(o, e\);\n\tadd_locked/ready = dmm_order_add(o, e);\n\tpthread_mutex_unlock(\&p->lock);\n\tsched_yield();\n\tpthread_mutex_lock(\&p->lock);\n\tadd_locked/; s/#include <stdlib.h>/#include <sched.h>\n&/' 'the table has another order than the disk'
+$p proof.c 's/\t\t\tbring_locked\(p, i, at, to, 0\);/\t\t\tbring_locked(p, i, at, to, crc);/' 'zeros have the checksum of data'
+$p proof.c 's/\} else if \(to - at == end - first\) \{/} else {/; s/\} else \{\t\/\* across[^\n]*\n[^\n]*\n[^\n]*\n\t\t\}/}/' 'a frame across a border has one checksum'
+$p proof.c 's/same = e->generation == s->generation;/same = true;/' 'what was read while it was written counts'
+$p proof.c 's/(\tforget_recent_locked\(p, first, end\);)/\t;/' 'what was overwritten is expected'
+$p proof.c 's/f->offset_bytes < end && first < f->offset_bytes \+ f->bytes/f->offset_bytes == first \&\& end/' 'overlapping frames are overlooked'
+$p proof.c 's/now->bytes && now->number == f->number/now->bytes/' 'another frame in its place'
+$p proof.c 's/e->generation == generation && is_known/is_known/' 'what the source read before counts'
+$p proof.c 's/ && is_known\(p, i\) && e->crc/ \&\& e->crc/' 'what is not known differs'
+$p proof.c 's/(void dmm_proof_unsure.*)\t\tp->extents\[i\].sectors = 0;/\1/' 'what may not have been written is known'
+rule zero data_tx.c 's/\tdmm_proof_unsure\([^;]*;\n//' 'runs that nobody finishes are zeros'
+p='rule prove'
+$p prove.c 's/return \*crc == s->crc \? 1 :/return 1 ? 1 :/' 'any extent will do'
+$p prove.c 's/if \(ret <= 0 \|\| crc == f->crc\)/if (ret <= 0 || 1)/' 'any frame will do'
+$p prove.c 's/(\tret = )dmm_disk_judge\(d, &r\);/\10;/' 'what the source has read is not looked at'
+$p prove.c 's/(\tif \(ret >= 0\)\n)\t\tret = sample_random/\1\t\tret = 0 \&\& sample_random/' 'a sample of the last frames only'
+$p prove.c 's/left > DMM_SAMPLE_READS - DMM_SAMPLE_RECENT/0/' 'a sample without the last frames'
+$p prove.c 's/dmm_disk_fail_aloud\(d, DMM_WERR_DIFFERS, what\)/dmm_disk_fail(d, DMM_WERR_DIFFERS, what)/' 'a disk fails in silence'
+$p prove.c 's/u32 error = dmm_disk_fail_aloud\(d, DMM_WERR_DIFFERS, what\);/u32 error = DMM_WERR_DIFFERS;/' 'a disk that lies goes on'
+$p prove.c 's/\tif \(!dmm_order_watch\(&d->order, &watch, first, first \+ s->bytes\)\)\n\t\treturn 0;/\tdmm_order_watch(\&d->order, \&watch, first, first + s->bytes);/' 'what is being written is read'
+$p prove.c 's/if \(!ret && (dmm_wait_fd\(-1, 0, 0, stop_fd\) == -ECANCELED\)\n\t\t\tret = dmm_refuse\(&r)/if (0 \&\& \1/' 'a sample that was cut short is one'
+$p prove.c 's/\t\tstate = DMM_SAMPLE_UNDER_WAY;\t/\t\t;\t/' 'two samples at a time'
+$p prove.c 's/out\[i\].generation = s.generation;/out[i].generation = 1;/' 'generations are not told'
+$p prove.c 's/return dmm_proof_read\(&d->proof, s, \*crc\);/return 1;/' 'what was read is forgotten'
+$p data.c 's/\} else if \(atomic_load\(&d->at.failed\)\) \{/} else if (0) {/' 'connections do not say that the disk has failed'
+$p data_rx.c 's/slot->crc = d->crc \^ dmm_crc32c_shift\(d->hdr_crc, d->frame.payload_bytes\);/slot->crc = d->crc;/' 'the checksum of header and data'
+$p control.c 's/if \(!\(c->s->features & DMM_FEATURE_PROVE\)\)\n\t\treturn/if (0)\n\t\treturn/g' 'proofs without the feature'
+$p control.c 's/\(rq.nr - 1\) \* \(u64\)DMM_PROVE_BYTES \+ 1/0/' 'extents beyond the end'
+$p control.c 's/if \(!ret && rq.judge\)/if (0)/' 'judged by nobody'
+rule ctlmsg ctlmsg.c 's/if \(memcmp\(&w.extent\[nr\], zeros/if (0 \&\& memcmp(\&w.extent[nr], zeros/' 'extents beyond their number'
+rule ctlmsg ctlmsg.c 's/if \(nr > DMM_MAX_PROVE\)\n/if (nr > DMM_MAX_PROVE + 1)\n/' 'one extent too many'
+rule migrations migration_proof.c 's/if \(dmm_disk_sample\(p->d, p->m->all->stop_fd\)\)/if (0)/' 'complete without a sample'
+rule migrations migration_proof.c 's/\t\tproof_begin\(m, d, msg\);\n\t\treturn;/\t\tbarrier_stands(m, msg);\n\t\tbreak;/' 'complete before the sample'
+rule migrations migration_proof.c 's/\t\tdmm_group_explain\(g, why\);/\t\t;/' 'nobody is told why'
 # host and options
 h='rule host'
 $h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'

@@ -134,7 +134,7 @@ static u64 any_u64(u64 *rnd)
 static void any_hdr(u8 *p, u64 *rnd)
 {
 	u64 damage = test_below(rnd, 4), i;
-	u16 type = (u16)test_below(rnd, 40);
+	u16 type = (u16)test_below(rnd, 44);
 
 	memset(p, 0, 48);
 	put_le(p, DMM_WIRE_MAGIC, 4);
@@ -225,7 +225,7 @@ static bool ack_valid(const u8 *p)
 	if (get_le(p, 4) != 0x314d4d44 || get_le(p + 6, 2) ||
 	    (type != 34 && type != 35 && type != 37))
 		return false;
-	if ((u32)~dmm_crc32c(~0u, p, 28) != get_le(p + 28, 4) || status > 16)
+	if ((u32)~dmm_crc32c(~0u, p, 28) != get_le(p + 28, 4) || status > 17)
 		return false;
 	return status || (seq && (type != 34) == (arg != 0));
 }

@@ -115,6 +115,35 @@ static const struct mutation digest_mutations[] = {
 	{ "offset wraps", D(offset_bytes), U64, ~511ull, DMM_WERR_RANGE },
 };
 
+#define PV(f) offsetof(struct dmm_wire_prove, f)
+
+static const struct mutation prove_mutations[] = {
+	{ "untouched", PV(extents), U32, 1, 0 },
+	{ "id zero", PV(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "offset far", PV(offset_bytes), U64, (1ull << 63) - (1 << 20), 0 },
+	{ "offset beyond 2^63", PV(offset_bytes), U64, 1ull << 63, DMM_WERR_RANGE },
+	{ "offset within an extent", PV(offset_bytes), U64, (1 << 20) + 4096, DMM_WERR_RANGE },
+	{ "no extents", PV(extents), U32, 0, DMM_WERR_RANGE },
+	{ "64 extents", PV(extents), U32, 64, 0 },
+	{ "65 extents", PV(extents), U32, 65, DMM_WERR_RANGE },
+	{ "flags known", PV(flags), U32, 1, 0 },
+	{ "flags unknown", PV(flags), U32, 2, DMM_WERR_PROTOCOL },
+};
+
+#define CM(f) offsetof(struct dmm_wire_compare, f)
+
+static const struct mutation compare_mutations[] = {
+	{ "untouched", CM(flags), U32, 0, 0 },
+	{ "id zero", CM(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "judge", CM(flags), U32, 1, 0 },
+	{ "flags unknown", CM(flags), U32, 2, DMM_WERR_PROTOCOL },
+	{ "63 extents, not 64", CM(extents), U32, 63, DMM_WERR_PROTOCOL },
+	{ "65 extents", CM(extents), U32, 65, DMM_WERR_RANGE },
+	{ "extents wrap", CM(extents), U32, ~0u, DMM_WERR_RANGE },
+	{ "first within an extent", CM(extent[0].offset_bytes), U64, 512, DMM_WERR_RANGE },
+	{ "last beyond 2^63", CM(extent[63].offset_bytes), U64, ~0ull << 20, DMM_WERR_RANGE },
+};
+
 #define A(f) offsetof(struct dmm_wire_attach, f)
 
 static const struct mutation attach_mutations[] = {
@@ -152,6 +181,20 @@ static int decode_digest(const void *p, struct dmm_refusal *r)
 	struct dmm_digest_request out;
 
 	return dmm_digest_decode(p, &out, r);
+}
+
+static int decode_prove(const void *p, struct dmm_refusal *r)
+{
+	struct dmm_prove_request out;
+
+	return dmm_prove_decode(p, &out, r);
+}
+
+static int decode_compare(const void *p, struct dmm_refusal *r)
+{
+	struct dmm_compare_request out;
+
+	return dmm_compare_decode(p, &out, r);
 }
 
 static int decode_attach(const void *p, struct dmm_refusal *r)
@@ -225,6 +268,8 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_hello h;
 	struct dmm_wire_group g;
 	struct dmm_wire_adopt ad;
+	struct dmm_wire_prove pv;
+	struct dmm_wire_compare cm;
 	struct dmm_refusal r;
 
 	(void)state;
@@ -237,6 +282,15 @@ static void decoders_refuse(void **state)
 	d.length_bytes = cpu_to_le64(4096);
 	d.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
 	mutate(digest_mutations, COUNT(digest_mutations), &d, sizeof(d), decode_digest);
+	memset(&pv, 0, sizeof(pv));
+	disk_id(&pv.id);
+	pv.extents = cpu_to_le32(5);
+	mutate(prove_mutations, COUNT(prove_mutations), &pv, sizeof(pv), decode_prove);
+	memset(&cm, 0, sizeof(cm));
+	disk_id(&cm.id);
+	cm.extents = cpu_to_le32(64);
+	cm.extent[63].crc = cpu_to_le32(1);
+	mutate(compare_mutations, COUNT(compare_mutations), &cm, sizeof(cm), decode_compare);
 	memset(&a, 0, sizeof(a));
 	disk_id(&a.id);
 	a.conn_epoch = cpu_to_le64(1);
@@ -288,6 +342,8 @@ static void decoders_take_anything(void **state)
 		decode_hello(junk, &r);
 		decode_group(junk, &r);
 		decode_adopt(junk, &r);
+		decode_prove(junk, &r);
+		decode_compare(junk, &r);
 	}
 	free(junk);
 }

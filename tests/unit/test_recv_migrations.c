@@ -37,6 +37,7 @@ static int teardown(void **state)
 	(void)state;
 	dmm_receiver_stop(&rc);
 	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
+	assert_int_equal(dmm_migrations_await_proofs(&ms, WAIT_MS), 0);
 	dmm_migrations_exit(&ms);
 	receiver_end();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
@@ -48,6 +49,7 @@ static void restart(void)
 {
 	dmm_receiver_stop(&rc);
 	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
+	assert_int_equal(dmm_migrations_await_proofs(&ms, WAIT_MS), 0);
 	dmm_migrations_exit(&ms);
 	receiver_end();
 	receiver_start(SIZE, &dmm_engine_libaio);
@@ -277,6 +279,35 @@ static void only_the_last_barrier_completes(void **state)
 	peer_close(&data);
 }
 
+/* What was shipped is flushed, and the disk has something else: nobody is told that it is complete. */
+static void a_disk_that_lies_is_not_handed_over(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct peer data = { .seq = 0 }, link;
+	u64 until_ms = dmm_now_ms() + WAIT_MS;
+	int fd = open(dest_path, O_WRONLY);
+
+	(void)state;
+	assert_int_equal(prepare(0, 1), 0);
+	join(&link);
+	ship(&data, 3, 1);
+	ship(&data, 3, 2);
+	assert_int_equal(pwrite(fd, "!", 1, 4096 * 2 + 9), 1);
+	close(fd);
+	say_barrier(&link, 1, 3, 2);
+	/* the source need not wait until its freeze ends */
+	peer_expect_ack(&data, DMM_MSG_DATA, 0, DMM_WERR_DIFFERS);
+	say_barrier(&link, 1, 3, 2);
+	do {
+		assert_int_equal(ask(DMM_GROUP_STATUS, 0, &ok), 0);
+	} while (!ok.why[0] && dmm_now_ms() < until_ms);
+	assert_non_null(strstr((char *)ok.why, "returned other data than was written, at offset 8192"));
+	usleep(300000);
+	state_is(DMM_HO_RECEIVING);
+	peer_close(&link);
+	peer_close(&data);
+}
+
 static void owned_survives_the_daemon(void **state)
 {
 	struct dmm_wire_group_ok ok;
@@ -395,6 +426,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(from_prepare_to_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(returned_and_handed_over_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_the_last_barrier_completes, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_disk_that_lies_is_not_handed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(owned_survives_the_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(data_waits_for_the_group, setup, teardown),
 		cmocka_unit_test_setup_teardown(dropped_and_begun_anew, setup, teardown),

@@ -286,6 +286,10 @@ static void long_runs_keep_nobody_waiting(void **state)
 /* Nor those who attach anew when the connection is lost. */
 static void nobody_finishes_the_runs_of_a_lost_connection(void **state)
 {
+	struct dmm_disk_name name = { .migration = { 1 } };
+	struct dmm_proof_state s;
+	struct dmm_refusal r;
+	struct dmm_disk *disk;
 	struct peer next;
 	u64 begin_ms = dmm_now_ms();
 	u32 i;
@@ -298,6 +302,12 @@ static void nobody_finishes_the_runs_of_a_lost_connection(void **state)
 		nap(5);
 	assert_int_equal(peer_attach(&next, 2, 0), 0);
 	assert_true(dmm_now_ms() - begin_ms < 4000);
+	/* and nobody takes them for zeros */
+	disk = dmm_registry_get(&rc.registry, &name, &r);
+	assert_non_null(disk);
+	dmm_proof_get(&disk->proof, 0, &s);
+	assert_false(s.known);
+	dmm_registry_put(&rc.registry, disk);
 	peer_end(&next);
 	peer_close(&data);
 }

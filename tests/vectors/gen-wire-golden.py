@@ -65,6 +65,12 @@ PAYLOADS = {
     + text("10.0.0.2", 256) + text("web01", 128) + text("/dev/vg/web01", 1024),
     "HANDOVER": ident(0x10) + struct.pack("<IIQ", 10, 2, 0x1112131415161718) + ident(0x40)
     + struct.pack("<IIQQ", 7, 0, 0x2122232425262728, 0x3132333435363738),
+    "PROVE": DISK + struct.pack("<QII", 0x3000000, 5, 1),
+    "PROVE_OK": struct.pack("<III", 7, 0x01020304, 2) + struct.pack("<III", 0xFFFFFFFF, 0, 0)
+    + bytes(62 * 12),
+    "COMPARE": DISK + struct.pack("<II", 2, 1) + struct.pack("<QII", 0x3000000, 7, 0x05060708)
+    + struct.pack("<QII", 0x0000123456700000, 8, 0x090A0B0C) + bytes(62 * 16),
+    "COMPARE_OK": struct.pack("<II", 2, 0),
 }
 
 NUMBERS = {
@@ -72,7 +78,7 @@ NUMBERS = {
     "DIGEST_OK": 19, "QUERY": 20, "QUERY_OK": 21, "FINISH": 22, "FINISH_OK": 23, "FORGET": 24,
     "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
     "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
-    "HANDOVER": 48,
+    "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "HANDOVER": 48,
 }
 
 ACKS = [  # type, seq, arg, status
@@ -81,6 +87,7 @@ ACKS = [  # type, seq, arg, status
     (35, 3, 0x1112131415161718, 0),
     (35, 0xFFFFFFFFFFFFFFFF, 1, 16),
     (34, 0, 0, 1),
+    (34, 0, 0, 17),
     (37, 5, 0x3FFFFE00, 0),
 ]
 

@@ -158,7 +158,8 @@ static const struct dmm_vec_type {
 	{ 1, 64 }, { 2, 96 }, { 3, 256 }, { 16, 1776 }, { 17, 64 }, { 18, 48 }, { 19, 32 },
 	{ 20, 24 }, { 21, 40 }, { 22, 24 }, { 23, 0 }, { 24, 24 }, { 25, 0 }, { 26, 48 },
 	{ 27, -1 }, { 28, 120 }, { 29, 480 }, { 30, 1472 }, { 32, 40 }, { 33, 0 }, { 34, -1 },
-	{ 35, 0 }, { 36, 0 }, { 37, 0 }, { 48, 72 },
+	{ 35, 0 }, { 36, 0 }, { 37, 0 }, { 40, 40 }, { 41, 768 }, { 42, 1056 }, { 43, 8 },
+	{ 48, 72 },
 };
 
 /* May @type, whose payload is variable, have @n bytes of it? */
@@ -276,6 +277,8 @@ static const struct dmm_vec_bad {
 	{ DMM_MSG_HASHES, 16, 8, 512, "offset on a message that has none" },
 	{ DMM_MSG_HASHES_OK, 24, 8, 1, "argument on a message that has none" },
 	{ DMM_MSG_HASHES_OK, 32, 4, 1599, "payload size is not that of the message" },
+	{ DMM_MSG_PROVE, 16, 8, 512, "offset on a message that has none" },
+	{ DMM_MSG_COMPARE, 32, 4, 1055, "payload size is not that of the message" },
 	{ DMM_MSG_DATA, 32, 4, 0, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, (1u << 20) + 512, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, 0xfffffe00, "extent empty or too long" },

@@ -73,7 +73,8 @@ static const struct dmm_vec_ack {
 	{ DMM_WIRE_MAGIC, 35, 0, 0, 0, 1, 0 },
 	{ DMM_WIRE_MAGIC, 34, 0, 7, 7, 2, 0 },
 	{ DMM_WIRE_MAGIC, 34, 0, 1, 0, 16, 0 },
-	{ DMM_WIRE_MAGIC, 34, 0, 1, 0, 17, -EBADMSG },
+	{ DMM_WIRE_MAGIC, 34, 0, 1, 0, 17, 0 },
+	{ DMM_WIRE_MAGIC, 34, 0, 1, 0, 18, -EBADMSG },
 	{ DMM_WIRE_MAGIC, 34, 0, 1, 0, 0x80000000, -EBADMSG },
 	{ DMM_WIRE_MAGIC, 34, 0, 1, 0, 0xffffffff, -EBADMSG },
 };
@@ -133,6 +134,7 @@ static const struct dmm_vec_errno {
 	{ -EOPNOTSUPP, DMM_WERR_UNSUPPORTED, true },
 	{ -ESHUTDOWN, DMM_WERR_SHUTDOWN, true },
 	{ -EREMOTEIO, DMM_WERR_INTERNAL, true },
+	{ -EUCLEAN, DMM_WERR_DIFFERS, true },
 	{ -ENOMEM, DMM_WERR_INTERNAL, false },
 	{ -4000, DMM_WERR_INTERNAL, false },
 	{ 5, DMM_WERR_INTERNAL, false },

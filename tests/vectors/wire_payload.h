@@ -63,6 +63,34 @@ static inline void dmm_vec_payload_group(u8 *p, u16 type)
 		dmm_vec_text(m->host, "10.0.0.2");
 		dmm_vec_text(m->name, "web01");
 		dmm_vec_text(m->dest_path, "/dev/vg/web01");
+	} else if (type == DMM_MSG_PROVE) {
+		struct dmm_wire_prove *m = (void *)p;
+
+		m->offset_bytes = cpu_to_le64(0x3000000);
+		m->extents = cpu_to_le32(5);
+		m->flags = cpu_to_le32(DMM_PROVE_READ);
+	} else if (type == DMM_MSG_PROVE_OK) {
+		struct dmm_wire_prove_ok *m = (void *)p;
+
+		m->extents[0].generation = cpu_to_le32(7);
+		m->extents[0].crc = cpu_to_le32(0x01020304);
+		m->extents[0].state = cpu_to_le32(DMM_PROVED_SAME);
+		m->extents[1].generation = cpu_to_le32(~0u);
+	} else if (type == DMM_MSG_COMPARE) {
+		struct dmm_wire_compare *m = (void *)p;
+
+		m->extents = cpu_to_le32(2);
+		m->flags = cpu_to_le32(DMM_COMPARE_JUDGE);
+		m->extent[0].offset_bytes = cpu_to_le64(0x3000000);
+		m->extent[0].generation = cpu_to_le32(7);
+		m->extent[0].crc = cpu_to_le32(0x05060708);
+		m->extent[1].offset_bytes = cpu_to_le64(0x123456700000ULL);
+		m->extent[1].generation = cpu_to_le32(8);
+		m->extent[1].crc = cpu_to_le32(0x090a0b0c);
+	} else if (type == DMM_MSG_COMPARE_OK) {
+		struct dmm_wire_compare_ok *m = (void *)p;
+
+		m->differ = cpu_to_le32(2);
 	} else if (type == DMM_MSG_HANDOVER) {
 		struct dmm_wire_handover *m = (void *)p;
 
@@ -92,6 +120,8 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 	case DMM_MSG_ATTACH:
 	case DMM_MSG_HASHES:
 	case DMM_MSG_ADOPT:
+	case DMM_MSG_PROVE:
+	case DMM_MSG_COMPARE:
 		dmm_vec_ident(id->migration, 0x10);
 		id->disk = cpu_to_le32(7);
 		break;

@@ -13,6 +13,7 @@
 #include "gate.h"
 #include "migrations.h"
 #include "nbduri.h"
+#include "prove.h"
 
 #define MAX_TOUCHED	DMM_MAX_DISKS	/* disks that one connection may deal with */
 
@@ -33,6 +34,8 @@ struct reply {
 		struct dmm_wire_prepared prepared;
 		struct dmm_wire_digest_ok digest;
 		struct dmm_wire_query_ok query;
+		struct dmm_wire_prove_ok prove;
+		struct dmm_wire_compare_ok compare;
 		struct dmm_wire_group_ok group;
 	} u;
 };
@@ -251,6 +254,61 @@ static int control_hashes(struct control *c, const u8 *payload, struct reply *re
 	return ret;
 }
 
+static int control_prove(struct control *c, const u8 *payload, struct reply *reply,
+			 struct dmm_refusal *r)
+{
+	struct dmm_proved out[DMM_MAX_PROVE];
+	struct dmm_prove_request rq;
+	struct dmm_disk *d;
+	int ret;
+	u32 i;
+
+	if (!(c->s->features & DMM_FEATURE_PROVE))
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "PROVE without its feature in HELLO");
+	ret = dmm_prove_decode(payload, &rq, r);
+	if (!ret)	/* the last one has a byte, at least */
+		ret = control_range(c, &rq.name, rq.first * DMM_PROVE_BYTES,
+				    (rq.nr - 1) * (u64)DMM_PROVE_BYTES + 1, "proof", &d, r);
+	if (!ret)
+		ret = dmm_disk_prove(d, rq.first, rq.nr, rq.read, c->s->rc->stop_fd, out, r);
+	if (ret)
+		return ret;
+	for (i = 0; i < rq.nr; i++) {
+		reply->u.prove.extents[i].generation = cpu_to_le32(out[i].generation);
+		reply->u.prove.extents[i].crc = cpu_to_le32(out[i].crc);
+		reply->u.prove.extents[i].state = cpu_to_le32(out[i].state);
+	}
+	reply->type = DMM_MSG_PROVE_OK;
+	reply->bytes = sizeof(reply->u.prove);
+	return 0;
+}
+
+static int control_compare(struct control *c, const u8 *payload, struct reply *reply,
+			   struct dmm_refusal *r)
+{
+	struct dmm_compare_request rq;
+	struct dmm_disk *d;
+	u32 i, differ = 0;
+	int ret;
+
+	if (!(c->s->features & DMM_FEATURE_PROVE))
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "COMPARE without its feature in HELLO");
+	ret = dmm_compare_decode(payload, &rq, r);
+	if (!ret)
+		ret = control_disk(c, &rq.name, &d, r);
+	for (i = 0; i < rq.nr && !ret; i++)
+		ret = control_range(c, &rq.name, rq.extents[i].number * DMM_PROVE_BYTES, 1, "comparison", &d, r);
+	for (i = 0; i < rq.nr && !ret; i++)
+		differ += dmm_disk_compare(d, rq.extents[i].number, rq.extents[i].generation,
+					   rq.extents[i].crc);
+	if (!ret && rq.judge)
+		ret = dmm_disk_judge(d, r);
+	reply->u.compare.differ = cpu_to_le32(differ);
+	reply->type = DMM_MSG_COMPARE_OK;
+	reply->bytes = sizeof(reply->u.compare);
+	return ret;
+}
+
 /* The disk that @payload names, and nothing else. */
 static int control_named(struct control *c, const u8 *payload, struct dmm_disk **d,
 			 struct dmm_refusal *r)
@@ -334,6 +392,8 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_DIGEST, control_digest },
 		{ DMM_MSG_HASHES, control_hashes },
 		{ DMM_MSG_QUERY, control_query },
+		{ DMM_MSG_PROVE, control_prove },
+		{ DMM_MSG_COMPARE, control_compare },
 		{ DMM_MSG_FINISH, control_finish },
 		{ DMM_MSG_FORGET, control_forget },
 		{ DMM_MSG_GROUP, control_group },

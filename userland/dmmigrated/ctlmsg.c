@@ -228,6 +228,72 @@ int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct 
 	return 0;
 }
 
+/* An extent of PROVE or COMPARE begins at @offset. */
+static int prove_check_offset(u64 offset, struct dmm_refusal *r)
+{
+	if (offset % DMM_PROVE_BYTES || offset > ~0ull >> 1)
+		return dmm_refuse(r, DMM_WERR_RANGE, "an extent at %llu: they begin at multiples of %u", offset,
+				  DMM_PROVE_BYTES);
+	return 0;
+}
+
+int dmm_prove_decode(const void *payload, struct dmm_prove_request *p, struct dmm_refusal *r)
+{
+	struct dmm_wire_prove w;
+	u32 nr;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (!ret)
+		ret = prove_check_offset(le64_to_cpu(w.offset_bytes), r);
+	if (ret)
+		return ret;
+	nr = le32_to_cpu(w.extents);
+	if (!nr || nr > DMM_MAX_PROVE)
+		return dmm_refuse(r, DMM_WERR_RANGE, "%u extents: 1 to %u at a time", nr, DMM_MAX_PROVE);
+	if (le32_to_cpu(w.flags) & ~DMM_PROVE_READ)
+		return malformed(r, "unknown flags of PROVE");
+	name_take(&w.id, &p->name);
+	p->first = le64_to_cpu(w.offset_bytes) / DMM_PROVE_BYTES;
+	p->nr = nr;
+	p->read = le32_to_cpu(w.flags) & DMM_PROVE_READ;
+	return 0;
+}
+
+int dmm_compare_decode(const void *payload, struct dmm_compare_request *c, struct dmm_refusal *r)
+{
+	static const u8 zeros[sizeof(((struct dmm_wire_compare *)0)->extent)];
+	struct dmm_wire_compare w;
+	u32 nr, i;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (ret)
+		return ret;
+	nr = le32_to_cpu(w.extents);
+	if (nr > DMM_MAX_PROVE)
+		return dmm_refuse(r, DMM_WERR_RANGE, "%u extents: at most %u at a time", nr, DMM_MAX_PROVE);
+	if (le32_to_cpu(w.flags) & ~DMM_COMPARE_JUDGE)
+		return malformed(r, "unknown flags of COMPARE");
+	if (memcmp(&w.extent[nr], zeros, sizeof(zeros) - nr * sizeof(w.extent[0])))
+		return malformed(r, "extents of COMPARE beyond their number");
+	for (i = 0; i < nr && !ret; i++)
+		ret = prove_check_offset(le64_to_cpu(w.extent[i].offset_bytes), r);
+	if (ret)
+		return ret;
+	name_take(&w.id, &c->name);
+	c->nr = nr;
+	c->judge = le32_to_cpu(w.flags) & DMM_COMPARE_JUDGE;
+	for (i = 0; i < nr; i++) {
+		c->extents[i].number = le64_to_cpu(w.extent[i].offset_bytes) / DMM_PROVE_BYTES;
+		c->extents[i].generation = le32_to_cpu(w.extent[i].generation);
+		c->extents[i].crc = le32_to_cpu(w.extent[i].crc);
+	}
+	return 0;
+}
+
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r)
 {
 	struct dmm_wire_attach w;

@@ -56,6 +56,24 @@ struct dmm_hashes_request {
 	u32 nr;				/* granules, the last of which may be shorter */
 };
 
+struct dmm_prove_request {
+	struct dmm_disk_name name;
+	u64 first;			/* extent */
+	u32 nr;
+	bool read;
+};
+
+struct dmm_compare_request {
+	struct dmm_disk_name name;
+	u32 nr;
+	bool judge;
+	struct {
+		u64 number;
+		u32 generation;
+		u32 crc;		/* crc32c, as people know it */
+	} extents[DMM_MAX_PROVE];
+};
+
 struct dmm_attach {
 	struct dmm_disk_name name;
 	u64 epoch;
@@ -95,6 +113,8 @@ int dmm_disk_name_decode(const void *payload, struct dmm_disk_name *n, struct dm
 int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r);
 int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct dmm_refusal *r);
 int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct dmm_refusal *r);
+int dmm_prove_decode(const void *payload, struct dmm_prove_request *p, struct dmm_refusal *r);
+int dmm_compare_decode(const void *payload, struct dmm_compare_request *c, struct dmm_refusal *r);
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);

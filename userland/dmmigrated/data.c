@@ -52,6 +52,10 @@ static void data_check_orders(struct dmm_data *d, bool stopping)
 		dmm_notice(&d->s->log_id, "closed: the disk was attached anew or forgotten");
 		d->broken = true;
 		d->phase = RX_OVER;
+	} else if (atomic_load(&d->at.failed)) {
+		d->frame.seq = 0;
+		d->frame.type = DMM_MSG_DATA;
+		dmm_data_refuse(d, dmm_disk_error(d->disk), "the disk has failed");
 	}
 }
 
@@ -161,6 +165,9 @@ static void data_drain(struct dmm_data *d)
 	for (i = 0; i < DMM_DATA_DEPTH; i++) {
 		if (!d->slots[i].ordered)
 			continue;
+		/* whatever became of its write */
+		dmm_proof_unsure(&d->disk->proof, d->slots[i].extent.first_bytes,
+				 d->slots[i].extent.end_bytes);
 		dmm_order_done(&d->disk->order, &d->slots[i].extent);
 		dmm_data_put_slot(d, &d->slots[i]);
 	}

@@ -20,6 +20,7 @@ struct data_slot {
 	u16 type;			/* DMM_MSG_DATA or DMM_MSG_ZERO */
 	u64 seq;
 	void *buffer;			/* of the pool, or NULL */
+	u32 crc;			/* DATA: of the payload by itself, from 0 */
 	bool ordered;
 	struct dmm_list node;		/* in free */
 	/* a zero run's */
@@ -59,7 +60,8 @@ struct dmm_data {
 	struct dmm_frame frame;
 	struct data_slot *slot;		/* in PAYLOAD */
 	u32 payload_have;
-	u32 crc;
+	u32 crc;			/* running, of header and payload */
+	u32 hdr_crc;			/* of the header alone */
 	u64 seq;			/* of the last frame */
 	u64 barrier;			/* number of the last barrier */
 	u32 wake_bytes;			/* SO_RCVLOWAT; 0: not set yet */

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include "core/wire.h"
+#include "crc32c.h"
 #include "data_priv.h"
 #include "fullio.h"
 
@@ -121,7 +122,7 @@ static void rx_header(struct dmm_data *d)
 		dmm_data_refuse(d, DMM_WERR_PROTOCOL, "message %u is out of place here", f.type);
 		return;
 	}
-	d->crc = dmm_wire_hdr_crc(&d->hdr);
+	d->crc = d->hdr_crc = dmm_wire_hdr_crc(&d->hdr);
 	if (f.type != DMM_MSG_DATA && !dmm_wire_crc_ok(&f, d->crc)) {
 		dmm_data_refuse(d, DMM_WERR_CRC, "checksum mismatch in frame %llu", f.seq);
 		return;
@@ -191,6 +192,8 @@ static void rx_payload_complete(struct dmm_data *d)
 				d->frame.seq, d->frame.payload_bytes, d->frame.offset_bytes);
 		return;
 	}
+	/* of the payload by itself: what the header brought is taken out again */
+	slot->crc = d->crc ^ dmm_crc32c_shift(d->hdr_crc, d->frame.payload_bytes);
 	slot->write.zero = false;
 	slot->write.buf = slot->buffer;
 	slot->write.bytes = d->frame.payload_bytes;

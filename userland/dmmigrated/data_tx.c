@@ -70,12 +70,18 @@ void dmm_data_put_slot(struct dmm_data *d, struct data_slot *slot)
 	dmm_list_add_tail(&d->free, &slot->node);
 }
 
-void dmm_data_drop_slot(struct dmm_data *d, struct data_slot *slot)
+static void end_slot(struct dmm_data *d, struct data_slot *slot)
 {
 	dmm_order_done(&d->disk->order, &slot->extent);
 	slot->ordered = false;
 	d->in_order--;
 	dmm_data_put_slot(d, slot);
+}
+
+void dmm_data_drop_slot(struct dmm_data *d, struct data_slot *slot)
+{
+	dmm_proof_unsure(&d->disk->proof, slot->extent.first_bytes, slot->extent.end_bytes);
+	end_slot(d, slot);
 }
 
 void dmm_data_end_slot(struct dmm_data *d, struct data_slot *slot, u32 status)
@@ -84,7 +90,7 @@ void dmm_data_end_slot(struct dmm_data *d, struct data_slot *slot, u32 status)
 
 	if (slot->type == DMM_MSG_ZERO)
 		ack.arg = slot->extent.end_bytes - slot->extent.first_bytes;
-	dmm_data_drop_slot(d, slot);
+	end_slot(d, slot);
 	dmm_data_queue_ack(d, &ack);
 	if (!status)
 		return;
@@ -118,7 +124,8 @@ void dmm_data_accept(struct dmm_data *d, struct data_slot *slot)
 	slot->extent.owner = &d->owner;
 	slot->ordered = true;
 	d->in_order++;
-	ready = dmm_order_add(&d->disk->order, &slot->extent);
+	ready = dmm_proof_add(&d->disk->proof, &d->disk->order, &slot->extent,
+			      slot->type == DMM_MSG_ZERO, slot->crc);
 	dmm_disk_count_frame(d->disk);	/* after the order knows it: see dmm_disk_digest_end() */
 	if (ready)
 		slot_start(d, slot);

@@ -35,8 +35,7 @@ void dmm_digester_exit(struct dmm_digester *dg)
 	pthread_mutex_destroy(&dg->lock);
 }
 
-/* False: those before us read from a disk that hangs, perhaps, or @stop_fd says so. */
-static bool digester_get(struct dmm_digester *dg, int stop_fd)
+bool dmm_digester_get(struct dmm_digester *dg, int stop_fd)
 {
 	u64 deadline_ms = dmm_now_ms() + dg->wait_ms;
 	struct timespec until;
@@ -59,7 +58,7 @@ static bool digester_get(struct dmm_digester *dg, int stop_fd)
 	return got;
 }
 
-static void digester_put(struct dmm_digester *dg)
+void dmm_digester_put(struct dmm_digester *dg)
 {
 	pthread_mutex_lock(&dg->lock);
 	dg->nr_free++;
@@ -70,21 +69,21 @@ static void digester_put(struct dmm_digester *dg)
 /* A turn and a buffer for it, which is memory for as long as it is read into. 0 with @r untouched. */
 static int digest_begin(struct dmm_digester *dg, int stop_fd, u8 **buf, struct dmm_refusal *r)
 {
-	if (!digester_get(dg, stop_fd))
+	if (!dmm_digester_get(dg, stop_fd))
 		return dmm_refuse(r, DMM_WERR_BUSY, "%u digests of this disk are being read already: "
 				  "try again later, and see whether it hangs", DMM_DIGESTS_AT_ONCE);
 	*buf = mmap(NULL, DMM_DIGEST_BUFFER_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (*buf != MAP_FAILED)
 		return 0;
-	digester_put(dg);
+	dmm_digester_put(dg);
 	return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 }
 
 static void digest_end(struct dmm_digester *dg, u8 *buf)
 {
 	munmap(buf, DMM_DIGEST_BUFFER_BYTES);
-	digester_put(dg);
+	dmm_digester_put(dg);
 }
 
 /* A file may end before the aligned end, @want is what it has. */
@@ -245,4 +244,21 @@ int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from
 				   align_bytes, stop_fd, digests);
 	digest_end(dg, buf);
 	return ret ? digest_failed(ret, offset_bytes, length_bytes, r) : 0;
+}
+
+int dmm_digest_crc(const struct dmm_readable *from, void *buf, u64 offset_bytes, u32 bytes, u32 align_bytes,
+		   u32 *crc)
+{
+	u64 align = align_bytes, end = offset_bytes + bytes;
+	u64 first = offset_bytes & ~(align - 1), last = (end + align - 1) & ~(align - 1);
+	int ret;
+
+	if (last - first > DMM_DIGEST_CRC_BUFFER)
+		return -E2BIG;
+	if (align_bytes == 1 && !from->nbd)
+		posix_fadvise(from->fd, first, last - first, POSIX_FADV_DONTNEED);
+	ret = read_at_least(from, buf, last - first, end - first, first);
+	if (!ret)
+		*crc = dmm_crc32c(0, (u8 *)buf + (offset_bytes - first), bytes);
+	return ret;
 }

@@ -37,6 +37,10 @@ void dmm_digester_init(struct dmm_digester *dg);
 /* Nobody reads any more. */
 void dmm_digester_exit(struct dmm_digester *dg);
 
+/* A turn, or false: those before us read from a disk that hangs, perhaps, or @stop_fd says so. */
+bool dmm_digester_get(struct dmm_digester *dg, int stop_fd);
+void dmm_digester_put(struct dmm_digester *dg);
+
 /*
  * XXH3-128 (seed 0, canonical form) of [@offset_bytes, + @length_bytes) of @from into
  * @digest; waits for its turn (then BUSY).  @align_bytes: of the descriptor's direct I/O, 1 when it is buffered (then the
@@ -55,5 +59,13 @@ int dmm_digest_range(struct dmm_digester *dg, const struct dmm_readable *from,
 int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from, bool file,
 			u64 offset_bytes, u64 length_bytes, u32 granule_bytes, u32 align_bytes, int stop_fd,
 			u8 *digests, struct dmm_refusal *r);
+
+/*
+ * The running crc32c, from 0, of @bytes at @offset_bytes, read into @buf of DMM_DIGEST_CRC_BUFFER, which is aligned to a page.  Past the
+ * page cache, as far as it is clean.  0 or -errno; -E2BIG: with that alignment it does not fit.  No turn is waited for.
+ */
+#define DMM_DIGEST_CRC_BUFFER	(DMM_DIGEST_BUFFER_BYTES + (128u << 10))
+int dmm_digest_crc(const struct dmm_readable *from, void *buf, u64 offset_bytes, u32 bytes, u32 align_bytes,
+		   u32 *crc);
 
 #endif

@@ -3,9 +3,10 @@
  * The state of a prepared disk.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,7 +14,6 @@
 #include "core/wire.h"
 #include "disk_priv.h"
 #include "fullio.h"
-#include "nbd.h"
 
 #define FINISH_GRACE_MS		2000u	/* for an END that is still in the socket */
 #define DIGEST_GRACE_MS		5000u	/* for digests that hold the claim */
@@ -33,6 +33,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 	d->dest.fd = -1;
 	d->idle_since_ms = dmm_now_ms();
 	dmm_order_init(&d->order);
+	dmm_proof_init(&d->proof);
 	dmm_digester_init(&d->digester);
 	dmm_list_init(&d->node);
 	dmm_list_init(&d->attachments);
@@ -49,11 +50,17 @@ void dmm_disk_destroy(struct dmm_disk *d)
 {
 	dmm_dest_close(&d->dest);
 	dmm_digester_exit(&d->digester);
+	dmm_proof_exit(&d->proof);
 	dmm_order_exit(&d->order);
 	pthread_cond_destroy(&d->changed);
 	pthread_mutex_destroy(&d->lock);
 	pthread_mutex_destroy(&d->flush_lock);
 	free(d);
+}
+
+int dmm_disk_reserve(struct dmm_disk *d)
+{
+	return dmm_proof_open(&d->proof, d->prepare.size_bytes);
 }
 
 void dmm_disk_opened(struct dmm_disk *d, const struct dmm_dest *dest)
@@ -101,6 +108,7 @@ u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what)
 	pthread_mutex_lock(&d->lock);
 	if (!d->error) {
 		d->error = error;
+		snprintf(d->error_text, sizeof(d->error_text), "%s", what);
 		d->state = DMM_DISK_FAILED;
 		first = true;
 	}
@@ -109,6 +117,22 @@ u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what)
 	if (first)
 		dmm_err(&d->log_id, "%s: %s; the disk has failed, the source keeps the data",
 			d->dest.path, what);
+	return error;
+}
+
+u32 dmm_disk_fail_aloud(struct dmm_disk *d, u32 error, const char *what)
+{
+	struct dmm_attachment *at;
+	struct dmm_list *pos;
+
+	error = dmm_disk_fail(d, error, what);
+	pthread_mutex_lock(&d->lock);
+	dmm_list_for_each(pos, &d->attachments) {
+		at = dmm_list_entry(pos, struct dmm_attachment, node);
+		atomic_store(&at->failed, true);
+		eventfd_write(at->wake_fd, 1);
+	}
+	pthread_mutex_unlock(&d->lock);
 	return error;
 }
 
@@ -154,8 +178,8 @@ void dmm_disk_count_dirty(struct dmm_disk *d, u32 bytes)
 	pthread_mutex_unlock(&d->lock);
 }
 
-/* Under flush_lock: an error is on record before anybody else's flush can claim success. */
-static u32 disk_flush_locked(struct dmm_disk *d, int (*flush)(void *), void *arg)
+/* An error is on record before anybody else's flush can claim success. */
+u32 dmm_disk_flush_locked(struct dmm_disk *d, int (*flush)(void *), void *arg)
 {
 	u32 error = dmm_disk_error(d);
 	char what[96] = "flush: ";
@@ -183,11 +207,6 @@ static int flush_by_dest(void *dest)
 	return dmm_dest_flush(dest);
 }
 
-static int flush_by_fd(void *fd)
-{
-	return fdatasync(*(int *)fd) ? -errno : 0;
-}
-
 void dmm_disk_bound_dirty(struct dmm_disk *d)
 {
 	bool much;
@@ -199,7 +218,7 @@ void dmm_disk_bound_dirty(struct dmm_disk *d)
 		return;
 	pthread_mutex_lock(&d->flush_lock);
 	/* dest.fd stays open while a connection is attached */
-	disk_flush_locked(d, flush_by_dest, &d->dest);
+	dmm_disk_flush_locked(d, flush_by_dest, &d->dest);
 	pthread_mutex_unlock(&d->flush_lock);
 }
 
@@ -213,7 +232,7 @@ u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct
 	pthread_mutex_lock(&d->lock);
 	frames = d->received_frames;
 	pthread_mutex_unlock(&d->lock);
-	error = DMM_MUTANT == 16 ? 0 : disk_flush_locked(d, flush_by_writer, w);
+	error = DMM_MUTANT == 16 ? 0 : dmm_disk_flush_locked(d, flush_by_writer, w);
 	if (!error) {
 		pthread_mutex_lock(&d->lock);
 		/* another connection may be further; a newer epoch counts from 1 */
@@ -256,7 +275,7 @@ int dmm_disk_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct dmm_r
 	return ret;
 }
 
-static int disk_refuse_unflushed(u32 error, struct dmm_refusal *r)
+int dmm_disk_refuse_unflushed(u32 error, struct dmm_refusal *r)
 {
 	return dmm_refuse(r, error, "the destination could not be flushed: do not use it; "
 			  "the source keeps the data");
@@ -269,10 +288,10 @@ static int disk_close_flushed(struct dmm_disk *d, struct dmm_refusal *r)
 	u32 error;
 
 	pthread_mutex_lock(&d->flush_lock);
-	error = disk_flush_locked(d, flush_by_dest, &d->dest);
+	error = dmm_disk_flush_locked(d, flush_by_dest, &d->dest);
 	pthread_mutex_unlock(&d->flush_lock);
 	if (error)
-		return disk_refuse_unflushed(error, r);
+		return dmm_disk_refuse_unflushed(error, r);
 	pthread_mutex_lock(&d->lock);
 	dmm_dest_take(&d->dest, &taken);
 	pthread_mutex_unlock(&d->lock);
@@ -361,140 +380,4 @@ out_unlock:
 	pthread_mutex_unlock(&d->lock);
 	dmm_dest_close(&taken);
 	return ret;
-}
-
-/*
- * Dirty pages cannot be dropped from the cache, so a digest writes them first.  @fd shares its
- * error state with the barriers' descriptor: what it is told, they are not told any more.
- */
-static int disk_flush_for_digest(struct dmm_disk *d, int fd, struct dmm_refusal *r)
-{
-	u32 error;
-
-	if (!(d->dest.flags & DMM_PREPARED_BUFFERED))
-		return 0;
-	pthread_mutex_lock(&d->flush_lock);
-	error = disk_flush_locked(d, flush_by_fd, &fd);
-	pthread_mutex_unlock(&d->flush_lock);
-	return error ? disk_refuse_unflushed(error, r) : 0;
-}
-
-/*
- * What a buffered write lost when it was written back is still in the cache, and clean: whoever was told
- * of it may be gone.  So nothing that was there before us is compared by its cached copy.
- */
-static int disk_drop_cache(struct dmm_disk *d, int fd, struct dmm_refusal *r)
-{
-	u32 error = DMM_WERR_OK;
-
-	if (!(d->dest.flags & DMM_PREPARED_BUFFERED))
-		return 0;
-	pthread_mutex_lock(&d->flush_lock);
-	if (!d->cache_dropped) {
-		error = disk_flush_locked(d, flush_by_fd, &fd);
-		if (!error)
-			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		d->cache_dropped = !error;
-	}
-	pthread_mutex_unlock(&d->flush_lock);
-	return error ? disk_refuse_unflushed(error, r) : 0;
-}
-
-static void disk_digest_close(struct dmm_disk *d, struct dmm_digest_reader *rd)
-{
-	close(rd->from.fd);
-	dmm_nbd_put(rd->from.nbd);
-	if (!rd->claims)
-		return;
-	pthread_mutex_lock(&d->lock);
-	d->digests--;
-	pthread_cond_broadcast(&d->changed);
-	pthread_mutex_unlock(&d->lock);
-}
-
-/* A descriptor to read the destination by. */
-static int disk_digest_open(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
-{
-	int ret = 0;
-
-	rd->claims = false;
-	pthread_mutex_lock(&d->lock);
-	rd->frames = d->received_frames;
-	if (d->state != DMM_DISK_FINISHED) {
-		ret = dmm_disk_check_state_locked(d, r);
-		if (ret)
-			goto out_unlock;
-		rd->from.fd = fcntl(d->dest.fd, F_DUPFD_CLOEXEC, 0);
-		if (rd->from.fd < 0) {
-			ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
-			goto out_unlock;
-		}
-		rd->from.nbd = dmm_nbd_get(d->dest.nbd);
-		rd->claims = true;
-		d->digests++;
-	}
-out_unlock:
-	pthread_mutex_unlock(&d->lock);
-	if (ret || rd->claims)
-		return ret;
-	/* finished, for good: what is read of dest is constant */
-	rd->from.fd = dmm_dest_reopen(&d->dest, &rd->from.nbd, r);
-	return rd->from.fd < 0 ? rd->from.fd : 0;
-}
-
-int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
-{
-	int ret = disk_digest_open(d, rd, r);
-
-	if (ret || !rd->claims)
-		return ret;
-	if (dmm_order_idle(&d->order))
-		ret = disk_flush_for_digest(d, rd->from.fd, r);
-	else
-		ret = dmm_refuse(r, DMM_WERR_BUSY, "writes are in flight: freeze the source first");
-	if (ret)
-		disk_digest_close(d, rd);
-	return ret;
-}
-
-int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
-{
-	bool same;
-
-	pthread_mutex_lock(&d->lock);
-	same = d->received_frames == rd->frames;
-	pthread_mutex_unlock(&d->lock);
-	/* data.c adds to the order before it counts: one of the two shows a newcomer */
-	same = same && dmm_order_idle(&d->order);
-	disk_digest_close(d, rd);
-	if (same)
-		return 0;
-	return dmm_refuse(r, DMM_WERR_BUSY, "data arrived while the digest was read: "
-			  "freeze the source first");
-}
-
-int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes,
-			  struct dmm_digest_reader *rd, struct dmm_refusal *r)
-{
-	int ret = disk_digest_open(d, rd, r);
-
-	if (ret || !rd->claims)
-		return ret;
-	ret = disk_drop_cache(d, rd->from.fd, r);
-	if (!ret && !dmm_order_watch(&d->order, &rd->watch, offset_bytes, offset_bytes + length_bytes))
-		ret = dmm_refuse(r, DMM_WERR_BUSY, "%llu bytes at %llu are being written: ask again once "
-				 "they are acknowledged", length_bytes, offset_bytes);
-	if (ret)
-		disk_digest_close(d, rd);
-	return ret;
-}
-
-int dmm_disk_hashes_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
-{
-	bool alone = !rd->claims || dmm_order_unwatch(&d->order, &rd->watch);
-
-	disk_digest_close(d, rd);
-	if (alone)
-		return 0;
-	return dmm_refuse(r, DMM_WERR_BUSY, "data arrived for the range while it was hashed");
 }

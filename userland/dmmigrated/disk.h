@@ -6,7 +6,7 @@
  *	PREPARED --attach--> RECEIVING --last detach--> PREPARED --finish--> FINISHED
  *	    any but FINISHED --fail--> FAILED (for good: the first error sticks)
  *
- * Locks, in order: registry.lock > disk.flush_lock > disk.lock.  The order's, the digester's
+ * Locks, in order: registry.lock > disk.flush_lock > disk.lock; proof.lock > the order's.  The order's, the digester's
  * and the pool's locks are leaves.  No lock is held during I/O but flush_lock.
  */
 #ifndef DMM_DISK_H
@@ -21,6 +21,7 @@
 #include "digest.h"
 #include "list.h"
 #include "order.h"
+#include "proof.h"
 #include "writer.h"
 #include "zero.h"
 
@@ -29,6 +30,7 @@ struct dmm_disk {
 	struct dmm_prepare prepare;
 	struct dmm_log_id log_id;	/* without a peer */
 	struct dmm_order order;		/* has its own lock */
+	struct dmm_proof proof;		/* has its own lock */
 	struct dmm_zeroer zeroer;	/* atomic */
 	struct dmm_digester digester;	/* has its own lock */
 
@@ -49,6 +51,7 @@ struct dmm_disk {
 	/* constant once opened; but finish and release close its fd, with none attached */
 	struct dmm_dest dest;
 	u32 error;			/* enum dmm_wire_err: the first one */
+	char error_text[160];		/* what it was */
 	u64 epoch;			/* newest set of connections */
 	struct dmm_list attachments;
 	u32 attached;
@@ -60,6 +63,11 @@ struct dmm_disk {
 	u64 barrier;			/* newest one flushed */
 	u64 barrier_frames;		/* received_frames when its flush began */
 	u32 digests;			/* that hold a duplicate of dest.fd, and so the claim */
+	/* the sample of a hand-over: see prove.h */
+	u64 sample_epoch;		/* set of connections, and barrier, that it was begun for */
+	u64 sample_barrier;
+	bool sample_taken;		/* nothing differed */
+	bool sampling;			/* one is being taken */
 };
 
 /* A data connection, as its disk sees it. Protected by the disk's lock but kicked (atomic). */
@@ -68,6 +76,7 @@ struct dmm_attachment {
 	u32 index;
 	int wake_fd;			/* constant; eventfd, borrowed */
 	atomic_bool kicked;		/* end now: a newer set of connections, or FORGET, wants the disk */
+	atomic_bool failed;		/* say that the disk has failed, though no frame asks */
 	struct dmm_list node;
 };
 
@@ -75,6 +84,9 @@ struct dmm_attachment {
 struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p);
 /* Closes the destination. Nothing may refer to it any more. */
 void dmm_disk_destroy(struct dmm_disk *d);
+
+/* Memory for its proof. -ENOMEM. Before it is opened. */
+int dmm_disk_reserve(struct dmm_disk *d);
 
 /* Takes over the opened destination: the disk is PREPARED. */
 void dmm_disk_opened(struct dmm_disk *d, const struct dmm_dest *dest);
@@ -97,6 +109,8 @@ void dmm_disk_detach(struct dmm_disk *d, struct dmm_attachment *at);
  * Records an error; the first one stays and is logged.  Returns the first.
  */
 u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what);
+/* The same, and every connection that is attached says so to the source, and ends. */
+u32 dmm_disk_fail_aloud(struct dmm_disk *d, u32 error, const char *what);
 /* What a write, flush or the like that ended with @err (negative) is called on the wire. */
 static inline u32 dmm_disk_io_error(int err)
 {

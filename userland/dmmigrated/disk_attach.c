@@ -66,6 +66,8 @@ void dmm_disk_kick_older_locked(struct dmm_disk *d, u64 epoch)
 
 int dmm_disk_check_state_locked(struct dmm_disk *d, struct dmm_refusal *r)
 {
+	if (d->error == DMM_WERR_DIFFERS)
+		return dmm_refuse(r, d->error, "%s", d->error_text);
 	if (d->error)
 		return dmm_refuse(r, d->error, "the disk has failed (%s): mend the destination, "
 				  "FORGET the disk and start again", dmm_wire_err_text(d->error));
@@ -135,6 +137,7 @@ int dmm_disk_attach(struct dmm_disk *d, const struct dmm_attach *a, struct dmm_a
 	at->index = a->index;
 	at->wake_fd = wake_fd;
 	atomic_store(&at->kicked, false);
+	atomic_store(&at->failed, false);
 	dmm_list_add_tail(&d->attachments, &at->node);
 	d->attached++;
 	d->users++;

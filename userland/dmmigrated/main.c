@@ -24,6 +24,7 @@
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
 #define RESTORE_MS	30000u	/* for gates and fences after a reboot */
 #define STOP_MS		4500u	/* for sessions to end */
+#define STOP_PROOFS_MS	300u	/* and then for those who read a disk back */
 
 enum { EXIT_USAGE = 2, EXIT_LISTEN = 4, EXIT_LOCAL = 5 };
 
@@ -149,7 +150,7 @@ static int daemon_stop(struct daemon *dm)
 	dmm_notice(NULL, "stopping");
 	dmm_listener_close(&dm->listener);
 	dmm_receiver_stop(&dm->rc);
-	if (dmm_receiver_wait(&dm->rc, STOP_MS)) {
+	if (dmm_receiver_wait(&dm->rc, STOP_MS) || dmm_migrations_await_proofs(&dm->migrations, STOP_PROOFS_MS)) {
 		/* Their memory must not be freed under them: leave without ceremony. */
 		dmm_err(NULL, "%u connections wait for disks that do not answer: not waiting any longer",
 			dmm_receiver_sessions(&dm->rc));

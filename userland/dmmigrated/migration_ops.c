@@ -14,8 +14,7 @@
 
 /* --- destination --- */
 
-/* NULL: nobody has prepared it since we were started. The caller puts it. */
-static struct dmm_disk *dest_disk(struct dmm_migration *m, u32 disk)
+struct dmm_disk *dmm_migration_disk(struct dmm_migration *m, u32 disk)
 {
 	struct dmm_disk_name name = { .disk = disk };
 	struct dmm_refusal r;
@@ -33,7 +32,7 @@ static int dest_quiesce(struct dmm_migration *m)
 	u32 i;
 
 	for (i = 0; i < m->nr_disks && !ret; i++) {
-		d = dest_disk(m, i);
+		d = dmm_migration_disk(m, i);
 		if (!d)
 			continue;
 		ret = dmm_disk_quiesce(d, m->all->stop_fd, &r);
@@ -134,23 +133,6 @@ void dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now, s
 	if (now || m->outbox == old)
 		m->outbox = now;
 	pthread_mutex_unlock(&m->lock);
-}
-
-/* The source says which barrier of this disk was its last: if it was flushed here, and is the last here, too. */
-static void dest_barrier(struct dmm_migration *m, struct dmm_group *g, const struct dmm_handover_msg *msg)
-{
-	struct dmm_disk *d = dest_disk(m, msg->disk);
-	struct dmm_ho_event ev = {
-		.type = DMM_HO_EV_BARRIER, .epoch = msg->epoch, .disk = msg->disk,
-	};
-	bool flushed;
-
-	if (!d)
-		return;
-	flushed = dmm_disk_flushed_to(d, msg->conn_epoch, msg->barrier);
-	dmm_registry_put(m->all->registry, d);
-	if (flushed)
-		dmm_group_post(g, &ev, true);
 }
 
 /* --- source --- */
@@ -315,7 +297,7 @@ void dmm_migration_message(struct dmm_migration *m, const struct dmm_handover_ms
 		return;
 	if (m->role == DMM_HO_DEST && msg->event == DMM_HANDOVER_BARRIER) {
 		if (msg->disk < m->nr_disks)
-			dest_barrier(m, g, msg);
+			dmm_migration_barrier(m, msg);
 	} else if (!dmm_handover_to_event(msg, &ev)) {
 		dmm_group_post(g, &ev, true);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between migrations.c, which has the table, and migration_ops.c, by which a group acts.
+ * Between migrations.c, which has the table, migration_ops.c, by which a group acts, and migration_proof.c.
  */
 #ifndef DMM_MIGRATION_PRIV_H
 #define DMM_MIGRATION_PRIV_H
@@ -26,6 +26,16 @@ void dmm_migration_lv_there(struct dmm_migration *m, u32 disk);
 void dmm_migration_lvs_back(struct dmm_migration *m);
 /* As struct dmm_group_ops has it. */
 void dmm_migration_state(void *ctx, enum dmm_ho_state state, bool owes);
+
+/* Destination. NULL: nobody has prepared it since we were started. The caller puts it. */
+struct dmm_disk *dmm_migration_disk(struct dmm_migration *m, u32 disk);
+
+/*
+ * Destination: the source says which barrier of this disk was its last.  If it was flushed here, and is the last here, too, and what the
+ * disk has stands the sample, the group is told.  @msg names a disk of the migration.
+ * Context: any thread; does not block: the sample is taken by a thread of its own.
+ */
+void dmm_migration_barrier(struct dmm_migration *m, const struct dmm_handover_msg *msg);
 
 /* The list's reference goes. */
 void dmm_migration_unlist(struct dmm_migration *m);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gate.h"
 #include "migration_priv.h"
@@ -404,6 +405,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
 			const char *control, bool by_hand)
 {
+	pthread_condattr_t attr;
 	enum dmm_ho_role role;
 	int ret = 0;
 
@@ -418,6 +420,10 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	ms->by_hand = by_hand;
 	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");
 	pthread_mutex_init(&ms->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ms->proved, &attr);
+	pthread_condattr_destroy(&attr);
 	dmm_list_init(&ms->list);
 	for (role = DMM_HO_SOURCE; role <= DMM_HO_DEST && !ret; role++)
 		ret = take_up_all(ms, role);
@@ -430,5 +436,6 @@ void dmm_migrations_exit(struct dmm_migrations *ms)
 {
 	while (!dmm_list_empty(&ms->list))
 		dmm_migration_unlist(dmm_list_entry(ms->list.next, struct dmm_migration, node));
+	pthread_cond_destroy(&ms->proved);
 	pthread_mutex_destroy(&ms->lock);
 }

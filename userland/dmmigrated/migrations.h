@@ -70,6 +70,8 @@ struct dmm_migrations {
 	pthread_mutex_t lock;
 	struct dmm_list list;
 	u32 nr;
+	u32 nr_proofs;			/* threads that read a disk back (migration_proof.c) */
+	pthread_cond_t proved;		/* one has ended */
 };
 
 /*
@@ -80,7 +82,9 @@ struct dmm_migrations {
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
 			const char *control, bool by_hand);
-/* All references have been put. States, gates and holds stay as they are. */
+/* Waits until nobody reads a disk back any more, which stop_fd ends soon unless the disk hangs. 0 or -ETIMEDOUT. */
+int dmm_migrations_await_proofs(struct dmm_migrations *ms, u64 timeout_ms);
+/* All references have been put, and no proof is under way. States, gates and holds stay as they are. */
 void dmm_migrations_exit(struct dmm_migrations *ms);
 
 /*

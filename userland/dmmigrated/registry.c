@@ -317,6 +317,12 @@ static int registry_enter(struct dmm_registry *reg, const struct dmm_prepare *p,
 		ret = dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 		goto out_unlock;
 	}
+	if (dmm_disk_reserve(d)) {
+		dmm_disk_destroy(d);
+		ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of memory: a disk of %llu bytes takes 16 MiB a TiB",
+				 p->size_bytes);
+		goto out_unlock;
+	}
 	d->listed = true;
 	dmm_list_add_tail(&reg->disks, &d->node);
 	reg->nr_disks++;

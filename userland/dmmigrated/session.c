@@ -24,7 +24,7 @@
 #define COMPLAIN_MS	10000u	/* between two lines about too many connections */
 /* that this receiver has */
 #define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | \
-				 DMM_FEATURE_GROUP)
+				 DMM_FEATURE_GROUP | DMM_FEATURE_PROVE)
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
 
 #if defined(__SANITIZE_ADDRESS__)

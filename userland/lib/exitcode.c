@@ -66,6 +66,8 @@ enum dmm_exit dmm_exit_from_wire(u32 werr)
 	case DMM_WERR_CRC:
 	case DMM_WERR_SHUTDOWN:
 		return DMM_EXIT_TRANSPORT;
+	case DMM_WERR_DIFFERS:
+		return DMM_EXIT_DIFFERENCE;
 	default:
 		return DMM_EXIT_REMOTE;
 	}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Before a destination is complete: are its disks flushed up to the source's last barriers, and do they stand a
+ * sample of what they were given?
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "migration_priv.h"
+#include "prove.h"
+
+/* A thread that takes a sample; it owns its references. */
+struct proof {
+	struct dmm_migration *m;
+	struct dmm_disk *d;
+	struct dmm_handover_msg msg;
+};
+
+static void barrier_stands(struct dmm_migration *m, const struct dmm_handover_msg *msg)
+{
+	struct dmm_ho_event ev = {
+		.type = DMM_HO_EV_BARRIER, .epoch = msg->epoch, .disk = msg->disk,
+	};
+	struct dmm_group *g = dmm_migration_group(m);
+
+	if (g)
+		dmm_group_post(g, &ev, true);	/* the source repeats itself */
+}
+
+/* The group says why no hand-over comes of it; who is asked for the disk, too. */
+static void explain(struct dmm_migration *m, struct dmm_disk *d)
+{
+	struct dmm_group *g = dmm_migration_group(m);
+	char why[sizeof(d->error_text)];
+
+	pthread_mutex_lock(&d->lock);
+	memcpy(why, d->error_text, sizeof(why));
+	pthread_mutex_unlock(&d->lock);
+	if (g && why[0])
+		dmm_group_explain(g, why);
+}
+
+static void proof_end(struct proof *p)
+{
+	struct dmm_migrations *ms = p->m->all;
+
+	dmm_registry_put(ms->registry, p->d);
+	dmm_migration_put(p->m);
+	free(p);
+	pthread_mutex_lock(&ms->lock);
+	ms->nr_proofs--;
+	pthread_cond_broadcast(&ms->proved);
+	pthread_mutex_unlock(&ms->lock);
+}
+
+static void *proof_thread(void *arg)
+{
+	struct proof *p = arg;
+
+	if (dmm_disk_sample(p->d, p->m->all->stop_fd))
+		explain(p->m, p->d);
+	else if (dmm_disk_flushed_to(p->d, p->msg.conn_epoch, p->msg.barrier))
+		barrier_stands(p->m, &p->msg);
+	proof_end(p);
+	return NULL;
+}
+
+/* Takes over the reference to @d. */
+static void proof_begin(struct dmm_migration *m, struct dmm_disk *d, const struct dmm_handover_msg *msg)
+{
+	struct dmm_migrations *ms = m->all;
+	struct proof *p = malloc(sizeof(*p));
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret = -ENOMEM;
+
+	pthread_mutex_lock(&ms->lock);
+	m->refs++;
+	ms->nr_proofs++;
+	pthread_mutex_unlock(&ms->lock);
+	if (p) {
+		*p = (struct proof){ .m = m, .d = d, .msg = *msg };
+		pthread_attr_init(&attr);
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		ret = -pthread_create(&thread, &attr, proof_thread, p);
+		pthread_attr_destroy(&attr);
+	}
+	if (!ret)
+		return;
+	dmm_err(&d->log_id, "no sample can be taken: %s", strerror(-ret));
+	dmm_disk_sample_drop(d);
+	if (p) {
+		proof_end(p);
+		return;
+	}
+	dmm_registry_put(ms->registry, d);
+	pthread_mutex_lock(&ms->lock);
+	m->refs--;	/* not the last: the caller has one */
+	ms->nr_proofs--;
+	pthread_mutex_unlock(&ms->lock);
+}
+
+void dmm_migration_barrier(struct dmm_migration *m, const struct dmm_handover_msg *msg)
+{
+	struct dmm_disk *d = dmm_migration_disk(m, msg->disk);
+
+	if (!d)
+		return;
+	if (!dmm_disk_flushed_to(d, msg->conn_epoch, msg->barrier))
+		goto out_put;
+	switch (dmm_disk_sample_state(d, msg->conn_epoch, msg->barrier)) {
+	case DMM_SAMPLE_MISSING:
+		proof_begin(m, d, msg);
+		return;
+	case DMM_SAMPLE_TAKEN:
+		barrier_stands(m, msg);
+		break;
+	case DMM_SAMPLE_UNDER_WAY:
+		break;
+	}
+out_put:
+	dmm_registry_put(m->all->registry, d);
+}
+
+int dmm_migrations_await_proofs(struct dmm_migrations *ms, u64 timeout_ms)
+{
+	struct timespec until;
+	int ret = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(timeout_ms / 1000);
+	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&ms->lock);
+	while (ms->nr_proofs && !ret)
+		ret = -pthread_cond_timedwait(&ms->proved, &ms->lock, &until);
+	if (!ms->nr_proofs)
+		ret = 0;
+	pthread_mutex_unlock(&ms->lock);
+	return ret;
+}
