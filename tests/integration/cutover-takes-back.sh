@@ -56,6 +56,15 @@ done
 ready
 kill -STOP "$LOAD"
 await_quiet A
+# in a MiB that was rewritten in part, with enough after it: the sample before the source gives up has nothing of it
+one A write:8192:4096
+await_quiet A
+set --
+for i in $(seq 80); do
+	set -- "$@" "write:$(((2 << 20) + i * 16384)):4096"
+done
+one A "$@"
+await_quiet A
 dd if=/dev/urandom of="$(raw_of B)" bs=4096 seek=100 count=1 oflag=direct 2>/dev/null
 refused 10 'differ' dmmigrate cutover A --timeout 15000 --verify --hook-start "touch $TMP/started"
 kill -CONT "$LOAD"

@@ -9,8 +9,8 @@ set -euo pipefail
 
 kind=tool
 cp -r "$top/userland/dmmigrate" "$tree/userland/"
-cp "$top"/tests/unit/test_tool_*.c "$tree/tests/unit/"
-begin test_tool_{dmtable,progress,options,nl,record,report,copy}
+cp "$top"/tests/unit/test_tool_*.c "$top"/tests/unit/tool_*.h "$tree/tests/unit/"
+begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove}
 
 t='rule dmtable lib/dmtable.c'
 $t 's/g->start_sectors != expect_sectors \|\| //' 'gaps'
@@ -52,6 +52,9 @@ $o 's/ \|\| !v \|\| v > UINT32_MAX/ || v > UINT32_MAX/' 'barriers after 0 ms'
 $o 's/ \|\| v > UINT32_MAX//' 'a time beyond 32 bits'
 $o 's/if \(!\*value\)/if (0)/' 'empty hooks'
 $o 's/args->bandwidth = DMM_UNSET;//' 'a bandwidth that nobody gave'
+$o 's/DMM_OPT_VERIFY \? optional_argument : //' '--verify wants a value'
+$o 's/if \(value && strcmp\(value, o->value\)\)/if (0)/' '--verify with any value'
+$o 's/\*\(value \? &args->verify_full : &args->verify\)/args->verify/' '--verify=full is --verify'
 rule options dmmigrate/cmd_wait.c 's/DMM_OPTION_JSON,//' 'a verb without --json'
 
 n='rule nl lib/nl_msg.c'
@@ -106,5 +109,17 @@ $c 's/zeros == DMM_COPY_ZEROS_SHIP \|\|/0 ||/' 'zeros for those who do not know 
 $c 's/runs\[nr - 1\].kind == kind\)/0)/' 'a frame for each granule'
 rule copy dmmigrate/copy_reader.c 's/rd->result = cqe->res;/rd->result = rd->bytes;/' 'short reads are whole ones'
 rule copy dmmigrate/copy_reader.c 's/rd->result = \(s64\)ev.res;/rd->result = rd->bytes;/' 'short reads are whole ones by libaio'
+
+p='rule prove dmmigrate/cutover_prove.c'
+$p 's/e->agreed = le32_to_cpu\(w->ok.extents\[i\].crc\) == w->crcs\[i\];/e->agreed = true;/' 'whatever the source has agrees'
+$p 's/e->agreed && e->generation == le32/e->agreed; (void)le32/; s/\(w->ok.extents\[i\].generation\);\n\t\t\tp->todo/(w->ok.extents[i].generation);\n\t\t\tp->todo/' 'what was written since is proved'
+$p 's/if \(le32_to_cpu\(w->ok.extents\[i\].state\) == DMM_PROVED_BUSY\)\n\t\t\tcontinue;\n\t\tp->res/if (0)\n\t\t\tcontinue;\n\t\tp->res/' 'what is being written agrees, or differs'
+$p 's/stuck < 2 && p->res->rounds < ROUNDS/p->res->rounds < 40/' 'rounds without end'
+$p 's/after.writes_submitted == before.writes_completed/true/' 'judged with writes on their way'
+$p 's/return p->res->differ \? judge\(p\) : 0;/return 0;/' 'differences are nobody'"'"'s'
+$p 's/if \(p->remote.client.features & DMM_FEATURE_PROVE\)\n\t\treturn 0;/return 0;/' 'an older receiver is asked'
+$p 's/ && r.code == DMM_WERR_DIFFERS//' 'any failure is a difference'
+$p 's/if \(w->ret\)\n/if (0)\n/' 'a source that cannot be read agrees'
+$p 's/while \(\*at < p->res->extents && p->extents\[\*at\].agreed\)/while (0)/; s/ && !p->extents\[\*at\].agreed\) \{/) {/' 'everything is read in each round'
 
 finish

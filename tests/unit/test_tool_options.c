@@ -100,6 +100,24 @@ static void test_types(void **state)
 	assert_true(good("start --barrier-interval 4294967295ms a b").barrier_ms == UINT32_MAX);
 }
 
+/* A value only behind "=": what follows --verify is the source. */
+static void test_verify(void **state)
+{
+	struct dmm_args a = good("cutover x");
+
+	(void)state;
+	assert_true(!a.verify && !a.verify_full);
+	a = good("cutover --verify x");
+	assert_true(a.verify && !a.verify_full);
+	a = good("cutover --verify=full x");
+	assert_true(!a.verify && a.verify_full);
+	a = good("cutover --verify full");
+	assert_true(a.verify && !a.verify_full);
+	assert_string_equal(a.operands[0], "full");
+	a = good("cutover --verify --verify=full x");
+	assert_true(a.verify && a.verify_full);
+}
+
 static void test_bad(void **state)
 {
 	static const struct { const char *line, *why; } cases[] = {
@@ -129,6 +147,8 @@ static void test_bad(void **state)
 		{ "cutover --timeout 16s x", "15000" },
 		{ "cutover --timeout soon x", "15000" },
 		{ "cutover --max-pause x x", "milliseconds" },
+		{ "cutover --verify=half x", "'half' is not full" },
+		{ "cutover --verify= x", "'' is not full" },
 		{ "cutover --hook-stop= x", "a command" },
 		{ "wait --timeout 5y x", "a time" },
 		{ "status --hook-start x", "--hook-start" },
@@ -224,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_verbs),

@@ -25,7 +25,9 @@ static const struct dmm_option cutover_options[] = {
 		   "the freeze ends by itself after so long (default 5000, at most 15000)"),
 	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
 		   "do not begin while the projected pause is longer, exit code 7"),
-	DMM_OPTION("verify", FLAG, verify, NULL, "compare both sides before the writer starts there"),
+	DMM_OPTION("verify", VERIFY, verify, "full",
+		   "compare both sides before the writer starts there; =full: before the freeze, while\n"
+		   "it is copied, the destination's disk with what it received, and with the source's"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
@@ -124,11 +126,54 @@ static int hold_open(struct dmm_tool *t, struct dmm_cutover *c)
 	return 0;
 }
 
+/* One disk; what was proved is added up. 0 or an exit code, reported. */
+static int prove_disk(struct dmm_tool *t, struct dmm_cutover *c, u32 i)
+{
+	struct dmm_proof_result one;
+	char why[DMM_PROVE_WHY];
+	int ret;
+
+	dmm_group_speak_of(t, &c->g, i);
+	ret = dmm_cutover_prove(t, &c->g.disks[i], &one, why);
+	c->proof.extents += one.extents;
+	c->proof.agreed += one.agreed;
+	c->proof.differ += one.differ;
+	c->proof.read_bytes += one.read_bytes;
+	c->proof.rounds = dmm_max_u64(c->proof.rounds, one.rounds);
+	c->proof.span_ns += one.span_ns;
+	if (!ret)
+		return 0;
+	if (ret == DMM_EXIT_DIFFERENCE)
+		dmm_next(t, "see why that disk does not keep what it is given; then dmmigrate cancel %s and start it anew",
+			 t->source);
+	else
+		dmm_next(t, "dmmigrate status %s", t->source);
+	return dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", why);
+}
+
+/* Before anything stands still; it may take hours, after which everything is checked once more. */
+static int prove(struct dmm_tool *t, struct dmm_cutover *c)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < c->g.nr && !ret; i++)
+		ret = prove_disk(t, c, i);
+	if (ret)
+		return ret;
+	dmm_group_speak_of(t, &c->g, DMM_GROUP_NAMED);
+	dmm_cutover_proved(t, &c->proof);
+	dmm_remote_close(&c->remote);	/* hours old */
+	return dmm_cutover_check(t, c);
+}
+
 int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 {
 	int ret;
 
 	ret = dmm_cutover_check(t, c);
+	if (!ret && t->args.verify_full)
+		ret = prove(t, c);
 	if (!ret)
 		ret = hold_open(t, c);
 	if (ret)

@@ -5,6 +5,7 @@
 #ifndef DMM_CUTOVER_H
 #define DMM_CUTOVER_H
 
+#include "cutover_prove.h"
 #include "group.h"
 #include "remote.h"
 #include "source.h"
@@ -28,6 +29,7 @@ struct dmm_cutover {
 	int *hold_fds;			/* owned, of each disk: a stop hook must not remove the device; -1 */
 	struct dmm_remote remote;
 	struct dmm_verify verify;
+	struct dmm_proof_result proof;
 	u32 timeout_ms;
 	bool stopped;			/* the stop hook was begun */
 	bool again;			/* found given up: only what remained was done */

@@ -49,6 +49,12 @@ static int unknown(struct handover *h)
 /* The source has gone on. */
 static int gone_on(struct handover *h, enum dmm_exit code)
 {
+	u32 i;
+
+	for (i = 0; i < h->c->g.nr && code != DMM_EXIT_DIFFERENCE; i++) {
+		if (dmm_cutover_disproved(&h->c->g.disks[i], h->c->why))
+			code = DMM_EXIT_DIFFERENCE;
+	}
 	return dmm_cutover_abort(h->t, h->c, code == DMM_EXIT_DIFFERENCE ? code : DMM_EXIT_ABORTED);
 }
 

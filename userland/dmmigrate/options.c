@@ -38,6 +38,11 @@ static int option_store(const struct dmm_option *o, char *value, struct dmm_args
 	case DMM_OPT_FLAG:
 		*(bool *)to = true;
 		return 0;
+	case DMM_OPT_VERIFY:
+		if (value && strcmp(value, o->value))
+			return bad(why, bytes, o, value, "full");
+		*(value ? &args->verify_full : &args->verify) = true;
+		return 0;
 	case DMM_OPT_TEXT:
 		if (!*value)
 			return bad(why, bytes, o, value, strcmp(o->value, "CMD") ? "a name" : "a command");
@@ -105,7 +110,7 @@ int dmm_options_parse(const struct dmm_option *options, int argc, char **argv,
 	for (n = 0; options[n].name && n < MAX_OPTIONS; n++) {
 		longs[n].name = options[n].name;
 		longs[n].has_arg = options[n].type == DMM_OPT_FLAG ? no_argument :
-								     required_argument;
+				   options[n].type == DMM_OPT_VERIFY ? optional_argument : required_argument;
 		longs[n].val = OPT_BASE + (int)n;
 	}
 	longs[n].name = "help";
@@ -160,7 +165,7 @@ void dmm_options_help(FILE *f, const struct dmm_option *options)
 	char left[64];
 
 	for (; options->name; options++) {
-		snprintf(left, sizeof(left), "--%s%s%s", options->name, options->value ? " " : "",
+		snprintf(left, sizeof(left), options->type == DMM_OPT_VERIFY ? "--%s[=%s]" : "--%s %s", options->name,
 			 options->value ? options->value : "");
 		fprintf(f, "  %-22s ", left);
 		for (help = options->help; (end = strchr(help, '\n')); help = end + 1)

@@ -28,13 +28,14 @@ enum dmm_option_type {
 	DMM_OPT_TIME,		/* a bare number is seconds; stored as ms */
 	DMM_OPT_MS,		/* a bare number is milliseconds */
 	DMM_OPT_FREEZE_MS,	/* the same, 1 to DMM_MAX_FREEZE_MS */
+	DMM_OPT_VERIFY,		/* --verify or --verify=full: args.verify or verify_full */
 };
 
 struct dmm_option {
 	const char *name;		/* NULL ends a table */
 	enum dmm_option_type type;
 	size_t offset;			/* in struct dmm_args */
-	const char *value;		/* "RATE", NULL for a flag */
+	const char *value;		/* "RATE", NULL for a flag; of VERIFY the word that may follow "=" */
 	const char *help;
 };
 
@@ -64,6 +65,7 @@ struct dmm_args {
 	bool again;
 	bool wait;
 	bool verify;
+	bool verify_full;
 	bool no_verify;
 	bool no_compare;
 	bool create;

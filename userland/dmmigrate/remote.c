@@ -189,6 +189,19 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk,
 	return ret;
 }
 
+int dmm_remote_prove(struct dmm_remote *r, const struct dmm_wire_prove *req, struct dmm_wire_prove_ok *ok)
+{
+	return remote_request(r, DMM_MSG_PROVE, req, sizeof(*req), DMM_MSG_PROVE_OK, ok, sizeof(*ok),
+			      DMM_REMOTE_SLOW_MS, "have the receiver prove its data");
+}
+
+int dmm_remote_compare(struct dmm_remote *r, const struct dmm_wire_compare *req,
+		       struct dmm_wire_compare_ok *ok)
+{
+	return remote_request(r, DMM_MSG_COMPARE, req, sizeof(*req), DMM_MSG_COMPARE_OK, ok, sizeof(*ok),
+			      DMM_CLIENT_TIMEOUT_MS, "have the receiver compare");
+}
+
 int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
 		      u32 conn_index, u32 conns)
 {

@@ -42,6 +42,10 @@ int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk)
 int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk);
 int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 offset_bytes,
 		      u64 length_bytes, u8 digest[16]);
+/* With DMM_FEATURE_PROVE offered and agreed upon. */
+int dmm_remote_prove(struct dmm_remote *r, const struct dmm_wire_prove *req, struct dmm_wire_prove_ok *ok);
+int dmm_remote_compare(struct dmm_remote *r, const struct dmm_wire_compare *req,
+		       struct dmm_wire_compare_ok *ok);
 int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
 		      u32 conn_index, u32 conns);
 

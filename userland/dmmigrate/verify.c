@@ -20,20 +20,29 @@
 #include "status_json.h"
 #include "verify.h"
 
-static int verify_add(struct dmm_verify *v, const struct dmm_source *s)
+int dmm_verify_origin(const struct dmm_source *s, u64 *size_bytes)
 {
-	struct dmm_verify_disk *d = &v->disks[v->nr];
 	char node[160];
-	int ret;
+	int fd, ret;
 
 	ret = dmm_dm_node(&s->origin, node, sizeof(node));
 	if (ret)
 		return ret;
-	d->fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (d->fd < 0)
+	fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
 		return -errno;
+	*size_bytes = dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES;
+	return fd;
+}
+
+static int verify_add(struct dmm_verify *v, const struct dmm_source *s)
+{
+	struct dmm_verify_disk *d = &v->disks[v->nr];
+
+	d->fd = dmm_verify_origin(s, &d->size_bytes);
+	if (d->fd < 0)
+		return d->fd;
 	d->disk = s->disk;
-	d->size_bytes = dmm_dm_table_sectors(&s->table) * DMM_SECTOR_BYTES;
 	snprintf(d->name, sizeof(d->name), "%s", s->live.name);
 	v->size_bytes += d->size_bytes;
 	v->nr++;

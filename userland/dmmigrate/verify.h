@@ -34,6 +34,9 @@ struct dmm_verify {
 	bool local_failed;		/* after an error: it was this side's disk */
 };
 
+/* The origin device of one disk, O_DIRECT, to read; the descriptor is the caller's. Or -errno. */
+int dmm_verify_origin(const struct dmm_source *s, u64 *size_bytes);
+
 /* Opens the origin devices of all disks; t->source is the one that could not be opened. 0 or -errno. */
 int dmm_verify_open(struct dmm_tool *t, struct dmm_verify *v, const struct dmm_group *g);
 void dmm_verify_clear(struct dmm_verify *v);

@@ -67,7 +67,9 @@ static void man_synopsis(FILE *f)
 static void man_option(FILE *f, const struct dmm_option *o)
 {
 	fprintf(f, "*--%s*", o->name);
-	if (o->value) {
+	if (o->type == DMM_OPT_VERIFY) {
+		fprintf(f, "\\[=*%s*\\]", o->value);
+	} else if (o->value) {
 		fputc(' ', f);
 		dmm_gen_scdoc_operands(f, o->value);
 	}
@@ -141,7 +143,8 @@ static void bash_verbs(FILE *f)
 	for (i = 0; dmm_verbs[i]; i++) {
 		fprintf(f, "\t[%s]='", dmm_verbs[i]->name);
 		for (o = dmm_verbs[i]->options; o->name; o++)
-			fprintf(f, o->value ? "--%s:%s " : "--%s ", o->name, option_kind(o));
+			fprintf(f, o->value && o->type != DMM_OPT_VERIFY ? "--%s:%s " : "--%s ", o->name,
+				option_kind(o));
 		fputs("--help'\n", f);
 	}
 	fputs(")\n\n# kinds of the operands\ndeclare -gA _dmmigrate_operands=(\n", f);
@@ -178,9 +181,11 @@ static void zsh_cases(FILE *f)
 	for (i = 0; dmm_verbs[i]; i++) {
 		fprintf(f, "\t%s)\n\t\t_arguments \\\n", dmm_verbs[i]->name);
 		for (o = dmm_verbs[i]->options; o->name; o++) {
-			fprintf(f, "\t\t\t'--%s[", o->name);
+			fprintf(f, o->type == DMM_OPT_VERIFY ? "\t\t\t'--%s=-[" : "\t\t\t'--%s[", o->name);
 			dmm_gen_zsh(f, o->help);
-			if (o->value)
+			if (o->type == DMM_OPT_VERIFY)
+				fprintf(f, "]::how:(%s)' \\\n", o->value);
+			else if (o->value)
 				fprintf(f, "]:%s:_dmmigrate_%s' \\\n", option_kind(o), option_kind(o));
 			else
 				fputs("]' \\\n", f);
