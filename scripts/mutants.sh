@@ -3,11 +3,11 @@
 #
 # mutants.sh [--list] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere is broken
 # here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that is about it
-# has to fail: `N killed by TEST`, or `N survived TEST`.  N above 100 is another way to break rule N - 100.
-# Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
+# has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above 100 is
+# another way to break rule N % 100.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
 
 set -euo pipefail
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../tests/qemu/lib.sh"
 cd "$DMM_TOP"
 
 LOGS=$DMM_TOP/build/mutants
@@ -56,37 +56,53 @@ not_applicable()
 	EOT
 }
 
+# The sources that mutant N changes.
+sources()
+{
+	grep -rlE "DMM_MUTANT [!=]= $1\b" kmod userland --include='*.c'
+}
+
+# share N DIR -- DIR, built without it, for mutant N: only what it changes is compiled again
+share()
+{
+	local dir=$2 copy=$2-mutant$1 source
+
+	[ ! -e "$copy" ] || return 0
+	cp -a "$dir" "$copy"
+	sources "$1" | while read -r source; do
+		find "$copy" -path "*/${source%.c}.o" -delete
+	done
+	# kbuild knows by whole paths what it has built, and how
+	grep -rlF --include='.*.cmd' --include='*.mod' --include='*.order' "$dir/" "$copy" |
+		xargs -r sed -i "s|$dir/|$copy/|g"
+}
+
 # unit N TEST: 0 it failed, as it should; 1 it passed; 2 it could not be built
 unit()
 {
-	local out=$DMM_TOP/build/tests/unit-mutant$1
+	local base=$DMM_TOP/build/tests/unit
 
-	make -s -j2 -C tests/unit DMM_MUTANT="$1" OUT="$out" "$out/$2" || return 2
-	! timeout 300 "$out/$2"
+	make -s -j2 -C tests/unit DMM_MUTANT= OUT="$base" "$base/$2" || return 2
+	share "$1" "$base"
+	[[ $2 == test_core_* ]] || share "$1" "$DMM_TOP/build/userland-san"
+	rm -f "$base-mutant$1/$2"
+	make -s -j2 -C tests/unit DMM_MUTANT="$1" OUT="$base-mutant$1" "$base-mutant$1/$2" || return 2
+	! timeout 300 "$base-mutant$1/$2"
 }
 
 # machine N KERNEL TEST: as above, in a virtual machine
 machine()
 {
-	local out rc=0
+	local out rc=0 ko
 
-	share_userland "$1"
+	ko=$(DMM_MUTANT='' && build_for "$2" && echo "$KO") || return 2
+	share "$1" "${ko%/kmod/*}"
+	share "$1" "$DMM_TOP/build/userland-debug"
 	out=$(DMM_MUTANT=$1 tests/qemu/run --kernel "$2" "$3") || rc=$?
 	echo "$out"
 	[[ $(tail -n 1 <<< "$out") =~ $SUMMARY ]] || return 2
 	! grep -q "^skip \|(not run: " <<< "$out" || return 2
 	[ $rc != 0 ]
-}
-
-# What a mutant does not touch need not be compiled again.
-share_userland()
-{
-	local dir=$DMM_TOP/build/userland-debug
-
-	grep -rqE "DMM_MUTANT (==|!=) $1\b" userland kmod/core && return
-	[ ! -e "$dir-mutant$1" ] || return 0
-	make -s userland DMM_DEBUG=1
-	cp -a "$dir" "$dir-mutant$1"
 }
 
 list=''
@@ -95,29 +111,39 @@ wanted=" $* "
 for n in "$@"; do
 	table | grep -q "^$n " || die "no mutant $n: see --list"
 done
-table | awk -v wanted="$wanted" 'wanted == "  " || index(wanted, " " $1 " ")' > "${TMPDIR:-/tmp}/mutants.$$"
-trap 'rm -f "${TMPDIR:-/tmp}/mutants.$$"' EXIT
+work=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+table | awk -v wanted="$wanted" 'wanted == "  " || index(wanted, " " $1 " ")' > "$work/table"
 if [ -n "$list" ]; then
-	cat "${TMPDIR:-/tmp}/mutants.$$"
+	cat "$work/table"
 	not_applicable | sed 's/ / not applicable: /'
 	exit 0
 fi
 
-mkdir -p "$LOGS"
-passed=0 failed=0
-while read -r n where test what; do
-	rc=0 log=$LOGS/$n-$test.log
+# N WHERE TEST WHAT: its line of the table
+judge()
+{
+	local n=$1 where=$2 test=$3 what=$4 rc=0 log=$LOGS/$1-$3.log began=$SECONDS
+
 	case $where in
 	unit)	unit "$n" "$test" > "$log" 2>&1 < /dev/null || rc=$? ;;
 	*)	machine "$n" "$where" "$test" > "$log" 2>&1 < /dev/null || rc=$? ;;
 	esac
+	rm -rf build/{userland,kmod,tests/unit}*-mutant"$n"
 	case $rc in
 	0)	echo "$n killed by $test ($what)"; passed=$((passed + 1)) ;;
 	1)	echo "$n survived $test ($what)"; failed=$((failed + 1)) ;;
-	*)	echo "$n not tried: see $log"; tail -n 5 "$log" | sed 's/^/    /'; failed=$((failed + 1)) ;;
-	esac
-	rm -rf build/{userland,kmod,tests/unit}*-mutant"$n"
-done < "${TMPDIR:-/tmp}/mutants.$$"
-[ -n "${wanted// /}" ] || not_applicable | sed 's/ / not applicable: /'
+	*)	echo "$n not tried: see $log ($(tail -n 1 "$log"))"; failed=$((failed + 1)) ;;
+	esac >> "$work/results"
+	say "$(tail -n 1 "$work/results"), $((SECONDS - began)) s"
+}
+
+mkdir -p "$LOGS"
+passed=0 failed=0
+while read -r n where test what; do
+	judge "$n" "$where" "$test" "$what"
+done < "$work/table"
+[ -n "${wanted// /}" ] || not_applicable | sed 's/ / not applicable: /' >> "$work/results"
+awk '{ print $1 % 100, $0 }' "$work/results" | sort -s -n -k 1,1 | cut -d ' ' -f 2-
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
