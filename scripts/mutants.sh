@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [--list] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere is broken
-# here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that is about it
-# has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above 100 is
-# another way to break rule N % 100.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
+# mutants.sh [--list] [--unit] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere is
+# broken here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that is
+# about it has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above 100
+# is another way to break rule N % 100.  --unit: only those that need no virtual machine.  Last line: `N passed,
+# N failed, N skipped`.  Logs: build/mutants/.
 
 set -euo pipefail
 . "$(dirname "$0")/../tests/qemu/lib.sh"
@@ -19,25 +20,36 @@ table()
 	cat <<-'EOT'
 		1 6.1 live a block is cleared when it was acknowledged, not before it is read
 		2 6.1 live converged without drain, without counting
+		202 unit test_core_state what freezes holds nothing
 		4 6.1 live a bit behind the cursor is not looked for, and the end is not by count
 		5 6.1 commit-holds-everything the tracker is disarmed by COMMIT
+		110 unit test_recv_data a destination's later error replaces the first
+		113 unit test_tool_record writes that went round the target go unnoticed
+		213 unit test_tool_awake a scratch device that saw no write is good enough
+		313 unit test_tool_awake a live device that saw no read is good enough
 		14 unit test_core_bitmap a mark rounds in
 		14 6.1 live a mark rounds in
 		115 unit test_recv_parts the receiver writes what overlaps at the same time
 		16 unit test_recv_flush a barrier is acknowledged without a flush
+		16 6.1 log-writes a barrier is acknowledged without a flush
 		116 unit test_recv_data a barrier flushes while writes are in flight
+		216 unit test_recv_parts a short write counts as whole
 		17 unit test_lib_parse a frame that was sent in part counts as whole
 		18 unit test_recv_epoch a newer epoch does not wait for the older one
 		18 6.1 old-connection-slow a newer epoch does not wait for the older one
+		118 unit test_recv_control an older epoch is served
 		22 6.1 commit-is-atomic COMMIT looks first and acts later
+		122 unit test_core_state an error fails the guest's I/O
 		23 unit test_core_handover the gates open at OWNED
 		23 uml gate-shut a gate that was just made lets everything pass
 		24 unit test_core_handover no question after a reboot
 		124 unit test_lib_journal_disk a record counts before it was synced
 		124 6.1 log-writes a record counts before it was synced
+		125 unit test_lib_parse identifiers are the same each time
 		29 unit test_core_wire a peer's length is signed
+		133 unit test_recv_hostile a connection outlives the receiver's end
 		34 6.1 power-cut what was not flushed is forgotten when the receiver comes back
-		16 6.1 log-writes a barrier is acknowledged without a flush
+		134 unit test_core_unflushed a barrier covers what was acknowledged after it was sent
 	EOT
 }
 
@@ -105,15 +117,17 @@ machine()
 	[ $rc != 0 ]
 }
 
-list=''
+list='' unit=''
 [ "${1-}" != --list ] || { list=1; shift; }
+[ "${1-}" != --unit ] || { unit=1; shift; }
 wanted=" $* "
 for n in "$@"; do
 	table | grep -q "^$n " || die "no mutant $n: see --list"
 done
 work=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-table | awk -v wanted="$wanted" 'wanted == "  " || index(wanted, " " $1 " ")' > "$work/table"
+table | awk -v wanted="$wanted" -v unit="$unit" \
+	'(wanted == "  " || index(wanted, " " $1 " ")) && (!unit || $2 == "unit")' > "$work/table"
 if [ -n "$list" ]; then
 	cat "$work/table"
 	not_applicable | sed 's/ / not applicable: /'

@@ -197,11 +197,19 @@ static const struct {
 	[DMM_STATE_IDLE]	 = { "idle",	     false, false, DMM_ADMIT_ALL },
 	[DMM_STATE_COPYING]	 = { "copying",	     true,  true,  DMM_ADMIT_ALL },
 	[DMM_STATE_PAUSED]	 = { "paused",	     true,  false, DMM_ADMIT_ALL },
+#if DMM_MUTANT == 202	/* hazard 2 */
+	[DMM_STATE_FREEZING]	 = { "freezing",     true,  true,  DMM_ADMIT_ALL },
+#else
 	[DMM_STATE_FREEZING]	 = { "freezing",     true,  true,  DMM_ADMIT_HOLD_WRITES },
+#endif
 	[DMM_STATE_FROZEN]	 = { "frozen",	     true,  false, DMM_ADMIT_HOLD_WRITES },
 	[DMM_STATE_COMMITTED]	 = { "committed",    true,  false, DMM_ADMIT_HOLD_ALL },
 	[DMM_STATE_DISCONNECTED] = { "disconnected", true,  false, DMM_ADMIT_ALL },
+#if DMM_MUTANT == 122	/* hazard 22 */
+	[DMM_STATE_FAILED]	 = { "failed",	     true,  false, DMM_ADMIT_NONE },
+#else
 	[DMM_STATE_FAILED]	 = { "failed",	     true,  false, DMM_ADMIT_ALL },
+#endif
 	[DMM_STATE_STOPPING]	 = { "stopping",     false, false, DMM_ADMIT_ALL },
 	[DMM_STATE_RELEASED]	 = { "released",     false, false, DMM_ADMIT_NONE },
 	[DMM_STATE_GATED]	 = { "gated",	     false, false, DMM_ADMIT_NONE },

@@ -66,6 +66,9 @@ void dmm_unflushed_seal(struct dmm_unflushed *u)
 
 void dmm_unflushed_flushed(struct dmm_unflushed *u)
 {
+#if DMM_MUTANT == 134	/* hazard 34: what was acknowledged after the barrier was sent counts, too */
+	dmm_unflushed_seal(u);
+#endif
 	u->head += u->sealed;
 	if (u->head >= u->max)
 		u->head -= u->max;

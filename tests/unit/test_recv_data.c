@@ -268,6 +268,21 @@ static void write_error_fails_waiters_and_barrier(void **state)
 	disk_has_failed(DMM_WERR_NOSPC);
 }
 
+/* What fails later says nothing new: the first error is everybody's answer. */
+static void first_write_error_sticks(void **state)
+{
+	(void)state;
+	peer_fill(&data, 0, 'a', 4096);
+	peer_fill(&data, 8192, 'b', 4096);
+	fake_await(&fake.nr_held, 2);
+	fake_end(0, -EIO);
+	peer_expect_ack(&data, DMM_MSG_DATA, 1, DMM_WERR_IO);
+	fake_end(8192, -ENOSPC);
+	peer_expect_ack(&data, DMM_MSG_DATA, 2, DMM_WERR_IO);
+	peer_expect_end(&data);
+	disk_has_failed(DMM_WERR_IO);
+}
+
 static void end_of_file_is_an_error(void **state)
 {
 	u32 i;
@@ -445,6 +460,7 @@ int main(void)
 		T(flush_error_sticks),
 		T(flush_error_reaches_other_connections),
 		T(write_error_fails_waiters_and_barrier),
+		T(first_write_error_sticks),
 		T(end_of_file_is_an_error),
 		T(bad_frames_end_the_connection),
 		T(barriers_must_grow),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Peers at their worst on a data connection: those who read nothing for a
- * while.  Bounds must hold, and nothing may get stuck once they read again.
+ * Peers at their worst: those who read nothing for a while on a data connection, where bounds
+ * must hold and nothing may get stuck once they read again; and those who stay when the receiver ends.
  */
 #include <signal.h>
 
@@ -161,6 +161,26 @@ static void deaf_while_stopping(void **state)
 	print_message("%llu ms\n", dmm_now_ms() - start);
 }
 
+/* QEMU CVE-2024-7409: a connection that nobody closed outlived the server. */
+static void the_receiver_ends_idle_connections(void **state)
+{
+	struct pollfd p = { .fd = control.c.fd, .events = POLLIN };
+	struct dmm_wire_query_ok q;
+	struct dmm_wire_disk id;
+
+	(void)state;
+	dmm_receiver_stop(&rc);
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);	/* it is told without having asked */
+	disk_id(&id);
+	assert_int_equal(peer_request(&control, DMM_MSG_QUERY, &id, sizeof(id), DMM_MSG_QUERY_OK, &q,
+				      sizeof(q)), DMM_WERR_SHUTDOWN);
+	assert_int_equal(recv(control.c.fd, &q, sizeof(q), 0), 0);
+	peer_close(&control);
+	peer_expect_ack(&data, DMM_MSG_DATA, 0, DMM_WERR_SHUTDOWN);
+	peer_expect_end(&data);
+	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -169,6 +189,7 @@ int main(void)
 		T(barriers_without_end),
 		T(a_broken_engine),
 		T(deaf_while_stopping),
+		T(the_receiver_ends_idle_connections),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -116,6 +116,8 @@ int dmm_awake_canary(struct dmm_tool *t, char *why, size_t why_bytes)
 		return DMM_EXIT_LOCAL;
 	if (left)
 		dmm_note(t, "the scratch device " CANARY_NAME " stays: dmsetup remove " CANARY_NAME);
+	if (DMM_MUTANT == 213)	/* hazard 13 */
+		return 0;
 	if (after.writes_submitted == before.writes_submitted + 1 &&
 	    after.writes_completed == before.writes_completed + 1)
 		return 0;
@@ -153,7 +155,7 @@ int dmm_awake_live(struct dmm_tool *t, const struct dmm_source *s, char *why, si
 			 t->source, strerror(-ret));
 		return DMM_EXIT_LOCAL;
 	}
-	if (after.reads > before.reads)
+	if (after.reads > before.reads || DMM_MUTANT == 313)	/* hazard 13 */
 		return 0;
 	snprintf(why, why_bytes, "the migrate target does not see the I/O of %s: this kernel goes "
 		 "round it", t->source);

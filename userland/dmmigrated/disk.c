@@ -106,7 +106,7 @@ u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what)
 	bool first = false;
 
 	pthread_mutex_lock(&d->lock);
-	if (!d->error) {
+	if (!d->error || DMM_MUTANT == 110) {	/* hazard 10 */
 		d->error = error;
 		snprintf(d->error_text, sizeof(d->error_text), "%s", what);
 		d->state = DMM_DISK_FAILED;

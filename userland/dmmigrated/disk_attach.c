@@ -85,7 +85,7 @@ static int disk_check_slot_locked(struct dmm_disk *d, const struct dmm_attach *a
 	struct dmm_attachment *at;
 	struct dmm_list *pos;
 
-	if (a->epoch < d->epoch)
+	if (a->epoch < d->epoch && DMM_MUTANT != 118)	/* hazard 18 */
 		return dmm_refuse(r, DMM_WERR_BUSY, "connection epoch %llu is over: "
 				  "%llu is the newest, use a larger one", a->epoch, d->epoch);
 	dmm_list_for_each(pos, &d->attachments) {

@@ -86,7 +86,7 @@ int dmm_session_recv(struct dmm_session *s, struct dmm_frame *f, void *payload, 
 	const char *why = NULL;
 	int ret;
 
-	ret = dmm_wait_fd(s->fd, POLLIN, start_ms, s->rc->stop_fd);
+	ret = dmm_wait_fd(s->fd, POLLIN, start_ms, DMM_MUTANT == 133 ? -1 : s->rc->stop_fd);	/* hazard 33 */
 	if (!ret)
 		ret = dmm_wireio_recv_until(s->fd, f, payload, cap, dmm_now_ms() + s->rc->stall_ms,
 					    s->rc->stop_fd, &why);

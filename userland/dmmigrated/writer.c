@@ -105,7 +105,7 @@ static bool writer_ended(struct dmm_writer *w, struct dmm_write *write)
 	}
 	if (result > 0) {
 		write->done_bytes += result;
-		if (write->done_bytes == write->bytes)
+		if (write->done_bytes == write->bytes || DMM_MUTANT == 216)	/* hazard 16 */
 			return true;
 		/* O_DIRECT cannot go on in the middle of a block; writing it again is harmless */
 		write->done_bytes &= ~(w->align_bytes - 1);

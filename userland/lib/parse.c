@@ -356,6 +356,8 @@ int dmm_id_random(u8 id[DMM_ID_BYTES])
 		if (getrandom(out, sizeof(out), 0) != (ssize_t)sizeof(out))
 			return errno ? -errno : -EIO;
 	} while (dmm_id_is_zero(out));
+	if (DMM_MUTANT == 125)	/* hazard 25 */
+		memset(out, 1, sizeof(out));
 	memcpy(id, out, sizeof(out));
 	return 0;
 }

@@ -59,6 +59,8 @@ bool dmm_witness_agrees(const struct dmm_witness *begin, u64 device_bytes, u64 t
 	u64 device = device_bytes - begin->device_bytes, target = target_bytes - begin->target_bytes;
 	u64 slack = begin->inflight * INFLIGHT_BYTES + LAG_BYTES;
 
+	if (DMM_MUTANT == 113)	/* hazard 13 */
+		return true;
 	if (device_bytes < begin->device_bytes || device <= target || device - target <= slack)
 		return true;
 	*missing = device - target;
