@@ -65,6 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	slow = false;
 	peers_end(&control, &data);
 	return 0;
 }
@@ -234,6 +235,7 @@ static void *end_flush(void *arg)
 /* Numbers of barriers begin anew with every epoch: one that an older connection is still busy with is none. */
 static void a_barrier_of_an_older_epoch_is_forgotten(void **state)
 {
+	u64 until = dmm_now_ms() + WAIT_MS;
 	struct dmm_wire_query_ok q;
 	struct peer next;
 	pthread_t thread;
@@ -241,8 +243,10 @@ static void a_barrier_of_an_older_epoch_is_forgotten(void **state)
 	(void)state;
 	slow = true;
 	peer_barrier(&data, 7);
-	while (!nr_flushes)
+	while (!nr_flushes) {
+		assert_true(dmm_now_ms() < until);
 		nap(2);
+	}
 	assert_int_equal(pthread_create(&thread, NULL, end_flush, NULL), 0);
 	assert_int_equal(peer_attach(&next, 2, 0), 0);	/* waits for it */
 	pthread_join(thread, NULL);
