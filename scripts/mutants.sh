@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [--list] [--unit] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere is
-# broken here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that is
-# about it has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above 100
-# is another way to break rule N % 100.  --unit: only those that need no virtual machine.  Last line: `N passed,
-# N failed, N skipped`.  Logs: build/mutants/.
+# mutants.sh [--list] [--unit|--all] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere
+# is broken here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that
+# is about it has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above
+# 100 is another way to break rule N % 100.  --unit: only those that need no virtual machine; --all: the further tests,
+# too.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
 
 set -euo pipefail
 . "$(dirname "$0")/../tests/qemu/lib.sh"
@@ -14,7 +14,8 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/mutants
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
-# N, where the test runs (unit, or a kernel of tests/qemu/run), the test, what is broken
+# N, where the test runs (unit, or a kernel of tests/qemu/run), the test, what is broken.  The first of an N is the
+# cheapest, the others are further tests that have to notice.
 table()
 {
 	cat <<-'EOT'
@@ -94,7 +95,7 @@ unit()
 {
 	local base=$DMM_TOP/build/tests/unit
 
-	make -s -j2 -C tests/unit DMM_MUTANT= OUT="$base" "$base/$2" || return 2
+	flock "$LOGS/.build" make -s -j2 -C tests/unit DMM_MUTANT= OUT="$base" "$base/$2" || return 2
 	share "$1" "$base"
 	[[ $2 == test_core_* ]] || share "$1" "$DMM_TOP/build/userland-san"
 	rm -f "$base-mutant$1/$2"
@@ -117,17 +118,25 @@ machine()
 	[ $rc != 0 ]
 }
 
-list='' unit=''
-[ "${1-}" != --list ] || { list=1; shift; }
-[ "${1-}" != --unit ] || { unit=1; shift; }
+list='' which=''
+while [[ ${1-} == --* ]]; do
+	case $1 in
+	--list)		list=1 ;;
+	--unit|--all)	which=${1#--} ;;
+	*)		die "usage: mutants.sh [--list] [--unit|--all] [N...]" ;;
+	esac
+	shift
+done
 wanted=" $* "
 for n in "$@"; do
 	table | grep -q "^$n " || die "no mutant $n: see --list"
 done
 work=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-table | awk -v wanted="$wanted" -v unit="$unit" \
-	'(wanted == "  " || index(wanted, " " $1 " ")) && (!unit || $2 == "unit")' > "$work/table"
+table | awk -v wanted="$wanted" -v which="$which" '
+	wanted != "  " && !index(wanted, " " $1 " ") { next }
+	which == "unit" && $2 != "unit" { next }
+	!seen[$1]++ || which == "all"' > "$work/table"
 if [ -n "$list" ]; then
 	cat "$work/table"
 	not_applicable | sed 's/ / not applicable: /'
@@ -137,27 +146,35 @@ fi
 # N WHERE TEST WHAT: its line of the table
 judge()
 {
-	local n=$1 where=$2 test=$3 what=$4 rc=0 log=$LOGS/$1-$3.log began=$SECONDS
+	local n=$1 where=$2 test=$3 what=$4 rc=0 log=$LOGS/$1-$3.log began=$SECONDS line
 
+	exec 8> "$work/lock.$n"
+	flock 8		# what is built for it is one test's at a time
 	case $where in
 	unit)	unit "$n" "$test" > "$log" 2>&1 < /dev/null || rc=$? ;;
 	*)	machine "$n" "$where" "$test" > "$log" 2>&1 < /dev/null || rc=$? ;;
 	esac
 	rm -rf build/{userland,kmod,tests/unit}*-mutant"$n"
 	case $rc in
-	0)	echo "$n killed by $test ($what)"; passed=$((passed + 1)) ;;
-	1)	echo "$n survived $test ($what)"; failed=$((failed + 1)) ;;
-	*)	echo "$n not tried: see $log ($(tail -n 1 "$log"))"; failed=$((failed + 1)) ;;
-	esac >> "$work/results"
-	say "$(tail -n 1 "$work/results"), $((SECONDS - began)) s"
+	0)	line="$n killed by $test ($what)" ;;
+	1)	line="$n survived $test ($what)" ;;
+	*)	line="$n not tried: see $log ($(tail -n 1 "$log"))" ;;
+	esac
+	echo "$line" >> "$work/results"
+	say "$line, $((SECONDS - began)) s"
 }
 
 mkdir -p "$LOGS"
-passed=0 failed=0
+: > "$work/results"
 while read -r n where test what; do
-	judge "$n" "$where" "$test" "$what"
+	# a machine waits as often as it computes
+	[ "$(jobs -rp | wc -l)" -lt "$(nproc)" ] || wait -n
+	judge "$n" "$where" "$test" "$what" &
 done < "$work/table"
+wait
+passed=$(grep -c '^[0-9]* killed' "$work/results" || true)
+failed=$(($(wc -l < "$work/table") - passed))
 [ -n "${wanted// /}" ] || not_applicable | sed 's/ / not applicable: /' >> "$work/results"
-awk '{ print $1 % 100, $0 }' "$work/results" | sort -s -n -k 1,1 | cut -d ' ' -f 2-
+awk '{ print $1 % 100, $0 }' "$work/results" | sort -s -n -k 1,1 -k 2,2 | cut -d ' ' -f 2-
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -61,7 +61,7 @@ lane_rest()
 	step sim tests/sim/run --long
 	step can-fail-sim tests/sim/can-fail.sh
 	step can-fail-fuzz tests/fuzz/can-fail.sh
-	step mutants scripts/mutants.sh
+	step mutants scripts/mutants.sh --all
 	for kernel in 6.1 6.12; do
 		step "runner-$kernel" tests/qemu/selftest/run $kernel
 		step "demo-$kernel" env DEMO_KERNEL=$kernel make -s demo
