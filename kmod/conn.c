@@ -14,6 +14,7 @@
 #include <net/tcp.h>
 
 #include "conn.h"
+#include "core/env.h"
 
 static DEFINE_MUTEX(conns_mutex);
 static LIST_HEAD(conns);	/* conns_mutex; all that are open, of every disk */
@@ -40,6 +41,9 @@ static int check_socket(struct socket *sock, struct netlink_ext_ack *extack)
 {
 	struct sock *sk = sock->sk;
 
+#if DMM_MUTANT == 30	/* hazard 30 */
+	return 0;
+#endif
 	if ((sk->sk_family != AF_INET && sk->sk_family != AF_INET6) ||
 	    sock->type != SOCK_STREAM || sk->sk_protocol != IPPROTO_TCP) {
 		NL_SET_ERR_MSG(extack, "the descriptor is not a TCP socket");

@@ -87,9 +87,11 @@ static bool step_barrier(struct dmm_sender *s)
 {
 	struct dmm_migration *m = s->m;
 
+#if DMM_MUTANT != 102	/* hazard 2 */
 	if (READ_ONCE(s->barrier_acked) != s->barrier)
 		return false;
-#if DMM_MUTANT != 2 && DMM_MUTANT != 4
+#endif
+#if DMM_MUTANT != 2 && DMM_MUTANT != 102 && DMM_MUTANT != 4
 	/* something marked, or acknowledged, after all: the barrier is void */
 	if (!all_shipped(s) || READ_ONCE(m->unflushed.nr)) {
 		s->phase = DMM_PHASE_SHIPPING;

@@ -126,6 +126,9 @@ static bool send_ready(struct dmm_link *l)
 			break;
 		}
 		dmm_stop_at(DMM_STOP_AFTER_READ, &l->sender->stopping);
+#if DMM_MUTANT == 3	/* hazard 3: the bitmap second */
+		dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+#endif
 		r = dmm_send_extent(l, slot);
 		if (r)
 			break;	/* the receive thread says why: a refusal may be queued there */

@@ -79,8 +79,10 @@ static void note_error_locked(struct dmm_migration *m, int error, enum dmm_side 
 			      u32 remote_status, const char *reason)
 {
 	lockdep_assert_held(&m->lock);
+#if DMM_MUTANT != 10	/* hazard 10 */
 	if (m->error)
 		return;
+#endif
 	m->error = error;
 	m->error_side = side;
 	m->remote_status = remote_status;
@@ -95,6 +97,9 @@ static bool end_migration(struct dmm_migration *m, const struct dmm_late_news *n
 
 	spin_lock_irqsave(&m->lock, flags);
 	changes = changes_state(m, news->ev);
+#if DMM_MUTANT == 10	/* hazard 10 */
+	changes = true;
+#endif
 	if (changes) {
 		note_error_locked(m, news->error, news->side, news->remote_status, news->reason);
 		abort_freeze_locked(m, news->ev, news->error);
@@ -237,7 +242,11 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 	if (!m->name)
 		goto err_free;
 	/* of its own: under memory pressure another device's hung origin must not hold this one */
+#if DMM_MUTANT == 20	/* hazard 20 */
+	m->wq = alloc_workqueue("dmm/%s", WQ_UNBOUND, 0, m->name);
+#else
 	m->wq = alloc_workqueue("dmm/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, m->name);
+#endif
 	if (!m->wq)
 		goto err_free_name;
 	r = dmm_tracker_init(&m->tracker, (u64)ti->len << SECTOR_SHIFT, block_shift, !gated);
@@ -262,7 +271,7 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 		m->state = DMM_STATE_GATED;
 		m->gate = DMM_GATE_SHUT;
 	}
-#if DMM_MUTANT != 23
+#if DMM_MUTANT != 123
 	m->admit = dmm_state_admits(m->state);
 #endif
 	INIT_DELAYED_WORK(&m->thaw_work, thaw_worker);
@@ -324,8 +333,10 @@ void dmm_migration_destroy(struct dmm_migration *m)
 
 static void supersede(struct dmm_migration *old)
 {
+#if DMM_MUTANT != 13	/* hazard 13 */
 	dmm_migration_fail(old, -ENODEV, DMM_SIDE_LOCAL, 0,
 			   "the device's table was replaced during the migration");
+#endif
 }
 
 void dmm_migration_publish(struct dmm_migration *m)

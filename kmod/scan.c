@@ -101,6 +101,9 @@ int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns)
 			l->cursor = first;
 			return r;
 		}
+#if DMM_MUTANT == 15	/* hazard 15 */
+		break;
+#endif
 		busy = find_overlap(l, first, nr);
 		/* any number of slots may begin inside the run: cut at the lowest */
 		while (busy && busy->first_block > first) {
@@ -124,7 +127,7 @@ int dmm_scan_pick(struct dmm_link *l, struct dmm_slot *slot, u64 now_ns)
 
 void dmm_scan_clear(const struct dmm_slot *slot)
 {
-#if DMM_MUTANT != 1
+#if DMM_MUTANT != 1 && DMM_MUTANT != 3	/* hazards 1 and 3 */
 	dmm_bitmap_clear(&slot->link->sender->m->tracker.bitmap, slot->first_block,
 			 slot->nr_blocks);
 #endif

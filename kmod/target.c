@@ -31,6 +31,9 @@ enum dmm_op dmm_target_op(const struct bio *bio)
 		/* dm sends an empty write with REQ_PREFLUSH ahead of the data */
 		return bio_sectors(bio) ? DMM_OP_MODIFY : DMM_OP_FLUSH;
 	case REQ_OP_DISCARD:
+#if DMM_MUTANT == 11	/* hazard 11 */
+		return DMM_OP_READ;
+#endif
 	case REQ_OP_SECURE_ERASE:
 	case REQ_OP_WRITE_ZEROES:
 		return DMM_OP_MODIFY;
@@ -58,8 +61,11 @@ void dmm_target_count(struct dmm_migration *m, struct bio *bio, enum dmm_op op)
 		break;
 	case DMM_OP_FLUSH:
 		break;
-	case DMM_OP_MODIFY:
 	case DMM_OP_UNKNOWN:
+#if DMM_MUTANT == 111	/* hazard 11 */
+		break;
+#endif
+	case DMM_OP_MODIFY:
 		dmm_tracker_submit(&m->tracker, io, (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
 				   (u64)bio_sectors(bio) << SECTOR_SHIFT);
 		break;
@@ -92,6 +98,12 @@ static int migrate_map(struct dm_target *ti, struct bio *bio)
 	if (unlikely(op == DMM_OP_UNKNOWN))
 		alert_unknown(m, bio);
 
+#if DMM_MUTANT == 12	/* hazard 12: more than remapped */
+	bio->bi_opf &= ~REQ_FUA;
+#elif DMM_MUTANT == 21	/* hazard 21: the guest waits for a command */
+	mutex_lock(&m->ctl);
+	mutex_unlock(&m->ctl);
+#endif
 	rcu_read_lock();	/* pairs with dmm_admit_settle() */
 	if (unlikely(READ_ONCE(m->admit) != DMM_ADMIT_ALL))
 		r = dmm_admit_bio(m, bio, op);

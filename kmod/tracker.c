@@ -37,7 +37,11 @@ int dmm_tracker_init(struct dmm_tracker *t, u64 size_bytes, unsigned int block_s
 	t->counts = alloc_percpu(struct dmm_tracker_counts);
 	t->latency = alloc_percpu(struct dmm_latency);
 	if (bitmap) {
+#if DMM_MUTANT == 27	/* hazard 27 */
+		words = kzalloc(dmm_bitmap_words_bytes(nr), DMM_GFP_BULK);
+#else
 		words = kvzalloc(dmm_bitmap_words_bytes(nr), DMM_GFP_BULK);
+#endif
 		summary = kvzalloc(dmm_bitmap_summary_bytes(nr), DMM_GFP_BULK);
 	}
 	dmm_bitmap_init(&t->bitmap, nr, words, summary);
@@ -105,8 +109,10 @@ void dmm_tracker_submit(struct dmm_tracker *t, struct dmm_tracked_io *io,
 	begin_timing(io, this_cpu_inc_return(t->counts->submitted));
 	this_cpu_add(t->counts->bytes, len_bytes);
 	/* armed or not, end_io() looks again: arming needs no drain */
+#if DMM_MUTANT != 201	/* hazard 1 */
 	if (READ_ONCE(t->armed))
 		mark(t, io);
+#endif
 }
 
 void dmm_tracker_complete(struct dmm_tracker *t, struct dmm_tracked_io *io)
@@ -114,8 +120,10 @@ void dmm_tracker_complete(struct dmm_tracker *t, struct dmm_tracked_io *io)
 	if (!io->counted)
 		return;
 	io->counted = false;
+#if DMM_MUTANT != 101	/* hazard 1 */
 	if (READ_ONCE(t->armed))
 		mark(t, io);
+#endif
 	smp_wmb();	/* the mark before the count; pairs with dmm_tracker_drained() */
 	this_cpu_inc(t->counts->completed);
 }
@@ -143,7 +151,9 @@ void dmm_tracker_arm(struct dmm_tracker *t)
 	 */
 	WRITE_ONCE(t->armed, true);
 	synchronize_rcu();
+#if DMM_MUTANT != 25	/* hazard 25 */
 	dmm_tracker_mark(t, 0, t->bitmap.nr_blocks);
+#endif
 }
 
 void dmm_tracker_disarm(struct dmm_tracker *t)

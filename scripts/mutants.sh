@@ -19,17 +19,28 @@ SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 table()
 {
 	cat <<-'EOT'
+		1 uml write-races-readback a block is cleared when it was acknowledged, not before it is read
 		1 6.1 live a block is cleared when it was acknowledged, not before it is read
+		101 uml write-races-readback a write marks at submission only
+		201 uml write-races-readback a write marks at completion only
 		2 6.1 live converged without drain, without counting
+		102 uml barriers converged without an acknowledged barrier
 		202 unit test_core_state what freezes holds nothing
-		4 6.1 live a bit behind the cursor is not looked for, and the end is not by count
+		3 uml write-races-readback a block is cleared when it was read, not before
+		4 uml live a bit behind the cursor is not looked for, and the end is not by count
 		5 6.1 commit-holds-everything the tracker is disarmed by COMMIT
+		10 uml origin-read-error a later error replaces the first
 		110 unit test_recv_data a destination's later error replaces the first
+		11 uml marks-exactly a discard counts as a read
+		111 uml unknown-operation an operation of unknown kind marks nothing
+		12 uml flush-and-fua a bio that is remapped loses its FUA
+		13 uml table-reload a table that is replaced ends no migration
 		113 unit test_tool_record writes that went round the target go unnoticed
 		213 unit test_tool_awake a scratch device that saw no write is good enough
 		313 unit test_tool_awake a live device that saw no read is good enough
 		14 unit test_core_bitmap a mark rounds in
 		14 6.1 live a mark rounds in
+		15 uml overlapping-writers two copies of a block in flight
 		115 unit test_recv_parts the receiver writes what overlaps at the same time
 		16 unit test_recv_flush a barrier is acknowledged without a flush
 		16 6.1 log-writes a barrier is acknowledged without a flush
@@ -39,15 +50,23 @@ table()
 		18 unit test_recv_epoch a newer epoch does not wait for the older one
 		18 6.1 old-connection-slow a newer epoch does not wait for the older one
 		118 unit test_recv_control an older epoch is served
+		20 uml hung-origin no rescuer for a device's work
+		21 uml commit-is-atomic the guest's writes wait for a command
 		22 6.1 commit-is-atomic COMMIT looks first and acts later
 		122 unit test_core_state an error fails the guest's I/O
 		23 unit test_core_handover the gates open at OWNED
-		23 uml gate-shut a gate that was just made lets everything pass
+		123 uml gate-shut a gate that was just made lets everything pass
 		24 unit test_core_handover no question after a reboot
 		124 unit test_lib_journal_disk a record counts before it was synced
 		124 6.1 log-writes a record counts before it was synced
+		25 uml unknown-operation START marks nothing
 		125 unit test_lib_parse identifiers are the same each time
+		27 uml bitmap-limit the bitmap is one piece of physical memory
 		29 unit test_core_wire a peer's length is signed
+		30 uml wrong-sockets any socket is taken
+		130 uml wrong-sockets anybody may command
+		230 uml wrong-sockets attributes that a command does not know are let through
+		32 uml hung-origin memory is freed under a read that the origin owes
 		133 unit test_recv_hostile a connection outlives the receiver's end
 		34 6.1 power-cut what was not flushed is forgotten when the receiver comes back
 		134 unit test_core_unflushed a barrier covers what was acknowledged after it was sent
@@ -58,11 +77,10 @@ table()
 not_applicable()
 {
 	cat <<-'EOT'
-		6 no page of a guest's bio is ever sent: blocks are read back into pages of the module
+		6 no page of a guest's bio is ever sent: blocks are read back into pages of the module, and nothing is mirrored
 		7 the same: there is no code for zero-copy
 		8 there is no TLS
 		9 nothing is spliced: pages are copied into the socket
-		12 a bio is remapped and passed on; none is changed, chained or cloned
 		26 no bitmap is kept over a crash of the source: there is nothing that could be believed
 		28 nobody logs in: there are no credentials that could expire
 		31 there is no TLS

@@ -49,6 +49,10 @@ refused_as() {
 }
 
 begin 3000
+await_state A copying
+# DRBD 017c3e169: what the guest does waits for no command that is under way
+background write dmm-load $dev --journal "$TMP/A.journal" --op write:2M:4096
+must_wait_for 5 gone "$PID"
 refused_as copying
 begin 15000
 kill -9 "$PHONY"

@@ -3,7 +3,7 @@
 # This test will lay a gate over volumes of several kinds and see the limits of the
 # volume itself, the volume claimed, every operation failed and counted while it is shut, reads
 # alone pass at READS, everything once it is open, for who had it open all the time, and nothing
-# again once it is shut.  XAPI CA-407033: things went on while the VM started (mutant 23).
+# again once it is shut.  XAPI CA-407033: things went on while the VM started (mutant 123).
 # check-kernels: uml 6.1 6.12
 . functions.sh
 requires mkfs.ext4
@@ -83,7 +83,7 @@ refused 1 EINVAL dmm-nl gate $g gate=open epoch=1
 refused 1 EPERM dmm-nl --no-cap gate $g gate=open
 assert "gate" "$(st G gate)" = shut
 
-# ---- shut: everything fails, and is counted (mutant 23 lets it pass)
+# ---- shut: everything fails, and is counted (mutant 123 lets it pass)
 journal() { echo "$TMP/G.journal"; }
 try() { dmm-load $g --journal "$(journal)" --op "$1" >/dev/null 2>&1; }
 all_fail() {

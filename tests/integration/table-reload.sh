@@ -28,12 +28,18 @@ stop_load
 checker_verdict /dev/mapper/A A
 
 # while a migration runs: the old one ends with a reason, the new one is idle
+background events dmm-nl events 60
+EVENTS=$PID
+said_to_have_failed() { grep ' state=failed ' "$TMP/events.log" | grep -q ' error=-19 '; }	# -ENODEV
+must_wait_for 5 grep -q listening "$TMP/events.log"
 connect_raw A silent
 dmm-nl start /dev/mapper/A
 await_state A copying
 dm_replace A "$(dmsetup table A)"
 assert "state after reloading under a migration" "$(st A state)" = idle
 must_wait_for 10 grep -q closed "$TMP/phony$PORT.log"
+must_wait_for 5 said_to_have_failed
+kill "$EVENTS"
 refused 1 ENOTCONN dmm-nl start /dev/mapper/A
 
 # another origin: what is there is what is read

@@ -30,7 +30,7 @@ refused 1 EINVAL dmm-nl attach $dev fd=unix
 refused 1 ENODEV dmm-nl get $dev dev=99
 refused 1 E dmm-nl get "$(raw_of A)"
 refused 1 E dmm-nl get $dev rate=5
-refused 1 E dmm-nl start $dev u8:2=1
+refused 1 EINVAL dmm-nl start $dev u8:2=1	# not of this command
 refused 1 ENOTCONN dmm-nl start $dev
 for cmd in pause resume "freeze epoch=1 timeout_ms=100" "thaw epoch=1" "commit epoch=1" "reclaim epoch=1" "release epoch=1"; do
 	# shellcheck disable=SC2086
