@@ -135,8 +135,11 @@ out:
 	return r;
 }
 
-/* Armed and all dirty, before anything may be shipped (invariants 2 and 8). */
-static int prepare_first(struct dmm_migration *m)
+/*
+ * Armed and all dirty, before anything may be shipped (invariants 2 and 8); or, to @compare, none, and nothing
+ * may be shipped before COMPARED.
+ */
+static int prepare_first(struct dmm_migration *m, bool compare)
 {
 	struct dmm_tracker_counts counts;
 	unsigned long flags;
@@ -150,9 +153,10 @@ static int prepare_first(struct dmm_migration *m)
 		dmm_barrier_free(m);
 		return r;
 	}
-	dmm_tracker_arm(&m->tracker);
+	dmm_tracker_arm(&m->tracker, !compare);
 	dmm_tracker_sum(&m->tracker, &counts);
 	spin_lock_irqsave(&m->lock, flags);
+	m->uncompared = compare;
 	m->ship.start_ns = ktime_get_ns();
 	m->ship.redirtied_base = counts.redirtied;
 	spin_unlock_irqrestore(&m->lock, flags);
@@ -176,15 +180,17 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 		r = -ENOTCONN;
 		goto out;
 	}
-	if (READ_ONCE(m->state) != DMM_STATE_IDLE && !again) {
+	if (READ_ONCE(m->state) != DMM_STATE_IDLE && (!again || a->compare)) {
 		r = -EBUSY;
 		goto out;
 	}
-	r = again ? dmm_sender_prepare(s) : prepare_first(m);
+	r = again ? dmm_sender_prepare(s) : prepare_first(m, a->compare);
 	if (r)
 		goto out;
-	if (again)
+	if (again) {
+		dmm_compare_void(m);
 		dmm_barrier_resume(m, &s->peer);
+	}
 	spin_lock_irqsave(&m->lock, flags);
 	m->peer = s->peer;
 	if (a->rate)
@@ -196,7 +202,7 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 	/* it may have failed meanwhile, which sticks */
 	if (m->state != DMM_STATE_FAILED)
 		forget_error_locked(m);
-	r = dmm_state_advance_locked(m, DMM_EV_START);
+	r = dmm_state_advance_locked(m, a->compare ? DMM_EV_COMPARE : DMM_EV_START);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r)
 		dmm_sender_run(s);

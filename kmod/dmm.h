@@ -156,6 +156,7 @@ struct dmm_migration {
 	u32 remote_status;		/* enum dmm_wire_err of a negative acknowledgement */
 	bool suspending;		/* between presuspend and resume: no freeze */
 	bool suspended;			/* between postsuspend and resume: nothing is shipped */
+	bool uncompared;		/* from COMPARE to COMPARED, or until all is dirty; written under ctl, too */
 	bool requeue;			/* a noflush suspend takes the held bios back */
 	u64 rate;			/* bytes/s, 0 = unlimited */
 	u64 barrier_bytes;		/* acknowledged since the last one, and */

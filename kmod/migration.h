@@ -51,12 +51,15 @@ struct dmm_start_args {
 	const u64 *rate;
 	u64 barrier_bytes;
 	u32 barrier_ms;
+	bool compare;		/* COMPARE: nothing is dirty yet */
 };
 
 /* Context: process, sleep; take dmm_migration.ctl.  0 or negative errno. */
 int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 		   struct netlink_ext_ack *extack);
 int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a);
+int dmm_cmd_mark(struct dmm_migration *m, u64 offset_bytes, u64 length_bytes);
+int dmm_cmd_compared(struct dmm_migration *m, u64 conn_epoch);
 int dmm_cmd_pause(struct dmm_migration *m, bool pause);
 int dmm_cmd_rate(struct dmm_migration *m, u64 rate);
 int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms);
@@ -66,7 +69,15 @@ int dmm_cmd_reclaim(struct dmm_migration *m, u64 epoch);
 int dmm_cmd_release(struct dmm_migration *m, u64 epoch);
 int dmm_cmd_stop(struct dmm_migration *m, bool force);
 
-/* ---- command.c, gate.c ---- */
+/* ---- command.c ---- */
+
+/*
+ * START after connections were lost: a comparison that was under way then counts for nothing, everything is
+ * dirty.  Before anything is shipped.  Context: process, under ctl.
+ */
+void dmm_compare_void(struct dmm_migration *m);
+
+/* ---- command.c, compare.c, gate.c ---- */
 
 /* Takes ctl; -ENODEV: the table is gone already, -EINTR. */
 int dmm_ctl_lock(struct dmm_migration *m);

@@ -39,6 +39,16 @@ static const struct nla_policy start_policy[DMM_A_MAX + 1] = {
 	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
 };
 
+static const struct nla_policy mark_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_RANGE] = NLA_POLICY_EXACT_LEN(2 * sizeof(u64)),
+};
+
+static const struct nla_policy compared_policy[DMM_A_MAX + 1] = {
+	[DMM_A_DEV] = { .type = NLA_U64 },
+	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
+};
+
 static const struct nla_policy rate_policy[DMM_A_MAX + 1] = {
 	[DMM_A_DEV] = { .type = NLA_U64 },
 	[DMM_A_RATE] = { .type = NLA_U64 },
@@ -86,6 +96,7 @@ static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 	[DMM_A_BOOT] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
 	[DMM_A_GATE] = { .type = NLA_U32 },
 	[DMM_A_IF_CLEAN] = { .type = NLA_FLAG },
+	[DMM_A_RANGE] = NLA_POLICY_EXACT_LEN(2 * sizeof(u64)),
 };
 
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
@@ -138,6 +149,14 @@ static int end(struct dmm_migration *m, int r)
 	return r;
 }
 
+/* Of a command that has to wait for COMPARED. */
+static int end_compared(struct genl_info *info, struct dmm_migration *m, int r)
+{
+	if (r == -EBUSY && READ_ONCE(m->state) == DMM_STATE_COMPARING)
+		NL_SET_ERR_MSG(info->extack, "both sides are being compared: what differs is not known yet");
+	return end(m, r);
+}
+
 static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 {
 	static const enum dmm_attr required[] = {
@@ -177,7 +196,7 @@ static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 static int cmd_start(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *bytes = info->attrs[DMM_A_BARRIER_BYTES], *ms = info->attrs[DMM_A_BARRIER_MS];
-	struct dmm_start_args a = { NULL };
+	struct dmm_start_args a = { .compare = info->genlhdr->cmd == DMM_CMD_COMPARE };
 	struct dmm_migration *m;
 	u64 rate;
 	int r;
@@ -195,7 +214,32 @@ static int cmd_start(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "barriers at no distance at all");
 		return end(m, -ERANGE);
 	}
-	return end(m, dmm_cmd_start(m, &a));
+	r = dmm_cmd_start(m, &a);
+	if (r == -EBUSY && a.compare)
+		NL_SET_ERR_MSG(info->extack, "only what is idle can be compared: stop first");
+	return end(m, r);
+}
+
+static int cmd_of_comparison(struct sk_buff *skb, struct genl_info *info)
+{
+	static const enum dmm_attr of_mark[] = { DMM_A_RANGE }, of_end[] = { DMM_A_CONN_EPOCH };
+	bool mark = info->genlhdr->cmd == DMM_CMD_MARK;
+	struct dmm_migration *m;
+	u64 range[2];
+	int r;
+
+	r = begin(skb, info, mark ? of_mark : of_end, 1, &m);
+	if (r)
+		return r;
+	if (mark)
+		memcpy(range, nla_data(info->attrs[DMM_A_RANGE]), sizeof(range));
+	r = mark ? dmm_cmd_mark(m, range[0], range[1]) :
+		   dmm_cmd_compared(m, nla_get_u64(info->attrs[DMM_A_CONN_EPOCH]));
+	if (r == -EINVAL)
+		NL_SET_ERR_MSG(info->extack, "nothing is being compared");
+	else if (r == -ESTALE)
+		NL_SET_ERR_MSG(info->extack, "not the connections with which it began");
+	return end(m, r);
 }
 
 static int cmd_pause_resume(struct sk_buff *skb, struct genl_info *info)
@@ -206,7 +250,7 @@ static int cmd_pause_resume(struct sk_buff *skb, struct genl_info *info)
 	r = begin(skb, info, NULL, 0, &m);
 	if (r)
 		return r;
-	return end(m, dmm_cmd_pause(m, info->genlhdr->cmd == DMM_CMD_PAUSE));
+	return end_compared(info, m, dmm_cmd_pause(m, info->genlhdr->cmd == DMM_CMD_PAUSE));
 }
 
 static int host_rate(struct sk_buff *skb, struct genl_info *info)
@@ -255,7 +299,7 @@ static int cmd_freeze(struct sk_buff *skb, struct genl_info *info)
 	r = dmm_cmd_freeze(m, nla_get_u64(info->attrs[DMM_A_EPOCH]), timeout_ms);
 	if (r == -ESTALE)
 		NL_SET_ERR_MSG(info->extack, "the epoch must be larger than any before");
-	return end(m, r);
+	return end_compared(info, m, r);
 }
 
 /* THAW, COMMIT, RECLAIM, RELEASE: of the epoch that is named. */
@@ -396,13 +440,7 @@ void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *not
 	if (!msg)
 		return;		/* GET tells the state all the same */
 	hdr = genlmsg_put(msg, 0, 0, &dmm_family, 0, DMM_CMD_EVENT);
-	if (!hdr || dmm_netlink_put_u64(msg, DMM_A_DEV, m->dev) ||
-	    nla_put_u32(msg, DMM_A_STATE, note->state) ||
-	    nla_put_u32(msg, DMM_A_OLD_STATE, note->old_state) ||
-	    nla_put_u32(msg, DMM_A_ERROR, (u32)note->error) ||
-	    nla_put_u32(msg, DMM_A_ERROR_SIDE, note->error_side) ||
-	    dmm_netlink_put_u64(msg, DMM_A_EPOCH, note->epoch) ||
-	    nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)note->freeze_result)) {
+	if (!hdr || dmm_netlink_put_event(msg, m, note)) {
 		nlmsg_free(msg);
 		return;
 	}
@@ -432,6 +470,9 @@ static const struct genl_ops dmm_ops[] = {
 	DMM_OP(DMM_CMD_RECLAIM, cmd_of_epoch, epoch_policy),
 	DMM_OP(DMM_CMD_RELEASE, cmd_of_epoch, epoch_policy),
 	DMM_OP(DMM_CMD_GATE, cmd_gate, gate_policy),
+	DMM_OP(DMM_CMD_COMPARE, cmd_start, start_policy),
+	DMM_OP(DMM_CMD_MARK, cmd_of_comparison, mark_policy),
+	DMM_OP(DMM_CMD_COMPARED, cmd_of_comparison, compared_policy),
 };
 
 static const struct genl_multicast_group dmm_groups[] = {

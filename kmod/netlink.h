@@ -25,5 +25,8 @@ void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *not
 int dmm_netlink_put_u64(struct sk_buff *msg, enum dmm_attr attr, u64 value);
 /* All that GET tells of @m; takes dmm_migration.lock.  0, or nonzero when it does not fit. */
 int dmm_netlink_put_all(struct sk_buff *msg, struct dmm_migration *m);
+/* The same of an event.  Context: any. */
+int dmm_netlink_put_event(struct sk_buff *msg, const struct dmm_migration *m,
+			  const struct dmm_event_note *note);
 
 #endif

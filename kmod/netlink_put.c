@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The attributes that GET answers with.
+ * The attributes that GET answers with, and those of an event.
  */
 #include <net/genetlink.h>
 
@@ -90,4 +90,16 @@ int dmm_netlink_put_all(struct sk_buff *msg, struct dmm_migration *m)
 	dmm_stats_get(m, &st);
 	return put_identity(msg, m, &st) || put_state(msg, &st) || put_freeze(msg, &st.freeze) ||
 	       put_counts(msg, &st);
+}
+
+int dmm_netlink_put_event(struct sk_buff *msg, const struct dmm_migration *m,
+			  const struct dmm_event_note *note)
+{
+	return dmm_netlink_put_u64(msg, DMM_A_DEV, m->dev) ||
+	       nla_put_u32(msg, DMM_A_STATE, note->state) ||
+	       nla_put_u32(msg, DMM_A_OLD_STATE, note->old_state) ||
+	       nla_put_u32(msg, DMM_A_ERROR, (u32)note->error) ||
+	       nla_put_u32(msg, DMM_A_ERROR_SIDE, note->error_side) ||
+	       dmm_netlink_put_u64(msg, DMM_A_EPOCH, note->epoch) ||
+	       nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)note->freeze_result);
 }

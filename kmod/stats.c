@@ -29,6 +29,9 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	 * cleared (feed.c); and comes back in one step under the lock (dmm_link_dirty_again()).
 	 */
 	st->dirty_blocks = dmm_tracker_dirty(&m->tracker);
+	/* a comparison that came to no end: START will mark everything */
+	if (m->uncompared && m->state != DMM_STATE_COMPARING && dmm_state_tracks(m->state))
+		st->dirty_blocks = m->tracker.bitmap.nr_blocks;
 	st->state = m->state;
 	st->error = m->error;
 	st->error_side = m->error_side;

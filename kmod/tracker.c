@@ -141,19 +141,32 @@ void dmm_tracker_mark(struct dmm_tracker *t, u64 first, u64 nr)
 	}
 }
 
-void dmm_tracker_arm(struct dmm_tracker *t)
+static void clear_all(struct dmm_tracker *t)
 {
+	u64 first;
+
+	for (first = 0; first < t->bitmap.nr_blocks; first += MARK_STEP_BLOCKS) {
+		dmm_bitmap_clear(&t->bitmap, first, MARK_STEP_BLOCKS);
+		cond_resched();
+	}
+}
+
+void dmm_tracker_arm(struct dmm_tracker *t, bool all)
+{
+	/* before any write marks; one that still goes by an earlier arming marks too much at worst */
+	if (!all)
+		clear_all(t);
 	/*
 	 * Arm first.  A write that saw "disarmed" at its completion was on the origin
-	 * before the marks below, hence before any block is read.  Where the
+	 * before the marks below, hence before any block is read; without those, before whoever
+	 * armed learns of it, and reads in order to compare.  Where the
 	 * origin is memory that needs a barrier between its store and that look: the grace
 	 * period puts one on every CPU, so that end_io() need not.
 	 */
 	WRITE_ONCE(t->armed, true);
 	synchronize_rcu();
-#if DMM_MUTANT != 25	/* hazard 25 */
-	dmm_tracker_mark(t, 0, t->bitmap.nr_blocks);
-#endif
+	if (all && DMM_MUTANT != 25)	/* hazard 25 */
+		dmm_tracker_mark(t, 0, t->bitmap.nr_blocks);
 }
 
 void dmm_tracker_disarm(struct dmm_tracker *t)

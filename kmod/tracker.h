@@ -94,8 +94,11 @@ void dmm_tracker_time(struct dmm_tracker *t, const struct dmm_tracked_io *io);
 
 /* Mark as a write would; reschedules.  Context: process. */
 void dmm_tracker_mark(struct dmm_tracker *t, u64 first, u64 nr);
-/* From now on every write marks.  Then everything is marked.  Context: process, may sleep. */
-void dmm_tracker_arm(struct dmm_tracker *t);
+/*
+ * From now on every write marks.  Then everything is marked or, without @all, nothing but by writes: what is read of
+ * the origin afterwards has every write that did not mark.  Context: process, may sleep; nobody takes bits.
+ */
+void dmm_tracker_arm(struct dmm_tracker *t, bool all);
 /* Context: process. */
 void dmm_tracker_disarm(struct dmm_tracker *t);
 

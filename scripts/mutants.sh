@@ -4,7 +4,7 @@
 # mutants.sh [--list] [--unit|--all] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere
 # is broken here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that
 # is about it has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above
-# 100 is another way to break rule N % 100.  --unit: only those that need no virtual machine; --all: the further tests,
+# 100 is another way to break rule N % 100; 140 to 143 are of no such rule.  --unit: only those that need no virtual machine; --all: the further tests,
 # too.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
 
 set -euo pipefail
@@ -70,6 +70,11 @@ table()
 		133 unit test_recv_hostile a connection outlives the receiver's end
 		34 6.1 power-cut what was not flushed is forgotten when the receiver comes back
 		134 unit test_core_unflushed a barrier covers what was acknowledged after it was sent
+		140 unit test_core_state a freeze is allowed while both sides are compared
+		140 uml compare-marks a freeze is allowed while both sides are compared
+		141 uml compare-marks MARK forgets the last block
+		142 uml compare-marks what was found equal counts as flushed
+		143 uml compare-marks a comparison that was cut off counts
 	EOT
 }
 

@@ -32,6 +32,15 @@
  *		IDLE -> COPYING: marks everything dirty and ships it.
  *		DISCONNECTED -> COPYING: ships what is dirty.  That is also what was
  *		acknowledged and is unflushed, unless INSTANCE and BOOT are known and those of before.
+ * COMPARE	As START, but IDLE -> COMPARING only (-EBUSY): tracking is on, nothing is dirty and nothing is
+ *		shipped, until somebody who reads both sides has MARKed what differs.  The sides count as different all
+ *		over until COMPARED: FREEZE, PAUSE and RESUME are refused (-EBUSY), and where the connections are lost or something
+ *		fails in between, everything is dirty.
+ * MARK		DEV, RANGE (offset and length in bytes, not 0, within the disk; rounded out to blocks): dirty.
+ *		COMPARING only, else -EINVAL; -ERANGE.
+ * COMPARED	DEV, CONN_EPOCH (of the connections with which the comparison began).  COMPARING -> COPYING: all that differs, by
+ *		reads that began after the answer to COMPARE, has been MARKed.  -ESTALE for other connections; then, or with
+ *		-EINVAL, the comparison counts for nothing.  -EALREADY when nothing is being compared but copied.
  * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
  * RESUME	DEV.  PAUSED -> COPYING.
  * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.  Without DEV: the host's
@@ -98,6 +107,9 @@ enum dmm_cmd {
 	DMM_CMD_RECLAIM,
 	DMM_CMD_RELEASE,
 	DMM_CMD_GATE,
+	DMM_CMD_COMPARE,
+	DMM_CMD_MARK,
+	DMM_CMD_COMPARED,
 	__DMM_CMD_MAX,
 };
 #define DMM_CMD_MAX (__DMM_CMD_MAX - 1)
@@ -166,6 +178,7 @@ enum dmm_attr {
 	DMM_A_IF_CLEAN,		/* flag */
 	DMM_A_FAILED_READS,	/* u64: reads failed by a gate or after RELEASE, since the table was made G */
 	DMM_A_FAILED_WRITES,	/* u64: the same of flushes and all that modifies G */
+	DMM_A_RANGE,		/* binary, u64 each: offset and length in bytes */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)
@@ -191,6 +204,7 @@ enum dmm_state {
 	DMM_STATE_STOPPING,	/* stopped, the origin still owes a read */
 	DMM_STATE_RELEASED,	/* given up: everything fails, the origin is never written again */
 	DMM_STATE_GATED,	/* no source but a gate, see enum dmm_gate */
+	DMM_STATE_COMPARING,	/* what differs is being found out; nothing is shipped */
 	__DMM_STATE_MAX,
 };
 

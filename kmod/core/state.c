@@ -16,6 +16,7 @@
 #define DISCONN		DMM_STATE_DISCONNECTED
 #define FAILED		DMM_STATE_FAILED
 #define STOPPING	DMM_STATE_STOPPING
+#define COMPARING	DMM_STATE_COMPARING
 
 /*
  * Refusals: -EALREADY what is asked for is so; -EBUSY something else has to
@@ -36,6 +37,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= IDLE,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= COMPARING,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_COPYING] = {
 		[DMM_EV_START]		= -EALREADY,
@@ -51,6 +54,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EALREADY,
 	},
 	[DMM_STATE_PAUSED] = {
 		[DMM_EV_START]		= -EALREADY,
@@ -66,6 +71,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_FREEZING] = {
 		[DMM_EV_START]		= -EALREADY,
@@ -81,6 +88,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_FROZEN] = {
 		[DMM_EV_START]		= -EALREADY,
@@ -96,6 +105,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_COMMITTED] = {
 		[DMM_EV_START]		= -EBUSY,
@@ -111,6 +122,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= COMMITTED,
 		[DMM_EV_STOP]		= -EBUSY,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_DISCONNECTED] = {
 		[DMM_EV_START]		= COPYING,
@@ -126,6 +139,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_FAILED] = {
 		[DMM_EV_START]		= -EBUSY,
@@ -141,6 +156,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_STOPPING] = {
 		[DMM_EV_START]		= -EBUSY,
@@ -156,6 +173,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= STOPPING,
 		[DMM_EV_STOP]		= -EALREADY,
 		[DMM_EV_STOPPED]	= IDLE,
+		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_RELEASED] = {
 		[DMM_EV_START]		= -EINVAL,
@@ -171,6 +190,8 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= RELEASED,
 		[DMM_EV_STOP]		= RELEASED,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EINVAL,
+		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_GATED] = {
 		[DMM_EV_START]		= -EINVAL,
@@ -186,6 +207,29 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= GATED,
 		[DMM_EV_STOP]		= -EINVAL,
 		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EINVAL,
+		[DMM_EV_COMPARED]	= -EINVAL,
+	},
+	[DMM_STATE_COMPARING] = {
+		[DMM_EV_START]		= -EALREADY,
+		[DMM_EV_PAUSE]		= -EBUSY,
+		[DMM_EV_RESUME]		= -EBUSY,
+#if DMM_MUTANT == 140
+		[DMM_EV_FREEZE]		= FREEZING,
+#else
+		[DMM_EV_FREEZE]		= -EBUSY,
+#endif
+		[DMM_EV_CONVERGED]	= -EINVAL,
+		[DMM_EV_THAW]		= -EALREADY,
+		[DMM_EV_COMMIT]		= -ETIME,
+		[DMM_EV_RECLAIM]	= -EALREADY,
+		[DMM_EV_RELEASE]	= -EINVAL,
+		[DMM_EV_LINK_LOST]	= DISCONN,
+		[DMM_EV_ERROR]		= FAILED,
+		[DMM_EV_STOP]		= STOPPING,
+		[DMM_EV_STOPPED]	= -EINVAL,
+		[DMM_EV_COMPARE]	= -EALREADY,
+		[DMM_EV_COMPARED]	= COPYING,
 	},
 };
 
@@ -213,6 +257,7 @@ static const struct {
 	[DMM_STATE_STOPPING]	 = { "stopping",     false, false, DMM_ADMIT_ALL },
 	[DMM_STATE_RELEASED]	 = { "released",     false, false, DMM_ADMIT_NONE },
 	[DMM_STATE_GATED]	 = { "gated",	     false, false, DMM_ADMIT_NONE },
+	[DMM_STATE_COMPARING]	 = { "comparing",    true,  false, DMM_ADMIT_ALL },
 };
 
 /* Unsigned, so that one comparison refuses what is negative too. */

@@ -11,7 +11,8 @@
  *     |            FREEZING ----> FROZEN ----> COMMITTED ----> RELEASED
  *     |                 CONVERGED       COMMIT           RELEASE
  *     |
- *     |   LINK_LOST from COPYING PAUSED FREEZING FROZEN -> DISCONNECTED
+ *     |   COMPARE   from IDLE -> COMPARING, COMPARED from there -> COPYING
+ *     |   LINK_LOST from COPYING PAUSED FREEZING FROZEN COMPARING -> DISCONNECTED
  *     |   START     from DISCONNECTED, by a new set of connections -> COPYING
  *     |   ERROR     from the same and DISCONNECTED      -> FAILED
  *     +-- STOP from any up to FROZEN, by way of STOPPING while the origin owes a read
@@ -21,6 +22,8 @@
  * arrow for LINK_LOST or ERROR, the next state is the same one (IDLE, COMMITTED, RELEASED,
  * GATED, STOPPING; FAILED keeps its first error).  A STOP that is forced in COMMITTED ends
  * the connections only.  RELEASED has no arrow back here; a STOP there ends the connections.
+ *
+ * COMPARING has no arrow to a freeze: what differs is not known before COMPARED.
  *
  * GATED is the only state of a table with the feature `gate`: it is no source.
  */
@@ -44,6 +47,8 @@ enum dmm_event {
 	DMM_EV_ERROR,
 	DMM_EV_STOP,		/* begins: -> STOPPING */
 	DMM_EV_STOPPED,		/* STOPPING -> IDLE */
+	DMM_EV_COMPARE,		/* instead of START: what differs is going to be found out */
+	DMM_EV_COMPARED,	/* it has been */
 	__DMM_EV_MAX,
 };
 

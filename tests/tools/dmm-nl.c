@@ -24,13 +24,14 @@
 
 static const char help[] =
 "usage: dmm-nl [--no-cap|--userns] COMMAND DEV [NAME=VALUE]...\n"
-"commands: attach start pause resume rate freeze thaw commit reclaim release stop gate get,\n"
+"commands: attach start pause resume rate freeze thaw commit reclaim release stop gate get\n"
+"          compare mark compared,\n"
 "          dump (no DEV),\n"
 "          events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
 "          migration=TEXT instance=TEXT boot=TEXT force barrier_bytes= barrier_ms=\n"
-"          gate=shut|reads|open if_clean\n"
+"          gate=shut|reads|open if_clean range=OFFSET+LENGTH\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
@@ -82,7 +83,7 @@ static const struct {
 
 static const char *const states[] = {
 	"idle", "copying", "paused", "freezing", "frozen", "committed", "disconnected", "failed",
-	"stopping", "released", "gated",
+	"stopping", "released", "gated", "comparing",
 };
 
 static const char *const gates[] = { "-", "shut", "reads", "open" };
@@ -210,6 +211,20 @@ static int make_fd(const char *kind)
 	usage("unknown kind of fd");
 }
 
+static void put_range(struct rawnl_msg *m, const char *text)
+{
+	const char *plus = strchr(text, '+');
+	uint64_t range[2];
+	char offset[32];
+
+	if (!plus || (size_t)(plus - text) >= sizeof(offset))
+		usage("range=OFFSET+LENGTH");
+	snprintf(offset, sizeof(offset), "%.*s", (int)(plus - text), text);
+	range[0] = need_number(offset, "offset", 0, UINT64_MAX);
+	range[1] = need_number(plus + 1, "length", 0, UINT64_MAX);
+	rawnl_put(m, DMM_A_RANGE, range, sizeof(range));
+}
+
 static void put_value(struct rawnl_msg *m, const char *text)
 {
 	const char *eq = strchr(text, '=');
@@ -236,6 +251,10 @@ static void put_value(struct rawnl_msg *m, const char *text)
 			continue;
 		memcpy(id, eq + 1, strnlen(eq + 1, sizeof(id)));
 		rawnl_put(m, ids[i].attr, id, sizeof(id));
+		return;
+	}
+	if (!strncmp(text, "range=", 6)) {
+		put_range(m, eq + 1);
 		return;
 	}
 	if (!strncmp(text, "u8:", 3)) {
@@ -271,7 +290,8 @@ static int find_cmd(const char *name)
 		[DMM_CMD_RESUME] = "resume", [DMM_CMD_RATE] = "rate", [DMM_CMD_FREEZE] = "freeze",
 		[DMM_CMD_THAW] = "thaw", [DMM_CMD_COMMIT] = "commit", [DMM_CMD_STOP] = "stop",
 		[DMM_CMD_GET] = "get", [DMM_CMD_RECLAIM] = "reclaim", [DMM_CMD_RELEASE] = "release",
-		[DMM_CMD_GATE] = "gate",
+		[DMM_CMD_GATE] = "gate", [DMM_CMD_COMPARE] = "compare", [DMM_CMD_MARK] = "mark",
+		[DMM_CMD_COMPARED] = "compared",
 	};
 	size_t i;
 

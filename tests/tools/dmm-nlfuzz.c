@@ -123,6 +123,8 @@ static int command(struct nlfuzz_worker *w, uint8_t cmd)
 	nlfuzz_put_right(w, DMM_A_DEV, fuzz.dev, 8);
 	if (cmd == DMM_CMD_RATE)
 		nlfuzz_put_right(w, DMM_A_RATE, rng_below(&w->r, 64 << 20), 8);
+	if (cmd == DMM_CMD_COMPARED)
+		nlfuzz_put_right(w, DMM_A_CONN_EPOCH, 1, 8);
 	if (cmd == DMM_CMD_FREEZE) {
 		nlfuzz_put_right(w, DMM_A_EPOCH, atomic_fetch_add(&fuzz.epoch, 1) + 1, 8);
 		nlfuzz_put_right(w, DMM_A_TIMEOUT_MS, 1 + rng_below(&w->r, 2000), 4);
@@ -167,6 +169,25 @@ static int attach(struct nlfuzz_worker *w, bool good, uint32_t index, uint32_t c
 	return err;
 }
 
+/* In place of START. Messages sent. */
+static uint64_t comparison(struct nlfuzz_worker *w)
+{
+	uint64_t range[2], sent = 2;
+
+	command(w, DMM_CMD_COMPARE);
+	for (; nlfuzz_odds(w, 2); sent++) {
+		range[0] = rng_below(&w->r, 15 << 20);
+		range[1] = 1 + rng_below(&w->r, 1 << 20);
+		nlfuzz_begin(w, DMM_CMD_MARK, 0);
+		nlfuzz_put_right(w, DMM_A_DEV, fuzz.dev, 8);
+		nlfuzz_put(w, DMM_A_RANGE, range, sizeof(range), NLA_HDRLEN + sizeof(range));
+		talk(w);
+	}
+	command(w, nlfuzz_odds(w, 2) ? DMM_CMD_FREEZE : DMM_CMD_GET);	/* FREEZE is too early */
+	command(w, DMM_CMD_COMPARED);
+	return sent;
+}
+
 /* A migration as the tool would do it, while the other threads disturb it. Messages sent. */
 static uint64_t sequence(struct nlfuzz_worker *w)
 {
@@ -185,7 +206,10 @@ static uint64_t sequence(struct nlfuzz_worker *w)
 	conns = 1 + (uint32_t)rng_below(&w->r, 4);
 	for (i = 0; i < conns; i++, sent++)
 		attach(w, true, i, conns);
-	command(w, DMM_CMD_START);
+	if (nlfuzz_odds(w, 3))
+		sent += comparison(w);
+	else
+		command(w, DMM_CMD_START);
 	for (i = 0; i < sizeof(steps); i++) {
 		if (nlfuzz_odds(w, 3) || (fuzz.no_commit && steps[i] == DMM_CMD_COMMIT))
 			continue;

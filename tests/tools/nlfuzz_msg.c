@@ -24,7 +24,7 @@ static const struct {
 	{ DMM_A_RATE, 8 }, { DMM_A_EPOCH, 8 }, { DMM_A_TIMEOUT_MS, 4 }, { DMM_A_FORCE, 0 },
 	{ DMM_A_BARRIER_BYTES, 8 }, { DMM_A_BARRIER_MS, 4 },
 	{ DMM_A_INSTANCE, 16 }, { DMM_A_BOOT, 16 },
-	{ DMM_A_GATE, 4 }, { DMM_A_IF_CLEAN, 0 },
+	{ DMM_A_GATE, 4 }, { DMM_A_IF_CLEAN, 0 }, { DMM_A_RANGE, 16 },
 };
 #define NR_ATTRS (sizeof(attrs) / sizeof(attrs[0]))
 
@@ -43,6 +43,9 @@ static const uint32_t wants[DMM_CMD_MAX + 1] = {
 	[DMM_CMD_RECLAIM] = 0x01 | 0x200,
 	[DMM_CMD_RELEASE] = 0x01 | 0x200,
 	[DMM_CMD_GATE] = 0x01 | 0x10000 | 0x20000,
+	[DMM_CMD_COMPARE] = 0x01 | 0x100 | 0x1000 | 0x2000,
+	[DMM_CMD_MARK] = 0x01 | 0x40000,
+	[DMM_CMD_COMPARED] = 0x01 | 0x08,
 };
 
 void nlfuzz_begin(struct nlfuzz_worker *w, uint8_t cmd, uint16_t flags)
@@ -118,6 +121,10 @@ static uint64_t any_value(struct nlfuzz_worker *w, uint8_t cmd, uint16_t type)
 		return rng_below(&w->r, 3);
 	case DMM_A_GATE:
 		return rng_below(&w->r, 5);
+	case DMM_A_CONN_EPOCH:		/* nlfuzz_put_right() attaches by 1 */
+		return cmd == DMM_CMD_COMPARED ? 1 : rng_next(&w->r);
+	case DMM_A_RANGE:		/* this is where it begins */
+		return rng_below(&w->r, 16 << 20);
 	case DMM_A_CONN_INDEX:
 		return nlfuzz_odds(w, 8);
 	case DMM_A_CONNS:
@@ -142,6 +149,10 @@ static int put_attr(struct nlfuzz_worker *w, uint8_t cmd, unsigned int i, bool s
 		value = (uint32_t)fds_any(&w->r, &mine);
 	memset(data, (int)rng_next(&w->r), sizeof(data));
 	memcpy(data, &value, sizeof(value));
+	if (type == DMM_A_RANGE) {
+		value = nlfuzz_odds(w, 4) ? any_number(w) : 1 + rng_below(&w->r, 1 << 20);
+		memcpy(data + sizeof(value), &value, sizeof(value));
+	}
 	len = (uint16_t)(NLA_HDRLEN + bytes);
 	if (spoil) {
 		switch (rng_below(&w->r, 7)) {

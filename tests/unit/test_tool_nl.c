@@ -87,10 +87,13 @@ static void test_build_others(void **state)
 		{ DMM_CMD_STOP, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_FORCE), 2 },
 		{ DMM_CMD_GATE, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_GATE) |
 		  DMM_NL_BIT(DMM_A_IF_CLEAN), 3 },
+		{ DMM_CMD_COMPARE, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_RATE), 2 },
+		{ DMM_CMD_MARK, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_RANGE), 2 },
+		{ DMM_CMD_COMPARED, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_CONN_EPOCH), 2 },
 	};
 	struct dmm_nl_req req = { .dev = 1, .rate = 5, .epoch = 6, .timeout_ms = 7,
 				  .barrier_bytes = 1ull << 40, .barrier_ms = 8,
-				  .gate = DMM_GATE_SHUT };
+				  .gate = DMM_GATE_SHUT, .range = { 65536, 4096 } };
 	struct nlattr *tb[DMM_A_MAX + 1];
 	struct nl_msg *msg;
 	size_t i;
@@ -118,6 +121,10 @@ static void test_build_others(void **state)
 		}
 		if (tb[DMM_A_GATE])
 			assert_int_equal(nla_get_u32(tb[DMM_A_GATE]), DMM_GATE_SHUT);
+		if (tb[DMM_A_RANGE]) {
+			assert_int_equal(nla_len(tb[DMM_A_RANGE]), 16);
+			assert_memory_equal(nla_data(tb[DMM_A_RANGE]), req.range, 16);
+		}
 		if (tb[DMM_A_IF_CLEAN])
 			assert_int_equal(nla_len(tb[DMM_A_IF_CLEAN]), 0);
 		if (tb[DMM_A_FORCE])
@@ -236,7 +243,7 @@ static void test_parse_all(void **state)
 	for (n = DMM_A_DEV; n <= DMM_A_MAX; n++) {
 		if (n == DMM_A_CONN_INDEX || n == DMM_A_FD || n == DMM_A_TIMEOUT_MS ||
 		    n == DMM_A_FORCE || n == DMM_A_BARRIER_BYTES || n == DMM_A_BARRIER_MS ||
-		    n == DMM_A_BOOT || n == DMM_A_IF_CLEAN)
+		    n == DMM_A_BOOT || n == DMM_A_IF_CLEAN || n == DMM_A_RANGE)
 			continue;
 		assert_true(i.present & DMM_NL_BIT(n));
 	}

@@ -351,6 +351,7 @@ static void test_phases(void **state)
 		{ DMM_STATE_STOPPING, "stopping", DMM_ETA_NONE },
 		{ DMM_STATE_RELEASED, "released", DMM_ETA_NONE },
 		{ DMM_STATE_GATED, "unknown", DMM_ETA_NONE },
+		{ DMM_STATE_COMPARING, "comparing", DMM_ETA_NONE },
 		{ 77, "unknown", DMM_ETA_NONE },
 	};
 	struct dmm_figures f;

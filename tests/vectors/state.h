@@ -41,6 +41,12 @@ static const struct dmm_vec_arrow {
 	{ DMM_STATE_FROZEN, DMM_EV_ERROR, DMM_STATE_FAILED },
 	{ DMM_STATE_DISCONNECTED, DMM_EV_ERROR, DMM_STATE_FAILED },
 
+	{ DMM_STATE_IDLE, DMM_EV_COMPARE, DMM_STATE_COMPARING },
+	{ DMM_STATE_COMPARING, DMM_EV_COMPARED, DMM_STATE_COPYING },
+	{ DMM_STATE_COMPARING, DMM_EV_LINK_LOST, DMM_STATE_DISCONNECTED },
+	{ DMM_STATE_COMPARING, DMM_EV_ERROR, DMM_STATE_FAILED },
+	{ DMM_STATE_COMPARING, DMM_EV_STOP, DMM_STATE_STOPPING },
+
 	{ DMM_STATE_IDLE, DMM_EV_STOP, DMM_STATE_STOPPING },
 	{ DMM_STATE_COPYING, DMM_EV_STOP, DMM_STATE_STOPPING },
 	{ DMM_STATE_PAUSED, DMM_EV_STOP, DMM_STATE_STOPPING },
@@ -84,6 +90,21 @@ static const struct dmm_vec_arrow {
 	{ DMM_STATE_IDLE, DMM_EV_PAUSE, -EINVAL },
 	{ DMM_STATE_IDLE, DMM_EV_FREEZE, -EINVAL },
 	{ DMM_STATE_FAILED, DMM_EV_START, -EBUSY },
+	/* before COMPARED there is no way to a freeze, nor round it */
+	{ DMM_STATE_COMPARING, DMM_EV_FREEZE, -EBUSY },
+	{ DMM_STATE_COMPARING, DMM_EV_RESUME, -EBUSY },
+	{ DMM_STATE_COMPARING, DMM_EV_PAUSE, -EBUSY },
+	{ DMM_STATE_COMPARING, DMM_EV_START, -EALREADY },
+	{ DMM_STATE_COMPARING, DMM_EV_COMPARE, -EALREADY },
+	{ DMM_STATE_COMPARING, DMM_EV_COMMIT, -ETIME },
+	/* nor from anywhere else into it, or out of it by its end */
+	{ DMM_STATE_COPYING, DMM_EV_COMPARE, -EBUSY },
+	{ DMM_STATE_DISCONNECTED, DMM_EV_COMPARE, -EBUSY },
+	{ DMM_STATE_FAILED, DMM_EV_COMPARE, -EBUSY },
+	{ DMM_STATE_COPYING, DMM_EV_COMPARED, -EALREADY },
+	{ DMM_STATE_DISCONNECTED, DMM_EV_COMPARED, -EINVAL },
+	{ DMM_STATE_PAUSED, DMM_EV_COMPARED, -EINVAL },
+	{ DMM_STATE_IDLE, DMM_EV_COMPARED, -EINVAL },
 };
 
 static const struct dmm_vec_state {
@@ -102,6 +123,7 @@ static const struct dmm_vec_state {
 	{ "stopping", 0, 0, DMM_ADMIT_ALL },
 	{ "released", 0, 0, DMM_ADMIT_NONE },
 	{ "gated", 0, 0, DMM_ADMIT_NONE },
+	{ "comparing", 1, 0, DMM_ADMIT_ALL },
 };
 
 /* What becomes of a read, a flush, a write and something unknown, in the order of enum dmm_admit. */
@@ -246,6 +268,9 @@ static inline void dmm_vec_check_arrow(struct dmm_vec *v, int s, int ev, int to)
 		dmm_vec_eq(v, "released for good", row, to, s);
 	if (dmm_vec_stops_writes(to) && !dmm_vec_stops_writes(s))
 		dmm_vec_eq(v, "hold begins", row, ev, DMM_EV_FREEZE);
+	/* what differs is known only when somebody says so */
+	if (s == DMM_STATE_COMPARING && (dmm_state_ships((enum dmm_state)to) || dmm_vec_stops_writes(to)))
+		dmm_vec_eq(v, "compared", row, ev, DMM_EV_COMPARED);
 	/* nothing is lost from sight while the source may be the owner (invariant 8) */
 	if (dmm_state_tracks((enum dmm_state)s) && !dmm_state_tracks((enum dmm_state)to))
 		dmm_vec_eq(v, "tracking ends", row, ev == DMM_EV_STOP || ev == DMM_EV_RELEASE, 1);

@@ -96,9 +96,11 @@ struct dmm_nl_req {
 	u8 instance[DMM_ID_BYTES];
 	u8 boot[DMM_ID_BYTES];
 	u32 gate;			/* enum dmm_gate */
+	u64 range[2];			/* offset and length in bytes */
 };
 
 #define DMM_NL_BIT(attr)	(1ull << (attr))
+_Static_assert(DMM_A_MAX < 64, "one bit for each attribute");
 
 /* The kernel's dev_t. */
 static inline u64 dmm_nl_dev(unsigned int major, unsigned int minor)

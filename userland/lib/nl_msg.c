@@ -12,7 +12,7 @@
 #include "nl.h"
 
 enum field_type { FIELD_U32, FIELD_U64, FIELD_ID, FIELD_TEXT, FIELD_FLAG,
-		  FIELD_LATENCY };
+		  FIELD_LATENCY, FIELD_RANGE };
 
 struct field {
 	enum dmm_attr attr;
@@ -42,6 +42,7 @@ static const struct field req_fields[] = {
 	{ DMM_A_FORCE, FIELD_FLAG, 0 },
 	REQ(GATE, U32, gate),
 	{ DMM_A_IF_CLEAN, FIELD_FLAG, 0 },
+	REQ(RANGE, RANGE, range),
 };
 
 static const struct field info_fields[] = {
@@ -113,6 +114,8 @@ static int req_put(struct nl_msg *msg, const struct field *fd, const struct dmm_
 		return nla_put(msg, fd->attr, DMM_ID_BYTES, from);
 	case FIELD_FLAG:
 		return nla_put_flag(msg, fd->attr);
+	case FIELD_RANGE:
+		return nla_put(msg, fd->attr, 2 * sizeof(u64), from);
 	default:
 		return -NLE_INVAL;
 	}

@@ -25,6 +25,8 @@ static const char *progress_phase(const struct dmm_sample *s, bool sweep_done)
 		return sweep_done ? "catching up" : "sweep";
 	case DMM_STATE_PAUSED:
 		return "paused";
+	case DMM_STATE_COMPARING:
+		return "comparing";
 	case DMM_STATE_FREEZING:
 		return "freezing";
 	case DMM_STATE_FROZEN:
