@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,138 @@ static void hashes_that_never_come(void **state)
 	close(source.fd);
 }
 
+/* The other side of a comparison: as the source, but for what `there` has. */
+struct other_side {
+	int fd;
+	const u8 *there;
+};
+
+static void *answer_hashes(void *arg)
+{
+	struct other_side *o = arg;
+	static u8 hashes[DMM_MAX_HASHES_BYTES];
+	struct dmm_wire_hashes rq;
+	struct dmm_frame f;
+	const char *why;
+	u64 at, end, seq = 0;
+	u32 nr;
+
+	while (!dmm_wireio_recv(o->fd, &f, &rq, sizeof(rq), 10000, &why)) {
+		if (f.type != DMM_MSG_HASHES)
+			break;
+		at = le64_to_cpu(rq.offset_bytes);
+		end = at + le64_to_cpu(rq.length_bytes);
+		for (nr = 0; at < end; at += G, nr++)
+			hash(o->there + at, dmm_min_u64(end - at, G), hashes + nr * DMM_HASH_BYTES);
+		/* who fails does not wait for the answer */
+		if (dmm_wireio_send(o->fd, DMM_MSG_HASHES_OK, &seq, hashes, nr * DMM_HASH_BYTES, 10000))
+			break;
+	}
+	return NULL;
+}
+
+struct told {
+	u64 bytes;
+	u32 calls;
+	int ret;
+	u8 seen[3 * W / G];
+};
+
+static int told_of(void *arg, u64 first, u64 bytes)
+{
+	struct told *t = arg;
+	u64 at;
+
+	assert_int_equal(first % G, 0);
+	for (at = first; at < first + bytes; at += G)
+		t->seen[at / G]++;
+	t->bytes += bytes;
+	t->calls++;
+	return t->ret;
+}
+
+static enum dmm_copy_end compare_with(const u8 *here, const u8 *there, u64 size, struct told *told,
+				      struct dmm_copy_job *job)
+{
+	char path[] = "/tmp/dmm-unit.XXXXXX";
+	struct dmm_copy_source source = { .size_bytes = size, .plain_fd = -1 };
+	struct other_side other = { .there = there };
+	enum dmm_copy_end end;
+	pthread_t thread;
+	int ask[2];
+
+	source.fd = mkstemp(path);
+	assert_true(source.fd >= 0);
+	unlink(path);
+	assert_int_equal(pwrite(source.fd, here, size, 0), (ssize_t)size);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ask), 0);
+	other.fd = ask[1];
+	assert_int_equal(pthread_create(&thread, NULL, answer_hashes, &other), 0);
+	assert_int_equal(dmm_copy_job_init(job, &source, 1, 0), 0);
+	assert_int_equal(dmm_copy_job_open_engine(job), 0);
+	job->features = DMM_FEATURE_HASHES | DMM_FEATURE_ZERO;
+	job->compare = true;
+	job->differs = told_of;
+	job->differs_arg = told;
+	job->workers[0].ask.client.fd = ask[0];
+	job->workers[0].ask.client.timeout_ms = 10000;
+	dmm_copy_send_reset(&job->workers[0]);
+	alarm(60);
+	end = dmm_copy_worker_run(&job->workers[0]);
+	alarm(0);
+	dmm_copy_job_exit(job);	/* closes ask[0] */
+	pthread_join(thread, NULL);
+	close(ask[1]);
+	close(source.fd);
+	return end;
+}
+
+/* Instead of being shipped, what differs is told of, zeros or not, once, and nothing else is. */
+static void compares_only(void **state)
+{
+	const u64 size = 3 * W - 512;
+	u8 *here = malloc(size), *there = malloc(size);
+	struct told told = { 0 };
+	struct dmm_copy_job job;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < size; i++)
+		here[i] = content(i);
+	memcpy(there, here, size);
+	assert_int_equal(compare_with(here, there, size, &told, &job), DMM_COPY_DONE);
+	assert_int_equal(told.calls, 0);
+	assert_int_equal(job.equal_bytes, size);
+	assert_int_equal(job.done_bytes, size);
+	assert_int_equal(job.hash_bytes, 3 * (W / G) * DMM_HASH_BYTES);
+	assert_true(job.hash_bytes <= size / 100);
+
+	/* the first and the last byte, two neighbours, zeros here, zeros there */
+	there[0] ^= 1;
+	there[size - 1] ^= 1;
+	there[W] ^= 1;
+	there[W + G] ^= 1;
+	memset(here + 20 * G, 0, G);
+	memset(there + 30 * G, 0, G);
+	assert_int_equal(compare_with(here, there, size, &told, &job), DMM_COPY_DONE);
+	for (i = 0; i < 3 * W / G; i++)
+		assert_int_equal(told.seen[i], !i || i == 3 * W / G - 1 || i == W / G || i == W / G + 1 ||
+				 i == 20 || i == 30);
+	assert_int_equal(told.bytes, 6 * G - 512);
+	assert_int_equal(job.differing_bytes, told.bytes);
+	assert_int_equal(job.equal_bytes + told.bytes, size);
+	assert_int_equal(job.done_bytes, size);
+	assert_int_equal(job.shipped_bytes + job.zeroed_bytes + job.skipped_bytes, 0);
+
+	/* who cannot be told ends it: what was not marked must not count as done */
+	told.ret = -ENODEV;
+	assert_int_equal(compare_with(here, there, size, &told, &job), DMM_COPY_FAILED);
+	assert_true(job.done_bytes < size);
+	assert_non_null(strstr(job.why, "not taken"));
+	free(here);
+	free(there);
+}
+
 static void readers(void **state)
 {
 	const struct dmm_copy_reader_ops *ops = NULL;
@@ -302,6 +435,7 @@ int main(void)
 		cmocka_unit_test(zeros),
 		cmocka_unit_test(cuts),
 		cmocka_unit_test(hashes_that_never_come),
+		cmocka_unit_test(compares_only),
 		cmocka_unit_test(readers),
 	};
 

@@ -210,20 +210,41 @@ static int remote_failed(struct dmm_copy_job *job, const struct dmm_remote *r)
 
 /* --- connections and threads --- */
 
+/* What is compared with has to be the very receiver that has the data connections. */
+static int worker_compares(struct dmm_copy_worker *w)
+{
+	struct dmm_copy_job *job = w->job;
+
+	if (!(w->ask.client.features & DMM_FEATURE_HASHES)) {
+		job_fail(job, DMM_COPY_FAILED, DMM_EXIT_PREFLIGHT,
+			 "the receiver is older and has no hashes: nothing can be compared");
+		return -EOPNOTSUPP;
+	}
+	if (!memcmp(w->ask.hello.instance, job->instance, sizeof(job->instance)))
+		return 0;
+	job_fail(job, DMM_COPY_LINK, DMM_EXIT_TRANSPORT, "the receiver was restarted just now");
+	return -ECONNRESET;
+}
+
 static int worker_attach(struct dmm_copy_worker *w)
 {
 	struct dmm_copy_job *job = w->job;
 	int ret;
 
 	w->data.offer = w->ask.offer = job->features;
-	ret = dmm_remote_open(&w->data, job->to);
+	if (!job->differs) {
+		ret = dmm_remote_open(&w->data, job->to);
+		if (!ret)
+			ret = dmm_remote_attach(&w->data, job->id, job->disk, job->conn_epoch, w->index,
+						job->conns);
+		if (ret)
+			return remote_failed(job, &w->data);
+	}
+	if (job->compare && dmm_remote_open(&w->ask, job->to))
+		return remote_failed(job, &w->ask);
+	ret = job->differs ? worker_compares(w) : 0;
 	if (ret)
-		return remote_failed(job, &w->data);
-	ret = dmm_remote_attach(&w->data, job->id, 0, job->conn_epoch, w->index, job->conns);
-	if (!ret && job->compare)
-		ret = dmm_remote_open(&w->ask, job->to);
-	if (ret)
-		return remote_failed(job, w->data.err ? &w->data : &w->ask);
+		return ret;
 	w->ask.client.timeout_ms = DMM_REMOTE_SLOW_MS;
 	dmm_copy_send_reset(w);
 	return 0;

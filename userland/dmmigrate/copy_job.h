@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * An offline copy under way: what all its connections share, and the threads
- * that each drive one.
+ * that each drive one.  Or only its comparison, for a live disk: then what differs is told to somebody
+ * instead of being shipped, and there are no data connections.
  *
  * Locking: job.lock protects the plan and the first failure; counters are
  * atomic; everything of a worker belongs to its thread while that runs, and to
@@ -99,10 +100,18 @@ struct dmm_copy_job {
 	struct dmm_copy_source *source;
 	const struct dmm_target *to;
 	u8 id[DMM_ID_BYTES];
+	u32 disk;			/* its number; of a copy: 0 */
 	u64 features;			/* common with the receiver */
 	u64 conn_epoch;
 	u32 conns;
 	bool compare;
+	/*
+	 * NULL: what differs is shipped.  Else compare is set, holes is not, and this is told of it, in no order, by any
+	 * worker: 0 or -errno.  A range counts as done after that.
+	 */
+	int (*differs)(void *arg, u64 first_bytes, u64 bytes);
+	void *differs_arg;
+	u8 instance[DMM_ID_BYTES];	/* with differs: the receiver that is compared with, and no other */
 	bool empty;			/* the destination read as zeros in the beginning */
 	const struct dmm_copy_reader_ops *engine;
 	u32 depth;			/* reads at a time, by connection */
@@ -128,6 +137,7 @@ struct dmm_copy_job {
 	_Atomic u64 shipped_bytes;	/* payload that was acknowledged */
 	_Atomic u64 zeroed_bytes;	/* acknowledged zero runs */
 	_Atomic u64 equal_bytes;	/* compared, and there already */
+	_Atomic u64 differing_bytes;	/* that differs was told of */
 	_Atomic u64 skipped_bytes;	/* zeros that the destination has anyway */
 	_Atomic u64 hash_bytes;		/* hashes that were fetched */
 };

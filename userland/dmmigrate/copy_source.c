@@ -164,6 +164,19 @@ err_close:
 	return ret;
 }
 
+int dmm_copy_source_open_origin(struct dmm_copy_source *s, const char *node, u64 size_bytes)
+{
+	memset(s, 0, sizeof(*s));
+	s->plain_fd = -1;
+	s->fd = open(node, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (s->fd < 0)
+		return -errno;
+	snprintf(s->path, sizeof(s->path), "%s", node);
+	s->block = s->direct = true;
+	s->size_bytes = size_bytes;
+	return 0;
+}
+
 void dmm_copy_source_close(struct dmm_copy_source *s)
 {
 	if (s->leased)

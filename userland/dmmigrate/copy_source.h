@@ -45,6 +45,11 @@ int dmm_copy_source_open(struct dmm_copy_source *s, const char *root, const char
  * 0, or -EBUSY with @r filled: somebody has it open for writing.
  */
 int dmm_copy_source_lease(struct dmm_copy_source *s, struct dmm_refusal *r);
+/*
+ * Opens the origin device @node of a live migration, of which @size_bytes are the disk's: it is in use and may be
+ * written meanwhile, so it is read past the page cache or not at all.  0 or -errno.
+ */
+int dmm_copy_source_open_origin(struct dmm_copy_source *s, const char *node, u64 size_bytes);
 void dmm_copy_source_close(struct dmm_copy_source *s);	/* accepts one that was never opened (fds -1) */
 
 /*

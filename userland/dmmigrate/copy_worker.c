@@ -132,6 +132,7 @@ static int window_ask(struct dmm_copy_worker *w, struct dmm_copy_window *win,
 
 	memset(&req, 0, sizeof(req));
 	memcpy(req.id.migration, w->job->id, DMM_ID_BYTES);
+	req.id.disk = cpu_to_le32(w->job->disk);
 	req.offset_bytes = cpu_to_le64(win->range.first_bytes);
 	req.length_bytes = cpu_to_le64(win->range.end_bytes - win->range.first_bytes);
 	req.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
@@ -268,6 +269,24 @@ static int unit_submit(struct dmm_copy_worker *w, struct dmm_copy_slot *slot, en
 	return 0;
 }
 
+/* 0, or -1 with *end. */
+static int unit_differs(struct dmm_copy_worker *w, struct dmm_copy_window *win, u64 first, u32 bytes,
+			enum dmm_copy_end *end)
+{
+	struct dmm_copy_job *job = w->job;
+	int ret = job->differs(job->differs_arg, first, bytes);
+
+	if (ret) {
+		*end = dmm_copy_fail(w, DMM_COPY_FAILED, DMM_EXIT_LOCAL,
+				     "that %u bytes at %llu differ was not taken: %s", bytes, first,
+				     strerror(-ret));
+		return -1;
+	}
+	atomic_fetch_add(&job->differing_bytes, bytes);
+	dmm_copy_window_count(w, win, bytes);
+	return 0;
+}
+
 static int unit_cut(struct dmm_copy_worker *w, struct dmm_copy_slot *slot, enum dmm_copy_end *end)
 {
 	struct dmm_copy_window *win = slot->window;
@@ -289,6 +308,11 @@ static int unit_cut(struct dmm_copy_worker *w, struct dmm_copy_slot *slot, enum 
 	nr = dmm_copy_cut(slot->buf, slot->bytes, theirs, worker_zeros(w->job, theirs), runs);
 	for (i = 0; i < nr; i++) {
 		r = &runs[i];
+		if (w->job->differs && r->kind != DMM_COPY_SKIP) {
+			if (unit_differs(w, win, at + r->at_bytes, r->bytes, end))
+				return -1;
+			continue;
+		}
 		switch (r->kind) {
 		case DMM_COPY_SHIP:
 			dmm_copy_queue_data(w, slot, r->at_bytes, r->bytes);
@@ -410,7 +434,7 @@ enum dmm_copy_end dmm_copy_worker_run(struct dmm_copy_worker *w)
 	for (;;) {
 		if (atomic_load(&w->job->stopping))
 			return DMM_COPY_STOPPED;
-		if (dmm_copy_take_acks(w, &end))
+		if (!w->job->differs && dmm_copy_take_acks(w, &end))
 			return end;
 		reaped = worker_reap(w, &end);
 		if (reaped < 0)
