@@ -33,6 +33,9 @@ static const struct dmm_option start_options[] = {
 	DMM_OPTION_OVERWRITE,
 	DMM_OPTION("again", FLAG, again, NULL,
 		   "only go on with what has lost its connections: begin nothing, and nothing anew"),
+	DMM_OPTION("resume", TEXT, resume, "ID",
+		   "go on with a migration whose source's host was rebooted during the copy: both\n"
+		   "sides are compared, and what differs is shipped"),
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL,
 		   "check both ends, print every table and step, do none"),
 	DMM_OPTION("wait", FLAG, wait, NULL,
@@ -195,7 +198,8 @@ static void start_say(struct dmm_tool *t, struct dmm_start *c, const struct dmm_
 	if (le32_to_cpu(d->prepared.flags) & DMM_PREPARED_BUFFERED)
 		dmm_note(t, "the destination does not take O_DIRECT: it is written buffered");
 	dmm_say(t, "%s is being migrated to %s:%s%s (migration %s).", t->source, d->to.host,
-		d->to.path, d->resume ? " again, from where it was" : "", c->hex);
+		d->to.path, d->resume ? " again, from where it was" :
+		t->args.resume ? " again, what differs" : "", c->hex);
 	dmm_dest_device(d->gate, d->to.path, device, sizeof(device));
 	dmm_say(t, "The writer there is to use %s.", device);
 }
@@ -209,6 +213,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	ret = dmm_start_open(t, c);
 	if (!ret)
 		ret = dmm_start_identify(t, c);
+	if (!ret && t->args.resume)
+		ret = dmm_start_by_id_check(t, c);
 	if (ret)
 		return ret;
 	for (d = c->disks; d < c->disks + c->nr; d++) {
@@ -227,6 +233,12 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 		ret = start_prepare_all(t, c);
 		if (!ret)
 			ret = dmm_start_change(t, c);
+		if (ret)
+			return ret;
+	}
+	if (t->args.resume) {
+		dmm_signals_block();
+		ret = dmm_start_by_id_compare(t, c);
 		if (ret)
 			return ret;
 	}
@@ -251,6 +263,8 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 	const char *why;
 	u32 i;
 
+	if (!c->nr)
+		return dmm_usage(t, "SOURCE and HOST:/DEST are missing, or --resume ID");
 	if (t->args.nr_operands % 2)
 		return dmm_usage(t, "%.128s has no destination: operands come in pairs, SOURCE HOST:/DEST",
 				 t->args.operands[t->args.nr_operands - 1]);
@@ -274,14 +288,20 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 
 static int cmd_start(struct dmm_tool *t)
 {
-	struct dmm_start c = { .nr = (t->args.nr_operands + 1) / 2 };
+	struct dmm_start c = { 0 };
 	u32 i;
 	int ret;
 
 	_Static_assert(DMM_MAX_OPERANDS == 2 * DMM_MAX_GROUP, "a pair for each disk");
+	ret = t->args.resume ? dmm_start_by_id(t, &c) : 0;
+	if (ret)
+		goto out_free;
+	c.nr = (t->args.nr_operands + 1) / 2;
 	c.disks = calloc(c.nr, sizeof(*c.disks));
-	if (!c.disks)
-		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
+	if (!c.disks) {
+		ret = dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
+		goto out_free;
+	}
 	dmm_remote_init(&c.remote);
 	c.remote.offer |= DMM_FEATURE_GROUP;
 	ret = start_parse(t, &c);
@@ -290,21 +310,24 @@ static int cmd_start(struct dmm_tool *t)
 	dmm_remote_close(&c.remote);
 	for (i = 0; i < c.nr; i++)
 		dmm_source_clear(&c.disks[i].s);
+out_free:
 	free(c.disks);
+	free(c.manifest);
 	return ret;
 }
 
 const struct dmm_verb dmm_verb_start = {
 	.name = "start",
-	.operands = "SOURCE HOST[:PORT]:/DEST [SOURCE HOST[:PORT]:/DEST ...]",
+	.operands = "SOURCE HOST[:PORT]:/DEST [SOURCE HOST[:PORT]:/DEST ...] | --resume ID",
 	.brief = "attach SOURCE and begin to copy it, live, to /DEST at HOST\n\n"
 		 "All disks that are named together are one migration, and are handed over as one, all or none: name\n"
 		 "all disks of a virtual machine.\n\n"
 		 "SOURCE stays in use all the time.  /DEST is a block device or file there, at least as\n"
 		 "large.  Starting again what runs already is the same migration; what lost its connection\n"
-		 "goes on from where it was, what has failed is copied from the beginning.",
+		 "goes on from where it was, what has failed is copied from the beginning.  Where the bitmap was\n"
+		 "lost with its host, --resume reads both disks instead; until that has ended nothing can be cut\n"
+		 "over, and what is interrupted is done again.",
 	.options = start_options,
-	.min_operands = 2,
 	.max_operands = DMM_MAX_OPERANDS,
 	.needs_root = true,
 	.run = cmd_start,

@@ -48,6 +48,10 @@ static struct advice status_advice(const struct dmm_nl_info *info, const struct 
 	case DMM_STATE_PAUSED:
 		return (struct advice) { "Paused: writes are tracked, nothing is shipped.",
 			"dmmigrate resume %s" };
+	case DMM_STATE_COMPARING:
+		return (struct advice) { "Both sides are compared, or that was interrupted; writes are tracked, nothing "
+			"is shipped yet.", "Unless it runs, dmmigrate start --resume with the migration's id compares "
+			"again; dmmigrate cancel %s gives up." };
 	case DMM_STATE_FREEZING:
 	case DMM_STATE_FROZEN:
 		return (struct advice) { "A cutover is under way: writes are held for a moment.",

@@ -25,6 +25,8 @@ static int check_state(struct dmm_tool *t, struct dmm_cutover *c)
 		dmm_group_speak_of(t, &c->g, i);
 		if (state == DMM_STATE_PAUSED)
 			dmm_next(t, "dmmigrate resume %s", t->source);
+		else if (state == DMM_STATE_COMPARING)
+			dmm_next(t, "dmmigrate start --resume %s (unless that runs)", c->g.disks[i].hex);
 		else
 			dmm_next(t, "dmmigrate status %s", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,

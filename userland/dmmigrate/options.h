@@ -77,6 +77,7 @@ struct dmm_args {
 	u64 timeout_ms;		/* DMM_UNSET: not given */
 	u64 max_pause_ms;	/* DMM_UNSET: not given */
 	u64 interval_ms;	/* DMM_UNSET: not given */
+	const char *resume;	/* a migration's id */
 	const char *engine;
 	const char *gate;
 	bool no_gate;

@@ -5,6 +5,7 @@
 #ifndef DMM_START_H
 #define DMM_START_H
 
+#include "nl.h"
 #include "preflight.h"
 #include "remote.h"
 #include "source.h"
@@ -22,12 +23,15 @@ struct dmm_start_disk {
 	bool again;			/* the same migration, begun before */
 	bool attached;			/* its target was live before */
 	bool running;			/* and copies: nothing is to be done */
+	bool comparing;			/* running, but the kernel waits for a comparison */
 	bool resume;			/* attached, and lost its connections: it goes on where it was */
 	bool finished;			/* flushed and closed there: a hand-over has not come to its end */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
 	char gate[DMM_DM_NAME_BYTES];	/* at the destination; empty: none */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
 };
+
+struct dmm_manifest;
 
 struct dmm_start {
 	struct dmm_start_disk *disks;	/* nr, as they were named */
@@ -36,6 +40,8 @@ struct dmm_start {
 	u8 id[DMM_ID_BYTES];
 	char hex[DMM_ID_HEX];
 	struct dmm_remote remote;	/* control */
+	struct dmm_manifest *manifest;	/* of --resume; owned */
+	u8 instance[DMM_ID_BYTES];	/* of --resume: the receiver's */
 	char why[768];			/* of a failure that is reported once it is undone */
 };
 
@@ -88,6 +94,23 @@ int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_
  * drops d->resume where its disk has failed, or may have been written since by another.  0, or a negative errno with the reason in c->remote.
  */
 int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d);
+
+/* start_resume.c: --resume ID, t->args.resume; all of them: 0 or an exit code, reported. */
+
+/*
+ * The migration by its id: by the journals of both hosts it can go on.  Sets the operands as if they had been typed, and c->id,
+ * c->manifest, c->instance.
+ */
+int dmm_start_by_id(struct dmm_tool *t, struct dmm_start *c);
+/* One disk whose target is live already, in @state. */
+int dmm_start_by_id_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d,
+			     const struct dmm_nl_info *info);
+/* And one whose target is not: is it the disk that it was? */
+int dmm_start_by_id_unattached(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d);
+/* Is there anything to be compared? */
+int dmm_start_by_id_check(struct dmm_tool *t, struct dmm_start *c);
+/* Compares the disks that are COMPARING, one after the other. */
+int dmm_start_by_id_compare(struct dmm_tool *t, struct dmm_start *c);
 
 /* start_dry.c */
 

@@ -229,6 +229,10 @@ void dmm_start_undo(struct dmm_tool *t, struct dmm_start *c)
 	for (d = c->disks; d < c->disks + c->nr; d++) {
 		if (d->attached || d->s.has_origin)
 			continue;
+		if (t->args.resume) {	/* there the migration is what it was, for another try */
+			dmm_record_remove(DMM_RUN_DIR, c->id, d->disk);
+			continue;
+		}
 		dmm_source_speak_of(t, &d->s);
 		d->s.has_id = true;
 		memcpy(d->s.id, c->id, sizeof(c->id));

@@ -23,7 +23,7 @@ static void name_receiver(const struct dmm_start_disk *d, const struct dmm_wire_
 }
 
 /* One of them.  Returns 0 or the exit code, with c->why. */
-static int connect_one(struct dmm_tool *t, struct dmm_start *c, const struct dmm_start_disk *d, u32 index)
+static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, u32 index)
 {
 	struct dmm_nl_req req = {
 		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&d->s), .disk = d->disk, .conn_epoch = d->conn_epoch,
@@ -45,6 +45,8 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, const struct dmm
 	}
 	memcpy(req.migration, c->id, sizeof(c->id));
 	name_receiver(d, &data.hello, &req);
+	if (t->args.resume)	/* the same of all connections, as the kernel sees to */
+		memcpy(d->instance, data.hello.instance, sizeof(d->instance));
 	req.features = data.client.features;	/* what both sides have */
 	req.fd = (u32)data.client.fd;
 	ret = dmm_nl_do(t->nl, &req);
@@ -78,8 +80,8 @@ int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d)
 
 int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
-	struct dmm_nl_req req = { .cmd = DMM_CMD_START, .set = DMM_NL_BIT(DMM_A_DEV),
-				  .dev = dmm_source_dev(&d->s) };
+	struct dmm_nl_req req = { .cmd = t->args.resume ? DMM_CMD_COMPARE : DMM_CMD_START,
+				  .set = DMM_NL_BIT(DMM_A_DEV), .dev = dmm_source_dev(&d->s) };
 	u32 i;
 	int ret;
 

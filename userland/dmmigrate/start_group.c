@@ -14,6 +14,10 @@ const char *dmm_start_words(const struct dmm_tool *t, char *buf, size_t bytes)
 	unsigned int i;
 	int n;
 
+	if (t->args.resume) {
+		snprintf(buf, bytes, "--resume %.64s", t->args.resume);
+		return buf;
+	}
 	for (i = 0; i + 1 < t->args.nr_operands; i += 2) {
 		n = snprintf(buf + used, bytes - used, "%s%s %s", i ? " " : "", t->args.operands[i],
 			     t->args.operands[i + 1]);
@@ -32,7 +36,7 @@ static bool same_target(const struct dmm_target *a, const struct dmm_target *b)
 }
 
 /* The target is live: it is this migration, or another one is in the way. */
-static int start_attached(struct dmm_tool *t, struct dmm_start_disk *d)
+static int start_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
 	struct dmm_source *s = &d->s;
 	struct dmm_nl_info info;
@@ -71,12 +75,19 @@ static int start_attached(struct dmm_tool *t, struct dmm_start_disk *d)
 		dmm_next(t, "dmmigrate cancel %s", t->source);
 		return dmm_fail(t, DMM_EXIT_LOCAL, owner, use,
 				"a stopped migration still waits for the source's disk");
+	default:
+		break;
+	}
+	if (t->args.resume)
+		return dmm_start_by_id_attached(t, c, d, &info);
+	switch (info.state) {
 	case DMM_STATE_DISCONNECTED:
 		d->resume = s->has_record;
 		memcpy(d->instance, info.instance, sizeof(d->instance));
 		return 0;
 	case DMM_STATE_IDLE:
 	case DMM_STATE_FAILED:
+	case DMM_STATE_COMPARING:	/* nobody does: we have the lock */
 		return 0;	/* begin again */
 	default:
 		if (!s->has_record) {
@@ -91,11 +102,13 @@ static int start_attached(struct dmm_tool *t, struct dmm_start_disk *d)
 }
 
 /* Not attached: at most a start that came no further left a record. */
-static int start_unattached(struct dmm_tool *t, struct dmm_start_disk *d)
+static int start_unattached(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
 	int ret = dmm_preflight_source(t, &d->s, &d->pre);
 
 	d->conn_epoch = 1;
+	if (!ret && t->args.resume)
+		return dmm_start_by_id_unattached(t, c, d);
 	if (ret || !d->s.has_record)
 		return ret;
 	if (!same_target(&d->s.record.to, &d->to)) {
@@ -109,7 +122,7 @@ static int start_unattached(struct dmm_tool *t, struct dmm_start_disk *d)
 	return 0;
 }
 
-static int start_look(struct dmm_tool *t, struct dmm_start_disk *d)
+static int start_look(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
 	int ret;
 
@@ -125,8 +138,8 @@ static int start_look(struct dmm_tool *t, struct dmm_start_disk *d)
 	if (ret)
 		return ret;
 	if (!d->s.migrate || d->s.named_origin)
-		return start_unattached(t, d);
-	ret = start_attached(t, d);
+		return start_unattached(t, c, d);
+	ret = start_attached(t, c, d);
 	return ret ? ret : dmm_preflight_sizes(t, &d->s, &d->pre);
 }
 
@@ -159,7 +172,7 @@ int dmm_start_open(struct dmm_tool *t, struct dmm_start *c)
 		return dmm_start_remote_failed(t, c, &c->disks[0]);
 	for (i = 0; i < c->nr && !ret; i++) {
 		dmm_source_speak_of(t, &c->disks[i].s);
-		ret = start_look(t, &c->disks[i]);
+		ret = start_look(t, c, &c->disks[i]);
 	}
 	return ret;
 }

@@ -72,7 +72,7 @@ static int start_request(const struct dmm_tool *t, const struct dmm_start *c, st
 int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, bool check)
 {
 	/* said once for this very destination; a record that is lost does not say which one */
-	bool overwrite = t->args.yes || (d->attached && d->s.has_record), asked = false;
+	bool overwrite = t->args.yes || t->args.resume || (d->attached && d->s.has_record), asked = false;
 	struct dmm_wire_prepare req;
 	char question[2304];
 
@@ -110,7 +110,7 @@ int dmm_start_confirm_flush(struct dmm_tool *t, const struct dmm_start_disk *d)
 
 	if (!(le32_to_cpu(d->prepared.flags) & DMM_PREPARED_NOFLUSH))
 		return 0;
-	if (d->resume)	/* it was confirmed when the migration began */
+	if (d->resume || t->args.resume)	/* it was confirmed when the migration began */
 		return 0;
 	snprintf(question, sizeof(question), "%s cannot be flushed: what the guest was told is on the "
 		 "disk may be lost when its server fails.", d->to.path);
