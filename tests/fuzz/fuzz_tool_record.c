@@ -45,17 +45,18 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	fuzz_assert(fd >= 0 && write(fd, data, size) == (ssize_t)size);
 	close(fd);
-	if (dmm_record_load(dir, id, &r))
+	if (dmm_record_load(dir, id, 0, &r))
 		return 0;
 	fuzz_assert(!memcmp(r.id, id, sizeof(id)));
 	fuzz_assert(r.to.port && r.size_bytes && r.block_bytes >= 4096 && r.block_bytes <= 1 << 20);
 	fuzz_assert(memchr(r.source, '\0', sizeof(r.source)) && memchr(r.to.path, '\0', sizeof(r.to.path)));
-	fuzz_assert(!dmm_record_save(dir, &r) && !dmm_record_load(dir, id, &again));
+	fuzz_assert(!dmm_record_save(dir, &r) && !dmm_record_load(dir, id, 0, &again));
 	fuzz_assert(!strcmp(r.to.host, again.to.host) && !strcmp(r.to.path, again.to.path) &&
 		    !strcmp(r.source, again.source) && same_text(r.table, again.table));
 	fuzz_assert(r.to.port == again.to.port && r.major == again.major && r.minor == again.minor &&
 		    r.size_bytes == again.size_bytes && r.block_bytes == again.block_bytes &&
 		    r.started_s == again.started_s && r.conn_epoch == again.conn_epoch &&
+		    r.disk == again.disk && r.disks == again.disks && r.disk < r.disks &&
 		    r.conns == again.conns && r.start_begun == again.start_begun &&
 		    !strcmp(r.gate, again.gate));
 	dmm_record_clear(&r);

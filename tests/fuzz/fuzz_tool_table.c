@@ -34,14 +34,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_dm_table t = { 0 }, again = { 0 };
 	char name[DMM_DM_NAME_BYTES], uuid[DMM_DM_UUID_BYTES];
 	u8 id[16];
+	u32 disk = 0;
 
-	if (!dmm_origin_uuid_parse(text, id)) {
-		dmm_origin_uuid_format(id, uuid);
+	if (!dmm_origin_uuid_parse(text, id, &disk)) {
+		dmm_origin_uuid_format(id, disk, uuid);
 		fuzz_assert(!strcasecmp(uuid, text));
 	}
 	memset(id, 1, sizeof(id));
 	if (*text && strlen(text) < DMM_DM_NAME_BYTES) {
-		dmm_origin_name(text, id, name);
+		dmm_origin_name(text, id, disk, name);
 		fuzz_assert(memchr(name, '\0', sizeof(name)));
 	}
 	if (!dmm_dm_table_parse(text, &t)) {

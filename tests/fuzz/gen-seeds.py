@@ -210,7 +210,7 @@ for name, values in (("no-time", (2**64 - 1, 0, 4096)), ("huge", (1, 200000000, 
         + u32(numbers["DMM_A_STATE"], 1) + WHOLE["DMM_A_SIZE_BYTES"] + WHOLE["DMM_A_BLOCK_BYTES"])
 
 RECORD = """{
- "schema_version": 1, "migration": "11111111111111111111111111111111", "source": "vg0-web01",
+ "schema_version": 1, "migration": "11111111111111111111111111111111", "disk": 0, "disks": 1, "source": "vg0-web01",
  "major": 253, "minor": 3, "host": "10.0.0.2", "port": 7790, "dest": "/dev/vg1/web01",
  "size_bytes": 1073741824, "block_bytes": 4096, "started_s": 1700000000, "conn_epoch": 1,
  "connections": 4, "gate": "A.dmm", "start_begun": true, "table": "0 2097152 linear 8:0 0"
@@ -222,7 +222,7 @@ for right, wrong in (("7790", "0"), ("7790", "65536"), ("1073741824", "0"), ("40
                      ("4096", "2097152"), ("1111111111111111", "1111111111111112"), ("253", "-1")):
     seed("tool_record", "kept-" + wrong + "-for-" + right, RECORD.replace(right, wrong, 1))
 seed("tool_record", "without-table", """{"schema_version":1,"migration":"11111111-11111111-1111111111111111",
-"source":"a","major":0,"minor":0,"host":"h","port":1,"dest":"/d","size_bytes":1,"block_bytes":1048576,
+"disk":0,"disks":1,"source":"a","major":0,"minor":0,"host":"h","port":1,"dest":"/d","size_bytes":1,"block_bytes":1048576,
 "started_s":0,"conn_epoch":0}""")
 
 HELLO_OK = struct.pack("<HHHHQ", 1, 0, 0, 0, 0) + golden.ident(1) + golden.ident(2) + golden.text("dmmigrated 0.1", 48)
