@@ -102,10 +102,7 @@ static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
 static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
 {
-#if DMM_MUTANT == 130	/* hazard 30 */
-	return 0;
-#endif
-	if (netlink_capable(skb, CAP_SYS_ADMIN))
+	if (DMM_MUTANT == 130 || netlink_capable(skb, CAP_SYS_ADMIN))	/* hazard 30 */
 		return 0;
 	NL_SET_ERR_MSG(extack, "CAP_SYS_ADMIN is needed");
 	return -EPERM;
@@ -462,11 +459,7 @@ static const struct genl_ops dmm_ops[] = {
 	DMM_OP(DMM_CMD_COMMIT, cmd_of_epoch, epoch_policy),
 	DMM_OP(DMM_CMD_STOP, cmd_stop, stop_policy),
 	{ .cmd = DMM_CMD_GET, .doit = cmd_get, .dumpit = cmd_dump,
-#if DMM_MUTANT == 230	/* hazard 30 */
-	  DMM_GENL_OP_POLICY(any_policy, DMM_A_MAX) },
-#else
-	  DMM_GENL_OP_POLICY(dev_policy, DMM_A_MAX) },
-#endif
+	  DMM_GENL_OP_POLICY((DMM_MUTANT == 230 ? any_policy : dev_policy), DMM_A_MAX) },	/* hazard 30 */
 	DMM_OP(DMM_CMD_RECLAIM, cmd_of_epoch, epoch_policy),
 	DMM_OP(DMM_CMD_RELEASE, cmd_of_epoch, epoch_policy),
 	DMM_OP(DMM_CMD_GATE, cmd_gate, gate_policy),

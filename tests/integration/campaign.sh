@@ -318,6 +318,8 @@ converge() {
 no_write() { ! command timeout -k 5 20 dd if=/dev/zero of=/dev/mapper/"$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
 no_read() { ! command timeout -k 5 20 dd if=/dev/mapper/"$1".dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
 
+end_loads() { for p in $LOADS; do kill "$p"; wait "$p" || fail "seed $SEED: a load: $(cat "$TMP"/load-*.log)"; done; }
+
 judge_source() {
 	local d p
 	[ ! -e "$TMP/started" ] || fail "seed $SEED: the writer ran at the destination, and the source owns"
@@ -351,7 +353,6 @@ finish() {
 		done
 		return 0
 	fi
-	# as somebody would whose guest writes faster than that
 	here throttle 30 throttle "$ID" unlimited
 	here wait 90 wait A
 	[ $RC = 0 ] || fail "seed $SEED: not converging: $(cat "$TMP/wait.out")"
@@ -364,21 +365,15 @@ finish() {
 plain() { [ "$(dmsetup table "$1.dmm" | cut -d ' ' -f 3)" = linear ]; }
 
 judge_destination() {
-	local d p
+	local d
 	for d in $SOURCES; do
 		wait_for 10 plain $d || fail "seed $SEED: settled, and the gate of $d is still there"
 		no_write $d || fail "seed $SEED: the source $d that was given up takes a write"
 	done
-	for p in $LOADS; do
-		kill "$p"
-		wait "$p" || fail "seed $SEED: a load: $(cat "$TMP"/load-*.log)"
-	done
+	end_loads
 	for d in $SOURCES; do
-		if [ -e "$TMP/dest-$d.journal" ]; then
-			checker_verdict /dev/mapper/$d.dmm $d --journal "$TMP/dest-$d.journal"
-		else
-			checker_verdict /dev/mapper/$d.dmm $d
-		fi
+		# shellcheck disable=SC2046 # words
+		checker_verdict /dev/mapper/$d.dmm $d $([ ! -e "$TMP/dest-$d.journal" ] || echo --journal "$TMP/dest-$d.journal")
 	done
 	here clean 60 clean --yes A
 	[ $RC = 0 ] || fail "seed $SEED: cannot clean: $(cat "$TMP/clean.out")"
@@ -486,10 +481,7 @@ round() {
 	if [ "$OWNER" = destination ]; then
 		judge_destination
 	else
-		for d in $LOADS; do
-			kill "$d"
-			wait "$d" || fail "seed $SEED: a load: $(cat "$TMP"/load-*.log)"
-		done
+		end_loads
 		for d in $SOURCES; do checker_verdict /dev/mapper/$d $d; done
 	fi
 	take_away
@@ -498,8 +490,7 @@ round() {
 	fi
 }
 
-# of a round that fails, too
-cleanup_fn "sed 's/^/# /' $TMP/events.log >&3"
+cleanup_fn "sed 's/^/# /' $TMP/events.log >&3"	# of a round that fails, too
 exec 3>&1
 for SEED in $SEEDS; do
 	began=$(now_ms)

@@ -3,7 +3,7 @@
 # This test will begin a migration by a comparison instead of a copy: only what is marked or was written meanwhile is
 # shipped; before COMPARED nothing is, and no freeze, resume or commit gets by; a comparison that lost its connections
 # counts for nothing, and what it found equal is as good as unflushed.
-# check-kernels: uml 6.1
+# check-kernels: uml
 # timeout: 150
 . functions.sh
 requires ip
