@@ -257,5 +257,6 @@ for i, (sectors, logical, line) in enumerate((
         (1 << 50, 0, "253:3 2048"), (2048, 3, "253:3 8"), (2048, 0, "253:3"), (2048, 0, "253:3 8 1 x"),
         (2048, 0, "253:3 16 0 0"), (2048, 0, "x 4294967304"), (2048, 0, "x 7"))):
     seed("kmod_args", "%02d" % i, struct.pack("<QBB", sectors, logical, 2) + line.encode())
+seed("kmod_args", "kept-gate-of-512-tib", struct.pack("<QBB", 1 << 40, 0, 2) + b"3: 8 1 gate")
 seed("kmod_args", "zoned", struct.pack("<QBB", 2048, 0, 3) + b"x 8")
 seed("kmod_args", "smaller", struct.pack("<QBB", 2048, 0, 0) + b"x 8")

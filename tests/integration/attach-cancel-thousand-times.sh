@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
-# This test will attach, connect, start and take away again, $CYCLES times (25; 1000 in check-long),
+# This test will attach, connect, start and take away again, $CYCLES times (10; 1000 in check-long),
 # and find as many kernel objects and as much memory in use as before; on UML kmemleak has the
 # last word.
 # check-kernels: uml
@@ -10,7 +10,7 @@ requires ip
 load_module
 two_hosts
 make_disk A 4
-CYCLES=${CYCLES:-25}
+CYCLES=${CYCLES:-10}
 phony --raw good
 table=$(dmsetup table A)
 dmsetup create A-origin --table "$table"
@@ -45,7 +45,7 @@ threads() { ps | grep -c '\[dmm' || true; }
 sockets() { awk '/^TCP:/ { print $3 }' /proc/net/sockstat; }
 
 i=0
-while [ $i -lt 20 ]; do	# caches of the kernel's own fill once
+while [ $i -lt 8 ]; do	# caches of the kernel's own fill once
 	i=$((i + 1))
 	cycle $i
 done

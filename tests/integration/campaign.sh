@@ -12,7 +12,7 @@
 requires ip tc nft od dmmigrate dmmigrated module:sch_netem target:flakey target:delay
 load_module
 two_hosts
-SEEDS=${DMM_CAMPAIGN_SEEDS:-1 2}
+SEEDS=${DMM_CAMPAIGN_SEEDS:-1 7}
 BAD='BUG:|WARNING:|INFO:|Oops|general protection|refcount|hung task|Call Trace'
 # a guest's write is held until somebody has decided who owns the disk
 echo 180 >/proc/sys/kernel/hung_task_timeout_secs
@@ -107,7 +107,7 @@ up() {
 	receiver)
 		RECEIVERS=$((RECEIVERS + 1))
 		wait_for 10 silent b || true
-		background "receiver-b$RECEIVERS" in_ns b dmmigrated --listen $ADDR_B --port $PORT \
+		background "receiver-b$RECEIVERS" in_ns b dmmigrated --listen "$ADDR_B" --port "$PORT" \
 			--allow '/dev/mapper/*' --foreground --state-dir "$TMP/state-b" --control "$TMP/control-b"
 		RECEIVER=$PID
 		wait_for 10 listens b || note "the receiver does not listen yet" ;;
@@ -253,7 +253,7 @@ gates() { for d in $SOURCES; do printf '%s.dmm ' "$d"; done; }
 # Of three looks at the sources, the gates, and the sources again: a source lets writes pass in both, and a gate does.
 watch() {
 	while [ -e "$TMP/watching" ]; do
-		# shellcheck disable=SC2046
+		# shellcheck disable=SC2046,SC2086 # words
 		dmsetup status $SOURCES $(gates) $SOURCES 2>/dev/null | tr '\n' '|'
 		echo
 		usleep 30000
@@ -325,11 +325,11 @@ judge_source() {
 	[ ! -e "$TMP/started" ] || fail "seed $SEED: the writer ran at the destination, and the source owns"
 	rm -f "$TMP"/dest-*.journal
 	for d in $SOURCES; do
-		no_read $d || fail "seed $SEED: a read passes the gate of $d, whose destination owns nothing"
+		no_read "$d" || fail "seed $SEED: a read passes the gate of $d, whose destination owns nothing"
 	done
 	for p in $LOADS; do kill -STOP "$p"; done
 	usleep 300000
-	for d in $SOURCES; do checker_verdict /dev/mapper/$d $d; done
+	for d in $SOURCES; do checker_verdict "/dev/mapper/$d" "$d"; done
 	for p in $LOADS; do kill -CONT "$p"; done
 }
 
@@ -348,8 +348,8 @@ finish() {
 		here cancel 60 cancel A
 		[ $RC = 0 ] || fail "seed $SEED: cannot cancel: $(cat "$TMP/cancel.out")"
 		for i in $SOURCES; do
-			dmsetup table $i | cmp -s - "$TMP/$i.table" || fail "seed $SEED: after cancel: $i: $(dmsetup table $i)"
-			dmsetup info $i.dmm >/dev/null 2>&1 && fail "seed $SEED: the gate of $i is left behind"
+			dmsetup table "$i" | cmp -s - "$TMP/$i.table" || fail "seed $SEED: after cancel: $i: $(dmsetup table "$i")"
+			dmsetup info "$i.dmm" >/dev/null 2>&1 && fail "seed $SEED: the gate of $i is left behind"
 		done
 		return 0
 	fi
@@ -367,20 +367,20 @@ plain() { [ "$(dmsetup table "$1.dmm" | cut -d ' ' -f 3)" = linear ]; }
 judge_destination() {
 	local d
 	for d in $SOURCES; do
-		wait_for 10 plain $d || fail "seed $SEED: settled, and the gate of $d is still there"
-		no_write $d || fail "seed $SEED: the source $d that was given up takes a write"
+		wait_for 10 plain "$d" || fail "seed $SEED: settled, and the gate of $d is still there"
+		no_write "$d" || fail "seed $SEED: the source $d that was given up takes a write"
 	done
 	end_loads
 	for d in $SOURCES; do
 		# shellcheck disable=SC2046 # words
-		checker_verdict /dev/mapper/$d.dmm $d $([ ! -e "$TMP/dest-$d.journal" ] || echo --journal "$TMP/dest-$d.journal")
+		checker_verdict "/dev/mapper/$d.dmm" "$d" $([ ! -e "$TMP/dest-$d.journal" ] || echo --journal "$TMP/dest-$d.journal")
 	done
 	here clean 60 clean --yes A
 	[ $RC = 0 ] || fail "seed $SEED: cannot clean: $(cat "$TMP/clean.out")"
 	there_ release 30 release "$ID"
 	[ $RC = 0 ] || fail "seed $SEED: cannot release: $(cat "$TMP/release.out")"
 	for d in $SOURCES; do
-		dmsetup remove $d.dmm || fail "seed $SEED: the volume of $d stays in use"
+		dmsetup remove "$d.dmm" || fail "seed $SEED: the volume of $d stays in use"
 	done
 }
 
@@ -391,9 +391,9 @@ take_away() {
 	umount /var/lib/dmmigrate
 	rm -rf /run/dmmigrate/*.json
 	for d in A B $([ "$DISKS" = 1 ] || echo C D); do
-		wait_for 5 dmsetup remove $d || fail "seed $SEED: dmsetup remove $d"
-		wait_for 5 dmsetup remove $d-low || fail "seed $SEED: dmsetup remove $d-low"
-		drop_raw_disk $d-raw
+		wait_for 5 dmsetup remove "$d" || fail "seed $SEED: dmsetup remove $d"
+		wait_for 5 dmsetup remove "$d-low" || fail "seed $SEED: dmsetup remove $d-low"
+		drop_raw_disk "$d-raw"
 	done
 }
 
@@ -407,12 +407,12 @@ begin_round() {
 	SOURCES=A LAST_SOURCE=A
 	[ "$DISKS" = 1 ] || SOURCES='A C' LAST_SOURCE=C
 	for d in A B $([ "$DISKS" = 1 ] || echo C D); do
-		make_disk $d "$MIB"
-		[ $d = A ] || [ $d = C ] || low_is $d well
+		make_disk "$d" "$MIB"
+		[ "$d" = A ] || [ "$d" = C ] || low_is "$d" well
 	done
 	for d in $SOURCES; do
-		dmsetup table $d >"$TMP/$d.table"
-		fill $d
+		dmsetup table "$d" >"$TMP/$d.table"
+		fill "$d"
 	done
 	link_is here
 	link_is there
@@ -435,8 +435,8 @@ END
 	start_receiver
 	LOADS=
 	for d in $SOURCES; do
-		start_load $d --writers "$WRITERS" --rate $((RATE / DISKS)) --sizes "$SIZES" --errors-ok
-		LOADS="$LOADS $LOAD"
+		start_load "$d" --writers "$WRITERS" --rate $((RATE / DISKS)) --sizes "$SIZES" --errors-ok
+		LOADS="$LOADS $PID"
 	done
 	touch "$TMP/watching"
 	watch >"$TMP/watch.out" &
@@ -456,7 +456,7 @@ round() {
 	faults 1
 	for phase in 2 3; do
 		# what lost its connection or has failed is started again by somebody
-		case " $(for d in $SOURCES; do st $d state; done | tr '\n' ' ')" in
+		case " $(for d in $SOURCES; do st "$d" state; done | tr '\n' ' ')" in
 		*' disconnected '* | *' failed '*) start_again ;;
 		*' released '*) [ $phase != 3 ] || break ;;
 		esac
@@ -482,7 +482,7 @@ round() {
 		judge_destination
 	else
 		end_loads
-		for d in $SOURCES; do checker_verdict /dev/mapper/$d $d; done
+		for d in $SOURCES; do checker_verdict "/dev/mapper/$d" "$d"; done
 	fi
 	take_away
 	if log_since "$SEED" | grep -E "$BAD" >"$TMP/bad"; then

@@ -3,7 +3,7 @@
 # This test will have a hung disk take all its turns at reading digests: a copy to another disk at the same
 # receiver does not notice.  Then that disk is too slow itself: connections that get no turn say so and
 # try again, and the copy ends whole when the disk is as fast as before.
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip dmmigrate dmmigrated phony target:delay
 two_hosts

@@ -29,12 +29,12 @@ refused 2 'to one host' dmmigrate start A "$ADDR_B:/dev/mapper/B" C "$ADDR_A:/de
 refused 2 'gate of one disk' dmmigrate start --gate g A "$ADDR_B:/dev/mapper/B" C "$ADDR_B:/dev/mapper/D"
 refused 3 '' dmmigrate start A "$ADDR_B:/dev/mapper/B" C "$ADDR_B:/dev/mapper/B-low"
 refused 3 '' dmmigrate start A "$ADDR_B:/dev/mapper/B" nothing "$ADDR_B:/dev/mapper/D"
-restored || fail "a refused start changed devices"
+restored "refused starts"
 [ -z "$(ls /run/dmmigrate/*.json 2>/dev/null)" ] || fail "a refused start left a record"
 answers || fail "the daemon does not answer"
 dmmigrate start --dry-run A "$ADDR_B:/dev/mapper/B" C "$ADDR_B:/dev/mapper/D" >"$TMP/dry" || fail "dry run: exit $?"
 grep -q 'C (disk 2 of 2)' "$TMP/dry" || fail "the dry run does not show the second disk: $(cat "$TMP/dry")"
-restored || fail "a dry run changed devices"
+restored "a dry run"
 
 for d in A C E; do fill $d; done
 for d in A C E; do
@@ -100,6 +100,7 @@ goes_on "a freeze that one of them could not end"
 for d in A C E; do assert "$d" "$(st $d state)" = copying; done
 
 # the start hook fails: all come back
+# shellcheck disable=SC2016 # the hook's
 echo 'echo "$DMM_DISKS $DMM_SOURCE $DMM_SOURCE_1 $DMM_SOURCE_2 $DMM_DEVICE $DMM_DEVICE_2" >"$1"' >"$TMP/hook"
 timeout 60 dmmigrate wait C >/dev/null || fail "not ready after an abort"
 refused 8 'start hook failed' dmmigrate cutover --timeout 15000 --hook-start "sh $TMP/hook $TMP/seen; exit 7" C

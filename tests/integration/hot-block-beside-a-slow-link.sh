@@ -4,7 +4,7 @@
 # overwrite one block all the time that goes by the other: what is still to be
 # copied is no reason to send what is hot more often; and when the guest is quiet the
 # block does not wait for the connection that stands still.
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip
 load_module

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will have a udev that never answers: start and cancel wait for it, but not for ever, say
 # so, and the disk moves all the same; nothing of the waiting is left behind.
-# check-kernels: 6.12
+# check-kernels: long
 # kernels: 6.1 6.12
 # timeout: 180
 . functions.sh

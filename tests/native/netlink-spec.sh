@@ -79,7 +79,7 @@ awk '
 	policy && match($1, /^\[DMM_A_[A-Z_]+\]$/) { takes[policy] = takes[policy] " " $1 }
 	/^};/ { policy = "" }
 	/DMM_OP\(DMM_CMD_/ || /\.cmd = DMM_CMD_GET/ { line = line $0 }
-	/DMM_GENL_OP_POLICY\(dev_policy/ { line = line "DMM_OP(DMM_CMD_GET, x, dev_policy)," }
+	/DMM_GENL_OP_POLICY\(.*dev_policy/ { line = line "DMM_OP(DMM_CMD_GET, x, dev_policy)," }
 	END {
 		n = split(line, ops, "DMM_OP\\(DMM_CMD_")
 		for (i = 2; i <= n; i++) {

@@ -175,9 +175,8 @@ static void cancel_take_manifest(struct dmm_group *g, const struct dmm_manifest 
 		}
 		snprintf(g->specs[g->nr], DMM_SPEC_BYTES, "%s", m->disks[i].name);
 		s->spec = g->specs[g->nr];
-		if (!s->has_live) {
+		if (!s->has_live)
 			snprintf(s->record.source, sizeof(s->record.source), "%s", m->disks[i].name);
-		}
 		cancel_from_manifest(s, m, i);
 		g->nr++;
 	}

@@ -8,7 +8,7 @@
 #include "source.h"
 #include "tool.h"
 
-#define DMM_SPEC_BYTES	(DMM_SOURCE_BYTES > DMM_ID_HEX + 8 ? DMM_SOURCE_BYTES : DMM_ID_HEX + 8)
+#define DMM_SPEC_BYTES	DMM_SOURCE_BYTES
 
 struct dmm_group {
 	struct dmm_source *disks;	/* owned, by the disks' numbers; nr of them */
