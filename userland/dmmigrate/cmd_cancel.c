@@ -234,17 +234,11 @@ static struct dmm_source *first_ours(const struct dmm_group *g)
 static int cancel_ownership(struct dmm_tool *t, struct dmm_group *g)
 {
 	struct dmm_source *s;
-	u32 i;
-	int ret = 0;
+	int ret = dmm_group_each(t, g, dmm_source_commit_lost);
 
-	for (i = 0; i < g->nr && !ret; i++) {
-		dmm_group_speak_of(t, g, i);
-		ret = dmm_source_commit_lost(t, &g->disks[i]);
-	}
 	if (ret)
 		return ret;
 	dmm_signals_block();
-	dmm_group_speak_of(t, g, DMM_GROUP_NAMED);
 	s = first_ours(g);
 	return s ? cancel_cut(t, g, s) : 0;
 }
@@ -317,7 +311,8 @@ const struct dmm_verb dmm_verb_cancel = {
 	.name = "cancel",
 	.operands = "SOURCE",
 	.brief = "stop a migration and put the original table back\n\n"
-		 "Of all its disks, whichever is named.  Also after a crash of the tool at any step, and of a cutover that has not come to its end, where the\n"
+		 "Of all its disks, whichever is named.\n"
+		 "Also after a crash of the tool at any step, and of a cutover that has not come to its end, where the\n"
 		 "writer does not run at the destination.  Refused once the source is released.",
 	.options = cancel_options,
 	.min_operands = 1,

@@ -294,16 +294,12 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 int dmm_clean_operand(struct dmm_tool *t)
 {
 	struct dmm_group g;
-	u32 i;
 	int ret;
 
 	ret = dmm_group_open(t, t->args.operands[0], &g);
-	for (i = 0; i < g.nr && !ret; i++) {
-		dmm_group_speak_of(t, &g, i);
-		ret = clean_source(t, &g.disks[i]);
-	}
+	if (!ret)
+		ret = dmm_group_each(t, &g, clean_source);
 	if (!ret) {
-		dmm_group_speak_of(t, &g, DMM_GROUP_NAMED);
 		dmm_result_text(t, "source", t->source);
 		dmm_result_text(t, "migration", g.disks[g.named].has_id ? g.disks[g.named].hex : NULL);
 	}

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
 #include "commands.h"
 #include "fullio.h"
 #include "journal.h"
 #include "manifest.h"
 #include "owners.h"
+#include "source.h"
 
 #define ACQUIRE_DEFAULT_MS	30000u
 #define SLICE_MS		2000u
@@ -428,31 +428,16 @@ const struct dmm_verb dmm_verb_recover = {
 
 /* --- release --- */
 
-/* Is one of its disks attached here?  Where that cannot be found out, it counts as attached. */
-static bool has_origin(const u8 id[DMM_ID_BYTES])
-{
-	dmm_autofree struct dmm_dm_dev *devs = NULL;
-	u8 other[DMM_ID_BYTES];
-	unsigned int nr, i;
-	u32 disk;
-
-	if (dmm_dm_list(&devs, &nr))
-		return true;
-	for (i = 0; i < nr; i++) {
-		if (!dmm_origin_uuid_parse(devs[i].uuid, other, &disk) && !memcmp(other, id, DMM_ID_BYTES))
-			return true;
-	}
-	return false;
-}
-
 static int do_release(struct owners *o)
 {
 	char device[sizeof(o->ok.device)];
 	bool attached, source, unused;
+	u64 origins;
 
 	if (ask(o, DMM_GROUP_STATUS, 0, 0))
 		return no_answer(o);
-	attached = has_origin(o->id);
+	/* where that cannot be found out it counts as attached */
+	attached = dmm_source_origins(o->id, &origins) || origins;
 	/* what was never handed over may go, too, where nothing is attached to it any more */
 	unused = is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED)) ||
 		 (is(o, DMM_STATES(DMM_HO_ACTIVE)) && !attached);

@@ -26,6 +26,21 @@ void dmm_group_speak_of(struct dmm_tool *t, const struct dmm_group *g, u32 i)
 	dmm_source_speak_of(t, s);
 }
 
+int dmm_group_each(struct dmm_tool *t, struct dmm_group *g, int (*fn)(struct dmm_tool *t, struct dmm_source *s))
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < g->nr; i++) {
+		dmm_group_speak_of(t, g, i);
+		ret = fn(t, &g->disks[i]);
+		if (ret)
+			return ret;
+	}
+	dmm_group_speak_of(t, g, DMM_GROUP_NAMED);
+	return 0;
+}
+
 const char *dmm_group_which(const struct dmm_source *s, char buf[32])
 {
 	buf[0] = '\0';
@@ -120,20 +135,11 @@ int dmm_group_open(struct dmm_tool *t, const char *spec, struct dmm_group *g)
 
 int dmm_group_need_migration(struct dmm_tool *t, struct dmm_group *g)
 {
-	struct dmm_source *s;
-	u32 i;
-	int ret;
+	struct dmm_source *s = &g->disks[g->named];
+	int ret = dmm_group_each(t, g, dmm_source_need_migration);
 
-	for (i = 0; i < g->nr; i++) {
-		dmm_group_speak_of(t, g, i);
-		ret = dmm_source_need_migration(t, &g->disks[i]);
-		if (ret)
-			return ret;
-	}
-	dmm_group_speak_of(t, g, DMM_GROUP_NAMED);
-	s = &g->disks[g->named];
-	if (!s->has_record || g->nr == s->record.disks)
-		return 0;
+	if (ret || !s->has_record || g->nr == s->record.disks)
+		return ret;
 	dmm_next(t, "dmmigrate cancel %s", t->source);
 	return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
 			"of the %u disks of its migration %u are not being migrated: they are handed over as one",
@@ -149,14 +155,5 @@ int dmm_group_open_migration(struct dmm_tool *t, const char *spec, struct dmm_gr
 
 int dmm_group_lock(struct dmm_tool *t, struct dmm_group *g)
 {
-	u32 i;
-	int ret = 0;
-
-	for (i = 0; i < g->nr && !ret; i++) {
-		dmm_group_speak_of(t, g, i);
-		ret = dmm_source_lock(t, &g->disks[i]);
-	}
-	if (!ret)
-		dmm_group_speak_of(t, g, DMM_GROUP_NAMED);
-	return ret;
+	return dmm_group_each(t, g, dmm_source_lock);
 }

@@ -32,6 +32,12 @@ int dmm_group_need_migration(struct dmm_tool *t, struct dmm_group *g);
 /* The locks of all of them, in their order (dmm_source_lock()). */
 int dmm_group_lock(struct dmm_tool *t, struct dmm_group *g);
 
+/*
+ * @fn of each, in their order, with t->source being its name; afterwards the named one's.  Returns what the first that
+ * does not return 0 does, whose name t->source stays.
+ */
+int dmm_group_each(struct dmm_tool *t, struct dmm_group *g, int (*fn)(struct dmm_tool *t, struct dmm_source *s));
+
 /* Messages are about this one from now on; the named one where @i is DMM_GROUP_NAMED. */
 #define DMM_GROUP_NAMED	(~0u)
 void dmm_group_speak_of(struct dmm_tool *t, const struct dmm_group *g, u32 i);

@@ -200,9 +200,8 @@ static void source_find_record(struct dmm_tool *t, struct dmm_source *s)
 	source_set_id(s, s->record.id, s->record.disk);
 }
 
-int dmm_source_disks(const u8 id[DMM_ID_BYTES], u64 *disks)
+int dmm_source_origins(const u8 id[DMM_ID_BYTES], u64 *disks)
 {
-	dmm_autofree struct dmm_record_key *keys = NULL;
 	dmm_autofree struct dmm_dm_dev *devs = NULL;
 	u8 other[DMM_ID_BYTES];
 	unsigned int nr, i;
@@ -211,13 +210,23 @@ int dmm_source_disks(const u8 id[DMM_ID_BYTES], u64 *disks)
 
 	*disks = 0;
 	ret = dmm_dm_list(&devs, &nr);
-	for (i = 0; i < nr && !ret; i++) {
+	for (i = 0; !ret && i < nr; i++) {
 		if (!dmm_origin_uuid_parse(devs[i].uuid, other, &disk) && !memcmp(other, id, DMM_ID_BYTES))
 			*disks |= 1ull << disk;
 	}
+	return ret;
+}
+
+int dmm_source_disks(const u8 id[DMM_ID_BYTES], u64 *disks)
+{
+	dmm_autofree struct dmm_record_key *keys = NULL;
+	unsigned int nr, i;
+	int ret;
+
+	ret = dmm_source_origins(id, disks);
 	if (!ret)
 		ret = dmm_record_list(DMM_RUN_DIR, &keys, &nr);
-	for (i = 0; i < nr && !ret; i++) {
+	for (i = 0; !ret && i < nr; i++) {
 		if (!memcmp(keys[i].id, id, DMM_ID_BYTES))
 			*disks |= 1ull << keys[i].disk;
 	}

@@ -57,7 +57,9 @@ int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_s
 /* Just the last: what is open is a migration. */
 int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s);
 
-/* The disks of a migration that this host has a device or a record of, bit by number. 0 or -errno. */
+/* The disks of a migration that this host has an origin device of, bit by number. 0 or -errno. */
+int dmm_source_origins(const u8 id[DMM_ID_BYTES], u64 *disks);
+/* The same of those that it has a device or a record of. */
 int dmm_source_disks(const u8 id[DMM_ID_BYTES], u64 *disks);
 
 /*
