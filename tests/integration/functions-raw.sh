@@ -29,10 +29,13 @@ connect_raw() {
 # nl_attach DEV WORD...: ATTACH; again while the origin owes a read of a connection that was lost, as the module says
 nl_attach() {
 	local until out
-	until=$(($(now_ms) + 10000 * SLOW))
+	look_at_clock
+	until=$((NOW + 10000 * SLOW))
 	while ! out=$(dmm-nl attach "$@" 2>&1); do
 		case $out in
-		*'owes a read'*) [ "$(now_ms)" -lt $until ] || fail "$out" ;;
+		*'owes a read'*)
+			look_at_clock
+			[ $NOW -lt $until ] || fail "$out" ;;
 		*)	echo "$out" >&2
 			return 1 ;;
 		esac

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # shellcheck disable=SC2034 # LOAD, RECEIVER and the like are for the tests
-# What VM tests share: sourced first by each of them, in busybox ash, as root,
-# in a virtual machine that may be wrecked.  Topology of most tests:
+# What VM tests share: sourced first by each of them, in dash, as root, in a virtual machine that may be
+# wrecked.  A process is what costs there, up to 40 ms of a processor: what the shell can do by itself it
+# does.  Topology of most tests:
 #
 #   initial netns (source)                        netns b (receiver)
 #   A ── A-low ── null_blk    10.77.0.1 ── veth ── 10.77.0.2    B ── B-low ── null_blk
@@ -11,7 +12,8 @@
 # planted.  Every migration test ends with the sector checker's verdict.
 set -eu
 
-TEST=$(basename "$0" .sh)
+TEST=${0##*/}
+TEST=${TEST%.sh}
 TMP=${DMM_TMP:-/tmp}/$TEST.$$
 CONFIGFS=/sys/kernel/config
 STOP=/sys/kernel/debug/dm-migrate/stop
@@ -100,16 +102,29 @@ load_module() {
 
 # ---- waiting ----
 
-now_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
+# look_at_clock: ms since boot into $NOW, by steps of 10
+look_at_clock() {
+	local up rest
+	read -r up rest </proc/uptime
+	rest=${up#*.}
+	NOW=$((${up%.*} * 1000 + ${rest#0} * 10))
+}
+now_ms() {
+	look_at_clock
+	echo $NOW
+}
 
-# wait_for SECONDS CONDITION...: until the command succeeds
+# wait_for SECONDS CONDITION...: until the command succeeds; looks less often as time goes by
 wait_for() {
-	local until
-	until=$(($(now_ms) + $1 * 1000 * SLOW))
+	local until pause=20
+	look_at_clock
+	until=$((NOW + $1 * 1000 * SLOW))
 	shift
 	while ! "$@" 2>/dev/null; do
-		[ "$(now_ms)" -lt $until ] || return 1
-		usleep 20000
+		look_at_clock
+		[ $NOW -lt $until ] || return 1
+		usleep ${pause}000
+		[ $pause -ge 160 ] || pause=$((pause * 2))
 	done
 }
 
@@ -186,13 +201,17 @@ make_disk() {
 	local node sectors
 	node=$(raw_disk "$1-raw" "$2" ${3:+"$3"} ${4:+"$4"} ${5:+"$5"})
 	cleanup_fn "drop_raw_disk $1-raw"
-	sectors=$(blockdev --getsz "$node")
+	read -r sectors <"/sys/class/block/${node##*/}/size"
 	dm_create "$1-low" "0 $sectors linear $node 0"
 	dm_create "$1" "0 $sectors linear /dev/mapper/$1-low 0"
 	echo "$node" >"$TMP/$1.raw"
 }
 
-raw_of() { cat "$TMP/$1.raw"; }
+raw_of() {
+	local node
+	read -r node <"$TMP/$1.raw"
+	echo "$node"
+}
 sectors_of() { blockdev --getsz "/dev/mapper/$1"; }
 
 # dm_create NAME TABLE [UUID]
@@ -203,7 +222,7 @@ dm_create() {
 
 # Whatever state it is in, it goes; held and hanging I/O is failed first.
 dm_drop() {
-	dmsetup info "$1" >/dev/null 2>&1 || return 0
+	[ -e "/dev/mapper/$1" ] || return 0
 	dmsetup remove "$1" 2>/dev/null && return 0
 	timeout 5 dmsetup remove --force "$1" 2>/dev/null && return 0
 	timeout 5 dmsetup remove --retry "$1"
@@ -254,7 +273,7 @@ background() {
 	shift
 	"$@" >"$TMP/$name.log" 2>&1 </dev/null &
 	PID=$!
-	cleanup_fn "kill -CONT $PID; kill $PID; usleep 100000; kill -9 $PID"
+	cleanup_fn "kill -CONT $PID; kill $PID && usleep 100000; kill -9 $PID"
 }
 
 # start_receiver: on host b; and, where there is none yet, the daemon of the source's host
@@ -320,7 +339,11 @@ cutover() {
 }
 
 # migration_id: of the only migration there is
-migration_id() { basename /run/dmmigrate/*.json .json; }
+migration_id() {
+	set -- /run/dmmigrate/*.json
+	set -- "${1##*/}"
+	echo "${1%.json}"
+}
 
 # give_up: A, which is cut over; host b keeps B, by its gate A.dmm until nobody needs that
 give_up() {
@@ -361,16 +384,24 @@ restored() {
 
 # st NAME FIELD: of `dmsetup status`
 st() {
-	dmsetup status "$1" | awk -v want="$2" '$3 == "migrate" {
-		n = split("state block_sectors total dirty inflight shipped resent submitted completed " \
-			  "reads held alerts error failed_reads failed_writes gate", f, " ")
-		for (i = 1; i <= n; i++)
-			if (f[i] == want) { print $(i + 3); exit }
-	}'
+	local want=$2 f
+	# shellcheck disable=SC2046 # into words
+	set -- $(dmsetup status "$1")
+	[ "${3:-}" = migrate ] || return 0
+	shift 3
+	for f in state block_sectors total dirty inflight shipped resent submitted completed \
+		reads held alerts error failed_reads failed_writes gate; do
+		[ $# -gt 0 ] || return 0
+		[ "$f" != "$want" ] || {
+			echo "$1"
+			return 0
+		}
+		shift
+	done
 }
 
 # nl NAME FIELD: of the netlink GET
-nl() { dmm-nl get "/dev/mapper/$1" | sed -n "s/^$2=//p"; }
+nl() { dmm-nl get "/dev/mapper/$1" "$2"; }
 
 # await NAME SECONDS CONDITION...: as dmm-nl wait has them
 await() {

@@ -169,8 +169,8 @@ make_initrd()
 }
 
 # The emulator computes crc32 bit by bit and rep movsb byte by byte: without those instructions everybody
-# uses tables and words, as fast as it is able to be.
-CPU_MODEL=max,-sse4.2,-erms,-fsrm
+# uses tables and words, as fast as it is able to be.  A fifth level of page tables is one more to walk.
+CPU_MODEL=max,-sse4.2,-erms,-fsrm,-la57
 
 # boot KERNEL INITRD CONSOLE [QEMU_ARG...] -- in the foreground of its own process
 # group; the guest's report is its standard output, the console goes to a file

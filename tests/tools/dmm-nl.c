@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,7 @@
 static const char help[] =
 "usage: dmm-nl [--no-cap|--userns] COMMAND DEV [NAME=VALUE]...\n"
 "commands: attach start pause resume rate freeze thaw commit reclaim release stop gate get\n"
-"          compare mark compared,\n"
-"          dump (no DEV),\n"
-"          events SECONDS (prints a line for each),\n"
+"          compare mark compared, dump (no DEV), events SECONDS (prints a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
 "          migration=TEXT instance=TEXT boot=TEXT force barrier_bytes= barrier_ms=\n"
@@ -36,7 +35,7 @@ static const char help[] =
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
 "--no-cap: without CAP_SYS_ADMIN, --userns: as root of a user namespace of its own.\n"
-"Prints what get answers as name=value, for stop how long it took.\n"
+"Prints what get answers as name=value (get DEV NAME: that value alone), for stop how long it took.\n"
 "Exit: 0, 1 with the errno's name, 2 usage.\n";
 
 static const struct {
@@ -94,9 +93,28 @@ static void __attribute__((noreturn)) usage(const char *what)
 	exit(EXIT_USAGE);
 }
 
+/* get DEV NAME: of this name the value alone; nothing where the kernel does not tell it */
+static const char *only;
+
+__attribute__((format(printf, 3, 4)))
+static void print_value(const char *name, char sep, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (only && strcmp(only, name))
+		return;
+	if (!only)
+		printf("%s=", name);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar(sep);
+}
+
 static void print_attr(uint16_t type, const void *data, size_t bytes, void *arg)
 {
 	uint64_t v = 0, sum = 0;
+	char sep = *(char *)arg;
 	size_t i;
 
 	if (type == DMM_A_READ_LATENCY || type == DMM_A_WRITE_LATENCY) {
@@ -104,12 +122,12 @@ static void print_attr(uint16_t type, const void *data, size_t bytes, void *arg)
 			memcpy(&v, (const char *)data + i, 8);
 			sum += v;
 		}
-		printf("%s_samples=%llu%c", type == DMM_A_READ_LATENCY ? "read" : "write",
-		       (unsigned long long)sum, *(char *)arg);
+		print_value(type == DMM_A_READ_LATENCY ? "read_samples" : "write_samples", sep, "%llu",
+			    (unsigned long long)sum);
 		return;
 	}
 	if (type == DMM_A_REASON) {
-		printf("reason=%.*s%c", (int)bytes, (const char *)data, *(char *)arg);
+		print_value("reason", sep, "%.*s", (int)bytes, (const char *)data);
 		return;
 	}
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -117,14 +135,12 @@ static void print_attr(uint16_t type, const void *data, size_t bytes, void *arg)
 			continue;
 		memcpy(&v, data, bytes);
 		if (type == DMM_A_STATE || type == DMM_A_OLD_STATE)
-			printf("%s=%s%c", names[i].name,
-			       v < __DMM_STATE_MAX ? states[v] : "?", *(char *)arg);
+			print_value(names[i].name, sep, "%s", v < __DMM_STATE_MAX ? states[v] : "?");
 		else if (type == DMM_A_GATE)
-			printf("gate=%s%c", v < __DMM_GATE_MAX ? gates[v] : "?", *(char *)arg);
-		else if (type == DMM_A_ERROR || type == DMM_A_FREEZE_RESULT)
-			printf("%s=%d%c", names[i].name, (int)(int32_t)v, *(char *)arg);
+			print_value("gate", sep, "%s", v < __DMM_GATE_MAX ? gates[v] : "?");
 		else
-			printf("%s=%llu%c", names[i].name, (unsigned long long)v, *(char *)arg);
+			print_value(names[i].name, sep, "%lld", type == DMM_A_ERROR || type == DMM_A_FREEZE_RESULT ?
+				    (int32_t)v : (long long)v);
 	}
 }
 
@@ -392,7 +408,7 @@ static int wait_until(struct rawnl *nl, const char *dev, uint64_t seconds, char 
 			return 0;
 		if (clock_ns(CLOCK_MONOTONIC) > end)
 			return -ETIMEDOUT;
-		usleep(5000);
+		usleep(20000);
 	}
 }
 
@@ -464,6 +480,10 @@ int main(int argc, char **argv)
 		if (argc < 3)
 			usage("needs COMMAND DEV");
 		rawnl_begin(&m, (uint8_t)find_cmd(argv[1]), DMM_GENL_VERSION);
+		if (argc == 4 && !strcmp(argv[1], "get") && !strchr(argv[3], '=')) {
+			only = argv[3];
+			argc--;
+		}
 		put_dev(&m, argv[2], argv + 3, argc - 3);
 		for (i = 3; i < argc; i++)
 			put_value(&m, argv[i]);
