@@ -125,7 +125,7 @@ lane()
 }
 
 # once, so that nothing builds it twice at the same time
-{ make -s -j2 userland tools docs && make -s -j2 -C userland SAN=1 all phony; } > "$LOGS/build.log" 2>&1 ||
+{ make -s -j2 userland tools docs && make -s -j2 -C userland SAN=1 all && make -s -C userland phony; } > "$LOGS/build.log" 2>&1 ||
 	{ tail -n 20 "$LOGS/build.log"; die "userland does not build"; }
 for name in "$@"; do
 	steps | grep -q "^$name " || die "no step '$name': $(steps | awk '{ printf "%s ", $1 }')"

@@ -69,6 +69,7 @@ lane_rest()
 	# do the benchmarks still run; their figures mean nothing in that size
 	step bench-packages scripts/install-packages.sh --bench
 	step bench tests/bench/run --quick --json "$LOGS/bench.json"
+	step dist env DMM_LONG=1 bash tests/native/dist.sh
 	step compat scripts/compat-matrix.sh
 	step style scripts/style.sh
 }

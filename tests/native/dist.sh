@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # This test will pack the sources twice and get the same bytes, then build, install and uninstall
-# from the archive without git, and have DKMS build the module from what install-dkms leaves.
+# from the archive without git.  With DMM_LONG=1 (make check-long) the module, too: by `make install`, and by DKMS
+# from what install-dkms leaves.
 # timeout: 900
 set -euo pipefail
 
@@ -37,14 +38,19 @@ PATH=$tmp/bin:$PATH
 unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES
 tar -x -C "$tmp/src" -f "$archive"
 cd "$tmp/src/dmmigrate-$version"
-make -s -j2 CFLAGS=-O0 > "$tmp/log" 2>&1 || { tail -n 20 "$tmp/log"; fail "the archive does not build"; }
-make -s CFLAGS=-O0 PREFIX=/usr DESTDIR="$tmp/root" install >> "$tmp/log" 2>&1 ||
+what=(userland docs) install=install-userland
+[ -z "${DMM_LONG:-}" ] || what=(all) install=install
+make -s -j2 CFLAGS=-O0 "${what[@]}" > "$tmp/log" 2>&1 || { tail -n 20 "$tmp/log"; fail "the archive does not build"; }
+make -s CFLAGS=-O0 PREFIX=/usr DESTDIR="$tmp/root" $install >> "$tmp/log" 2>&1 ||
 	{ tail -n 20 "$tmp/log"; fail "the archive does not install"; }
 cd "$tmp/root"
 find . -type f | sort | sed 's|/lib/modules/[^/]*/|/lib/modules/KERNEL/|' > "$tmp/files"
+if [ -n "${DMM_LONG:-}" ]; then
+	grep -qx ./lib/modules/KERNEL/updates/dm-migrate.ko "$tmp/files" || fail "the module is not installed"
+	sed -i '\|/dm-migrate.ko$|d' "$tmp/files"
+fi
 diff - "$tmp/files" <<'EOF' || fail "installed (>) is not what is expected (<)"
 ./etc/dmmigrate/dmmigrated.conf
-./lib/modules/KERNEL/updates/dm-migrate.ko
 ./usr/lib/systemd/system/dmmigrate-boot.service
 ./usr/lib/systemd/system/dmmigrated.service
 ./usr/lib/udev/rules.d/12-dmmigrate.rules
@@ -83,6 +89,10 @@ grep -q '^# mine' "$tmp/root/etc/dmmigrate/dmmigrated.conf" || fail "the admin's
 
 # --- DKMS ---
 make -s DESTDIR="$tmp/root" install-dkms || fail "install-dkms"
+dkms_tree=$tmp/root/usr/src/dmmigrate-$version
+grep -qx "PACKAGE_VERSION=\"$version\"" "$dkms_tree/dkms.conf" || fail "dkms.conf and its directory do not meet"
+diff -r kmod "$dkms_tree/kmod" || fail "install-dkms leaves sources behind"
+[ -n "${DMM_LONG:-}" ] || exit 0
 . "$top/scripts/lib.sh"
 kdir=$(kernel_headers 6.1)
 release=$(kernel_release 6.1)

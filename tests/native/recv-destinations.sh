@@ -71,7 +71,7 @@ refuse "locked" $busy 'locked' prepare "$img" 1M
 pkill -P $locker || true
 wait $locker 2>/dev/null || true
 until_true 5 flock -n "$img" true
-expect "open for reading elsewhere is fine" sh -c "exec 9< '$img'; '$bin/phony' $to 1 prepare '$img' 1M forget"
+expect "open for reading elsewhere is fine" sh -c "exec 9< '$img'; '$phony_bin' $to 1 prepare '$img' 1M forget"
 
 # taken by another migration
 phony_bg "$tmp/holder" "$to" 5 prepare "$img" 1M say held sleep 60000
