@@ -8,6 +8,11 @@
 DMM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DMM_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmmigrate
 
+# What was compiled once, in whichever checkout, is not compiled again.
+if [ -d /usr/lib/ccache ] && [[ :$PATH: != *:/usr/lib/ccache:* ]]; then
+	export PATH=/usr/lib/ccache:$PATH CCACHE_DIR=$DMM_CACHE/ccache CCACHE_BASEDIR=$DMM_TOP CCACHE_NOHASHDIR=1
+fi
+
 die()
 {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
