@@ -5,7 +5,7 @@
 # that are mounted, swap, held, behind a loop device or open for writing, the source
 # claimed while it is read; and a writer that comes nevertheless noticed.
 # timeout: 300
-# check-kernels: 6.1
+# check-kernels: long
 . functions.sh
 requires ip dmmigrate dmmigrated losetup mkfs.ext4
 two_hosts

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will migrate a dm-crypt device, whose key the tool carries from table to table, to
 # one with another key, and find the key in no record, message or status.
-# check-kernels: 6.12
+# check-kernels: long
 # kernels: 6.1 6.12 smp
 . functions.sh
 requires ip dmmigrate dmmigrated target:crypt

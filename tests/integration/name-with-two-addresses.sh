@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will give the receiver a name with two addresses, the first of which
 # does not answer: the second one is tried within the same timeout.
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will limit the bandwidth of a disk with four connections: all of them get
 # their share of it, none waits until the others have nothing more to send.
-# check-kernels: 6.1
+# check-kernels: long
 . functions.sh
 requires ip
 load_module
