@@ -4,7 +4,6 @@
 # gate lets reads pass and no write; return is the way back, before and after run; one that gives up
 # leaves nothing behind that is handed over later, with a guest that stands still for nobody.
 # check-kernels: 6.1
-# timeout: 180
 . functions.sh
 . functions-handover.sh
 requires ip dmmigrate dmmigrated od

@@ -4,7 +4,6 @@
 # nothing was acknowledged. They do not stop the flow; what none covers is bounded, and a
 # list that is full stops it until one does. Frozen leaves nothing uncovered.
 # check-kernels: 6.12
-# timeout: 150
 . functions.sh
 requires ip
 load_module

@@ -4,7 +4,6 @@
 # it was each time, nothing left over, the load undisturbed; committed too, as long as the
 # writer cannot run at the destination.  Only after the release it is refused, and says why.
 # check-kernels: 6.12
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

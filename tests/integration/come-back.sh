@@ -4,7 +4,6 @@
 # not a byte more; what was acknowledged but not flushed goes with it when the receiver is
 # another one, was rebooted, or is not known. No wrong set is taken, and STOP ends any of it.
 # check-kernels: 6.1
-# timeout: 150
 . functions.sh
 requires ip
 load_module

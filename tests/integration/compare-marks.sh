@@ -4,7 +4,6 @@
 # shipped; before COMPARED nothing is, and no freeze, resume or commit gets by; a comparison that lost its connections
 # counts for nothing, and what it found equal is as good as unflushed.
 # check-kernels: uml
-# timeout: 150
 . functions.sh
 requires ip
 load_module

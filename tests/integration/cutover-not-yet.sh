@@ -4,7 +4,6 @@
 # comes, and have hooks that do harm: the writer is not stopped for nothing, and
 # every wait ends and says why.
 # check-kernels: 6.12
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4
 load_module

@@ -5,7 +5,6 @@
 # alone tells, and a plain cutover's sample where it came last; the source goes on, and its guest has seen no
 # error.  Where nobody does, --verify=full hands a disk over that is written all the time.
 # check-kernels: 6.1
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

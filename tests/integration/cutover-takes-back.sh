@@ -5,7 +5,6 @@
 # no error; where it may, both sides stand still with exit code 9 until somebody has looked.
 # XenServer left VMs suspended, or let them run twice (xcp-ng #811, #235).
 # check-kernels: 6.12
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

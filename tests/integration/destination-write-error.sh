@@ -4,7 +4,6 @@
 # migration ends in FAILED on the receiver's side, the guest goes on, another
 # disk of the same receiver is not harmed, and cancel puts the table back.
 # check-kernels: 6.12
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated target:flakey
 load_module

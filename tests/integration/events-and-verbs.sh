@@ -3,7 +3,6 @@
 # This test will run through the tool's verbs on a live migration: every one
 # succeeds, prints JSON when asked, and the kernel multicasts each change of state.
 # check-kernels: 6.12
-# timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

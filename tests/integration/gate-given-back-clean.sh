@@ -5,7 +5,6 @@
 # if_clean, and a guest that goes on has seen no error; what was cached through the gate
 # before is not read again after the volume was written beneath it.
 # check-kernels: uml
-# timeout: 150
 . functions.sh
 load_module
 requires debug

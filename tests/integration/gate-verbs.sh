@@ -5,7 +5,6 @@
 # does not notice it, and nothing that was settled counts as shut.
 # check-kernels: 6.1
 # skip-uml: its kernel has no user namespaces
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated dmm-gate
 ID=0123456789abcdef0123456789abcdef

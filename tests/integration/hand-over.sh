@@ -4,7 +4,6 @@
 # destination owns the disk, no write before it runs; a start hook that fails gives it back, and what
 # was handed over for good is released at the source and the plain volume at the destination.
 # check-kernels: 6.1
-# timeout: 180
 . functions.sh
 . functions-handover.sh
 requires ip dmmigrate dmmigrated od

@@ -5,7 +5,6 @@
 # along; once the guest is quiet it does not wait at all.  Under a skewed load no more is
 # shipped than 1.1 times what is used and what was rewritten.
 # check-kernels: 6.12
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

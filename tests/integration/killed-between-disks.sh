@@ -4,7 +4,6 @@
 # start and of cancel that is done for one after the other: cancel by the name of
 # either puts both back, and start goes on with both where it can.
 # check-kernels: 6.1
-# timeout: 200
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

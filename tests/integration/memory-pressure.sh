@@ -4,7 +4,6 @@
 # again, until the kernel kills who eats it, and have somebody churn the page cache meanwhile: the copy goes
 # on and ends, no guest write fails or waits for long, nobody but the eaters is killed, and the sides agree.
 # check-kernels: 6.1
-# timeout: 120
 # expect-log: invoked oom-killer|Out of memory: Killed process .*\(dd\)|oom_reaper|oom-kill:|Call Trace
 . functions.sh
 requires ip dmmigrate dmmigrated

@@ -6,7 +6,6 @@
 # say is never written.
 # hazard 18: mutant 18 of the receiver fails this.
 # check-kernels: 6.1
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated target:delay
 load_module

@@ -5,7 +5,6 @@
 # meanwhile, STOP ends within a second; and left alone that one
 # connection times out (30 s, here 8), which disconnects the disk.
 # check-kernels: uml
-# timeout: 150
 . functions.sh
 requires ip
 load_module

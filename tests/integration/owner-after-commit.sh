@@ -5,7 +5,6 @@
 # or the journal.  Nothing ever says that the source owns the data, and the start
 # hook succeeds once.
 # check-kernels: 6.12
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -5,7 +5,6 @@
 # more, and ends with every sector right; so it does when the receiver only ends.
 # hazard 34: mutant 34 fails this.
 # check-kernels: 6.1
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -4,7 +4,6 @@
 # the state is DISCONNECTED with the reason, starting again copies it all to the
 # end. And again while the source is frozen: it thaws.
 # check-kernels: 6.1
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

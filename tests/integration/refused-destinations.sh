@@ -5,7 +5,6 @@
 # --yes, mounted, open, too small, not on the allow-list, the source itself; wrong
 # hosts, names and sizes.
 # check-kernels: 6.12
-# timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4
 load_module

@@ -4,7 +4,6 @@
 # after so long without an acknowledgement (30 s, here 1.5) both are DISCONNECTED, their guests
 # have noticed nothing, and cancel puts the tables back.
 # check-kernels: uml
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -5,7 +5,6 @@
 # on its way is dirty again; started again, with a receiver that stays, it is
 # moved to the end.
 # check-kernels: uml
-# timeout: 150
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -4,7 +4,6 @@
 # the guest writes as it did before, the migration converges when the
 # slowness is over, and a freeze before that thaws.
 # check-kernels: 6.1
-# timeout: 150
 . functions.sh
 requires ip tc dmmigrate dmmigrated target:delay module:sch_netem
 load_module

@@ -4,7 +4,6 @@
 # the tool's look at it and its exchange: start, cancel and clean refuse, and
 # what the others loaded is untouched.
 # check-kernels: 6.1
-# timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

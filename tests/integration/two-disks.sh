@@ -4,7 +4,6 @@
 # load, cancel a third meanwhile, and find each destination right and nobody's
 # data on another's disk.
 # check-kernels: 6.1
-# timeout: 120
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -4,7 +4,6 @@
 # so, and the disk moves all the same; nothing of the waiting is left behind.
 # check-kernels: long
 # kernels: 6.1 6.12
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 [ -d /proc/sysvipc ] || skip "no System V semaphores, by which udev is waited for"

@@ -4,7 +4,6 @@
 # the target saw: they agree to the byte whatever the writes are; a cutover is refused
 # when the device has seen more, and thaws; without statistics (iostats=0) it goes on.
 # check-kernels: 6.12
-# timeout: 180
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module
