@@ -52,6 +52,8 @@ lane_rest()
 	for rules in can-fail can-fail-lib can-fail-recv can-fail-tool; do
 		step $rules "tests/unit/$rules.sh"
 	done
+	# the checks stop the receiver for a minute
+	step stall env DMM_STALL=600 tests/qemu/run --kernel 6.12 receiver-stopped
 	# what the checks do a hundred times
 	for kernel in uml 6.12; do
 		step "cycles-$kernel" env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 \

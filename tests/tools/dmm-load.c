@@ -217,11 +217,13 @@ static void fit(void)
 static void report(const struct load_stats *s)
 {
 	printf("dmm-load: ops=%llu bytes=%llu discards=%llu zeroes=%llu flushes=%llu errors=%llu "
-	       "max_latency_us=%llu max_gap_us=%llu\n",
+	       "max_latency_us=%llu p50_us=%llu p99_us=%llu max_gap_us=%llu\n",
 	       (unsigned long long)s->ops, (unsigned long long)s->bytes,
 	       (unsigned long long)s->discards, (unsigned long long)s->zeroes,
 	       (unsigned long long)s->flushes, (unsigned long long)s->errors,
 	       (unsigned long long)s->max_latency_ns / 1000,
+	       (unsigned long long)load_percentile_us(s, 50),
+	       (unsigned long long)load_percentile_us(s, 99),
 	       (unsigned long long)__atomic_load_n(&load.max_gap_ns, __ATOMIC_RELAXED) / 1000);
 }
 

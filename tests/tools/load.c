@@ -115,14 +115,26 @@ static int perform(const struct load *l, const uint8_t *buf, const struct reques
 	return err;
 }
 
+/* Below how many microseconds is what is in bucket @n?  2^(1/4) is about 1219/1024. */
+static uint64_t bucket_us(unsigned int n)
+{
+	static const uint64_t quarters[] = { 1024, 1218, 1449, 1723 };
+
+	return ((quarters[n % 4] << (n / 4)) + 1023) / 1024;
+}
+
 static void note_latency(struct load_writer *w, const struct op *op)
 {
 	uint64_t ns = op->end_ns - op->start_ns, last, gap, max;
+	unsigned int n = 0;
 
 	if (ns > w->stats.max_latency_ns)
 		w->stats.max_latency_ns = ns;
 	if (!w->load->begin_ns)
 		return;
+	while (n < LOAD_LATENCIES - 1 && ns >= bucket_us(n) * 1000)
+		n++;
+	w->stats.latencies[n]++;
 	last = __atomic_exchange_n(&w->load->last_ns, op->end_ns, __ATOMIC_RELAXED);
 	gap = op->end_ns > last ? op->end_ns - last : 0;
 	max = __atomic_load_n(&w->load->max_gap_ns, __ATOMIC_RELAXED);
@@ -349,8 +361,27 @@ void *load_thread(void *writer)
 	return NULL;
 }
 
+uint64_t load_percentile_us(const struct load_stats *s, unsigned int percent)
+{
+	uint64_t total = 0, seen = 0;
+	unsigned int n;
+
+	for (n = 0; n < LOAD_LATENCIES; n++)
+		total += s->latencies[n];
+	for (n = 0; n < LOAD_LATENCIES - 1; n++) {
+		seen += s->latencies[n];
+		if (seen * 100 >= total * percent)
+			break;
+	}
+	return total ? bucket_us(n) : 0;
+}
+
 void load_stats_add(struct load_stats *to, const struct load_stats *from)
 {
+	unsigned int n;
+
+	for (n = 0; n < LOAD_LATENCIES; n++)
+		to->latencies[n] += from->latencies[n];
 	to->ops += from->ops;
 	to->bytes += from->bytes;
 	to->discards += from->discards;

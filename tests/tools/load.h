@@ -16,6 +16,7 @@
 #define LOAD_MAX_SINGLES	256u
 #define LOAD_MAX_BYTES		(1u << 20)
 #define LOAD_FUA		0x100	/* with OP_WRITE in load_single.kind */
+#define LOAD_LATENCIES		104u
 
 struct load_single {
 	int kind;
@@ -45,6 +46,8 @@ struct load {
 
 struct load_stats {
 	uint64_t ops, bytes, discards, zeroes, flushes, errors, max_latency_ns;
+	/* of the threads' operations: bucket n is below 2^(n / 4) us, but for the last */
+	uint64_t latencies[LOAD_LATENCIES];
 };
 
 struct load_writer {
@@ -62,5 +65,7 @@ void load_fill(struct load_writer *w);
 void load_singles(struct load_writer *w);
 void *load_thread(void *writer);
 void load_stats_add(struct load_stats *to, const struct load_stats *from);
+/* Microseconds that @percent of the operations stayed below, up to a quarter of an octave more. */
+uint64_t load_percentile_us(const struct load_stats *s, unsigned int percent);
 
 #endif
