@@ -71,14 +71,24 @@ static int take_barrier_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 	return 0;
 }
 
+static void lost(struct dmm_link *l, int error, const char *reason)
+{
+	dmm_stop_at(DMM_STOP_BEFORE_LOST, &l->sender->stopping);
+	dmm_migration_link_lost(l->sender->m, error, reason);
+	dmm_stop_at(DMM_STOP_AFTER_LOST, &l->sender->stopping);
+}
+
 /* 0, or an errno: the connection is of no interest any more. */
 static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 {
 	struct dmm_migration *m = l->sender->m;
+	bool barrier = a->type == DMM_MSG_BARRIER;
 	unsigned long flags;
 	int r;
 
 	trace_dmm_ack(m->dev, l->index, a->seq, a->type, a->status);
+	dmm_stop_at(barrier ? DMM_STOP_BEFORE_BARRIER_ACK : DMM_STOP_BEFORE_ACK,
+		    &l->sender->stopping);
 	spin_lock_irqsave(&m->lock, flags);
 	if (dmm_state_ends_link(m->state)) {
 		/* another link was lost: what is in flight is being made dirty */
@@ -88,7 +98,7 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 	/* a refusal stands by itself: the receiver may not even know which frame it was */
 	if (a->status)
 		r = 0;
-	else if (a->type == DMM_MSG_BARRIER)
+	else if (barrier)
 		r = take_barrier_ack_locked(l, a);
 	else
 		r = take_data_ack_locked(l, a);
@@ -97,12 +107,14 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 		l->progress_ns = ktime_get_ns();
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
+	dmm_stop_at(barrier ? DMM_STOP_AFTER_BARRIER_ACK : DMM_STOP_AFTER_ACK,
+		    &l->sender->stopping);
 
 	if (r)
 		dmm_migration_fail(m, r, DMM_SIDE_RECEIVER, 0,
 				   "acknowledgement of a frame that was not sent");
 	else if (a->status == DMM_WERR_SHUTDOWN)
-		dmm_migration_link_lost(m, -ESHUTDOWN, "the receiver is going down");
+		lost(l, -ESHUTDOWN, "the receiver is going down");
 	else if (a->status)
 		dmm_migration_fail(m, dmm_wire_err_to_errno(a->status), DMM_SIDE_RECEIVER,
 				   a->status, dmm_wire_err_text(a->status));
@@ -151,7 +163,6 @@ static int take_acks(struct dmm_link *l, u8 *buf, size_t *fill)
  */
 static void receive(struct dmm_link *l, u8 *buf, size_t size)
 {
-	struct dmm_migration *m = l->sender->m;
 	size_t fill = 0;
 	int r;
 
@@ -164,15 +175,15 @@ static void receive(struct dmm_link *l, u8 *buf, size_t size)
 		} else if (r == 0) {
 			/* or a send failed, which shut the connection down */
 			r = READ_ONCE(l->send_error);
-			dmm_migration_link_lost(m, r ? r : -ECONNRESET,
-						r ? "sending failed" : "the receiver closed the connection");
+			lost(l, r ? r : -ECONNRESET,
+			     r ? "sending failed" : "the receiver closed the connection");
 			return;
 		} else if (r != -EAGAIN && r != -EINTR) {
-			dmm_migration_link_lost(m, r, "the connection broke");
+			lost(l, r, "the connection broke");
 			return;
 		}
 		if (silent_too_long(l)) {
-			dmm_migration_link_lost(m, -ETIMEDOUT, "no acknowledgement for 30 s");
+			lost(l, -ETIMEDOUT, "no acknowledgement for 30 s");
 			return;
 		}
 	}

@@ -116,6 +116,7 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 	struct dmm_sender *s;
 	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_ATTACH, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -132,6 +133,7 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 	}
 out:
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_ATTACH, NULL);
 	return r;
 }
 
@@ -170,6 +172,7 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 	bool again;
 	int r;
 
+	dmm_stop_at(a->compare ? DMM_STOP_BEFORE_COMPARE : DMM_STOP_BEFORE_START, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -208,6 +211,7 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 		dmm_sender_run(s);
 out:
 	dmm_ctl_unlock(m);
+	dmm_stop_at(a->compare ? DMM_STOP_AFTER_COMPARE : DMM_STOP_AFTER_START, NULL);
 	return r;
 }
 
@@ -247,6 +251,7 @@ int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms)
 	unsigned long flags;
 	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_FREEZE, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -271,6 +276,7 @@ int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms)
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_FREEZE, NULL);
 	return r;
 }
 
@@ -279,6 +285,7 @@ int dmm_cmd_thaw(struct dmm_migration *m, u64 epoch)
 	unsigned long flags;
 	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_THAW, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -291,6 +298,7 @@ int dmm_cmd_thaw(struct dmm_migration *m, u64 epoch)
 		r = dmm_freeze_abort_locked(m, -ECANCELED);
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_THAW, NULL);
 	return r;
 }
 
@@ -328,6 +336,7 @@ int dmm_cmd_commit(struct dmm_migration *m, u64 epoch)
 		dmm_admit_settle();	/* no read that comes after the answer passes */
 	}
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_COMMIT, NULL);
 	return r;
 }
 
@@ -336,6 +345,7 @@ int dmm_cmd_reclaim(struct dmm_migration *m, u64 epoch)
 	unsigned long flags;
 	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_RECLAIM, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -343,6 +353,7 @@ int dmm_cmd_reclaim(struct dmm_migration *m, u64 epoch)
 	r = epoch == m->freeze.epoch ? dmm_reclaim_locked(m) : -ESTALE;
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_RECLAIM, NULL);
 	return r;
 }
 
@@ -351,6 +362,7 @@ int dmm_cmd_release(struct dmm_migration *m, u64 epoch)
 	unsigned long flags;
 	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_RELEASE, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -362,6 +374,7 @@ int dmm_cmd_release(struct dmm_migration *m, u64 epoch)
 	if (!r)
 		dmm_admit_flush(m);
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_RELEASE, NULL);
 	return r;
 }
 
@@ -374,6 +387,7 @@ int dmm_cmd_stop(struct dmm_migration *m, bool force)
 	unsigned long flags;
 	int r = 0;
 
+	dmm_stop_at(DMM_STOP_BEFORE_STOP, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -390,5 +404,6 @@ int dmm_cmd_stop(struct dmm_migration *m, bool force)
 		dmm_sender_stop(m, "the origin still owes a read");
 	}
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_STOP, NULL);
 	return r;
 }

@@ -5,6 +5,7 @@
  */
 #include "migration.h"
 #include "sender.h"
+#include "stop.h"
 
 int dmm_cmd_mark(struct dmm_migration *m, u64 offset_bytes, u64 length_bytes)
 {
@@ -13,6 +14,7 @@ int dmm_cmd_mark(struct dmm_migration *m, u64 offset_bytes, u64 length_bytes)
 
 	if (!length_bytes || offset_bytes >= size_bytes || length_bytes > size_bytes - offset_bytes)
 		return -ERANGE;
+	dmm_stop_at(DMM_STOP_BEFORE_MARK, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -27,6 +29,7 @@ int dmm_cmd_mark(struct dmm_migration *m, u64 offset_bytes, u64 length_bytes)
 		dmm_tracker_mark(&m->tracker, first, nr);
 	}
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_MARK, NULL);
 	return r;
 }
 
@@ -35,6 +38,7 @@ int dmm_cmd_compared(struct dmm_migration *m, u64 conn_epoch)
 	unsigned long flags;
 	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_COMPARED, NULL);
 	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
@@ -53,6 +57,7 @@ int dmm_cmd_compared(struct dmm_migration *m, u64 conn_epoch)
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_ctl_unlock(m);
+	dmm_stop_at(DMM_STOP_AFTER_COMPARED, NULL);
 	return r;
 }
 

@@ -216,6 +216,7 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	dmm_scan_clear(slot);
 	dmm_stop_at(DMM_STOP_AFTER_CLEAR, &s->stopping);
 	dmm_reader_submit(slot);
+	dmm_stop_at(DMM_STOP_AFTER_SUBMIT, &s->stopping);
 	return true;
 }
 

@@ -30,6 +30,7 @@ static void begin(struct dmm_sender *s, u64 epoch, u64 hold_ns)
 	s->freeze_epoch = epoch;
 	s->phase_ns = hold_ns;
 	s->phase = DMM_PHASE_DRAINING;
+	dmm_stop_at(DMM_STOP_BEFORE_DRAIN, &s->stopping);
 	dmm_admit_settle();
 }
 
@@ -49,6 +50,7 @@ static bool step_draining(struct dmm_sender *s)
 		m->freeze.blocks = blocks;
 	spin_unlock_irqrestore(&m->lock, flags);
 	end_phase(s, &m->freeze.drain_ns, DMM_PHASE_SHIPPING);
+	dmm_stop_at(DMM_STOP_AFTER_DRAIN, &s->stopping);
 	return true;
 }
 
@@ -101,6 +103,7 @@ static bool step_barrier(struct dmm_sender *s)
 	end_phase(s, &m->freeze.barrier_ns, DMM_PHASE_NONE);
 	dmm_stop_at(DMM_STOP_BEFORE_FROZEN, &s->stopping);
 	dmm_migration_converged(m, s->freeze_epoch);
+	dmm_stop_at(DMM_STOP_AFTER_FROZEN, &s->stopping);
 	return true;
 }
 

@@ -108,10 +108,26 @@ static int gate_open(struct dmm_migration *m, enum dmm_gate gate)
 	return 0;
 }
 
+static void stop_at_gate(enum dmm_gate gate, bool after)
+{
+	switch (gate) {
+	case DMM_GATE_SHUT:
+		dmm_stop_at(after ? DMM_STOP_AFTER_SHUT : DMM_STOP_BEFORE_SHUT, NULL);
+		break;
+	case DMM_GATE_READS:
+		dmm_stop_at(after ? DMM_STOP_AFTER_READS : DMM_STOP_BEFORE_READS, NULL);
+		break;
+	default:
+		dmm_stop_at(after ? DMM_STOP_AFTER_OPEN : DMM_STOP_BEFORE_OPEN, NULL);
+	}
+}
+
 int dmm_cmd_gate(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
 {
-	int r = dmm_ctl_lock(m);
+	int r;
 
+	stop_at_gate(gate, false);
+	r = dmm_ctl_lock(m);
 	if (r)
 		return r;
 	if (!m->gated)
@@ -121,5 +137,6 @@ int dmm_cmd_gate(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
 	else
 		r = gate_open(m, gate);
 	dmm_ctl_unlock(m);
+	stop_at_gate(gate, true);
 	return r;
 }

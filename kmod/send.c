@@ -99,6 +99,7 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 	dmm_link_return_pages(l, slot);
 	if (r)
 		return r;	/* stays SENDING until its blocks are dirty again */
+	dmm_stop_at(DMM_STOP_AFTER_SEND, &l->sender->stopping);
 
 	trace_dmm_ship(m->dev, l->index, f.seq, f.type, slot->offset_bytes, slot->len_bytes);
 	spin_lock_irqsave(&m->lock, flags);
@@ -128,7 +129,9 @@ int dmm_send_barrier(struct dmm_link *l)
 	struct dmm_frame f = { .type = DMM_MSG_BARRIER, .seq = ++l->seq };
 	struct dmm_sender *s = l->sender;
 	unsigned long flags;
+	int r;
 
+	dmm_stop_at(DMM_STOP_BEFORE_SEND_BARRIER, &s->stopping);
 	spin_lock_irqsave(&s->m->lock, flags);
 	f.arg = s->barrier;
 	WRITE_ONCE(s->barrier_wanted, false);
@@ -136,7 +139,9 @@ int dmm_send_barrier(struct dmm_link *l)
 	dmm_unflushed_seal(&s->m->unflushed);	/* it covers what was acknowledged before it is sent */
 	expect_ack_locked(l);
 	spin_unlock_irqrestore(&s->m->lock, flags);
-	return send_frame(l, &f, NULL);
+	r = send_frame(l, &f, NULL);
+	dmm_stop_at(DMM_STOP_AFTER_SEND_BARRIER, &s->stopping);
+	return r;
 }
 
 void dmm_send_end(struct dmm_link *l)
@@ -146,7 +151,9 @@ void dmm_send_end(struct dmm_link *l)
 	if (l->ended)
 		return;
 	f.seq = ++l->seq;
+	dmm_stop_at(DMM_STOP_BEFORE_END, &l->sender->stopping);
 	send_frame(l, &f, NULL);
+	dmm_stop_at(DMM_STOP_AFTER_END, &l->sender->stopping);
 	dmm_send_break(l);
 }
 

@@ -10,6 +10,7 @@
 #include "host.h"
 #include "migration.h"
 #include "sender.h"
+#include "stop.h"
 
 static struct task_struct *make_thread(int (*fn)(void *), void *data, const char *what,
 				       const struct dmm_migration *m)
@@ -93,6 +94,7 @@ static void finish_worker(struct work_struct *work)
 	struct dmm_migration *m = s->m;
 	unsigned int i;
 
+	dmm_stop_at(DMM_STOP_BEFORE_CLOSE, NULL);
 	end_threads(s);
 	dmm_host_remove(s);
 #if DMM_MUTANT == 32	/* hazard 32 */
@@ -107,6 +109,7 @@ static void finish_worker(struct work_struct *work)
 	free_buffers(s);
 	for (i = 0; i < s->nr_links; i++)
 		dmm_conn_close(&s->links[i].conn);
+	dmm_stop_at(DMM_STOP_AFTER_CLOSE, NULL);
 	dmm_migration_stopped(m);
 	complete_all(&s->done);
 }

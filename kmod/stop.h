@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Stop points of debug builds: a test arms one by debugfs and the send thread
- * waits there; discards that are taken for a kind that is not on the list, which no
- * kernel passes to us; and a shorter patience.  In other builds they are nothing.
+ * Stop points of debug builds, before and after every step of the protocol: a test
+ * arms one by debugfs and who comes there waits; discards that are taken for a kind
+ * that is not on the list, which no kernel passes to us; and a shorter patience.  In
+ * other builds they are nothing.
  */
 #ifndef DMM_STOP_H
 #define DMM_STOP_H
@@ -15,14 +16,61 @@ struct bio;
 #define DMM_ACK_TIMEOUT_MS	30000u
 
 enum dmm_stop_point {
+	/* the copy, in the thread whose step it is */
 	DMM_STOP_AFTER_CLEAR,	/* bits cleared, read not yet submitted */
+	DMM_STOP_AFTER_SUBMIT,
 	DMM_STOP_AFTER_READ,	/* read completed, not yet sent */
-	DMM_STOP_BEFORE_SEND,
+	DMM_STOP_BEFORE_SEND,	/* of any frame */
+	DMM_STOP_AFTER_SEND,	/* of DATA or ZERO: not yet counted as sent */
+	DMM_STOP_BEFORE_ACK,	/* of DATA or ZERO: received, not yet applied */
+	DMM_STOP_AFTER_ACK,
+	DMM_STOP_BEFORE_SEND_BARRIER,
+	DMM_STOP_AFTER_SEND_BARRIER,
+	DMM_STOP_BEFORE_BARRIER_ACK,
+	DMM_STOP_AFTER_BARRIER_ACK,
+	DMM_STOP_BEFORE_LOST,	/* noticed, the state not yet changed */
+	DMM_STOP_AFTER_LOST,
+	DMM_STOP_BEFORE_CLOSE,	/* of the connections: all its threads still run */
+	DMM_STOP_AFTER_CLOSE,	/* the state not yet changed */
+	DMM_STOP_BEFORE_END,
+	DMM_STOP_AFTER_END,
+	/* the freeze */
+	DMM_STOP_BEFORE_DRAIN,	/* the guest is held */
+	DMM_STOP_AFTER_DRAIN,
 	DMM_STOP_BEFORE_BARRIER,
 	DMM_STOP_BEFORE_FROZEN,
-	DMM_STOP_IN_STATS,
+	DMM_STOP_AFTER_FROZEN,
+	/* the commands, in who gives them; outside of their lock but for IN_ */
+	DMM_STOP_BEFORE_ATTACH,
+	DMM_STOP_AFTER_ATTACH,
+	DMM_STOP_BEFORE_START,
+	DMM_STOP_AFTER_START,
+	DMM_STOP_BEFORE_COMPARE,
+	DMM_STOP_AFTER_COMPARE,
+	DMM_STOP_BEFORE_MARK,
+	DMM_STOP_AFTER_MARK,
+	DMM_STOP_BEFORE_COMPARED,
+	DMM_STOP_AFTER_COMPARED,
+	DMM_STOP_BEFORE_FREEZE,
+	DMM_STOP_AFTER_FREEZE,
+	DMM_STOP_BEFORE_THAW,
+	DMM_STOP_AFTER_THAW,
 	DMM_STOP_IN_COMMIT,	/* before it looks at the state */
+	DMM_STOP_AFTER_COMMIT,
+	DMM_STOP_BEFORE_RECLAIM,
+	DMM_STOP_AFTER_RECLAIM,
+	DMM_STOP_BEFORE_RELEASE,
+	DMM_STOP_AFTER_RELEASE,
+	DMM_STOP_BEFORE_STOP,
+	DMM_STOP_AFTER_STOP,
+	DMM_STOP_BEFORE_SHUT,
 	DMM_STOP_IN_SHUT,	/* of a gate: held, nothing decided */
+	DMM_STOP_AFTER_SHUT,
+	DMM_STOP_BEFORE_READS,
+	DMM_STOP_AFTER_READS,
+	DMM_STOP_BEFORE_OPEN,
+	DMM_STOP_AFTER_OPEN,
+	DMM_STOP_IN_STATS,
 	__DMM_STOP_MAX,
 };
 

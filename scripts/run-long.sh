@@ -38,12 +38,19 @@ lane_smp()
 
 lane_rest()
 {
-	local rules kernel
+	local rules kernel seed
 
 	for kernel in uml 6.1 6.12; do
 		step suite-$kernel tests/qemu/run --kernel $kernel
 	done
-	step steps tests/qemu/run --kernel 6.12 daemon-killed-at-every-step
+	# each step of module, daemons and tool, cut before and after it: other loads, other cuts
+	for kernel in 6.1 6.12; do
+		step "steps-module-$kernel" env DMM_CYCLES=3 tests/qemu/run --kernel $kernel module-cut-at-every-step
+		for seed in 1 2 3; do
+			step "steps-$kernel-$seed" env DMM_SEED=$seed tests/qemu/run --kernel $kernel \
+				daemon-killed-at-every-step tool-killed-at-every-step
+		done
+	done
 	step campaign tests/campaign 1-300
 	for kernel in 6.1 6.12; do
 		step log-writes-$kernel env DMM_CYCLES=20 tests/qemu/run --kernel $kernel log-writes

@@ -29,34 +29,14 @@ round_begin() {
 		start_receiver
 		unset DMM_DAEMON_STOP_AT ;;
 	esac
-	start_load A --writers 1 --rate 30 --sizes 512..32K --errors-ok
+	start_load A --seed "${DMM_SEED:-1}" --writers 1 --rate 30 --sizes 512..32K --errors-ok
 }
 # they live from here on
 revive() {
 	if gone "$DAEMON"; then start_daemon; fi
 	if gone "$RECEIVER"; then start_receiver; fi
 }
-settle_down() {
-	for d in "$DAEMON" "$RECEIVER"; do
-		kill -9 "$d" 2>/dev/null || true
-		wait "$d" 2>/dev/null || true
-	done
-}
 reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
-
-# what both keep of a start that could not be undone
-abandoned() {
-	local d
-	for d in /var/lib/dmmigrate/source/*; do
-		[ ! -d "$d" ] || dmmigrate release "$(basename "$d")" >/dev/null 2>&1 || true
-	done
-	for d in "$TMP"/state-b/destination/*; do
-		[ ! -d "$d" ] || there release "$(basename "$d")" >/dev/null 2>&1 || true
-	done
-}
-
-# once it has settled
-released_there() { there release "$ID" >"$TMP/release.out" 2>&1; }
 
 # the daemon that has died starts again, as systemd would
 check_alive() {
@@ -117,22 +97,7 @@ try() {
 	[ $owner = A ] || must_wait_for 10 released_there
 	[ $owner != A ] || dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
 	settle_down
-	# what it owns goes on as A
-	if [ $owner = A.dmm ]; then
-		dmsetup remove A.dmm
-		swap=$(raw_of A)
-		dmsetup remove A
-		dmsetup remove A-low
-		dmsetup remove B
-		dmsetup remove B-low
-		raw_of B >"$TMP/A.raw.new"
-		echo "$swap" >"$TMP/B.raw"
-		mv "$TMP/A.raw.new" "$TMP/A.raw"
-		for d in A B; do
-			dmsetup create $d-low --table "0 $(blockdev --getsz "$(raw_of $d)") linear $(raw_of $d) 0"
-			dmsetup create $d --table "0 $(blockdev --getsz "$(raw_of $d)") linear /dev/mapper/$d-low 0"
-		done
-	fi
+	[ $owner = A ] || swap_sides
 }
 
 DIED=0 N=0

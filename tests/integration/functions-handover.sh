@@ -31,3 +31,43 @@ another_boot() {
 	printf '00000000-0000-4000-8000-%012d\n' $BOOTS >"$TMP/boot-$BOOTS"
 	mount --bind "$TMP/boot-$BOOTS" /proc/sys/kernel/random/boot_id
 }
+
+# settle_down: both daemons are gone
+settle_down() {
+	for d in "$DAEMON" "$RECEIVER"; do
+		kill -9 "$d" 2>/dev/null || true
+		wait "$d" 2>/dev/null || true
+	done
+}
+
+# abandoned: forgets what both keep of a start that could not be undone
+abandoned() {
+	local d
+	for d in /var/lib/dmmigrate/source/*; do
+		[ ! -d "$d" ] || dmmigrate release "$(basename "$d")" >/dev/null 2>&1 || true
+	done
+	for d in "$TMP"/state-b/destination/*; do
+		[ ! -d "$d" ] || there release "$(basename "$d")" >/dev/null 2>&1 || true
+	done
+}
+
+# released_there: once it has settled
+released_there() { there release "$ID" >"$TMP/release.out" 2>&1; }
+
+# swap_sides: what the destination owns, and nothing uses, goes on as A
+swap_sides() {
+	local swap d
+	dmsetup remove A.dmm
+	swap=$(raw_of A)
+	dmsetup remove A
+	dmsetup remove A-low
+	dmsetup remove B
+	dmsetup remove B-low
+	raw_of B >"$TMP/A.raw.new"
+	echo "$swap" >"$TMP/B.raw"
+	mv "$TMP/A.raw.new" "$TMP/A.raw"
+	for d in A B; do
+		dmsetup create $d-low --table "0 $(blockdev --getsz "$(raw_of $d)") linear $(raw_of $d) 0"
+		dmsetup create $d --table "0 $(blockdev --getsz "$(raw_of $d)") linear /dev/mapper/$d-low 0"
+	done
+}
