@@ -100,6 +100,10 @@ static int migrate_map(struct dm_target *ti, struct bio *bio)
 
 #if DMM_MUTANT == 12	/* hazard 12: more than remapped */
 	bio->bi_opf &= ~REQ_FUA;
+#elif DMM_MUTANT == 19	/* hazard 19: the guest keeps step with the network */
+	while (op == DMM_OP_MODIFY && READ_ONCE(m->ship.inflight_bytes) &&
+	       dmm_state_ships(READ_ONCE(m->state)))
+		schedule_timeout_idle(1);
 #elif DMM_MUTANT == 21	/* hazard 21: the guest waits for a command */
 	mutex_lock(&m->ctl);
 	mutex_unlock(&m->ctl);

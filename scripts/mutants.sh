@@ -50,6 +50,7 @@ table()
 		18 unit test_recv_epoch a newer epoch does not wait for the older one
 		18 6.1 old-connection-slow a newer epoch does not wait for the older one
 		118 unit test_recv_control an older epoch is served
+		19 uml receiver-stopped the guest's writes wait for the network
 		20 uml hung-origin no rescuer for a device's work
 		21 uml commit-is-atomic the guest's writes wait for a command
 		22 6.1 commit-is-atomic COMMIT looks first and acts later
