@@ -35,7 +35,11 @@ enum dmm_op dmm_target_op(const struct bio *bio)
 		return DMM_OP_READ;
 #endif
 	case REQ_OP_SECURE_ERASE:
+		return DMM_OP_MODIFY;
 	case REQ_OP_WRITE_ZEROES:
+#if DMM_MUTANT == 211	/* hazard 11 */
+		return DMM_OP_READ;
+#endif
 		return DMM_OP_MODIFY;
 	default:
 		return DMM_OP_UNKNOWN;

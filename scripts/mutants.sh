@@ -33,6 +33,7 @@ table()
 		110 unit test_recv_data a destination's later error replaces the first
 		11 uml marks-exactly a discard counts as a read
 		111 uml unknown-operation an operation of unknown kind marks nothing
+		211 6.1 marks-exactly zeroes that the disk writes by itself count as a read
 		12 uml flush-and-fua a bio that is remapped loses its FUA
 		13 uml table-reload a table that is replaced ends no migration
 		113 unit test_tool_record writes that went round the target go unnoticed

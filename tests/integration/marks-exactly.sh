@@ -48,3 +48,33 @@ for block in 4096 65536; do
 	PORT=$((PORT + 1))
 	detach_raw A
 done
+
+# what null_blk is asked to zero is written; this disk has an operation for it
+if ! modprobe sd_mod 2>/dev/null || ! modprobe scsi_debug dev_size_mb=8 lbpws=1 delay=0 2>/dev/null; then
+	say "no scsi_debug: nothing zeroes by itself here"
+	exit 0
+fi
+cleanup_fn "rmmod scsi_debug"
+sd() {
+	node=$(ls -d /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block/* 2>/dev/null)
+	node=/dev/${node##*/}
+	[ -b "$node" ]
+}
+must_wait_for 10 sd
+dm_replace A-low "0 $(sectors_of A) linear $node 0"
+# of the new disk's limits A has to be told, too
+dm_replace A "$(dmsetup table A)"
+fill A
+block=4096
+attach_raw A
+connect_raw A good --write /dev/mapper/B
+dmm-nl start $dev
+await_quiet A
+q=/sys/block/dm-$(dmsetup info -c --noheadings -o minor A)/queue
+assert "bytes that it zeroes at once" "$(cat "$q/write_zeroes_max_bytes")" -gt 0
+marks zeroes:0:$block 1
+marks zeroes:$((5 * block)):$((64 * block)) 64
+marks zeroes:1M:1M 256
+checker_verdict /dev/mapper/B A
+dmm-nl stop $dev >/dev/null
+detach_raw A
