@@ -93,7 +93,7 @@ by_cancel() {
 
 # ---- what comes after it
 
-load() { start_load A --seed "$CYCLE" --writers 1 --rate 30 --sizes 512..32K --errors-ok; }
+load() { start_load A --seed "$CYCLE" --writers 1 --rate 20 --sizes 512..32K --errors-ok; }
 go_on() { timeout 60 dmmigrate start --barrier-interval 1 A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1; }
 # begin: a migration of its own
 begin() {
@@ -101,6 +101,8 @@ begin() {
 	revive
 	until go_on; do
 		abandoned
+		where_is
+		[ "$GATE" != shut ] || dm_drop A.dmm
 		i=$((i + 1))
 		[ $i -lt 5 ] || fail "$POINT: start: $(cat "$TMP/start.out")"
 	done
@@ -111,7 +113,7 @@ begin() {
 decided() {
 	local i=0
 	until dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 && there recover "$ID" >"$TMP/recover-b.out" 2>&1; do
-		[ $i -lt 2 ] || [ "$HOOK" = true ] || there return "$ID" >"$TMP/return.out" 2>&1 || true
+		[ "$HOOK" = true ] || there return "$ID" >"$TMP/return.out" 2>&1 || true
 		i=$((i + 1))
 		revive
 		[ $i -lt 8 ] || fail "$POINT: recover: $(cat "$TMP/recover.out" "$TMP/recover-b.out" "$TMP/doing.out")"
@@ -197,8 +199,8 @@ try() {
 		i=0
 		until reached "$POINT"; do
 			i=$((i + 1))
-			[ $i -lt $((300 * SLOW)) ] || fail "$POINT was not reached: $(cat "$TMP/doing.out" 2>/dev/null)"
-			usleep 50000
+			[ $i -lt $((150 * SLOW)) ] || fail "$POINT was not reached: $(cat "$TMP/doing.out" 2>/dev/null)"
+			usleep 100000
 		done
 		cut_at $kind
 		usleep 100000
