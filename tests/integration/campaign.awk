@@ -2,7 +2,8 @@
 #
 # The plan of a round of campaign.sh, by -v seed=SEED: `set NAME VALUE`, then `PHASE MS begin|end N KIND`, in
 # order of time: PHASE 1 from the start on, 2 and 3 from the attempts to hand over on.  A link and a disk that are
-# slow by themselves make these long.  DISKS: 1 or 2; a fault of a disk is one of them.
+# slow by themselves make these long.  DISKS: 1 or 2; a fault of a disk is one of them.  busybox awk: another one has other
+# random numbers.
 
 function rnd(n) { return int(rand() * n) }
 function one_of(s,  w) { return w[1 + rnd(split(s, w, " "))] }
@@ -10,18 +11,26 @@ function pick(group) {
 	if (group == "link") return one_of("link-here link-there")
 	if (group == "nft") return one_of("drop-there drop-back drop-both reset half-open")
 	if (group == "netem") return one_of("loss-here delay-here reorder-here slow-here loss-there slow-there")
-	if (group ~ /^(receiver|daemon|tool)$/) return one_of("kill kill kill stop") "-" group
+	if (group ~ /^(receiver|daemon|tool)$/) return one_of("kill kill stop") "-" group
 	if (group ~ /^low/) return one_of("error hang delay flakey") "-" substr(group, 5)
+	if (group == "full") return one_of("full-a full-b")
+	if (group == "power") return one_of("power-here power-there power-there")
 	return group
+}
+# may the two be at the same time?  A host without power has neither processes nor disks.
+function clash(kind, group) {
+	if (kind == "power-here") return group ~ /^(daemon|tool|low-A)$/
+	if (kind == "power-there") return group ~ /^(receiver|low-B)$/
+	return 0
 }
 BEGIN {
 	srand(seed)
 	for (i = 0; i < 7; i++) rand()
-	print "set MIB", 8 + rnd(5)
+	print "set MIB", 4 + rnd(5)
 	print "set WRITERS", 2 + rnd(3)
-	print "set RATE", one_of("30 60 150")
-	print "set SIZES", one_of("512..16K 4096..64K 512..128K")
-	print "set BANDWIDTH", one_of("4M 8M 0")
+	print "set RATE", one_of("20 40 80")
+	print "set SIZES", one_of("512..16K 4096..32K 512..64K")
+	print "set BANDWIDTH", one_of("2M 4M 0")
 	print "set CONNECTIONS", one_of("1 2 4")
 	print "set PERSON", one_of("run return")
 	print "set LAST", one_of("cutover cutover cutover cancel")
@@ -32,14 +41,22 @@ BEGIN {
 	print "set DISK_MS", one_of("0 0 20 100")
 	print "set HOOK", one_of("good good fails")
 	print "set HOOK_MS", one_of("0 0 500 1500")
-	n = split("link nft nft netem receiver receiver daemon daemon tool tool low-A low-B low-B full-a full-b", g, " ")
-	for (i = 1 + rnd(3); i > 0; i--) {
-		do group = g[1 + rnd(n)]; while (group in taken)
-		taken[group] = 1
-		phase = one_of(group == "tool" ? "2 2 3" : "1 2 2 2 2 3 3")
+	n = split("link nft nft netem netem receiver receiver daemon daemon tool low-A low-B low-B full power power dribble memory", g, " ")
+	# with few of them it gets far, with many it breaks
+	for (i = one_of("1 2 3 4 5 6"); i > 0; i--) {
+		do {
+			group = g[1 + rnd(n)]
+			no = group in taken
+			for (k in kinds) no = no || clash(k, group)
+			if (!no) {
+				kind = pick(group)
+				for (k in taken) no = no || clash(kind, k)
+			}
+		} while (no)
+		taken[group] = kinds[kind] = 1
+		phase = one_of(group == "tool" ? "2 2 3" : group == "power" ? "1 2 2 2" : "1 2 2 2 2 3 3")
 		at = rnd(phase == 1 ? 2500 : one_of("500 1000 1000 2500"))
-		ends = at + 100 + rnd(one_of("300 1500 6000"))
-		kind = pick(group)
+		ends = at + 100 + rnd(one_of("300 1500 4000"))
 		lines[i] = phase " " at " begin " i " " kind "\n" phase " " ends " end " i " " kind
 	}
 	# what the first disk's plan has for A or B may be the second one's
@@ -51,4 +68,6 @@ BEGIN {
 		}
 		print lines[i] | "sort -k 1,1n -k 2,2n"
 	}
+	# what is flushed now and then, and what never is before the end
+	print "set BARRIER", one_of("200ms 200ms 1s 1h")
 }

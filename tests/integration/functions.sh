@@ -262,8 +262,8 @@ in_ns() {
 }
 in_b() { (in_ns b "$@"); }
 
-# listens NETNS
-listens() { (in_ns "$1" cat /proc/net/tcp) | grep -qi ":$(printf %04X $PORT) .* 0A "; }
+# listens NETNS [PORT]
+listens() { (in_ns "$1" cat /proc/net/tcp) | grep -qi ":$(printf %04X "${2:-$PORT}") .* 0A "; }
 
 silent() { ! listens "$1"; }
 
