@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [--list] [--unit|--all] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere
+# mutants.sh [--list] [--unit|--all|--by TEST] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere
 # is broken here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that
 # is about it has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above
 # 100 is another way to break rule N % 100; 140 to 143 are of no such rule.  --unit: only those that need no virtual machine; --all: the further tests,
-# too.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
+# too; --by: only those of TEST.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
 
 set -euo pipefail
 . "$(dirname "$0")/../tests/qemu/lib.sh"
@@ -15,12 +15,13 @@ LOGS=$DMM_TOP/build/mutants
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
 # N, where the test runs (unit, or a kernel of tests/qemu/run), the test, what is broken.  The first of an N is the
-# cheapest, the others are further tests that have to notice.
+# cheapest, the others are further tests that have to notice.  campaign:SEED is tests/campaign with the plan of that seed.
 table()
 {
 	cat <<-'EOT'
 		1 uml write-races-readback a block is cleared when it was acknowledged, not before it is read
 		1 6.1 live a block is cleared when it was acknowledged, not before it is read
+		1 6.1 campaign:19 a block is cleared when it was acknowledged, not before it is read
 		101 uml write-races-readback a write marks at submission only
 		201 uml write-races-readback a write marks at completion only
 		2 6.1 live converged without drain, without counting
@@ -29,6 +30,7 @@ table()
 		3 uml write-races-readback a block is cleared when it was read, not before
 		4 uml live a bit behind the cursor is not looked for, and the end is not by count
 		5 6.1 commit-holds-everything the tracker is disarmed by COMMIT
+		5 6.1 campaign:35 the tracker is disarmed by COMMIT
 		10 uml origin-read-error a later error replaces the first
 		110 unit test_recv_data a destination's later error replaces the first
 		11 uml marks-exactly a discard counts as a read
@@ -45,6 +47,7 @@ table()
 		115 unit test_recv_parts the receiver writes what overlaps at the same time
 		16 unit test_recv_flush a barrier is acknowledged without a flush
 		16 6.1 log-writes a barrier is acknowledged without a flush
+		16 6.1 campaign:258 a barrier is acknowledged without a flush
 		116 unit test_recv_data a barrier flushes while writes are in flight
 		216 unit test_recv_parts a short write counts as whole
 		17 unit test_lib_parse a frame that was sent in part counts as whole
@@ -57,7 +60,9 @@ table()
 		22 6.1 commit-is-atomic COMMIT looks first and acts later
 		122 unit test_core_state an error fails the guest's I/O
 		23 unit test_core_handover the gates open at OWNED
+		23 6.1 campaign:28 the gates open at OWNED
 		123 uml gate-shut a gate that was just made lets everything pass
+		223 6.1 campaign:35 a gate is not shut once it was open
 		24 unit test_core_handover no question after a reboot
 		124 unit test_lib_journal_disk a record counts before it was synced
 		124 6.1 log-writes a record counts before it was synced
@@ -71,6 +76,7 @@ table()
 		32 uml hung-origin memory is freed under a read that the origin owes
 		133 unit test_recv_hostile a connection outlives the receiver's end
 		34 6.1 power-cut what was not flushed is forgotten when the receiver comes back
+		34 6.1 campaign:21 what was not flushed is forgotten when the receiver comes back
 		134 unit test_core_unflushed a barrier covers what was acknowledged after it was sent
 		140 unit test_core_state a freeze is allowed while both sides are compared
 		140 uml compare-marks a freeze is allowed while both sides are compared
@@ -131,24 +137,26 @@ unit()
 # machine N KERNEL TEST: as above, in a virtual machine
 machine()
 {
-	local out rc=0 ko
+	local out rc=0 ko seed=''
 
 	ko=$(DMM_MUTANT='' && build_for "$2" && echo "$KO") || return 2
 	share "$1" "${ko%/kmod/*}"
 	share "$1" "$DMM_TOP/build/userland-debug"
-	out=$(DMM_MUTANT=$1 tests/qemu/run --kernel "$2" "$3") || rc=$?
+	[[ $3 != *:* ]] || seed=${3#*:}
+	out=$(DMM_CAMPAIGN_SEEDS=$seed DMM_MUTANT=$1 tests/qemu/run --kernel "$2" "${3%:*}") || rc=$?
 	echo "$out"
 	[[ $(tail -n 1 <<< "$out") =~ $SUMMARY ]] || return 2
 	! grep -q "^skip \|(not run: " <<< "$out" || return 2
 	[ $rc != 0 ]
 }
 
-list='' which=''
+list='' which='' by=''
 while [[ ${1-} == --* ]]; do
 	case $1 in
 	--list)		list=1 ;;
 	--unit|--all)	which=${1#--} ;;
-	*)		die "usage: mutants.sh [--list] [--unit|--all] [N...]" ;;
+	--by)		which=by by=${2-}; shift ;;
+	*)		die "usage: mutants.sh [--list] [--unit|--all|--by TEST] [N...]" ;;
 	esac
 	shift
 done
@@ -158,9 +166,10 @@ for n in "$@"; do
 done
 work=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-table | awk -v wanted="$wanted" -v which="$which" '
+table | awk -v wanted="$wanted" -v which="$which" -v by="$by" '
 	wanted != "  " && !index(wanted, " " $1 " ") { next }
 	which == "unit" && $2 != "unit" { next }
+	which == "by" && $3 != by && index($3, by ":") != 1 { next }
 	!seen[$1]++ || which == "all"' > "$work/table"
 if [ -n "$list" ]; then
 	cat "$work/table"

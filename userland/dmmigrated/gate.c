@@ -292,6 +292,8 @@ int dmm_gate_set(const struct dmm_manifest *m, u32 disk, enum dmm_ho_gate gate, 
 		return settled_set(gate, written);
 	if (g.kind == GATE_NEW)		/* dmm_gate_make() does away with it */
 		return -ENODEV;
+	if (gate == DMM_HO_GATE_SHUT && DMM_MUTANT == 223)	/* hazard 23 */
+		return 0;
 	ret = gate_tell(&g, gates[gate], if_clean, NULL);
 	if (ret != -ENOTEMPTY || !if_clean)
 		return ret;
