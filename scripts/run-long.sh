@@ -38,7 +38,7 @@ lane_smp()
 
 lane_rest()
 {
-	local rules kernel seed
+	local rules kernel seed first
 
 	for kernel in uml 6.1 6.12; do
 		step suite-$kernel tests/qemu/run --kernel $kernel
@@ -53,7 +53,10 @@ lane_rest()
 	done
 	step campaign tests/campaign 1-300
 	for kernel in 6.1 6.12; do
-		step log-writes-$kernel env DMM_CYCLES=20 tests/qemu/run --kernel $kernel log-writes
+		# 20 of them, five a machine
+		for first in 1 6 11 16; do
+			step log-writes-$kernel-$first env DMM_SEED=$first DMM_CYCLES=5 tests/qemu/run --kernel $kernel log-writes
+		done
 		step reset-$kernel tests/reset/run --kernel $kernel
 	done
 	for rules in can-fail can-fail-lib can-fail-recv can-fail-tool; do

@@ -18,6 +18,7 @@ static const char help[] =
 "Which host has crashed; the other one's daemon has only started again.  SOURCE and DESTINATION are journals,\n"
 "\"none\": the migration is not known there, or \"lost\": it is, without a journal.\n"
 "Prints the last state of both and, last, the owner: source, destination or nobody.\n"
+"       dmm-owner -                       for each line that it reads, the first three are its words\n"
 "       dmm-owner JOURNAL                 its last record: state and epoch\n"
 "Exit: 0, 1 both were writable at a time, or a journal is damaged, 2 usage.\n";
 
@@ -195,30 +196,55 @@ static const char *state_of(int who)
 	return side[who].known ? dmm_ho_state_name(side[who].ho.state) : "none";
 }
 
+/* Prints who owns it once @crashed has come back; exits 1 where both do at a time.  false: @crashed is no host. */
+static bool judge(const char *crashed, const char *source, const char *destination)
+{
+	bool both = !strcmp(crashed, "both");
+
+	if (!both && strcmp(crashed, "source") && strcmp(crashed, "destination"))
+		return false;
+	memset(side, 0, sizeof(side));
+	nr_queue = 0;
+	side[SRC].what = source;
+	side[DST].what = destination;
+	boot(SRC, both || *crashed == 's');
+	boot(DST, both || *crashed == 'd');
+	talk();
+	recover();
+	printf("%s %s %s\n", state_of(SRC), state_of(DST),
+	       side[SRC].writable ? "source" : side[DST].writable ? "destination" : "nobody");
+	return true;
+}
+
+static int judge_list(void)
+{
+	char line[3 * 4096], crashed[16], source[4096], destination[4096];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		if (sscanf(line, "%15s %4095s %4095s", crashed, source, destination) != 3 ||
+		    !judge(crashed, source, destination)) {
+			fprintf(stderr, "dmm-owner: no crash of two journals: %s", line);
+			return EXIT_USAGE;
+		}
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct dmm_journal_view view;
-	bool both, source;
 
+	if (argc == 2 && !strcmp(argv[1], "-"))
+		return judge_list();
 	if (argc == 2 && argv[1][0] != '-') {
 		if (read_journal(argv[1], &view))
 			return 1;
 		printf("%s %llu\n", dmm_ho_state_name(view.last.state), (unsigned long long)view.last.epoch);
 		return 0;
 	}
-	both = argc == 4 && !strcmp(argv[1], "both");
-	source = argc == 4 && !strcmp(argv[1], "source");
-	if (!both && !source && (argc != 4 || strcmp(argv[1], "destination"))) {
+	if (argc != 4 || !judge(argv[1], argv[2], argv[3])) {
 		fputs(help, stderr);
 		return EXIT_USAGE;
 	}
-	side[SRC].what = argv[2];
-	side[DST].what = argv[3];
-	boot(SRC, both || source);
-	boot(DST, both || !source);
-	talk();
-	recover();
-	printf("%s %s %s\n", state_of(SRC), state_of(DST),
-	       side[SRC].writable ? "source" : side[DST].writable ? "destination" : "nobody");
 	return 0;
 }
