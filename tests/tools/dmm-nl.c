@@ -26,7 +26,7 @@
 static const char help[] =
 "usage: dmm-nl [--no-cap|--userns] COMMAND DEV [NAME=VALUE]...\n"
 "commands: attach start pause resume rate freeze thaw commit reclaim release stop gate get\n"
-"          compare mark compared, dump (no DEV), events SECONDS (prints a line for each),\n"
+"          compare mark compared, dump (no DEV), events SECONDS (a line for each),\n"
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
 "          migration=TEXT instance=TEXT boot=TEXT force barrier_bytes= barrier_ms=\n"
@@ -101,10 +101,10 @@ static void print_value(const char *name, char sep, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (only && strcmp(only, name))
-		return;
 	if (!only)
 		printf("%s=", name);
+	else if (strcmp(only, name))
+		return;
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -455,11 +455,8 @@ int main(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	}
-	while (argc > 1 && !strncmp(argv[1], "--", 2)) {
+	for (; argc > 1 && !strncmp(argv[1], "--", 2); argv++, argc--)
 		lose_power(argv[1]);
-		argv++;
-		argc--;
-	}
 	if (argc < 2)
 		usage("needs a command");
 	err = rawnl_open(&nl);
@@ -489,9 +486,9 @@ int main(int argc, char **argv)
 			put_value(&m, argv[i]);
 		begun = clock_ns(CLOCK_MONOTONIC);
 		err = rawnl_talk(&nl, &m, 0, print_msg, &sep);
+		begun = clock_ns(CLOCK_MONOTONIC) - begun;
 		if (!strcmp(argv[1], "stop"))
-			printf("took_ms=%llu\n", (unsigned long long)
-			       (clock_ns(CLOCK_MONOTONIC) - begun) / 1000000u);
+			printf("took_ms=%llu\n", (unsigned long long)begun / 1000000u);
 	}
 	if (!err)
 		return 0;
