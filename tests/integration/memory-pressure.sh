@@ -39,6 +39,11 @@ exec 7<>"$TMP/nobody-reads"
 spare -900
 cleanup_fn "spare 0"
 
+# with memory there: START takes its buffers with none of others' for it, or says that it cannot (allocation-failures.sh)
+start_receiver
+start_load A --writers 4 --rate 100 --sizes 4K..64K --discard 0 --zeroes 0
+start_migration --bandwidth 2M
+
 log_mark eaten
 begun=$(now_ms) stalled=$(stalls) rounds=0
 say "$(available) MiB available"
@@ -50,9 +55,6 @@ churn() { while :; do cat "$churned" >/dev/null; done; }
 background churn churn
 CHURN=$PID
 
-start_receiver
-start_load A --writers 4 --rate 100 --sizes 4K..64K --discard 0 --zeroes 0
-start_migration --bandwidth 2M
 total=$(st A total)
 # as often at least, and until the first sweep is done, which is let go then
 while [ $rounds -lt 4 ] || [ "$(nl A sweep_blocks)" -lt "$total" ]; do
