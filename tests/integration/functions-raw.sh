@@ -35,7 +35,7 @@ nl_attach() {
 		case $out in
 		*'owes a read'*)
 			look_at_clock
-			[ $NOW -lt $until ] || fail "$out" ;;
+			[ "$NOW" -lt "$until" ] || fail "$out" ;;
 		*)	echo "$out" >&2
 			return 1 ;;
 		esac

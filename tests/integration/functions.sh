@@ -122,7 +122,7 @@ wait_for() {
 	shift
 	while ! "$@" 2>/dev/null; do
 		look_at_clock
-		[ $NOW -lt $until ] || return 1
+		[ "$NOW" -lt "$until" ] || return 1
 		usleep ${pause}000
 		[ $pause -ge 160 ] || pause=$((pause * 2))
 	done
