@@ -18,6 +18,7 @@
 # expect-log: invoked oom-killer|Out of memory: Killed process .*\(dd\)|oom_reaper|oom-kill:|Call Trace
 . functions.sh
 . functions-handover.sh
+. functions-memory.sh
 . functions-campaign.sh
 requires ip tc nft unshare dmmigrate dmmigrated module:sch_netem target:flakey target:delay
 load_module

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # shellcheck disable=SC2034,SC2154 # what the plan sets, and what campaign.sh uses
-# What campaign.sh does to the two hosts: sourced by it, after functions-handover.sh.
+# What campaign.sh does to the two hosts: sourced by it, after functions-handover.sh and functions-memory.sh.
 
 # ---- who runs
 
@@ -165,17 +165,11 @@ sources_are_there() {
 
 # ---- memory
 
-# eat ADJ MIB: until it is killed, the one with the highest ADJ first; what dd has read it can't get rid of
-eat() {
-	(echo "$1" >/proc/self/oom_score_adj && exec dd if=/dev/zero bs="$2M" count=1) >&7 2>/dev/null &
-	EATERS="$EATERS $!"
-}
-available() { awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo; }
 no_memory() {
 	EATERS=
-	eat 500 $(($(available) - 40))
-	eat 1000 96	# too much: one at least is killed
-	eat 900 64
+	eat $(($(available) - 40)) 500
+	eat 96 1000	# too much: one at least is killed
+	eat 64 900
 }
 memory() {
 	local p

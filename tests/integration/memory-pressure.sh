@@ -6,6 +6,7 @@
 # check-kernels: 6.1
 # expect-log: invoked oom-killer|Out of memory: Killed process .*\(dd\)|oom_reaper|oom-kill:|Call Trace
 . functions.sh
+. functions-memory.sh
 requires ip dmmigrate dmmigrated
 load_module
 two_hosts
@@ -18,7 +19,6 @@ dd if=/dev/zero of="$(raw_of B)" bs=1M count=48 oflag=direct 2>/dev/null
 churned=$(raw_disk churned 2048)
 cleanup_fn "drop_raw_disk churned"
 
-available() { awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo; }
 # allocations that had to look for memory themselves
 stalls() { awk '/^allocstall/ { n += $2 } END { print n + 0 }' /proc/vmstat; }
 # spare ADJ: all that run, and what they start, are killed last (-900) or as usual (0)
@@ -27,12 +27,6 @@ spare() {
 	for p in /proc/[0-9]*; do
 		echo "$1" >"$p/oom_score_adj"
 	done 2>/dev/null
-}
-# eat MIB ADJ: until it is killed, the one with the highest ADJ first; what dd has read it can't get rid of
-eat() {
-	(echo "$2" >/proc/self/oom_score_adj && exec dd if=/dev/zero bs="$1M" count=1) >&7 2>/dev/null &
-	EATER=$!
-	EATERS="${EATERS:-} $!"
 }
 mkfifo "$TMP/nobody-reads"
 exec 7<>"$TMP/nobody-reads"
