@@ -32,6 +32,12 @@ another_boot() {
 	mount --bind "$TMP/boot-$BOOTS" /proc/sys/kernel/random/boot_id
 }
 
+# revive: both daemons live from here on
+revive() {
+	if gone "$DAEMON"; then start_daemon; fi
+	if gone "$RECEIVER"; then start_receiver; fi
+}
+
 # settle_down: both daemons are gone
 settle_down() {
 	for d in "$DAEMON" "$RECEIVER"; do

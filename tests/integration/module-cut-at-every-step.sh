@@ -54,10 +54,6 @@ cut_at() {
 	*)	receiver_dies ;;
 	esac
 }
-revive() {
-	if gone "$DAEMON"; then start_daemon; fi
-	if gone "$RECEIVER"; then start_receiver; fi
-}
 
 # ---- what brings the module to the point: in the background, $DOING
 
