@@ -141,6 +141,9 @@ static int source_freeze(void *ctx, u64 epoch)
 {
 	struct dmm_migration *m = ctx;
 
+	/* the guest is not to wait for the pause after a connection that was lost */
+	if (m->link)
+		dmm_link_poke(m->link);
 	return dmm_freezer_freeze(m->freezer, epoch);
 }
 
