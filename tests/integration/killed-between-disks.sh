@@ -68,8 +68,8 @@ dmmigrate clean A >"$TMP/clean.out" 2>&1 || true
 dmmigrate cancel C >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
 nothing_left "cancelled half way, cleaned, cancelled"
 
-for d in A C; do checker_verdict /dev/mapper/$d $d; done
 for d in "$LOAD_A" "$LOAD_C"; do
 	kill "$d"
 	wait "$d" || fail "a load: $(cat "$TMP"/load-*.log)"
 done
+for d in A C; do checker_verdict /dev/mapper/$d $d; done

@@ -28,13 +28,14 @@ damage() { printf 'garbage' | dd of="$img" bs=1 seek=$(($1 * 512 + $2)) conv=not
 # field SEQ FIELD: where 64-bit field FIELD (0 issued, 1 completed) of operation SEQ lies
 field() { echo $((64 + ($1 - 1) * 64 + $2 * 8)); }
 get() { od -An -t u8 -j "$(field "$1" "$2")" -N 8 "$j" | tr -d ' '; }
-put() {
-	local v=$3 s=''
+put() { put_at "$(field "$1" "$2")" "$3"; }
+put_at() {
+	local v=$2 s=''
 	for _ in 1 2 3 4 5 6 7 8; do
 		s=$s$(printf '\\x%02x' $((v & 255)))
 		v=$((v >> 8))
 	done
-	printf '%b' "$s" | dd of="$j" bs=1 seek="$(field "$1" "$2")" conv=notrunc status=none
+	printf '%b' "$s" | dd of="$j" bs=1 seek="$1" conv=notrunc status=none
 }
 
 truncate -s 8M "$img"
@@ -114,6 +115,21 @@ put "$third" 1 0
 cp "$tmp/only" "$img.third"
 dd if="$img.third" of="$img" bs=8192 skip=768 seek=768 count=1 conv=notrunc status=none
 check "a write that never completed may have happened" 0 'pending 2'
+
+# A load that goes on while its disk is judged: zeroes of an operation issued meanwhile. Here: since the counter
+# stood where the operation began, though a write has completed after it.
+restore
+"$tools/dmm-load" "$img" --buffered --journal "$j" --op zeroes:7M:4096 --op write:7M:4096 >/dev/null
+dd if=/dev/zero of="$img" bs=4096 seek=1792 count=1 conv=notrunc status=none
+check "zeroes from before the last write" 1 'lost 8;'
+now=$("$tools/dmm-check" --clock --journal "$j")
+zeroing=$(($(od -An -t u8 -j 32 -N 8 "$j" | tr -d ' ') - 1))
+clock_is() { put_at 24 "$1"; }
+clock_is "$(get "$zeroing" 0)"
+check "zeroes issued while the disk was read" 0 'OK'
+clock_is $(($(get "$zeroing" 0) + 1))
+check "zeroes issued just before" 1 'lost 8;'
+clock_is "$now"
 
 # Without a fill a disk begins as zeroes, or as anything.
 j=$tmp/journal2

@@ -28,6 +28,13 @@ uint64_t history_end(unsigned int ji, const struct op *op)
 	return op_is_done(op) ? stamp(ji, op->completed) : UINT64_MAX;
 }
 
+uint64_t history_ops(const struct history *h, unsigned int ji)
+{
+	uint64_t nr = journal_ops(&h->journals[ji]);
+
+	return nr < h->max_ops[ji] ? nr : h->max_ops[ji];
+}
+
 int history_add(struct history *h, const char *path)
 {
 	struct journal *j = &h->journals[h->nr_journals];
@@ -46,6 +53,7 @@ int history_add(struct history *h, const char *path)
 	}
 	if (!h->nr_journals)
 		h->size_bytes = j->hdr->size_bytes;
+	h->max_ops[h->nr_journals] = UINT64_MAX;
 	h->nr_journals++;
 	return 0;
 }
@@ -63,6 +71,7 @@ int history_at(struct history *h, uint64_t clock)
 		if (ops[i].completed >= clock)
 			ops[i].completed = 0;
 	j->ops = ops;	/* the file stays mapped */
+	h->max_ops[h->nr_journals - 1] = nr;
 	return 0;
 }
 
@@ -98,8 +107,9 @@ int history_build(struct history *h)
 	h->zeroed = calloc(sectors, sizeof(*h->zeroed));
 	if (!h->floor || !h->zeroed)
 		return -ENOMEM;
-	for (ji = 0; ji < h->nr_journals; ji++)
-		for (i = 0; i < journal_ops(&h->journals[ji]); i++) {
+	for (ji = 0; ji < h->nr_journals; ji++) {
+		h->built[ji] = __atomic_load_n(&h->journals[ji].hdr->clock, __ATOMIC_SEQ_CST);
+		for (i = 0; i < history_ops(h, ji); i++) {
 			const struct op *op = &h->journals[ji].ops[i];
 
 			if (!op->issued)
@@ -110,7 +120,24 @@ int history_build(struct history *h)
 			if (op->type != OP_FLUSH)
 				apply(h, ji, op);
 		}
+	}
 	return 0;
+}
+
+bool history_zeroed_since(const struct history *h, uint64_t lba)
+{
+	unsigned int ji;
+	uint64_t i;
+
+	for (ji = 0; ji < h->nr_journals; ji++)
+		for (i = 0; i < history_ops(h, ji); i++) {
+			const struct op *op = &h->journals[ji].ops[i];
+
+			if (__atomic_load_n(&op->issued, __ATOMIC_SEQ_CST) >= h->built[ji] && op->type != OP_WRITE &&
+			    op->type != OP_FLUSH && lba >= op->lba && lba - op->lba < op->nr_sectors)
+				return true;
+		}
+	return false;
 }
 
 void history_show_allowed(const struct history *h, uint64_t lba)
@@ -120,7 +147,7 @@ void history_show_allowed(const struct history *h, uint64_t lba)
 
 	printf(" allowed:");
 	for (ji = 0; ji < h->nr_journals && shown < 4; ji++)
-		for (i = 0; i < journal_ops(&h->journals[ji]) && shown < 4; i++) {
+		for (i = 0; i < history_ops(h, ji) && shown < 4; i++) {
 			const struct op *op = &h->journals[ji].ops[i];
 
 			if (!op->issued || op->type == OP_FLUSH || lba < op->lba ||

@@ -14,6 +14,8 @@
 
 struct history {
 	struct journal journals[CHECK_MAX_JOURNALS];	/* in order of time */
+	uint64_t max_ops[CHECK_MAX_JOURNALS];		/* records that count, however many there will be */
+	uint64_t built[CHECK_MAX_JOURNALS];		/* the counter at the beginning of history_build() */
 	unsigned int nr_journals;
 	uint64_t size_bytes;
 	/*
@@ -32,6 +34,10 @@ int history_add(struct history *h, const char *path);
 int history_at(struct history *h, uint64_t clock);
 /* 0, -ENOMEM, or -EINVAL when an operation lies outside the disk. */
 int history_build(struct history *h);
+/* How many records of journal @ji count, now. */
+uint64_t history_ops(const struct history *h, unsigned int ji);
+/* Is there an operation that may leave zeroes in sector @lba among those issued since history_build()? */
+bool history_zeroed_since(const struct history *h, uint64_t lba);
 /* When an operation of journal @ji began and ended, comparable between journals; UINT64_MAX = not yet. */
 uint64_t history_begin(unsigned int ji, const struct op *op);
 uint64_t history_end(unsigned int ji, const struct op *op);

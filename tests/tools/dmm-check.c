@@ -147,10 +147,10 @@ static enum verdict judge(const struct sector *s, uint64_t lba)
 	case SECTOR_TORN:
 		return V_TORN;
 	case SECTOR_ZERO:
-		/* Zeroed by an operation that counts, or from the beginning. */
+		/* Zeroed by an operation that counts, from the beginning, or while the disk is being read. */
 		if (h->zeroed[lba] && h->zeroed[lba] >= h->floor[lba])
 			return V_OK;
-		return h->floor[lba] ? V_LOST : V_OK;
+		return h->floor[lba] && !history_zeroed_since(h, lba) ? V_LOST : V_OK;
 	case SECTOR_ALIEN:
 		return check.initial_any && !h->floor[lba] ? V_OK : V_ALIEN;
 	case SECTOR_OURS:
@@ -159,7 +159,7 @@ static enum verdict judge(const struct sector *s, uint64_t lba)
 	for (ji = 0; ji < h->nr_journals; ji++) {
 		const struct journal *j = &h->journals[ji];
 
-		if (j->hdr->id != s->journal || s->seq - 1 >= journal_ops(j))
+		if (j->hdr->id != s->journal || s->seq - 1 >= history_ops(h, ji))
 			continue;
 		if (s->lba != lba)
 			return V_MISPLACED;
