@@ -23,6 +23,12 @@ ready() {
 }
 # spoil OFFSET: 4 KiB of B's disk
 spoil() { dd if=/dev/urandom of="$(raw_of B)" bs=4096 seek=$(($1 / 4096)) count=1 oflag=direct 2>/dev/null; }
+# same_mib N: does B's disk have what A's has there?
+same_mib() {
+	dd if="$(raw_of A)" of="$TMP/mib-A" bs=1M skip="$1" count=1 iflag=direct 2>/dev/null
+	dd if="$(raw_of B)" of="$TMP/mib-B" bs=1M skip="$1" count=1 iflag=direct 2>/dev/null
+	cmp -s "$TMP/mib-A" "$TMP/mib-B"
+}
 goes_on() {
 	local before
 	grep -q 'the source owns' "$TMP/refused.out" || fail "$(cat "$TMP/refused.out")"
@@ -46,7 +52,7 @@ goes_on
 # one that was rewritten in part: what was received for it is not known, the source's own digest tells
 ready
 one A write:$((18 * MIB + 8192)):4096
-sleep 2
+must_wait_for 30 same_mib 18
 spoil $((18 * MIB + 409600))
 refused 10 "the sides differ at offset $((18 * MIB)) (1048576 bytes, crc32c" dmmigrate cutover A --verify=full \
 	--timeout 15000 --hook-start "touch $TMP/started"
