@@ -37,7 +37,9 @@ step()
 	echo "$last" > "$LOGS/$name.result"
 	{
 		echo "== $name: $last ($((SECONDS - began)) s, $cpu s of CPU)"
-		grep -iE '^(skip|not ok) ' "$log" || true
+		# what was skipped or failed, and a failure's reason, wherever its output ends
+		awk '/^(ok|not ok|skip|SKIP) / { failed = /^not ok/; if (!/^ok/) print; next }
+			failed && /FAILED/ && !/passed,/ { print "    " $0 }' "$log"
 		[[ $last =~ \ 0\ failed ]] || { tail -n 60 "$log" | sed 's/^/    /'; echo "    (all of it: $log)"; }
 	} > "$LOGS/$name.said"
 	flock "$LOGS" cat "$LOGS/$name.said"
