@@ -167,9 +167,11 @@ void dmm_disk_sample_drop(struct dmm_disk *d)
 	sample_end(d, false);
 }
 
-static bool sample_over(u64 until_ms, int stop_fd)
+/* One is read, however late it has become. */
+static bool sample_over(u32 left, u64 until_ms, int stop_fd)
 {
-	return dmm_now_ms() >= until_ms || dmm_wait_fd(-1, 0, 0, stop_fd) == -ECANCELED;
+	return (left < DMM_SAMPLE_READS && dmm_now_ms() >= until_ms) ||
+	       dmm_wait_fd(-1, 0, 0, stop_fd) == -ECANCELED;
 }
 
 /* Numbers that nobody has to be unable to guess. */
@@ -189,7 +191,7 @@ static int sample_random(struct prover *pv, u32 left, u64 until_ms, int stop_fd,
 
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		seed = dmm_now_ms();
-	for (n = 0; n < RANDOM_TRIES && left && ret >= 0 && !sample_over(until_ms, stop_fd); n++) {
+	for (n = 0; n < RANDOM_TRIES && left && ret >= 0 && !sample_over(left, until_ms, stop_fd); n++) {
 		i = next_random(&seed) % p->nr;
 		dmm_proof_get(p, i, &s);
 		if (!s.known)
@@ -208,7 +210,7 @@ static int sample_take(struct prover *pv, int stop_fd, struct dmm_refusal *r)
 	int ret = 0;
 
 	for (n = 0; n < DMM_PROOF_RECENT && left > DMM_SAMPLE_READS - DMM_SAMPLE_RECENT &&
-	     ret >= 0 && !sample_over(until_ms, stop_fd); n++) {
+	     ret >= 0 && !sample_over(left, until_ms, stop_fd); n++) {
 		if (!dmm_proof_recent(&pv->d->proof, n, &f))
 			continue;
 		ret = prove_frame(pv, &f, r);
