@@ -297,10 +297,11 @@ static uint64_t parse_dev(const char *text)
 static void __attribute__((noreturn)) usage(int status)
 {
 	fputs("usage: dmm-nlfuzz --dev MAJOR:MINOR [--count N] [--seed S] [--threads N]\n"
-	      "                  [--no-cap] [--no-commit]\n"
+	      "                  [--no-cap] [--no-commit] [--release-often]\n"
 	      "Sends N messages (default 1000) to the family " DMM_GENL_NAME " from several threads and\n"
 	      "prints the answers per errno.  --no-cap: without CAP_SYS_ADMIN, and none may succeed.\n"
 	      "--no-commit: sends no COMMIT, so that nothing is released, after which the table would have to be replaced.\n"
+	      "--release-often: RELEASE as often as RECLAIM, instead of once for twenty of them\n"
 	      "exit codes: 0 every message was answered, 1 not, or something is missing, 2 usage\n",
 	      status ? stderr : stdout);
 	exit(status);
@@ -315,6 +316,7 @@ static void parse_options(int argc, char **argv)
 		{ "threads", required_argument, NULL, 't' },
 		{ "no-cap", no_argument, NULL, 'n' },
 		{ "no-commit", no_argument, NULL, 'f' },
+		{ "release-often", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -343,6 +345,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'f':
 			fuzz.no_commit = true;
+			break;
+		case 'r':
+			fuzz.release_often = true;
 			break;
 		default:
 			usage(c == 'h' ? 0 : EXIT_USAGE);

@@ -15,6 +15,7 @@
 struct nlfuzz {		/* constant once threads run, but for epoch */
 	uint64_t dev;
 	bool no_commit;
+	bool release_often;
 	uint16_t family;
 	_Atomic uint64_t epoch;		/* of the latest FREEZE asked for */
 };

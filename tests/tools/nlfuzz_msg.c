@@ -198,7 +198,7 @@ void nlfuzz_make(struct nlfuzz_worker *w, int *to_close)
 	if (nlfuzz_odds(w, 16))
 		cmd = (uint8_t)rng_next(&w->r);
 	/* what ends everything comes less often, or nothing would ever go on */
-	if (cmd == DMM_CMD_RELEASE && !nlfuzz_odds(w, 20))
+	if (cmd == DMM_CMD_RELEASE && !fuzz.release_often && !nlfuzz_odds(w, 20))
 		cmd = DMM_CMD_RECLAIM;
 	if ((fuzz.no_commit && cmd == DMM_CMD_COMMIT) || (cmd == DMM_CMD_STOP && !nlfuzz_odds(w, 5)))
 		cmd = DMM_CMD_GET;
