@@ -130,7 +130,8 @@ struct dmm_migration {
 	struct dm_target *ti;
 	struct dm_dev *origin;
 	char *name;			/* "254:3", for messages */
-	struct workqueue_struct *wq;	/* thaw, release, events, end of a sender */
+	struct workqueue_struct *wq;	/* thaw, release, events */
+	struct workqueue_struct *end_wq;	/* of what ends a set of connections */
 	dev_t dev;			/* of the live device */
 
 	bool gated;			/* the feature `gate` */

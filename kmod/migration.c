@@ -251,8 +251,12 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 		goto err_free_name;
 	r = dmm_tracker_init(&m->tracker, (u64)ti->len << SECTOR_SHIFT, block_shift, !gated);
 	if (r)
-		goto err_destroy_wq;
+		goto err_destroy_end_wq;
 
+	/* what waits for threads and memory is not in the way of the rescuer that has to let writes go */
+	m->end_wq = alloc_workqueue("dmm-end/%s", WQ_UNBOUND, 0, m->name);
+	if (!m->end_wq)
+		goto err_destroy_wq;
 	m->ti = ti;
 	m->origin = origin;
 	m->dev = disk_devt(dm_disk(md));
@@ -284,6 +288,8 @@ err_destroy_wq:
 	destroy_workqueue(m->wq);
 err_free_name:
 	kfree(m->name);
+err_destroy_end_wq:
+	destroy_workqueue(m->end_wq);
 err_free:
 	kfree(m);
 	return r;
@@ -330,6 +336,7 @@ void dmm_migration_destroy(struct dmm_migration *m)
 	WARN_ON_ONCE(m->nr_held);
 	dmm_migration_put(m);
 }
+	destroy_workqueue(m->end_wq);
 
 static void supersede(struct dmm_migration *old)
 {

@@ -431,7 +431,8 @@ static int cmd_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *note)
 {
-	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+	/* waits for no memory: that may come only once writes that are held go on, by the queue that this runs on */
+	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_NOWAIT | __GFP_NOWARN);
 	void *hdr;
 
 	if (!msg)
@@ -442,7 +443,7 @@ void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *not
 		return;
 	}
 	genlmsg_end(msg, hdr);
-	genlmsg_multicast(&dmm_family, msg, 0, 0, GFP_NOIO);
+	genlmsg_multicast(&dmm_family, msg, 0, 0, GFP_NOWAIT | __GFP_NOWARN);
 }
 
 #define DMM_OP(_cmd, _doit, _policy) \

@@ -237,7 +237,7 @@ static void begin_finish(struct dmm_sender *s)
 	for (i = 0; i < s->nr_links; i++)
 		dmm_conn_shutdown(&s->links[i].conn);
 	dmm_kick(s->m);
-	queue_work(s->m->wq, &s->finish_work);
+	queue_work(s->m->end_wq, &s->finish_work);
 }
 
 int dmm_sender_retire(struct dmm_migration *m)
