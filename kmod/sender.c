@@ -292,9 +292,11 @@ void dmm_sender_begin_stop(struct dmm_migration *m, const char *waits_for)
 
 void dmm_sender_stop(struct dmm_migration *m, const char *waits_for)
 {
-	/* somebody has waited for it before: this call only looks */
-	bool again = m->sender && m->sender->stopping &&
-		     READ_ONCE(m->state) != DMM_STATE_DISCONNECTED;
+	/*
+	 * Somebody has waited for it before: this call only looks.  Of a set that is only being replaced
+	 * (DISCONNECTED, or FAILED since) finish_worker() says nothing.
+	 */
+	bool again = m->sender && m->sender->stopping && !dmm_state_tracks(READ_ONCE(m->state));
 
 	dmm_sender_begin_stop(m, waits_for);
 	if (m->sender && !again)
