@@ -11,6 +11,7 @@
 #include "migration.h"
 #include "netlink.h"
 #include "sender.h"
+#include "stop.h"
 #include "trace.h"
 
 static DEFINE_MUTEX(dmm_registry_mutex);
@@ -193,6 +194,7 @@ static void thaw_worker(struct work_struct *work)
 	int r = -EALREADY;
 	u64 now;
 
+	dmm_stop_at(DMM_STOP_BEFORE_TIMEOUT, NULL);
 	spin_lock_irqsave(&m->lock, flags);
 	now = ktime_get_ns();
 	if (now >= m->freeze.deadline_ns)
@@ -202,8 +204,10 @@ static void thaw_worker(struct work_struct *work)
 		mod_delayed_work(m->wq, &m->thaw_work,
 				 nsecs_to_jiffies(m->freeze.deadline_ns - now) + 1);
 	spin_unlock_irqrestore(&m->lock, flags);
-	if (!r)
+	if (!r) {
 		DMWARN("%s: the freeze timed out: thawed, the guest goes on at the source", m->name);
+		dmm_stop_at(DMM_STOP_AFTER_TIMEOUT, NULL);
+	}
 }
 
 static void event_worker(struct work_struct *work)
@@ -249,14 +253,14 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 #endif
 	if (!m->wq)
 		goto err_free_name;
-	r = dmm_tracker_init(&m->tracker, (u64)ti->len << SECTOR_SHIFT, block_shift, !gated);
-	if (r)
-		goto err_destroy_end_wq;
-
 	/* what waits for threads and memory is not in the way of the rescuer that has to let writes go */
 	m->end_wq = alloc_workqueue("dmm-end/%s", WQ_UNBOUND, 0, m->name);
 	if (!m->end_wq)
 		goto err_destroy_wq;
+	r = dmm_tracker_init(&m->tracker, (u64)ti->len << SECTOR_SHIFT, block_shift, !gated);
+	if (r)
+		goto err_destroy_end_wq;
+
 	m->ti = ti;
 	m->origin = origin;
 	m->dev = disk_devt(dm_disk(md));
@@ -284,12 +288,12 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 	ti->private = m;
 	return 0;
 
+err_destroy_end_wq:
+	destroy_workqueue(m->end_wq);
 err_destroy_wq:
 	destroy_workqueue(m->wq);
 err_free_name:
 	kfree(m->name);
-err_destroy_end_wq:
-	destroy_workqueue(m->end_wq);
 err_free:
 	kfree(m);
 	return r;
@@ -332,11 +336,11 @@ void dmm_migration_destroy(struct dmm_migration *m)
 
 	dmm_barrier_free(m);	/* of one that was committed */
 	cancel_delayed_work_sync(&m->thaw_work);
+	destroy_workqueue(m->end_wq);
 	destroy_workqueue(m->wq);
 	WARN_ON_ONCE(m->nr_held);
 	dmm_migration_put(m);
 }
-	destroy_workqueue(m->end_wq);
 
 static void supersede(struct dmm_migration *old)
 {

@@ -74,6 +74,11 @@ by_thaw() {
 	{ dmm-nl freeze /dev/mapper/A epoch="$EPOCH" timeout_ms=15000 && dmm-nl thaw /dev/mapper/A epoch="$EPOCH"; } >"$TMP/doing.out" 2>&1 &
 	DOING=$!
 }
+by_timeout() {
+	EPOCH=$(next_epoch A)
+	dmm-nl freeze /dev/mapper/A epoch="$EPOCH" timeout_ms=700 >"$TMP/doing.out" 2>&1 &
+	DOING=$!
+}
 by_comparison() {
 	stop_load
 	reboot_source
@@ -222,6 +227,7 @@ for CYCLE in $(seq "${CYCLES:-1}"); do
 	try by_cutover before-freeze after-freeze before-drain after-drain before-barrier before-frozen after-frozen \
 		in-commit after-commit before-reads after-reads before-shut in-shut after-shut before-reclaim after-reclaim
 	try by_thaw before-thaw after-thaw
+	try by_timeout before-timeout after-timeout
 	try by_comparison before-compare after-compare before-mark after-mark before-compared after-compared
 	try by_cancel before-stop after-stop
 	HOOK=true
