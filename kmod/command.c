@@ -183,17 +183,22 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 		r = -ENOTCONN;
 		goto out;
 	}
-	if (READ_ONCE(m->state) != DMM_STATE_IDLE && (!again || a->compare)) {
+	/* to be compared again once it was cut off while it was compared; else its bitmap knows what differs */
+#if DMM_MUTANT != 144
+	if (again && a->compare && !READ_ONCE(m->uncompared))
+		again = false;
+#endif
+	if (READ_ONCE(m->state) != DMM_STATE_IDLE && !again) {
 		r = -EBUSY;
 		goto out;
 	}
 	r = again ? dmm_sender_prepare(s) : prepare_first(m, a->compare);
 	if (r)
 		goto out;
-	if (again) {
+	if (again && !a->compare)
 		dmm_compare_void(m);
+	if (again)
 		dmm_barrier_resume(m, &s->peer);
-	}
 	spin_lock_irqsave(&m->lock, flags);
 	m->peer = s->peer;
 	if (a->rate)

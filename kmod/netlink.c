@@ -213,7 +213,7 @@ static int cmd_start(struct sk_buff *skb, struct genl_info *info)
 	}
 	r = dmm_cmd_start(m, &a);
 	if (r == -EBUSY && a.compare)
-		NL_SET_ERR_MSG(info->extack, "only what is idle can be compared: stop first");
+		NL_SET_ERR_MSG(info->extack, "neither idle nor cut off while it was compared: stop first");
 	return end(m, r);
 }
 

@@ -83,6 +83,8 @@ table()
 		141 uml compare-marks MARK forgets the last block
 		142 uml compare-marks what was found equal counts as flushed
 		143 uml compare-marks a comparison that was cut off counts
+		144 uml compare-marks a bitmap that is not lost is compared away
+		145 unit test_core_handover an ACQUIRE that nobody waits for any more hands over
 	EOT
 }
 

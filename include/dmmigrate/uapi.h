@@ -36,6 +36,8 @@
  *		shipped, until somebody who reads both sides has MARKed what differs.  The sides count as different all
  *		over until COMPARED: FREEZE, PAUSE and RESUME are refused (-EBUSY), and where the connections are lost or something
  *		fails in between, everything is dirty.
+ *		DISCONNECTED -> COMPARING, by new connections, where they were lost in COMPARING: what was MARKed or written
+ *		still is; to go on where one was, only with the same receiver, and the disk open there all the time.
  * MARK		DEV, RANGE (offset and length in bytes, not 0, within the disk; rounded out to blocks): dirty.
  *		COMPARING only, else -EINVAL; -ERANGE.
  * COMPARED	DEV, CONN_EPOCH (of the connections with which the comparison began).  COMPARING -> COPYING: all that differs, by

@@ -139,7 +139,7 @@ static const int state_table[__DMM_STATE_MAX][__DMM_EV_MAX] = {
 		[DMM_EV_ERROR]		= FAILED,
 		[DMM_EV_STOP]		= STOPPING,
 		[DMM_EV_STOPPED]	= -EINVAL,
-		[DMM_EV_COMPARE]	= -EBUSY,
+		[DMM_EV_COMPARE]	= COMPARING,
 		[DMM_EV_COMPARED]	= -EINVAL,
 	},
 	[DMM_STATE_FAILED] = {

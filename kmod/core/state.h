@@ -11,7 +11,8 @@
  *     |            FREEZING ----> FROZEN ----> COMMITTED ----> RELEASED
  *     |                 CONVERGED       COMMIT           RELEASE
  *     |
- *     |   COMPARE   from IDLE -> COMPARING, COMPARED from there -> COPYING
+ *     |   COMPARE   from IDLE -> COMPARING, COMPARED from there -> COPYING; from DISCONNECTED too, by
+ *     |             a new set of connections, if the link was lost while COMPARING
  *     |   LINK_LOST from COPYING PAUSED FREEZING FROZEN COMPARING -> DISCONNECTED
  *     |   START     from DISCONNECTED, by a new set of connections -> COPYING
  *     |   ERROR     from the same and DISCONNECTED      -> FAILED

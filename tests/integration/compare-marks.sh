@@ -118,9 +118,40 @@ refused 1 EINVAL dmm-nl mark $dev range=0+4096
 refused 1 EINVAL dmm-nl compared $dev conn_epoch=1
 dd if=/dev/zero of=/dev/mapper/B bs=1M count=16 oflag=direct 2>/dev/null
 connected 2 instance=i1 boot=b1
-refused 1 EBUSY dmm-nl compare $dev
 dmm-nl start $dev
 await_quiet A
+same_disks $dev /dev/mapper/B
+stop_raw A
+
+say "or goes on, by new connections: what was marked, or is written meanwhile, is dirty"
+began instance=i1 boot=b1
+lose
+one A write:2M:8192
+connected 2 instance=i1 boot=b1
+state_is A disconnected || fail "$(st A state)"
+dmm-nl compare $dev
+state_is A comparing || fail "$(st A state)"
+one A write:4M:4096
+assert "blocks dirty" "$(nl A dirty_blocks)" = 4
+refused 1 ESTALE dmm-nl compared $dev conn_epoch=1
+refused 1 'being compared' dmm-nl freeze $dev epoch=10 timeout_ms=1000
+lose
+assert "blocks dirty" "$(nl A dirty_blocks)" = 4096
+connected 3 instance=i1 boot=b1
+dmm-nl compare $dev
+dmm-nl compared $dev conn_epoch=3
+await_quiet A
+assert "bytes sent" "$(nl A acked_bytes)" = 16384
+same_disks $dev /dev/mapper/B
+lose
+connected 4 instance=i1 boot=b1
+# this bitmap is not lost
+refused 1 EBUSY dmm-nl compare $dev
+state_is A disconnected || fail "$(st A state)"
+one A write:6M:4096
+dmm-nl start $dev
+await_quiet A
+assert "bytes sent" "$(nl A acked_bytes)" = 20480
 same_disks $dev /dev/mapper/B
 stop_raw A
 
