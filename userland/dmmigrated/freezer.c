@@ -124,7 +124,26 @@ static int do_where(struct dmm_freezer *f, unsigned int states, enum dmm_cmd cmd
 
 /* --- looking at a freeze --- */
 
-/* What has become of the freeze: 0 frozen, -EINPROGRESS, or over, with @why. */
+/* It thawed by itself: in the first step that has not been timed. */
+static int say_late(const struct dmm_nl_info *info, char *why)
+{
+	if (info->barrier_ns) {
+		snprintf(why, DMM_FREEZER_WHY, "it was frozen, and not committed in time: it thawed (another disk, "
+			 "the other host, a proof of its data or a journal took too long)");
+		return -ETIME;
+	}
+	if (info->ship_ns)
+		snprintf(why, DMM_FREEZER_WHY, "the destination's disk was not flushed in time: it thawed");
+	else if (info->drain_ns)
+		snprintf(why, DMM_FREEZER_WHY, "not everything was shipped in time: it thawed (%llu bytes were "
+			 "dirty at the hold)", info->freeze_blocks * info->block_bytes);
+	else
+		snprintf(why, DMM_FREEZER_WHY, "the source's disk did not end the writes under way in time: it "
+			 "thawed");
+	return -ECANCELED;
+}
+
+/* What has become of the freeze: 0 frozen, -EINPROGRESS, or over, with @why; -ETIME: it was frozen, nobody committed. */
 static int disk_look(const struct dmm_nl_info *info, const struct freezer_disk *d, u64 epoch, char *why)
 {
 	u64 missing;
@@ -166,16 +185,31 @@ static int disk_look(const struct dmm_nl_info *info, const struct freezer_disk *
 		return -EREMOTEIO;
 	}
 	if (info->freeze_result == -ETIME)
-		snprintf(why, DMM_FREEZER_WHY, "not everything was shipped in time: it thawed (%llu bytes were "
-			 "dirty at the hold)", info->freeze_blocks * info->block_bytes);
-	else
-		snprintf(why, DMM_FREEZER_WHY, "the freeze ended: %s%s%s",
-			 strerror(info->freeze_result ? -info->freeze_result : ECANCELED),
-			 *info->reason ? ": " : "", info->reason);
+		return say_late(info, why);
+	snprintf(why, DMM_FREEZER_WHY, "the freeze ended: %s%s%s",
+		 strerror(info->freeze_result ? -info->freeze_result : ECANCELED), *info->reason ? ": " : "",
+		 info->reason);
 	return -ECANCELED;
 }
 
 enum freeze_end {
+/* One was frozen, and waited in vain: for another, if that is not frozen, or was not in time. */
+static void find_late(struct dmm_freezer *f, const struct look *l, u64 epoch, char *why)
+{
+	const struct dmm_nl_info *info;
+	char said[DMM_FREEZER_WHY];
+	u32 i;
+
+	for (i = 0; i < f->c.nr_disks; i++) {
+		info = l->disks[i];
+		if (!info || info->epoch != epoch || info->barrier_ns)
+			continue;
+		say_late(info, said);
+		snprintf(why, DMM_FREEZER_WHY, "disk %u: %.200s", i, said);
+		return;
+	}
+}
+
 	FREEZE_GOES_ON,
 	FREEZE_COMMITTED,	/* all disks: nothing more becomes of it by itself */
 	FREEZE_OVER,
@@ -212,6 +246,8 @@ static enum freeze_end freezer_look(struct dmm_freezer *f, u64 epoch, char *why)
 		snprintf(why, DMM_FREEZER_WHY, "disk %u: %.200s", i - 1, said);
 	look_end(&l);
 	return over ? FREEZE_OVER : committed == f->c.nr_disks ? FREEZE_COMMITTED : FREEZE_GOES_ON;
+	if (over && ret == -ETIME)
+		find_late(f, &l, epoch, why);
 }
 
 /* Forgets a freeze that is over, unless another one has begun. */
