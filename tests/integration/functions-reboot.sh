@@ -2,18 +2,21 @@
 # shellcheck shell=dash
 # A source that was rebooted during the copy: sourced after functions.sh and functions-handover.sh.
 
-# reboot_source: A with the table that it had before; the kernel, /run and the daemon have forgotten everything
+# reboot_source [DISK...]: A, or these, with the table that it had before; the kernel, /run and the daemon have forgotten everything
 reboot_source() {
-	local table
-	table=$(dmsetup table A-dmm-origin)
+	local d
+	[ $# -gt 0 ] || set -- A
 	kill -9 "$DAEMON"
 	wait "$DAEMON" 2>/dev/null || true
-	dmsetup load A --table "0 $(sectors_of A) error"
-	dmsetup resume --noflush --nolockfs A
-	dmsetup remove A-dmm-origin
-	dmsetup remove A
+	for d in "$@"; do
+		dmsetup table "$d-dmm-origin" >"$TMP/$d.rebooted"
+		dmsetup load "$d" --table "0 $(sectors_of "$d") error"
+		dmsetup resume --noflush --nolockfs "$d"
+		dmsetup remove "$d-dmm-origin"
+		dmsetup remove "$d"
+	done
 	rm -f /run/dmmigrate/*.json
-	dmsetup create A --table "$table"
+	for d in "$@"; do dmsetup create "$d" "$TMP/$d.rebooted"; done
 	another_boot
 	dmmigrated --restore --foreground >"$TMP/restore.out" 2>&1 || fail "restore: exit $?: $(cat "$TMP/restore.out")"
 	start_daemon

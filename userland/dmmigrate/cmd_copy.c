@@ -58,17 +58,6 @@ static int copy_source_changed(struct dmm_copy *c, const struct dmm_refusal *r)
 	return copy_failed(c, DMM_EXIT_ABORTED, r->text);
 }
 
-/* Waits, unless Ctrl-C comes. False: it did. */
-static bool copy_sleep(u32 ms)
-{
-	const struct timespec tick = { .tv_nsec = TICK_MS * 1000000l };
-	u32 slept;
-
-	for (slept = 0; slept < ms && !dmm_signal_seen(); slept += TICK_MS)
-		nanosleep(&tick, NULL);
-	return !dmm_signal_seen();
-}
-
 /* Stays with the workers until they have ended. 0, -EAGAIN (the link was lost), or an exit code, said. */
 static int copy_watch(struct dmm_copy *c)
 {
@@ -114,7 +103,7 @@ static int copy_reconnect(struct dmm_copy *c, u32 *tries)
 		if (backoff_ms > MAX_BACKOFF_MS)
 			backoff_ms = MAX_BACKOFF_MS;
 		dmm_note(c->t, "%s; trying again in %u s", why, backoff_ms / 1000);
-		if (!copy_sleep(backoff_ms))
+		if (!dmm_signal_sleep(backoff_ms))
 			return copy_interrupted(c);
 		if (!dmm_copy_prepare_again(c))
 			break;

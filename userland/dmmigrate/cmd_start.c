@@ -15,7 +15,7 @@
 #include "start.h"
 
 static const struct dmm_option start_options[] = {
-	DMM_OPTION_BANDWIDTH("; for each\ndisk; what is started again keeps its limit"),
+	DMM_OPTION_BANDWIDTH("; for each\ndisk; what is started again keeps its limit; --resume reads no faster either"),
 	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
 		   "size of a tracked block, 4K to 1M (default 4K)"),
 	DMM_OPTION_CONNECTIONS,
@@ -131,7 +131,7 @@ static int start_ask_to_resume(struct dmm_tool *t, struct dmm_start *c)
 	return 0;
 }
 
-static int start_prepare_all(struct dmm_tool *t, struct dmm_start *c)
+int dmm_start_prepare_all(struct dmm_tool *t, struct dmm_start *c)
 {
 	struct dmm_start_disk *d;
 	int ret;
@@ -230,7 +230,7 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 			return ret;
 		if (t->args.dry_run)
 			return start_dry(t, c);
-		ret = start_prepare_all(t, c);
+		ret = dmm_start_prepare_all(t, c);
 		if (!ret)
 			ret = dmm_start_change(t, c);
 		if (ret)

@@ -170,6 +170,32 @@ bool dmm_copy_job_complete(struct dmm_copy_job *job)
 	return atomic_load(&job->done_bytes) == job->source->size_bytes;
 }
 
+bool dmm_copy_is_paced(struct dmm_copy_worker *w, u32 bytes)
+{
+	struct dmm_copy_job *job = w->job;
+	u64 now_ns, delay_ns = 0;
+
+	if (!job->differs && !job->pacer.rate)	/* which stays so: no lock for each frame */
+		return false;
+	now_ns = dmm_copy_now_ns();
+	pthread_mutex_lock(&job->lock);
+	if (bytes)
+		delay_ns = dmm_pacer_delay_ns(&job->pacer, bytes, now_ns);
+	if (!delay_ns)
+		dmm_pacer_take(&job->pacer, bytes, now_ns);
+	pthread_mutex_unlock(&job->lock);
+	w->paced_until_ns = delay_ns ? now_ns + delay_ns : 0;
+	return delay_ns;
+}
+
+void dmm_copy_job_set_rate(struct dmm_copy_job *job, u64 rate)
+{
+	pthread_mutex_lock(&job->lock);
+	if (rate != job->pacer.rate)
+		dmm_pacer_set_rate(&job->pacer, rate, dmm_copy_now_ns());
+	pthread_mutex_unlock(&job->lock);
+}
+
 /* --- failures --- */
 
 static void job_fail(struct dmm_copy_job *job, enum dmm_copy_end end, enum dmm_exit code,

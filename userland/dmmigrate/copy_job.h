@@ -4,7 +4,7 @@
  * that each drive one.  Or only its comparison, for a live disk: then what differs is told to somebody
  * instead of being shipped, and there are no data connections.
  *
- * Locking: job.lock protects the plan and the first failure; counters are
+ * Locking: job.lock protects the plan, the pacer and the first failure; counters are
  * atomic; everything of a worker belongs to its thread while that runs, and to
  * the main thread before and after.
  */
@@ -127,7 +127,7 @@ struct dmm_copy_job {
 	u64 data_bytes, data_end_bytes;	/* the data at or behind pos_bytes, its next hole */
 	struct dmm_copy_range *again;	/* handed out and not finished */
 	u32 nr_again, room_again;
-	struct dmm_pacer pacer;
+	struct dmm_pacer pacer;		/* of payload; with differs, of what is read */
 	enum dmm_copy_end first;	/* failure, the worst so far */
 	enum dmm_exit exit;
 	char why[768];
@@ -159,6 +159,11 @@ void dmm_copy_job_again(struct dmm_copy_job *job, const struct dmm_copy_range *r
 /* Everything again, because what was acknowledged may be lost; compares from now on where possible. */
 void dmm_copy_job_restart(struct dmm_copy_job *job);
 bool dmm_copy_job_complete(struct dmm_copy_job *job);
+
+/* Takes @bytes from the rate, for all workers. True: not yet, worker_wait() knows until when. */
+bool dmm_copy_is_paced(struct dmm_copy_worker *w, u32 bytes);
+/* Any thread, at any time. */
+void dmm_copy_job_set_rate(struct dmm_copy_job *job, u64 rate);
 
 /* Says why a worker failed (the worst reason stays) and has all of them end. Returns @end. */
 __attribute__((format(printf, 4, 5)))

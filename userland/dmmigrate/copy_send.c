@@ -101,24 +101,6 @@ static int send_failed(struct dmm_copy_worker *w, int err, enum dmm_copy_end *en
 	return -1;
 }
 
-/* Bytes per second hold for payload. True: not yet. */
-static bool send_is_paced(struct dmm_copy_worker *w, const struct dmm_copy_frame *fr)
-{
-	struct dmm_copy_job *job = w->job;
-	u64 now_ns, delay_ns = 0;
-
-	if (!job->pacer.rate || !fr->f.payload_bytes)
-		return false;
-	now_ns = dmm_copy_now_ns();
-	pthread_mutex_lock(&job->lock);
-	delay_ns = dmm_pacer_delay_ns(&job->pacer, fr->f.payload_bytes, now_ns);
-	if (!delay_ns)
-		dmm_pacer_take(&job->pacer, fr->f.payload_bytes, now_ns);
-	pthread_mutex_unlock(&job->lock);
-	w->paced_until_ns = delay_ns ? now_ns + delay_ns : 0;
-	return delay_ns;
-}
-
 static void send_begin(struct dmm_copy_worker *w, const struct dmm_copy_frame *fr)
 {
 	u32 crc;
@@ -165,7 +147,7 @@ int dmm_copy_send(struct dmm_copy_worker *w, bool *blocked, enum dmm_copy_end *e
 	while (w->sending < w->cut) {
 		fr = frame_at(w, w->sending);
 		if (!w->begun) {
-			if (send_is_paced(w, fr))
+			if (dmm_copy_is_paced(w, fr->f.payload_bytes))
 				return 0;
 			send_begin(w, fr);
 		}

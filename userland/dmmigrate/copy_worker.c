@@ -245,13 +245,17 @@ static struct dmm_copy_slot *slot_free(struct dmm_copy_worker *w)
 	return NULL;
 }
 
+static u32 unit_bytes(const struct dmm_copy_window *win)
+{
+	return (u32)dmm_min_u64(win->range.end_bytes - win->next_bytes, DMM_COPY_UNIT_BYTES);
+}
+
 static int unit_submit(struct dmm_copy_worker *w, struct dmm_copy_slot *slot, enum dmm_copy_end *end)
 {
 	struct dmm_copy_window *win = w->cur;
-	u64 left = win->range.end_bytes - win->next_bytes;
 	int ret;
 
-	slot->bytes = (u32)dmm_min_u64(left, DMM_COPY_UNIT_BYTES);
+	slot->bytes = unit_bytes(win);
 	slot->read.buf = slot->buf;
 	slot->read.bytes = (slot->bytes + READ_ALIGN - 1) & ~(READ_ALIGN - 1);
 	slot->read.offset_bytes = win->next_bytes;
@@ -362,7 +366,8 @@ static int worker_fill(struct dmm_copy_worker *w, enum dmm_copy_end *end)
 		ret = window_advance(w, end);
 		if (ret < 0)
 			return -1;
-		if (!ret)
+		/* where nothing is shipped the rate is that of the reads: there, the hashes follow them */
+		if (!ret || (w->job->differs && dmm_copy_is_paced(w, unit_bytes(w->cur))))
 			break;
 		if (unit_submit(w, slot, end))
 			return -1;

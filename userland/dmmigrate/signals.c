@@ -12,6 +12,8 @@
 
 #include "tool.h"
 
+#define SLEEP_TICK_MS	200u
+
 static sigset_t signals_before;
 static bool signals_blocked;
 static bool signals_seen;
@@ -56,6 +58,16 @@ bool dmm_signal_seen(void)
 	if (signals_blocked && sigtimedwait(&set, NULL, &none) > 0)
 		signals_seen = true;
 	return signals_seen;
+}
+
+bool dmm_signal_sleep(u32 ms)
+{
+	const struct timespec tick = { .tv_nsec = SLEEP_TICK_MS * 1000000l };
+	u32 slept;
+
+	for (slept = 0; slept < ms && !dmm_signal_seen(); slept += SLEEP_TICK_MS)
+		nanosleep(&tick, NULL);
+	return !dmm_signal_seen();
 }
 
 int dmm_signals_fd(void)

@@ -23,12 +23,14 @@ struct dmm_start_disk {
 	bool again;			/* the same migration, begun before */
 	bool attached;			/* its target was live before */
 	bool running;			/* and copies: nothing is to be done */
-	bool comparing;			/* running, but the kernel waits for a comparison */
+	bool compare;			/* of --resume: both sides have to be compared before anything is shipped */
+	bool comparing;			/* running, and the kernel waits for that */
 	bool resume;			/* attached, and lost its connections: it goes on where it was */
 	bool finished;			/* flushed and closed there: a hand-over has not come to its end */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
 	char gate[DMM_DM_NAME_BYTES];	/* at the destination; empty: none */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
+	u8 receiver[DMM_ID_BYTES];	/* and of the one that has the data connections */
 };
 
 struct dmm_manifest;
@@ -65,6 +67,9 @@ int dmm_start_need_daemon(struct dmm_tool *t, struct dmm_start *c);
 
 /* From PREPARED on: records, journal, attach, connections, or the way back. As above. */
 int dmm_start_change(struct dmm_tool *t, struct dmm_start *c);
+
+/* cmd_start.c: asks for all that goes on, and PREPAREs what does not run.  As above. */
+int dmm_start_prepare_all(struct dmm_tool *t, struct dmm_start *c);
 
 /* Forgets, here and there, what was prepared and is not attached: it is of no use any more. */
 void dmm_start_undo(struct dmm_tool *t, struct dmm_start *c);
@@ -109,7 +114,8 @@ int dmm_start_by_id_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm
 int dmm_start_by_id_unattached(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d);
 /* Is there anything to be compared? */
 int dmm_start_by_id_check(struct dmm_tool *t, struct dmm_start *c);
-/* Compares the disks that are COMPARING, one after the other. */
+
+/* start_compare_all.c: compares the disks that are to be, one after the other; gets their connections back. As above. */
 int dmm_start_by_id_compare(struct dmm_tool *t, struct dmm_start *c);
 
 /* start_dry.c */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "copy_job.h"
@@ -17,8 +18,10 @@
 #define SHOW_NS		1000000000ull
 #define MAX_ASKING	4u	/* reads of one disk that a receiver does at a time */
 
-/* What the callback works with: any worker's thread, one at a time. */
-struct marker {
+struct dmm_start_compare_work {
+	struct dmm_copy_source source;
+	struct dmm_copy_job job;
+	/* what the callback works with: any worker's thread, one at a time */
 	pthread_mutex_t lock;
 	struct dmm_nl *nl;	/* protected by lock; not the main thread's */
 	u64 dev;
@@ -32,13 +35,12 @@ static int compare_fail(struct dmm_start_compare *c, enum dmm_exit code, const c
 	va_start(ap, fmt);
 	vsnprintf(c->why, sizeof(c->why), fmt, ap);
 	va_end(ap);
-	c->exit = code;
 	return code;
 }
 
 static int mark(void *arg, u64 first_bytes, u64 bytes)
 {
-	struct marker *m = arg;
+	struct dmm_start_compare_work *m = arg;
 	struct dmm_nl_req req = {
 		.cmd = DMM_CMD_MARK, .set = DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_RANGE),
 		.dev = m->dev, .range = { first_bytes, bytes },
@@ -67,7 +69,7 @@ static void compare_show(struct dmm_tool *t, const struct dmm_copy_job *job, u64
 	dmm_progress_line(t, line);
 }
 
-/* Does the kernel still wait for our word? 0 or an exit code. */
+/* Does the kernel still wait for our word?  Sets the rate to the disk's, which can be changed. 0 or an exit code. */
 static int compare_goes_on(struct dmm_tool *t, struct dmm_start_compare *c)
 {
 	struct dmm_nl_info info;
@@ -75,17 +77,21 @@ static int compare_goes_on(struct dmm_tool *t, struct dmm_start_compare *c)
 
 	if (ret)
 		return compare_fail(c, DMM_EXIT_LOCAL, "cannot ask the kernel: %s", dmm_nl_text(t, ret));
-	if (info.state == DMM_STATE_COMPARING && info.conn_epoch == c->conn_epoch)
+	if (info.state == DMM_STATE_COMPARING && info.conn_epoch == c->conn_epoch) {
+		dmm_copy_job_set_rate(&c->work->job, info.rate);
 		return 0;
-	return compare_fail(c, info.state == DMM_STATE_DISCONNECTED ? DMM_EXIT_TRANSPORT : DMM_EXIT_ABORTED,
+	}
+	c->lost = info.state == DMM_STATE_DISCONNECTED && info.conn_epoch == c->conn_epoch;
+	return compare_fail(c, c->lost ? DMM_EXIT_TRANSPORT : DMM_EXIT_ABORTED,
 			    "the comparison counts for nothing: it is %s%s%s", dmm_state_name(info.state),
 			    info.reason[0] ? ", " : "", info.reason);
 }
 
 /* Stays with the workers until they have ended. 0 or an exit code. */
-static int compare_watch(struct dmm_tool *t, struct dmm_start_compare *c, struct dmm_copy_job *job)
+static int compare_watch(struct dmm_tool *t, struct dmm_start_compare *c)
 {
 	u64 begun_ns = dmm_copy_now_ns(), shown_ns = begun_ns;
+	struct dmm_copy_job *job = &c->work->job;
 	int ret = 0;
 
 	while (!ret && !dmm_copy_job_wait(job, TICK_MS)) {
@@ -102,8 +108,10 @@ static int compare_watch(struct dmm_tool *t, struct dmm_start_compare *c, struct
 	ret = compare_goes_on(t, c);	/* the better reason, where there are two */
 	if (ret)
 		return ret;
-	if (job->first)
+	if (job->first) {
+		c->lost = job->first == DMM_COPY_LINK;
 		return compare_fail(c, job->exit, "%s", job->why);
+	}
 	if (!dmm_copy_job_complete(job))
 		return compare_fail(c, DMM_EXIT_LOCAL, "not all of it was compared: a fault of this program");
 	return 0;
@@ -119,29 +127,26 @@ static int compare_end(struct dmm_tool *t, struct dmm_start_compare *c)
 
 	dmm_stop_at("comparing");
 	ret = dmm_nl_do(t->nl, &req);
-	if (!ret)
-		return 0;
+	if (!ret || compare_goes_on(t, c))	/* which says better why */
+		return ret ? (c->lost ? DMM_EXIT_TRANSPORT : DMM_EXIT_LOCAL) : 0;
 	return compare_fail(c, DMM_EXIT_LOCAL, "the kernel does not take the comparison: %s", dmm_nl_text(t, ret));
 }
 
-static int compare_run(struct dmm_tool *t, struct dmm_start_compare *c, struct dmm_copy_job *job,
-		       struct marker *m)
+int dmm_start_compare_run(struct dmm_tool *t, struct dmm_start_compare *c)
 {
-	int ret = dmm_copy_job_open_engine(job);
+	struct dmm_copy_job *job = &c->work->job;
+	int ret;
 
-	if (ret)
-		return compare_fail(c, DMM_EXIT_LOCAL, "cannot set up reads of the origin: %s", strerror(-ret));
-	job->to = c->to;
-	memcpy(job->id, c->id, sizeof(job->id));
-	job->disk = c->disk;
+	c->lost = false;
 	memcpy(job->instance, c->instance, sizeof(job->instance));
-	job->features = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES;
-	job->compare = true;
-	job->differs = mark;
-	job->differs_arg = m;
-	if (dmm_copy_job_start(job))
+	ret = compare_goes_on(t, c);
+	if (ret)
+		return ret;
+	if (dmm_copy_job_start(job)) {
+		c->lost = job->first == DMM_COPY_LINK;
 		return compare_fail(c, job->exit, "%s", job->why);
-	ret = compare_watch(t, c, job);
+	}
+	ret = compare_watch(t, c);
 	dmm_copy_job_disconnect(job, false);
 	c->done_bytes = atomic_load(&job->done_bytes);
 	c->differing_bytes = atomic_load(&job->differing_bytes);
@@ -149,37 +154,73 @@ static int compare_run(struct dmm_tool *t, struct dmm_start_compare *c, struct d
 	return ret ? ret : compare_end(t, c);
 }
 
-int dmm_start_compare(struct dmm_tool *t, struct dmm_start_compare *c)
+void dmm_start_compare_restart(struct dmm_start_compare *c)
 {
-	struct marker m = { .dev = c->dev };
-	struct dmm_copy_source source;
-	struct dmm_copy_job job;
+	dmm_copy_job_restart(&c->work->job);
+}
+
+static int compare_open_job(struct dmm_start_compare *c, struct dmm_start_compare_work *w)
+{
+	struct dmm_copy_job *job = &w->job;
+	int ret = dmm_copy_job_init(job, &w->source, c->conns < MAX_ASKING ? c->conns : MAX_ASKING, 0);
+
+	if (ret)
+		return compare_fail(c, DMM_EXIT_LOCAL, "cannot set up the comparison: %s", strerror(-ret));
+	job->to = c->to;
+	memcpy(job->id, c->id, sizeof(job->id));
+	job->disk = c->disk;
+	job->features = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES;
+	job->compare = true;
+	job->differs = mark;
+	job->differs_arg = w;
+	ret = dmm_copy_job_open_engine(job);
+	if (ret)
+		return compare_fail(c, DMM_EXIT_LOCAL, "cannot set up reads of the origin: %s", strerror(-ret));
+	return 0;
+}
+
+int dmm_start_compare_open(struct dmm_tool *t, struct dmm_start_compare *c)
+{
+	struct dmm_start_compare_work *w;
 	char node[160];
 	int ret;
 
+	ret = dmm_tool_nl(t);
+	if (ret)
+		return compare_fail(c, DMM_EXIT_LOCAL, "cannot talk to the kernel: %s", dmm_nl_text(t, ret));
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return compare_fail(c, DMM_EXIT_LOCAL, "out of memory");
+	w->dev = c->dev;
 	ret = dmm_dm_node(c->origin, node, sizeof(node));
 	if (!ret)
-		ret = dmm_copy_source_open_origin(&source, node, c->size_bytes);
-	if (ret)
+		ret = dmm_copy_source_open_origin(&w->source, node, c->size_bytes);
+	if (ret) {
+		free(w);
 		return compare_fail(c, DMM_EXIT_LOCAL, "cannot open the origin device %s: %s", c->origin->name,
 				    strerror(-ret));
-	ret = dmm_tool_nl(t);
-	if (!ret)
-		ret = dmm_nl_open(&m.nl);
-	if (ret) {
-		ret = compare_fail(c, DMM_EXIT_LOCAL, "cannot talk to the kernel: %s", dmm_nl_text(t, ret));
-		goto out_close;
 	}
-	pthread_mutex_init(&m.lock, NULL);
-	ret = dmm_copy_job_init(&job, &source, c->conns < MAX_ASKING ? c->conns : MAX_ASKING, 0);
-	if (ret)
-		ret = compare_fail(c, DMM_EXIT_LOCAL, "cannot set up the comparison: %s", strerror(-ret));
-	else
-		ret = compare_run(t, c, &job, &m);
-	dmm_copy_job_exit(&job);
-	pthread_mutex_destroy(&m.lock);
-out_close:
-	dmm_nl_close(m.nl);
-	dmm_copy_source_close(&source);
-	return ret;
+	ret = dmm_nl_open(&w->nl);
+	if (ret) {
+		dmm_copy_source_close(&w->source);
+		free(w);
+		return compare_fail(c, DMM_EXIT_LOCAL, "cannot talk to the kernel: %s", dmm_nl_text(t, ret));
+	}
+	pthread_mutex_init(&w->lock, NULL);
+	c->work = w;
+	return compare_open_job(c, w);
+}
+
+void dmm_start_compare_close(struct dmm_start_compare *c)
+{
+	struct dmm_start_compare_work *w = c->work;
+
+	if (!w)
+		return;
+	dmm_copy_job_exit(&w->job);
+	pthread_mutex_destroy(&w->lock);
+	dmm_nl_close(w->nl);
+	dmm_copy_source_close(&w->source);
+	free(w);
+	c->work = NULL;
 }

@@ -45,8 +45,8 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 	}
 	memcpy(req.migration, c->id, sizeof(c->id));
 	name_receiver(d, &data.hello, &req);
-	if (t->args.resume)	/* the same of all connections, as the kernel sees to */
-		memcpy(d->instance, data.hello.instance, sizeof(d->instance));
+	/* the same of all connections, as the kernel sees to */
+	memcpy(d->receiver, data.hello.instance, sizeof(d->receiver));
 	req.features = data.client.features;	/* what both sides have */
 	req.fd = (u32)data.client.fd;
 	ret = dmm_nl_do(t->nl, &req);
@@ -80,7 +80,7 @@ int dmm_start_resume(struct dmm_start *c, struct dmm_start_disk *d)
 
 int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
-	struct dmm_nl_req req = { .cmd = t->args.resume ? DMM_CMD_COMPARE : DMM_CMD_START,
+	struct dmm_nl_req req = { .cmd = d->compare ? DMM_CMD_COMPARE : DMM_CMD_START,
 				  .set = DMM_NL_BIT(DMM_A_DEV), .dev = dmm_source_dev(&d->s) };
 	u32 i;
 	int ret;

@@ -13,9 +13,7 @@
 #include "journal.h"
 #include "manifest.h"
 #include "owners.h"
-#include "progress.h"
 #include "start.h"
-#include "start_compare.h"
 
 __attribute__((format(printf, 3, 4)))
 static int refused(struct dmm_tool *t, enum dmm_use use, const char *fmt, ...)
@@ -145,6 +143,7 @@ int dmm_start_by_id_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm
 	}
 	switch (info->state) {
 	case DMM_STATE_COMPARING:
+		d->compare = true;
 		/* by the connections that there are, if they are to the receiver that answers; else it begins again */
 		d->comparing = !memcmp(info->instance, c->instance, sizeof(c->instance));
 		if (!d->comparing)
@@ -152,10 +151,11 @@ int dmm_start_by_id_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm
 		d->running = true;
 		d->conn_epoch = info->conn_epoch;
 		d->conns = info->conns;
-		memcpy(d->instance, info->instance, sizeof(d->instance));
+		memcpy(d->receiver, info->instance, sizeof(d->receiver));
 		return 0;
 	case DMM_STATE_IDLE:
 	case DMM_STATE_FAILED:
+		d->compare = true;
 		return 0;
 	case DMM_STATE_DISCONNECTED:
 		dmm_next(t, "dmmigrate recover %s (connects again; or dmmigrate start, with all operands)", c->hex);
@@ -174,6 +174,7 @@ int dmm_start_by_id_unattached(struct dmm_tool *t, struct dmm_start *c, struct d
 	/* the record with the last epoch is gone, and those of before began at 1 */
 	d->conn_epoch = dmm_max_u64(d->s.has_record ? d->s.record.conn_epoch + 1 : 1, (u64)time(NULL) * 1000);
 	d->again = true;
+	d->compare = true;
 	memcpy(d->s.id, c->id, sizeof(c->id));
 	memcpy(d->s.hex, c->hex, sizeof(c->hex));
 	d->s.has_id = true;
@@ -190,57 +191,11 @@ int dmm_start_by_id_check(struct dmm_tool *t, struct dmm_start *c)
 	struct dmm_start_disk *d;
 
 	for (d = c->disks; d < c->disks + c->nr; d++) {
-		if (!d->running || d->comparing)
+		if (d->compare)
 			return 0;
 	}
 	dmm_source_speak_of(t, &c->disks[0].s);
 	dmm_next(t, "dmmigrate status %s", t->source);
 	return refused(t, DMM_USE_ATTACHED, "%s is being migrated already: its bitmap is not lost, nothing need be "
 		       "compared", t->source);
-}
-
-static int compare_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, u64 sums[3])
-{
-	struct dmm_start_compare cmp = {
-		.dev = dmm_source_dev(&d->s), .origin = &d->s.origin, .size_bytes = d->pre.size_bytes, .to = &d->to,
-		.disk = d->disk, .conn_epoch = d->conn_epoch, .conns = d->conns,
-	};
-	char differing[32], hashes[32];
-	int ret;
-
-	memcpy(cmp.id, c->id, sizeof(cmp.id));
-	memcpy(cmp.instance, d->instance, sizeof(cmp.instance));
-	ret = dmm_start_compare(t, &cmp);
-	sums[0] += cmp.done_bytes;
-	sums[1] += cmp.differing_bytes;
-	sums[2] += cmp.hash_bytes;
-	if (ret) {
-		dmm_next(t, "dmmigrate start --resume %s (compares again; only then it can be cut over)", c->hex);
-		return dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", cmp.why);
-	}
-	dmm_say(t, "Both sides of %s are compared: %s differ, for %s of hashes.", t->source,
-		dmm_format_bytes(differing, sizeof(differing), cmp.differing_bytes, ""),
-		dmm_format_bytes(hashes, sizeof(hashes), cmp.hash_bytes, ""));
-	return 0;
-}
-
-int dmm_start_by_id_compare(struct dmm_tool *t, struct dmm_start *c)
-{
-	struct dmm_start_disk *d;
-	u64 sums[3] = { 0 };
-	int ret = 0;
-
-	for (d = c->disks; d < c->disks + c->nr && !ret; d++) {
-		if (d->running && !d->comparing)
-			continue;
-		dmm_source_speak_of(t, &d->s);
-		ret = compare_one(t, c, d, sums);
-		if (!ret && d->comparing)
-			memcpy(d->gate, d->s.record.gate, sizeof(d->gate));
-		d->running = d->comparing = false;	/* for what is said of it */
-	}
-	dmm_result_u64(t, "compared_bytes", sums[0]);
-	dmm_result_u64(t, "differing_bytes", sums[1]);
-	dmm_result_u64(t, "hash_bytes", sums[2]);
-	return ret;
 }

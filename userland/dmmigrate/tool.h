@@ -122,6 +122,8 @@ void dmm_signals_block_stop(void);
 bool dmm_signal_seen(void);
 /* A descriptor to poll(2) for the same. -errno. */
 int dmm_signals_fd(void);
+/* Sleeps, until a signal comes at the most. False: one has come. After dmm_signals_block(). */
+bool dmm_signal_sleep(u32 ms);
 /* In a child, before exec: as if nothing had been blocked. */
 void dmm_signals_child(void);
 
