@@ -69,7 +69,7 @@ wait_port()
 start_servers()
 {
 	our_port=$(free_port)
-	printf '[dmmigrated]\nlisten = 127.0.0.1\nport = %s\nallow = %s/*.img\n' "$our_port" "$dir" \
+	printf '[dmmigrated]\nlisten = 127.0.0.1\nport = %s\nallow = %s/*.img\nstate_dir = %s/state\n' "$our_port" "$dir" "$dir" \
 		> "$dir/dmmigrated.conf"
 	"$bin/dmmigrated" --config "$dir/dmmigrated.conf" --foreground > "$dir/dmmigrated.log" 2>&1 &
 	pids+=($!)

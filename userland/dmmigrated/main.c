@@ -4,13 +4,17 @@
  * five seconds.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -22,6 +26,7 @@
 
 #define TICK_MS		5000u	/* orphans, status */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
+#define LOCK_MS		10000u	/* for another one's end */
 #define RESTORE_MS	30000u	/* for gates and fences after a reboot */
 #define STOP_MS		4500u	/* for sessions to end */
 #define STOP_PROOFS_MS	300u	/* and then for those who read a disk back */
@@ -35,6 +40,7 @@ struct daemon {
 	struct dmm_migrations migrations;
 	struct dmm_listener listener;
 	int signal_fd;
+	int lock_fd;		/* of the state directory, as long as the process lives */
 	u64 orphan_ms;
 	u64 rest_until_ms;	/* no accepting before */
 	u64 next_tick_ms;
@@ -190,10 +196,48 @@ static int choose_engine(struct dmm_config *c)
 	return 0;
 }
 
+/*
+ * One at a time decides: another, begun by hand beside the service, would act on what it has read in a journal, and the first
+ * go on meanwhile.  Who was killed has it until the kernel is done with him.  0, or -EWOULDBLOCK, -errno.
+ */
+static int lock_state(struct daemon *dm, const char *dir)
+{
+	u64 until_ms = dmm_now_ms() + LOCK_MS;
+	const char *p;
+	char path[512];
+
+	for (p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
+		snprintf(path, sizeof(path), "%.*s", (int)(p - dir), dir);
+		mkdir(path, 0700);	/* what is there, or cannot be made, the next says */
+	}
+	mkdir(dir, 0700);
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	dm->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (dm->lock_fd < 0 && (errno == EACCES || errno == EROFS)) {
+		dmm_warn(NULL, "no hand-over without a journal, and none can be kept in %s: %s", dir, strerror(errno));
+		return 0;
+	}
+	if (dm->lock_fd < 0)
+		return -errno;
+	while (flock(dm->lock_fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK || dmm_now_ms() >= until_ms)
+			return -errno;
+		poll(NULL, 0, REST_MS);
+	}
+	return 0;
+}
+
 /* 0 or an exit code. */
 static int open_migrations(struct daemon *dm, const struct dmm_config *c)
 {
-	int ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
+	int ret = lock_state(dm, c->state_dir);
+
+	if (ret) {
+		dmm_err(NULL, ret == -EWOULDBLOCK ? "another dmmigrated has %s: stop it first (systemctl stop dmmigrated)" :
+			"cannot lock %s: %s", c->state_dir, strerror(-ret));
+		return EXIT_LOCAL;
+	}
+	ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
 				      dm->rc.boot, dm->rc.stop_fd, c->restore ? NULL : c->control, c->by_hand);
 
 	if (ret) {
