@@ -370,7 +370,9 @@ static void test_list(void **state)
 static void test_remove(void **state)
 {
 	struct dmm_manifest *m = source(), *got;
+	u8 (*ids)[DMM_ID_BYTES];
 	char victim[128];
+	unsigned int nr;
 
 	(void)state;
 	assert_int_equal(dmm_manifest_remove(dir, id), 0);	/* nothing there at all */
@@ -402,17 +404,33 @@ static void test_remove(void **state)
 	assert_int_equal(access(path_of(ID_HEX, "manifest"), F_OK), 0);
 	assert_int_equal(unlink(path_of(".", ID_HEX)), 0);
 
-	/* what we do not know stays, and is told; the manifest is gone first */
+	/* what we do not know stays, beside; a damaged journal that was set aside, say */
+	assert_int_equal(dmm_manifest_save(dir, m), 0);
+	put(path_of(ID_HEX, "journal.damaged-1"), "", 0);
+	assert_int_equal(dmm_manifest_remove(dir, id), 0);
+	assert_int_equal(access(path_of(ID_HEX ".dropped-0", "journal.damaged-1"), F_OK), 0);
+	assert_int_equal(access(path_of(ID_HEX ".dropped-0", "manifest"), F_OK), -1);
+	assert_int_equal(dmm_manifest_load(dir, id, &got, why), -ENOENT);
 	assert_int_equal(dmm_manifest_save(dir, m), 0);
 	put(path_of(ID_HEX, "notes"), "", 0);
-	assert_int_equal(dmm_manifest_remove(dir, id), -ENOTEMPTY);
-	assert_int_equal(access(path_of(ID_HEX, "notes"), F_OK), 0);
-	assert_int_equal(dmm_manifest_load(dir, id, &got, why), -ENOENT);
-	assert_int_equal(dmm_manifest_save(dir, m), 0);
-	unlink(path_of(ID_HEX, "notes"));
-	assert_int_equal(mkdir(path_of(ID_HEX, "journal"), 0700), 0);
-	assert_int_equal(dmm_manifest_remove(dir, id), -EISDIR);
-	assert_int_equal(dmm_manifest_load(dir, id, &got, why), -ENOENT);
+	assert_int_equal(dmm_manifest_remove(dir, id), 0);
+	assert_int_equal(access(path_of(ID_HEX ".dropped-1", "notes"), F_OK), 0);
+	assert_int_equal(dmm_manifest_list(dir, &ids, &nr), 0);
+	assert_int_equal(nr, 0);
+	free(ids);
+
+	/* a beginning or an end that was interrupted; but not one with a journal */
+	assert_false(dmm_manifest_sweep(dir, id));
+	assert_int_equal(mkdir(path_of(".", ID_HEX), 0700), 0);
+	put(path_of(ID_HEX, "manifest.new"), "", 0);
+	assert_true(dmm_manifest_sweep(dir, id));
+	assert_int_equal(access(path_of(".", ID_HEX), F_OK), -1);
+	assert_int_equal(mkdir(path_of(".", ID_HEX), 0700), 0);
+	put(path_of(ID_HEX, "journal"), "", 0);
+	assert_false(dmm_manifest_sweep(dir, id));
+	assert_int_equal(unlink(path_of(ID_HEX, "journal")), 0);
+	put(path_of(ID_HEX, "manifest"), "", 0);
+	assert_false(dmm_manifest_sweep(dir, id));
 	free(m);
 }
 

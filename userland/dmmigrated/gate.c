@@ -4,10 +4,12 @@
  * killed anywhere, and so may the one before it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "dm.h"
 #include "dmlock.h"
@@ -141,6 +143,34 @@ static int gate_tell(const struct gate_dev *g, enum dmm_gate gate, bool if_clean
 	return ret;
 }
 
+void dmm_gate_identity(const char *path, char identity[DMM_IDENTITY_MAX])
+{
+	if (dmm_disk_identity(path, identity, DMM_IDENTITY_MAX) <= 0)
+		identity[0] = '\0';
+	identity[strcspn(identity, " ")] = '\0';
+	if (strpbrk(identity, "@<="))	/* of this boot only, or not its own */
+		identity[0] = '\0';
+}
+
+/* Names may lead elsewhere after a reboot. 0, or -errno with @r filled. */
+static int volume_check(const struct dmm_manifest_disk *d, u64 sectors, struct dmm_refusal *r)
+{
+	char buf[96], identity[DMM_IDENTITY_MAX];
+
+	if (sectors < d->size_bytes / DMM_SECTOR_BYTES)
+		return dmm_refuse(r, DMM_WERR_NOTFOUND, "no gate can be made above %s: it has %llu bytes, and the migration's disk "
+				  "%llu: it is another one", dmm_short_path(d->path, buf),
+				  sectors * DMM_SECTOR_BYTES, d->size_bytes);
+	if (!d->identity[0])
+		return 0;
+	dmm_gate_identity(d->path, identity);
+	if (!strcmp(identity, d->identity))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_NOTFOUND, "no gate can be made above %s: it is %.80s now, and the migration's disk is %.80s: find "
+			  "out which device that is", dmm_short_path(d->path, buf),
+			  identity[0] ? identity : "a device without identity", d->identity);
+}
+
 /* The volume's device and size. */
 static int volume_find(const char *path, struct stat *st, u64 *sectors, struct dmm_refusal *r)
 {
@@ -227,6 +257,8 @@ static int gate_make_locked(const struct dmm_manifest *m, u32 disk, struct gate_
 	ret = gate_possible_locked(r);
 	if (!ret)
 		ret = volume_find(d->path, &st, &sectors, r);
+	if (!ret)
+		ret = volume_check(d, sectors, r);
 	if (ret)
 		return ret;
 	ret = gate_find_locked(m, disk, g);
@@ -301,17 +333,45 @@ int dmm_gate_set(const struct dmm_manifest *m, u32 disk, enum dmm_ho_gate gate, 
 	return 0;
 }
 
-/* Linear lets everything pass: nothing but an open gate may become that. */
-static int gate_is_open(const struct gate_dev *g)
+static int gate_info(const struct gate_dev *g, struct dmm_nl_info *info)
 {
-	struct dmm_nl_info info;
 	struct dmm_nl *nl;
 	int ret = dmm_nl_open(&nl);
 
 	if (ret)
 		return ret;
-	ret = dmm_nl_get(nl, dmm_nl_dev(g->dev.major, g->dev.minor), &info);
+	ret = dmm_nl_get(nl, dmm_nl_dev(g->dev.major, g->dev.minor), info);
 	dmm_nl_close(nl);
+	return ret;
+}
+
+bool dmm_gate_has_written(const struct dmm_manifest *m, u32 disk)
+{
+	struct dmm_nl_info info;
+	struct gate_dev g;
+	char node[160];
+	int fd;
+
+	if (gate_find(m, disk, &g))
+		return false;
+	if (g.kind == GATE_SETTLED)
+		return true;	/* nobody has counted */
+	if (g.kind != GATE_GATE || gate_info(&g, &info) || info.gate != DMM_GATE_OPEN)
+		return false;
+	fd = dmm_dm_node(&g.dev, node, sizeof(node)) ? -1 : open(node, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return !gate_info(&g, &info) && info.writes_submitted;
+}
+
+/* Linear lets everything pass: nothing but an open gate may become that. */
+static int gate_is_open(const struct gate_dev *g)
+{
+	struct dmm_nl_info info;
+	int ret = gate_info(g, &info);
+
 	return ret ? ret : info.gate == DMM_GATE_OPEN ? 0 : -EINVAL;
 }
 

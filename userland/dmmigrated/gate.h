@@ -11,11 +11,15 @@
 #define DMM_GATE_H
 
 #include "core/handover.h"
+#include "identity.h"
 #include "manifest.h"
 #include "refusal.h"
 
 /* Is there a dm-migrate module here that has gates? 0, or -errno with @r filled. */
 int dmm_gate_possible(struct dmm_refusal *r);
+
+/* By what the volume at @path is known again after a reboot; empty: nothing. */
+void dmm_gate_identity(const char *path, char identity[DMM_IDENTITY_MAX]);
 
 /*
  * Makes the gate of disk @disk of @m, shut, above the volume at its path, or finds the one that was made before
@@ -28,6 +32,9 @@ int dmm_gate_make(const struct dmm_manifest *m, u32 disk, struct dmm_refusal *r)
  * since it was made, otherwise *written is set and it stays as it is.  0 or -errno; -ENODEV: there is none.
  */
 int dmm_gate_set(const struct dmm_manifest *m, u32 disk, enum dmm_ho_gate gate, bool *written);
+
+/* Has a write passed since it was made, one that the page cache still has included?  What cannot be asked has not. */
+bool dmm_gate_has_written(const struct dmm_manifest *m, u32 disk);
 
 /* Swaps an open gate's table for a linear one above the volume; nobody notices. 0 or -errno. */
 int dmm_gate_settle(const struct dmm_manifest *m, u32 disk);

@@ -19,6 +19,7 @@
 #include "manifest.h"
 
 #define MANIFEST_NAME		"manifest"
+#define DROPPED_SUFFIX	".dropped-"
 #define MANIFEST_NEW		"manifest.new"
 #define MANIFEST_SCHEMA		1
 #define MANIFEST_MAX_BYTES	(1u << 20)	/* 64 disks whose paths have nothing but what JSON escapes fit */
@@ -60,6 +61,8 @@ static struct json_object *disk_to_json(const struct dmm_manifest_disk *d, enum 
 	json_object_object_add(o, "size_bytes", json_object_new_uint64(d->size_bytes));
 	if (role == DMM_HO_DEST)
 		json_object_object_add(o, "block_bytes", json_object_new_int64(d->block_bytes));
+	if (*d->identity)
+		json_object_object_add(o, "identity", json_object_new_string(d->identity));
 	if (*d->lv)
 		json_object_object_add(o, "lv", json_object_new_string(d->lv));
 	if (d->has_witness) {
@@ -124,6 +127,9 @@ static const char *disk_from_json(struct json_object *o, enum dmm_ho_role role,
 		return "a disk's path";
 	if (dmm_jsonfield_number(o, "size_bytes", 1, ~0ull >> 1, &d->size_bytes))
 		return "a disk's size_bytes";
+	if (json_object_object_get_ex(o, "identity", NULL) &&
+	    dmm_jsonfield_text(o, "identity", d->identity, sizeof(d->identity)))
+		return "a disk's identity";
 	if (json_object_object_get_ex(o, "lv", NULL) &&
 	    (dmm_jsonfield_text(o, "lv", d->lv, sizeof(d->lv)) || !dmm_dm_uuid_is_lv(d->lv)))
 		return "a disk's lv";
@@ -359,26 +365,61 @@ int dmm_manifest_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *n
 	return 0;
 }
 
+/* What a directory has of ours, and nothing of a person's; best effort: it is nobody's any more. */
+static void dropped_empty(int top_fd, const char *name)
+{
+	static const char *const names[] = { MANIFEST_NAME, MANIFEST_NEW, "journal", "journal.new" };
+	dmm_autoclose int fd = openat(top_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	size_t i;
+
+	for (i = 0; fd >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(fd, names[i], 0);
+	/* a damaged journal that was set aside stays, and its directory */
+	unlinkat(top_fd, name, AT_REMOVEDIR);
+}
+
 int dmm_manifest_remove(const char *dir, const u8 id[DMM_ID_BYTES])
 {
-	/* the manifest first: with it and no journal, one would have to be missed */
-	static const char *const names[] = { MANIFEST_NAME, MANIFEST_NEW, "journal", "journal.new" };
-	dmm_autoclose int top_fd = -1, fd = -1;
-	char hex[DMM_ID_HEX];
-	size_t i;
+	dmm_autoclose int top_fd = -1;
+	char hex[DMM_ID_HEX], gone[DMM_ID_HEX + 32];
+	struct stat st;
+	unsigned int i;
 
 	dmm_id_format(id, hex);
 	top_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (top_fd < 0)
+	if (top_fd < 0 || fstatat(top_fd, hex, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? 0 : -errno;
-	fd = openat(top_fd, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if ((unlinkat(fd, names[i], 0) && errno != ENOENT) || (!i && fsync(fd)))
-			return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	/* in one step: half of it would have to be taken for a migration that cannot be read */
+	for (i = 0;; i++) {
+		snprintf(gone, sizeof(gone), "%s" DROPPED_SUFFIX "%u", hex, i);
+		if (!renameat(top_fd, hex, top_fd, gone))
+			break;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return errno == ENOENT ? 0 : -errno;
 	}
-	if (unlinkat(top_fd, hex, AT_REMOVEDIR) || fsync(top_fd))
+	if (fsync(top_fd))
 		return -errno;
+	dropped_empty(top_fd, gone);
 	return 0;
+}
+
+bool dmm_manifest_sweep(const char *dir, const u8 id[DMM_ID_BYTES])
+{
+	static const char *const names[] = { MANIFEST_NAME, "journal" };
+	char hex[DMM_ID_HEX], path[512];
+	struct stat st;
+	size_t i;
+
+	dmm_id_format(id, hex);
+	snprintf(path, sizeof(path), "%s/%s", dir, hex);
+	if (lstat(path, &st))
+		return false;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", dir, hex, names[i]);
+		if (!lstat(path, &st) || errno != ENOENT)
+			return false;
+	}
+	return !dmm_manifest_remove(dir, id);
 }

@@ -9,6 +9,7 @@
 
 #include "core/handover.h"
 #include "dmtable.h"
+#include "identity.h"
 #include "parse.h"
 #include "witness.h"
 
@@ -20,6 +21,7 @@ struct dmm_manifest_disk {
 	char path[DMM_PATH_MAX];	/* of the destination, at its host */
 	u64 size_bytes;
 	u32 block_bytes;		/* destination only */
+	char identity[DMM_IDENTITY_MAX];	/* destination: of its volume, by which it is known again; "": it has none */
 	char lv[DMM_LV_UUID_BYTES];	/* DM UUID of the logical volume that @name or @path is here; "": none */
 	bool has_witness;		/* source only */
 	struct dmm_witness witness;
@@ -53,7 +55,13 @@ int dmm_manifest_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_man
 /* All migrations that have a directory in @dir, damaged ones too; the caller frees *ids. 0 or -errno. */
 int dmm_manifest_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *nr);
 
-/* Removes the migration's directory, its journal included. Missing is fine. 0 or -errno. */
+/*
+ * Removes the migration's directory, its journal included, in one step: it is gone or whole, whatever crashes.  A damaged journal that
+ * was set aside is kept, in a directory that is nobody's.  Missing is fine.  0 or -errno.
+ */
 int dmm_manifest_remove(const char *dir, const u8 id[DMM_ID_BYTES]);
+
+/* Is there neither manifest nor journal, since a crash as it was begun? Then it is removed. */
+bool dmm_manifest_sweep(const char *dir, const u8 id[DMM_ID_BYTES]);
 
 #endif
