@@ -431,13 +431,12 @@ static int cmd_dump(struct sk_buff *skb, struct netlink_callback *cb)
 
 void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *note)
 {
-	/* waits for no memory: that may come only once writes that are held go on, by the queue that this runs on */
+	/* waits for no memory: that may come only once the queue that this runs on lets writes go */
 	struct sk_buff *msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_NOWAIT | __GFP_NOWARN);
 	void *hdr;
 
-	if (!msg)
-		return;		/* GET tells the state all the same */
-	hdr = genlmsg_put(msg, 0, 0, &dmm_family, 0, DMM_CMD_EVENT);
+	/* without one GET tells the state all the same */
+	hdr = msg ? genlmsg_put(msg, 0, 0, &dmm_family, 0, DMM_CMD_EVENT) : NULL;
 	if (!hdr || dmm_netlink_put_event(msg, m, note)) {
 		nlmsg_free(msg);
 		return;
