@@ -4,7 +4,7 @@
 # mutants.sh [--list] [--unit|--all|--by TEST] [N...] - can the tests fail?  Each rule that something like this has broken elsewhere
 # is broken here, one at a time (DMM_MUTANT=N, at compile time, never in what is installed), and the cheapest test that
 # is about it has to fail.  Prints the table: `N killed by TEST (what was broken)`, or `N survived TEST (...)`.  N above
-# 100 is another way to break rule N % 100; 140 to 143 are of no such rule.  --unit: only those that need no virtual machine; --all: the further tests,
+# 100 is another way to break rule N % 100; 140 to 145 are of no such rule.  --unit: only those that need no virtual machine; --all: the further tests,
 # too; --by: only those of TEST.  Last line: `N passed, N failed, N skipped`.  Logs: build/mutants/.
 
 set -euo pipefail

@@ -196,7 +196,7 @@ int dmm_ho_event(struct dmm_ho *ho, const struct dmm_ho_event *ev, struct dmm_ho
 		return 0;
 	}
 	if (ev->type == DMM_HO_EV_BARRIER) {
-		ret = ho_note_barrier(ho, ev);
+		ret = dmm_ho_dest_unwanted(ho, ev) ? 0 : ho_note_barrier(ho, ev);
 		if (ret || ho->wait)
 			return ret;
 	}

@@ -75,11 +75,11 @@ enum dmm_ho_event_type {
 	DMM_HO_EV_ACQUIRE,	/* dest: have the source cut over; source: the peer's message */
 	DMM_HO_EV_GO,		/* dest: the guest may be unpaused as soon as the gates are open */
 	DMM_HO_EV_RUNS,		/* dest: it was */
-	DMM_HO_EV_START_FAILED,	/* dest: it was not, or is to go back; in COMPLETE: is not waited for any more */
+	DMM_HO_EV_START_FAILED,	/* dest: it was not, or is to go back; before OWNED: is not waited for any more */
 	/* kernel and receiver */
 	DMM_HO_EV_FROZEN,	/* source: epoch, disk: frozen, converged, its barrier acknowledged */
 	DMM_HO_EV_THAWED,	/* source: epoch: a disk's freeze ended by itself, or could not begin */
-	DMM_HO_EV_BARRIER,	/* dest: epoch, disk: all of it was written and flushed */
+	DMM_HO_EV_BARRIER,	/* dest: epoch, disk: all of it was written and flushed; flag: by ACQUIRE */
 	/* messages of the peer */
 	DMM_HO_EV_COMPLETE,	/* to the source: epoch, instance */
 	DMM_HO_EV_REFUSED,	/* to the source: epoch */
@@ -115,7 +115,7 @@ enum dmm_ho_action_type {
 	DMM_HO_DO_APPEND = 1,	/* ticket: state, epoch, instance to the journal, compared and synced */
 	DMM_HO_DO_SEND,		/* msg with state, epoch, instance to the peer; may be lost */
 	/* source's disks */
-	DMM_HO_DO_FREEZE,	/* epoch: hold, drain, ship, barrier; then FROZEN or THAWED */
+	DMM_HO_DO_FREEZE,	/* epoch; flag: by ACQUIRE: hold, drain, ship, barrier; then FROZEN or THAWED */
 	DMM_HO_DO_COMMIT,	/* ticket: epoch, disk: go on holding, whatever the freeze's timer says */
 	DMM_HO_DO_RECLAIM,	/* epoch (0: whichever): undo COMMIT and FENCE, where there were any */
 	DMM_HO_DO_THAW,		/* let writes pass */
@@ -141,6 +141,7 @@ struct dmm_ho_action {
 	u32 disk;
 	u64 epoch;
 	struct dmm_ho_id instance;
+	bool flag;
 };
 
 struct dmm_ho_actions {
@@ -196,6 +197,7 @@ struct dmm_ho {
 	bool complete;			/* COMPLETE(epoch) was heard */
 	bool unsure;			/* RELINQUISHED may not be in the journal: no token */
 	bool take_back;			/* rather ask for the disks than offer them */
+	bool acquired;			/* the other side has asked for this freeze */
 
 	/* destination */
 	u64 barrier_epoch;
@@ -203,6 +205,8 @@ struct dmm_ho {
 	enum dmm_ho_gate gate;		/* as it was told to be */
 	bool asking;			/* gates stay shut until the source answers */
 	bool acked;			/* RUNNING_ACK may have been sent: no way back */
+	bool heard_back;		/* REFUSED: the source has said that it has the disks */
+	bool wanted;			/* somebody waits for the disks, since ACQUIRE: in this life only */
 };
 
 /*

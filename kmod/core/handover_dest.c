@@ -52,6 +52,7 @@ void dmm_ho_dest_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		dest_send_complete(ho, out);
 		break;
 	case DMM_HO_OWNED:
+		ho->wanted = false;
 #if DMM_MUTANT == 23
 		dest_gates(ho, DMM_HO_GATE_OPEN, out);
 #else
@@ -64,6 +65,7 @@ void dmm_ho_dest_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 			dest_ack(ho, NULL, out);
 		break;
 	case DMM_HO_REFUSED:
+		ho->heard_back = false;
 		dest_gates(ho, DMM_HO_GATE_SHUT, out);
 		dmm_ho_send(ho, out, DMM_HO_EV_REFUSED);
 		break;
@@ -110,14 +112,22 @@ static int dest_runs(struct dmm_ho *ho, struct dmm_ho_actions *out)
 	return 0;
 }
 
+/* Whoever waited for the disks does not any more. */
+static void dest_not_wanted(struct dmm_ho *ho)
+{
+	ho->wanted = false;
+	ho->barriers = 0;	/* those of a freeze that somebody else asked for are repeated */
+}
+
 /* Back to the source: while shut at once, while open only if nothing was written. */
 static int dest_start_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
 	struct dmm_ho_action *a;
 
 	switch (ho->state) {
-	case DMM_HO_COMPLETE:	/* whoever waited for the disks does not any more: a token may be on its way */
+	case DMM_HO_COMPLETE:	/* a token may be on its way */
 	case DMM_HO_OWNED:
+		dest_not_wanted(ho);
 		dmm_ho_append(ho, out, DMM_HO_REFUSED, ho->epoch);
 		return 0;
 	case DMM_HO_RUNNING:
@@ -127,8 +137,12 @@ static int dest_start_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		a->gate = DMM_HO_GATE_SHUT;
 		ho->gate = DMM_HO_GATE_SHUT;
 		return 0;
+	case DMM_HO_RECEIVING:
 	case DMM_HO_REFUSED:
-		return -EALREADY;
+		if (!ho->wanted)
+			return ho->state == DMM_HO_REFUSED ? -EALREADY : -EPERM;
+		dest_not_wanted(ho);	/* a freeze may be on its way */
+		return 0;
 	default:
 		return -EPERM;
 	}
@@ -145,6 +159,19 @@ void dmm_ho_dest_shut(struct dmm_ho *ho, bool written, struct dmm_ho_actions *ou
 	dest_ack(ho, NULL, out);
 }
 
+/*
+ * The freeze that this barrier ends was begun by an ACQUIRE, which may have lain on its way for any time: whoever gave
+ * it has left.  Nobody would take the disks, and the guest would stand still.
+ */
+bool dmm_ho_dest_unwanted(const struct dmm_ho *ho, const struct dmm_ho_event *ev)
+{
+#if DMM_MUTANT == 145
+	return false;
+#endif
+	return ev->flag && !ho->wanted && ev->epoch > ho->epoch &&
+	       (ho->state == DMM_HO_RECEIVING || ho->state == DMM_HO_COMPLETE || ho->state == DMM_HO_REFUSED);
+}
+
 static int dest_acquire(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
 	switch (ho->state) {
@@ -153,6 +180,7 @@ static int dest_acquire(struct dmm_ho *ho, struct dmm_ho_actions *out)
 	case DMM_HO_REFUSED:
 		if (ho->epoch == DMM_HO_EPOCH_LAST)
 			return -EOVERFLOW;
+		ho->wanted = true;
 		dmm_ho_send(ho, out, DMM_HO_EV_ACQUIRE);
 		return 0;
 	case DMM_HO_LOST:
@@ -255,6 +283,8 @@ static void dest_source(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 			 */
 			dmm_ho_append(ho, out, DMM_HO_RUNNING, ho->epoch);
 		}
+	} else if (ho->state == DMM_HO_REFUSED && ev->state == DMM_HO_ACTIVE && ev->epoch >= ho->epoch) {
+		ho->heard_back = true;	/* for good, of this epoch: whichever question it answers */
 	} else if (ho->state == DMM_HO_LOST && fresh && ev->state == DMM_HO_ACTIVE) {
 		/* As above: it may have run here, before a force. */
 		dmm_ho_append(ho, out, DMM_HO_REFUSED, DMM_HO_EPOCH_LAST);
@@ -270,6 +300,8 @@ static void dest_tick(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		dest_send_ask(ho, out);
 	else if (ho->state == DMM_HO_COMPLETE)
 		dest_send_complete(ho, out);
+	else if (ho->state == DMM_HO_REFUSED && !ho->heard_back)
+		dest_send_ask(ho, out);
 	else if (ho->state == DMM_HO_RUNNING && ho->acked)
 		dest_ack(ho, NULL, out);
 	else if (ho->state == DMM_HO_OWNED && ho->gate == DMM_HO_GATE_SHUT)
@@ -288,7 +320,9 @@ int dmm_ho_dest_event(struct dmm_ho *ho, const struct dmm_ho_event *ev, struct d
 	case DMM_HO_EV_ACQUIRE:
 		return dest_acquire(ho, out);
 	case DMM_HO_EV_BARRIER:
-		if (ho->state == DMM_HO_COMPLETE && ev->epoch == ho->epoch)
+		if (dmm_ho_dest_unwanted(ho, ev))
+			dmm_ho_append(ho, out, DMM_HO_REFUSED, ev->epoch);
+		else if (ho->state == DMM_HO_COMPLETE && ev->epoch == ho->epoch)
 			dest_send_complete(ho, out);
 		else if (ho->state == DMM_HO_REFUSED && ev->epoch <= ho->epoch)
 			dmm_ho_send(ho, out, DMM_HO_EV_REFUSED);

@@ -33,6 +33,8 @@ static inline u64 dmm_ho_all_disks(const struct dmm_ho *ho)
 /* Each side: an event that is not an answer, while nothing is outstanding. */
 int dmm_ho_source_event(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 			struct dmm_ho_actions *out);
+/* Nobody waits for what this barrier ends. */
+bool dmm_ho_dest_unwanted(const struct dmm_ho *ho, const struct dmm_ho_event *ev);
 int dmm_ho_dest_event(struct dmm_ho *ho, const struct dmm_ho_event *ev, struct dmm_ho_actions *out);
 
 /* The answers. @appended: the record of next_state and next_epoch is in the journal. */

@@ -92,6 +92,8 @@ void dmm_ho_source_commit_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 
 void dmm_ho_source_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
+	struct dmm_ho_action *a;
+
 	enum dmm_ho_state was = ho->state;
 
 	switch (ho->next_state) {
@@ -103,7 +105,9 @@ void dmm_ho_source_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 			ho->state = DMM_HO_FREEZING;
 			ho->frozen = 0;
 			ho->complete = false;
-			dmm_ho_do(out, DMM_HO_DO_FREEZE)->epoch = ho->epoch;
+			a = dmm_ho_do(out, DMM_HO_DO_FREEZE);
+			a->epoch = ho->epoch;
+			a->flag = ho->acquired;
 			break;
 		}
 		source_reclaim(ho, ho->epoch, out);	/* the epoch that was committed */
@@ -148,12 +152,13 @@ void dmm_ho_source_append_failed(struct dmm_ho *ho, bool unsure, struct dmm_ho_a
 	}
 }
 
-static int source_cutover(struct dmm_ho *ho, struct dmm_ho_actions *out)
+static int source_cutover(struct dmm_ho *ho, bool acquired, struct dmm_ho_actions *out)
 {
 	switch (ho->state) {
 	case DMM_HO_ACTIVE:
 		if (ho->epoch >= DMM_HO_EPOCH_LAST - 1)
 			return -EOVERFLOW;
+		ho->acquired = acquired;
 		dmm_ho_append(ho, out, DMM_HO_ACTIVE, ho->epoch + 1);
 		return 0;
 	case DMM_HO_RELINQUISHED:
@@ -303,10 +308,10 @@ int dmm_ho_source_event(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 {
 	switch (ev->type) {
 	case DMM_HO_EV_CUTOVER:
-		return source_cutover(ho, out);
+		return source_cutover(ho, false, out);
 	case DMM_HO_EV_ACQUIRE:		/* a message, which nobody awaits a refusal of */
 		if (ho->state == DMM_HO_ACTIVE || ho->state == DMM_HO_RELINQUISHED)
-			source_cutover(ho, out);
+			source_cutover(ho, true, out);
 		return 0;
 	case DMM_HO_EV_ABORT:
 		return source_abort(ho, out);

@@ -143,13 +143,13 @@ end:	do
 #define FREE	(d == RECEIVING || d == COMPLETE || d == REFUSED)
 #define PEEK(e)	(tok[(e) * NI + dinst] || (WEAK(NOINSTANCE) && (tok[(e) * NI] || tok[(e) * NI + 1])))
 
-/* what there is for each epoch */
+/* what there is for each epoch; a barrier may be one that nobody waits for any more */
 #define DEST(e) \
 	:: atomic { dup_ && bar[e] && ed < e && FREE -> \
 		d = COMPLETE; jd = COMPLETE; ed = e; vd = barv[e]; cmp[e] = 1; ci[e] = dinst } \
 	:: atomic { dup_ && d == COMPLETE && ed == e && ci[e] != dinst -> ci[e] = dinst } \
 	:: atomic { dup_ && d == COMPLETE && ed == e && PEEK(e) -> d = OWNED; jd = OWNED } \
-	:: atomic { dup_ && FREE && ed < e && (ask[e] || PEEK(e)) -> d = REFUSED; jd = REFUSED; ed = e; ref[e] = 1 } \
+	:: atomic { dup_ && FREE && ed < e && (ask[e] || PEEK(e) || (bar[e] && !quiet)) -> d = REFUSED; jd = REFUSED; ed = e; ref[e] = 1 } \
 	:: atomic { dup_ && d == COMPLETE && ed == e && ask[e] -> d = REFUSED; jd = REFUSED; ref[e] = 1 } \
 	:: atomic { dup_ && d == REFUSED && ed == e && !ref[e] -> ref[e] = 1 } \
 	:: atomic { dup_ && d == LOST && asking && ans_active[e] -> d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0 } \

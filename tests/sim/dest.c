@@ -7,7 +7,8 @@
 
 void sim_dest_apply(struct sim *sim, u32 disk, struct sim_frame *f)
 {
-	struct dmm_ho_event ev = { .type = DMM_HO_EV_BARRIER, .epoch = f->epoch, .disk = disk };
+	struct dmm_ho_event ev = { .type = DMM_HO_EV_BARRIER, .epoch = f->epoch, .disk = disk,
+				   .flag = f->acquired };
 	struct sim_dest_disk *d = &sim->d[disk];
 	u32 life = sim->host[DST].life;
 

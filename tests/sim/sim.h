@@ -62,6 +62,7 @@ struct sim_frame {
 	enum { F_CLEARED, F_SENT, F_DONE } stage;
 	bool barrier;
 	u64 epoch;			/* barrier; 0: not one of a freeze */
+	bool acquired;			/* the same: by ACQUIRE */
 	u32 block;
 	u32 data[2];
 };
@@ -70,6 +71,7 @@ struct sim_source_disk {
 	enum { K_OPEN, K_HELD, K_COMMITTED, K_FENCED, K_RELEASED } k;
 	enum { FR_NONE, FR_SHIP, FR_BARRIER, FR_FROZEN } freeze;
 	u64 epoch;			/* of the freeze */
+	bool acquired;			/* and whether ACQUIRE began it */
 	u32 deadline;
 	u32 origin[SIM_SECTORS];
 	struct dmm_bitmap dirty, unflushed;	/* unflushed: acknowledged since the last barrier */

@@ -64,6 +64,7 @@ void sim_source_act(struct sim *sim, const struct dmm_ho_action *a, struct dmm_h
 			s->k = K_HELD;
 			s->freeze = FR_SHIP;
 			s->epoch = a->epoch;
+			s->acquired = a->flag;
 			s->deadline = sim->now + SIM_FREEZE_MS;
 			break;
 		case DMM_HO_DO_RECLAIM:
@@ -173,7 +174,8 @@ static bool in_flight(const struct sim_source_disk *s, u32 block)
 
 static void send_barrier(struct sim_source_disk *s, u64 epoch)
 {
-	s->frames[s->nr_frames++] = (struct sim_frame){ .stage = F_SENT, .barrier = true, .epoch = epoch };
+	s->frames[s->nr_frames++] = (struct sim_frame){ .stage = F_SENT, .barrier = true, .epoch = epoch,
+						.acquired = s->acquired };
 }
 
 static void read_block(const struct sim_source_disk *s, struct sim_frame *f)

@@ -155,6 +155,10 @@ static inline void dmm_vec_ho_put_action(struct dmm_vec_ho_text *t, const struct
 		dmm_vec_ho_put_epoch(t, a->epoch);
 		break;
 	case DMM_HO_DO_FREEZE:
+		if (a->flag)
+			dmm_vec_ho_put(t, " acquired");
+		dmm_vec_ho_put_epoch(t, a->epoch);
+		break;
 	case DMM_HO_DO_RECLAIM:
 	case DMM_HO_DO_RELEASE:
 		dmm_vec_ho_put_epoch(t, a->epoch);
@@ -208,6 +212,9 @@ static inline void dmm_vec_ho_format(struct dmm_vec_ho_text *t, int ret, const s
 	dmm_vec_ho_put_flag(t, "take-back", before->take_back, ho->take_back);
 	dmm_vec_ho_put_flag(t, "asking", before->asking, ho->asking);
 	dmm_vec_ho_put_flag(t, "acked", before->acked, ho->acked);
+	dmm_vec_ho_put_flag(t, "acquired", before->acquired, ho->acquired);
+	dmm_vec_ho_put_flag(t, "wanted", before->wanted, ho->wanted);
+	dmm_vec_ho_put_flag(t, "heard-back", before->heard_back, ho->heard_back);
 	for (i = 0; i < out->nr; i++)
 		dmm_vec_ho_put_action(t, &out->a[i]);
 }
