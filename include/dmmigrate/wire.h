@@ -370,9 +370,11 @@ enum dmm_wire_handover_event {
 	DMM_HANDOVER_ASK_REFUSE	= 8,	/* source's: epoch, instance */
 	DMM_HANDOVER_RELEASED	= 9,	/* source's: epoch */
 	DMM_HANDOVER_SOURCE	= 10,	/* source's: state, epoch, instance */
-	DMM_HANDOVER_BARRIER	= 11,	/* source's: epoch, disk, conn_epoch, barrier: the frozen disk's last */
+	DMM_HANDOVER_BARRIER	= 11,	/* source's: epoch, disk, flags, conn_epoch, barrier: the frozen disk's last */
 	__DMM_HANDOVER_MAX,
 };
+
+#define DMM_BARRIER_ACQUIRED	1u	/* the freeze was begun by ACQUIRE */
 
 /* Fields that the event above does not name are zero. */
 struct dmm_wire_handover {
@@ -382,7 +384,7 @@ struct dmm_wire_handover {
 	__le64 epoch;
 	__u8 instance[DMM_ID_BYTES];
 	__le32 disk;
-	__le32 pad;
+	__le32 flags;		/* DMM_BARRIER_* */
 	__le64 conn_epoch;
 	__le64 barrier;
 };
@@ -411,10 +413,11 @@ struct dmm_wire_group {
 	__le32 await_ms;	/* for as long; at most DMM_MAX_AWAIT_MS */
 	__le32 freeze_ms;	/* CUTOVER: 1 to 15000 */
 	__le32 role;		/* enum dmm_ho_role of the part that is asked, should both be here; 0: any */
-	__le32 pad;
+	__le32 flags;		/* DMM_GROUP_SOURCE_GONE */
 	__u8 by[80];		/* who asks, for the journal: a program, or a person's words */
 };
 #define DMM_WIRE_GROUP_BYTES	120
+#define DMM_GROUP_SOURCE_GONE	(1u << 0)	/* DROP, by the local socket: a person says that the source waits for nothing */
 #define DMM_MAX_AWAIT_MS	20000u	/* ask again for more */
 
 struct dmm_wire_group_ok {

@@ -76,6 +76,14 @@ usleep 3000000
 journal_is destination owned && fail "it was handed over behind the back of one that gave up"
 goes_on "one that gave up"
 
+# the source's daemon stands still, and follows only once nobody waits any more
+ready
+kill -STOP "$DAEMON"
+refused 8 'not handed over within 1000 ms' dmmigrate acquire --control "$TMP/control-b" --timeout 1s "$ID"
+kill -CONT "$DAEMON"
+must_wait_for 10 journal_is destination refused
+goes_on "an acquire that came late"
+
 # interrupted
 ready
 dmsetup suspend --nolockfs --noflush B-low

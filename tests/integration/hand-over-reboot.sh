@@ -98,6 +98,31 @@ timeout 60 dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 || fail "recover: ex
 dmsetup create A --table "$table" || fail "the source's device cannot be made though it owns the disk"
 begin_anew
 
+say "the destination's path leads to another disk: no gate, and nobody else decides meanwhile"
+hand_over_to finished
+status=0
+dmmigrated --restore --foreground --state-dir "$TMP/state-b" >"$TMP/second.out" 2>&1 || status=$?
+assert "exit code of a second daemon" $status = 5
+grep -q 'another dmmigrated has' "$TMP/second.out" || fail "$(cat "$TMP/second.out")"
+journal_is destination owned || fail "destination: $(journal_says destination)"
+kill -9 "$RECEIVER"
+wait "$RECEIVER" 2>/dev/null || true
+dmsetup remove A.dmm
+volume=$(dmsetup table B)
+dmsetup remove B
+dmsetup create B --table "0 8192 ${volume#* * }"
+another_boot
+status=0
+dmmigrated --restore --foreground --state-dir "$TMP/state-b" >"$TMP/restore.out" 2>&1 || status=$?
+assert "exit code of restore" $status = 5
+grep -q 'it is another one' "$TMP/restore.out" || fail "$(cat "$TMP/restore.out")"
+! dmsetup info A.dmm >/dev/null 2>&1 || fail "there is a gate above another disk"
+dmsetup remove B
+dmsetup create B --table "$volume"
+start_receiver
+timeout 60 dmmigrate recover "$ID" >/dev/null || fail "recover: exit $?"
+begin_anew
+
 say "the destination, owned: it refuses by itself, for the guest's memory is left at the source only"
 hand_over_to finished
 reboot_destination

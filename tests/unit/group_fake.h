@@ -26,6 +26,7 @@ struct side {
 	pthread_mutex_t lock;
 	bool cut;			/* what it sends is lost */
 	int thaw_fails, commit_fails;	/* so many times; of the second disk */
+	bool opening_fails;		/* READS and OPEN */
 	bool written;			/* a write passed the open gate */
 	bool held, committed;
 	enum dmm_ho_gate gate;
@@ -42,14 +43,14 @@ static void did(struct side *s, const char *what)
 		strcpy(s->did + n, what);
 }
 
-static void post(struct side *s, enum dmm_ho_event_type type, u32 disk, u64 epoch)
+static void post(struct side *s, enum dmm_ho_event_type type, u32 disk, u64 epoch, bool flag)
 {
-	const struct dmm_ho_event ev = { .type = type, .disk = disk, .epoch = epoch };
+	const struct dmm_ho_event ev = { .type = type, .disk = disk, .epoch = epoch, .flag = flag };
 
 	assert_int_equal(dmm_group_post(s->g, &ev, false), 0);
 }
 
-static int op_freeze(void *ctx, u64 epoch)
+static int op_freeze(void *ctx, u64 epoch, bool acquired)
 {
 	struct side *s = ctx;
 	u32 i;
@@ -59,8 +60,8 @@ static int op_freeze(void *ctx, u64 epoch)
 	s->held = true;
 	pthread_mutex_unlock(&s->lock);
 	for (i = 0; i < DISKS; i++) {
-		post(s, DMM_HO_EV_FROZEN, i, epoch);
-		post(s->peer, DMM_HO_EV_BARRIER, i, epoch);
+		post(s, DMM_HO_EV_FROZEN, i, epoch, false);
+		post(s->peer, DMM_HO_EV_BARRIER, i, epoch, acquired);
 	}
 	return 0;
 }
@@ -142,6 +143,10 @@ static int op_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
 
 	pthread_mutex_lock(&s->lock);
 	did(s, gate == DMM_HO_GATE_SHUT ? "0" : gate == DMM_HO_GATE_READS ? "1" : "2");
+	if (s->opening_fails && gate != DMM_HO_GATE_SHUT) {
+		pthread_mutex_unlock(&s->lock);
+		return -EIO;
+	}
 	s->gate = gate;
 	if (written)
 		*written = s->written;

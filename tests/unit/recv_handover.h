@@ -36,8 +36,9 @@ static struct { pthread_mutex_t lock; u32 connected, lost; } logged = {
 struct dmm_migration *__wrap_dmm_migrations_get(struct dmm_migrations *ms, const u8 *id);
 void __wrap_dmm_migration_put(struct dmm_migration *m);
 void __wrap_dmm_migration_message(struct dmm_migration *m, const struct dmm_handover_msg *msg);
-void __wrap_dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now,
-				     struct dmm_outbox *old);
+void __wrap_dmm_migration_add_outbox(struct dmm_migration *m, struct dmm_outbox *o);
+void __wrap_dmm_migration_remove_outbox(struct dmm_migration *m, struct dmm_outbox *o);
+bool __wrap_dmm_migration_listed(struct dmm_migration *m);
 void __wrap_dmm_log(int priority, const struct dmm_log_id *id, const char *fmt, ...);
 
 struct dmm_migration *__wrap_dmm_migrations_get(struct dmm_migrations *ms, const u8 *id)
@@ -80,14 +81,26 @@ void __wrap_dmm_migration_message(struct dmm_migration *m, const struct dmm_hand
 	heard_add(&here.heard, msg);
 }
 
-void __wrap_dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now,
-				     struct dmm_outbox *old)
+void __wrap_dmm_migration_add_outbox(struct dmm_migration *m, struct dmm_outbox *o)
 {
 	pthread_mutex_lock(&here.heard.lock);
-	if (now || m->outbox == old)
-		m->outbox = now;
-	here.joined += !!now;
+	dmm_list_add(&m->outboxes, dmm_outbox_node(o));
+	here.joined++;
 	pthread_mutex_unlock(&here.heard.lock);
+}
+
+void __wrap_dmm_migration_remove_outbox(struct dmm_migration *m, struct dmm_outbox *o)
+{
+	(void)m;
+	pthread_mutex_lock(&here.heard.lock);
+	dmm_list_del(dmm_outbox_node(o));
+	pthread_mutex_unlock(&here.heard.lock);
+}
+
+bool __wrap_dmm_migration_listed(struct dmm_migration *m)
+{
+	(void)m;
+	return true;
 }
 
 void __wrap_dmm_log(int priority, const struct dmm_log_id *id, const char *fmt, ...)
@@ -111,6 +124,7 @@ static inline void handover_start(void)
 	peer_features = DMM_FEATURE_GROUP;
 	for (i = 0; i < 3; i++) {
 		memset(&here.known[i], 0, sizeof(here.known[i]));
+		dmm_list_init(&here.known[i].outboxes);
 		memset(here.known[i].id, 0x11 * (i + 1), DMM_ID_BYTES);
 		here.known[i].role = i < 2 ? DMM_HO_DEST : DMM_HO_SOURCE;
 	}
@@ -124,7 +138,7 @@ static inline void handover_end(void)
 
 	receiver_end();
 	for (i = 0; i < 3; i++) {
-		assert_null(here.known[i].outbox);
+		assert_true(dmm_list_empty(&here.known[i].outboxes));
 		assert_int_equal(here.known[i].refs, 0);
 	}
 }
@@ -149,8 +163,8 @@ static inline void here_says(u32 i, enum dmm_wire_handover_event event, u64 epoc
 	struct dmm_handover_msg msg = message(i, event, epoch);
 
 	pthread_mutex_lock(&here.heard.lock);
-	if (here.known[i].outbox)
-		dmm_outbox_put(here.known[i].outbox, &msg);
+	if (!dmm_list_empty(&here.known[i].outboxes))
+		dmm_outbox_put(dmm_outbox_of(here.known[i].outboxes.next), &msg);
 	pthread_mutex_unlock(&here.heard.lock);
 }
 

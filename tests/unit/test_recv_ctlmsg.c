@@ -75,7 +75,7 @@ static const struct mutation group_mutations[] = {
 	{ "wait too long", G(await_ms), U32, DMM_MAX_AWAIT_MS + 1, DMM_WERR_PROTOCOL },
 	{ "role 2", G(role), U32, DMM_HO_DEST, 0 },
 	{ "role 3", G(role), U32, 3, DMM_WERR_PROTOCOL },
-	{ "pad", G(pad), U32, 1, DMM_WERR_PROTOCOL },
+	{ "pad", G(flags), U32, 1, DMM_WERR_PROTOCOL },
 	{ "by unpadded", G(by) + 79, U8, 'x', DMM_WERR_PROTOCOL },
 };
 

@@ -80,6 +80,71 @@ static void is_acquired(void **state)
 	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), -EALREADY);
 }
 
+/* An ACQUIRE arrives after whoever gave it has left: the guest is not held for nobody. */
+static void a_late_acquire_is_refused(void **state)
+{
+	struct dmm_group_status st;
+
+	(void)state;
+	cut(&dst, true);
+	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), 0);
+	assert_int_equal(ask(&dst, DMM_HO_EV_START_FAILED), 0);	/* nothing has come of it yet */
+	assert_int_equal(ask(&dst, DMM_HO_EV_START_FAILED), -EPERM);
+	cut(&dst, false);
+	post(&src, DMM_HO_EV_ACQUIRE, 0, 0, false);
+	reaches(&dst, ST(REFUSED));
+	reaches(&src, ST(ACTIVE));
+	while (!strchr(src.did, 't'))
+		usleep(10000);
+	assert_false(src.held);
+	dmm_group_status(dst.g, &st);
+	assert_int_equal(st.epoch, 1);
+	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), 0);
+	reaches(&dst, ST(OWNED));
+	dmm_group_status(dst.g, &st);
+	assert_int_equal(st.epoch, 2);
+}
+
+/* What cannot be closed to the receiver is not opened, and counts as written by nobody. */
+static void gates_that_do_not_open_go_back(void **state)
+{
+	struct dmm_group_status st;
+
+	(void)state;
+	dst.opening_fails = true;
+	assert_int_equal(ask(&src, DMM_HO_EV_CUTOVER), 0);
+	reaches(&dst, ST(OWNED));
+	assert_int_equal(ask(&dst, DMM_HO_EV_GO), -EAGAIN);
+	dmm_group_status(dst.g, &st);
+	assert_int_equal(st.state, DMM_HO_OWNED);
+	assert_int_equal(ask(&dst, DMM_HO_EV_START_FAILED), 0);
+	reaches(&dst, ST(REFUSED));
+	reaches(&src, ST(ACTIVE));
+	/* the same, where they failed only after the record */
+	dst.opening_fails = false;
+	assert_int_equal(ask(&src, DMM_HO_EV_CUTOVER), 0);
+	reaches(&dst, ST(OWNED));
+	dst.opening_fails = true;
+	ask(&dst, DMM_HO_EV_GO);
+	reaches(&dst, ST(RUNNING));
+	assert_int_equal(ask(&dst, DMM_HO_EV_START_FAILED), 0);
+	reaches(&dst, ST(REFUSED));
+	reaches(&src, ST(ACTIVE));
+	while (src.held)
+		usleep(10000);
+}
+
+static void goes_on_after_a_retire(void **state)
+{
+	(void)state;
+	assert_int_equal(dmm_group_retire(dst.g, ST(OWNED)), -EBUSY);
+	assert_int_equal(dmm_group_retire(dst.g, ST(RECEIVING)), 0);
+	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), -ESHUTDOWN);
+	assert_int_equal(dmm_group_revive(dst.g), 0);
+	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), 0);
+	reaches(&dst, ST(OWNED));
+}
+
 static void a_cut_link_holds_it(void **state)
 {
 	struct dmm_group_status st;
@@ -191,6 +256,8 @@ static void what_failed_is_owed(void **state)
 	assert_int_equal(st.state, DMM_HO_ACTIVE);
 	assert_true(st.owes);
 	assert_string_equal(st.why, "cannot let writes pass again: Input/output error; it is tried again");
+	/* who would let them pass? */
+	assert_int_equal(dmm_group_retire(src.g, ST(ACTIVE)), -EBUSY);
 	/* nothing overtakes it: the freeze fails, too, and has not been begun */
 	assert_int_equal(ask(&src, DMM_HO_EV_CUTOVER), 0);
 	assert_null(strchr(strchr(src.did, 't'), 'f'));
@@ -281,6 +348,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(changes_hands),
 		T(is_acquired),
+		T(a_late_acquire_is_refused),
+		T(gates_that_do_not_open_go_back),
+		T(goes_on_after_a_retire),
 		T(a_cut_link_holds_it),
 		T(all_commit_or_none),
 		T(a_failed_start_goes_back),

@@ -11,6 +11,7 @@
 #define EPOCH	{ 24, 8 }
 #define INST	{ 32, 16 }
 #define DISK	{ 48, 4 }
+#define FLAGS	{ 52, 4 }
 #define CONN	{ 56, 8 }
 #define BARR	{ 64, 8 }
 
@@ -32,7 +33,7 @@ static const struct event {
 	{ 8, DMM_HO_SOURCE, DMM_HO_EV_ASK_REFUSE, { EPOCH, INST } },
 	{ 9, DMM_HO_SOURCE, DMM_HO_EV_RELEASED, { EPOCH } },
 	{ 10, DMM_HO_SOURCE, DMM_HO_EV_SOURCE, { STATE, EPOCH, INST } },
-	{ 11, DMM_HO_SOURCE, NONE, { EPOCH, DISK, CONN, BARR } },
+	{ 11, DMM_HO_SOURCE, NONE, { EPOCH, DISK, FLAGS, CONN, BARR } },
 };
 
 #define NR_EVENTS	(sizeof(events) / sizeof(events[0]))
@@ -61,8 +62,9 @@ static void golden(const struct event *e, u8 p[72])
 		p[i] = has(e, i) ? (u8)(0x80 + i) : 0;
 	memset(p + 20, 0, 4);
 	p[20] = has(e, 20) ? 2 : 0;
-	memset(p + 48, 0, 4);
+	memset(p + 48, 0, 8);
 	p[48] = has(e, 48) ? 63 : 0;
+	p[52] = has(e, 52) ? 1 : 0;
 }
 
 static u64 le(const u8 *p, u32 bytes)
@@ -111,6 +113,7 @@ static void messages(void **state)
 		assert_true(msg.epoch == le(p + 1 + 24, 8));
 		assert_memory_equal(msg.instance.b, p + 1 + 32, 16);
 		assert_int_equal(msg.disk, p[1 + 48]);
+		assert_int_equal(msg.flags, p[1 + 52]);
 		assert_true(msg.conn_epoch == le(p + 1 + 56, 8));
 		assert_true(msg.barrier == le(p + 1 + 64, 8));
 		memset(&w, 0xaa, sizeof(w));

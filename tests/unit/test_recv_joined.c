@@ -87,7 +87,7 @@ static struct dmm_outbox *outbox(u32 i)
 	struct dmm_outbox *o;
 
 	pthread_mutex_lock(&here.heard.lock);
-	o = here.known[i].outbox;
+	o = dmm_list_empty(&here.known[i].outboxes) ? NULL : dmm_outbox_of(here.known[i].outboxes.next);
 	pthread_mutex_unlock(&here.heard.lock);
 	return o;
 }

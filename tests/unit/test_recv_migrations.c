@@ -3,192 +3,7 @@
  * Migrations that hand over as a group, by what sessions are asked and told: from PREPARE to SETTLED with a source
  * played by the test, over restarts of the daemon; and what may be asked by whom.
  */
-#include "dmmigrated/handover.h"
-#include "dmmigrated/migrations.h"
-#include "recv_fake.h"
-
-#define SIZE	(1u << 20)
-
-static struct dmm_migrations ms;
-static char dir[64];
-
-static void migrations_start(void)
-{
-	assert_int_equal(dmm_migrations_init(&ms, dir, &rc.registry, rc.instance, rc.boot, rc.stop_fd,
-					     DMM_CONTROL_PATH, true), 0);
-	rc.migrations = &ms;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	peer_features = DMM_FEATURE_ZERO | DMM_FEATURE_GROUP;
-	receiver_start(SIZE, &dmm_engine_libaio);
-	strcpy(dir, "/tmp/dmm-unit-state.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	migrations_start();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-
-	(void)state;
-	dmm_receiver_stop(&rc);
-	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
-	assert_int_equal(dmm_migrations_await_proofs(&ms, WAIT_MS), 0);
-	dmm_migrations_exit(&ms);
-	receiver_end();
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
-
-/* The daemon dies and starts: all that it had in memory is gone. */
-static void restart(void)
-{
-	dmm_receiver_stop(&rc);
-	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
-	assert_int_equal(dmm_migrations_await_proofs(&ms, WAIT_MS), 0);
-	dmm_migrations_exit(&ms);
-	receiver_end();
-	receiver_start(SIZE, &dmm_engine_libaio);
-	migrations_start();
-}
-
-static u32 group(struct peer *p, enum dmm_wire_group_verb verb, enum dmm_ho_role role,
-		 enum dmm_ho_state await, struct dmm_wire_group_ok *ok)
-{
-	struct dmm_wire_group w;
-
-	memset(&w, 0, sizeof(w));
-	w.migration[0] = 1;
-	w.verb = cpu_to_le32(verb);
-	w.role = cpu_to_le32(role);
-	if (await) {
-		w.await = cpu_to_le32(1u << await);
-		w.await_ms = cpu_to_le32(5000);
-	}
-	if (verb == DMM_GROUP_CUTOVER)
-		w.freeze_ms = cpu_to_le32(1000);
-	return peer_request(p, DMM_MSG_GROUP, &w, sizeof(w), DMM_MSG_GROUP_OK, ok, sizeof(*ok));
-}
-
-/* Asks on a connection of its own, which a refusal closes. */
-static u32 ask(enum dmm_wire_group_verb verb, enum dmm_ho_state await, struct dmm_wire_group_ok *ok)
-{
-	struct peer p;
-	u32 code;
-
-	peer_hello(&p);
-	code = group(&p, verb, DMM_HO_DEST, await, ok);
-	peer_close(&p);
-	return code;
-}
-
-static void state_is(enum dmm_ho_state s)
-{
-	struct dmm_wire_group_ok ok;
-
-	assert_int_equal(ask(DMM_GROUP_STATUS, s, &ok), 0);
-	assert_int_equal(le32_to_cpu(ok.state), s);
-}
-
-static u32 prepare(u32 disk, u32 disks)
-{
-	struct dmm_wire_prepared ok;
-	struct dmm_wire_prepare w;
-	struct peer p;
-	u32 code;
-
-	fill_prepare(&w, SIZE);
-	w.id.disk = cpu_to_le32(disk);
-	w.group_disks = cpu_to_le32(disks);
-	strcpy((char *)w.source_host, "alpha");
-	peer_hello(&p);
-	code = peer_request(&p, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok, sizeof(ok));
-	peer_close(&p);
-	return code;
-}
-
-/* --- the source's daemon --- */
-
-static void say(struct peer *p, struct dmm_handover_msg *msg)
-{
-	struct dmm_wire_handover w;
-
-	memset(msg->migration, 0, sizeof(msg->migration));
-	msg->migration[0] = 1;
-	dmm_handover_encode(msg, &w);
-	assert_int_equal(dmm_client_send(&p->c, DMM_MSG_HANDOVER, &w, sizeof(w)), 0);
-}
-
-static void hear(struct peer *p, enum dmm_wire_handover_event event, struct dmm_handover_msg *msg)
-{
-	struct dmm_wire_refuse refuse;
-	struct dmm_wire_handover w;
-	struct dmm_refusal r;
-
-	do {
-		assert_int_equal(dmm_client_receive(&p->c, DMM_MSG_HANDOVER, &w, sizeof(w), &refuse), 0);
-		assert_int_equal(dmm_handover_decode(&w, msg, &r), 0);
-	} while (msg->event != event);
-}
-
-static void join(struct peer *p)
-{
-	struct dmm_handover_msg msg = { .event = DMM_HANDOVER_JOIN };
-
-	peer_hello(p);
-	say(p, &msg);
-	hear(p, DMM_HANDOVER_JOIN, &msg);
-}
-
-/* Data, and a barrier of connection epoch @epoch that is acknowledged. */
-static void ship(struct peer *data, u64 epoch, u64 barrier)
-{
-	static u8 block[4096] = { 7 };
-	struct dmm_frame f = { .type = DMM_MSG_BARRIER, .arg = barrier };
-	struct dmm_ack ack;
-
-	if (!data->seq)
-		assert_int_equal(peer_attach(data, epoch, 0), 0);
-	peer_data(data, 4096 * barrier, block, sizeof(block));
-	peer_ack(data, &ack);
-	assert_int_equal(ack.status, 0);
-	peer_frame(data, &f, NULL, NULL);
-	peer_ack(data, &ack);
-	assert_int_equal(ack.type, DMM_MSG_BARRIER);
-	assert_int_equal(ack.status, 0);
-}
-
-static void say_barrier(struct peer *link, u64 epoch, u64 conn_epoch, u64 barrier)
-{
-	struct dmm_handover_msg msg = {
-		.event = DMM_HANDOVER_BARRIER, .epoch = epoch, .conn_epoch = conn_epoch, .barrier = barrier,
-	};
-
-	say(link, &msg);
-}
-
-/* From PREPARE to OWNED. @link stays open. */
-static void be_owned(struct peer *data, struct peer *link, u64 epoch)
-{
-	struct dmm_handover_msg msg;
-
-	assert_int_equal(prepare(0, 1), 0);
-	memset(data, 0, sizeof(*data));
-	ship(data, epoch, 1);
-	join(link);
-	say_barrier(link, epoch, epoch, 1);
-	hear(link, DMM_HANDOVER_COMPLETE, &msg);
-	assert_int_equal(msg.epoch, epoch);
-	msg.event = DMM_HANDOVER_TOKEN;
-	say(link, &msg);
-	state_is(DMM_HO_OWNED);
-}
-
-/* --- tests --- */
+#include "recv_migrations.h"
 
 static void from_prepare_to_settled(void **state)
 {
@@ -373,7 +188,6 @@ static void source_and_destination_on_one_host(void **state)
 	struct dmm_wire_group_ok ok;
 	struct dmm_wire_adopt a;
 	struct peer remote, local;
-	int sv[2];
 
 	(void)state;
 	assert_int_equal(prepare(0, 1), 0);
@@ -390,18 +204,7 @@ static void source_and_destination_on_one_host(void **state)
 	assert_int_equal(peer_request(&remote, DMM_MSG_ADOPT, &a, sizeof(a), DMM_MSG_GROUP_OK, &ok, sizeof(ok)),
 			 DMM_WERR_DENIED);
 	peer_close(&remote);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
-	memset(&local, 0, sizeof(local));
-	local.c.fd = sv[0];
-	local.c.timeout_ms = WAIT_MS;
-	local.c.features = peer_features;
-	assert_int_equal(dmm_session_start(&rc, sv[1], "local", true), 0);
-	{
-		struct dmm_wire_refuse refuse;
-		struct dmm_wire_hello_ok hello;
-
-		assert_int_equal(dmm_client_hello(&local.c, "test", &hello, &refuse), 0);
-	}
+	local_hello(&local);
 	assert_int_equal(peer_request(&local, DMM_MSG_ADOPT, &a, sizeof(a), DMM_MSG_GROUP_OK, &ok, sizeof(ok)), 0);
 	assert_int_equal(le32_to_cpu(ok.role), DMM_HO_SOURCE);
 	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_ACTIVE);

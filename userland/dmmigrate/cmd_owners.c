@@ -19,7 +19,6 @@
 #define ACQUIRE_DEFAULT_MS	30000u
 #define SLICE_MS		2000u
 #define AGAIN_MS		15000u	/* asking anew freezes the guest anew; the question may have been lost */
-#define LATE_MS			7000u	/* a freeze that was asked for has ended, by itself if need be */
 #define ANSWER_MS		10000u	/* of the other host, in recover */
 
 struct owners {
@@ -121,30 +120,19 @@ static int with_id(struct dmm_tool *t, int (*verb)(struct owners *o))
 /* --- acquire --- */
 
 /*
- * Nobody waits for the disks any more: a hand-over that was asked for at @asked_ms and is still under way is refused, lest
- * the guest stands still for nobody.  Exit code, reported.
+ * Nobody waits for the disks any more: what is under way is refused, and what was asked for and has yet to begin will
+ * be, lest the guest stands still for nobody.  Exit code, reported.
  */
-static int acquire_give_up(struct owners *o, u64 asked_ms, u64 timeout_ms)
+static int acquire_give_up(struct owners *o, u64 timeout_ms)
 {
 	const u32 taken = DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
-	const u32 coming = DMM_STATES(DMM_HO_COMPLETE) | DMM_STATES(DMM_HO_OWNED);
-	u64 until_ms = dmm_max_u64(asked_ms + LATE_MS, dmm_now_ms()), now_ms;
-	bool refused = false;		/* this one; what was refused before says nothing */
+	const u32 refused = DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED);
+	u64 until_ms = dmm_now_ms() + ANSWER_MS;
 
-	while (!is(o, taken)) {
-		now_ms = dmm_now_ms();
-		if (now_ms >= until_ms + ANSWER_MS)	/* its journal cannot be written, or so */
-			break;
-		if (is(o, coming)) {
-			if (ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), SLICE_MS))
-				return no_answer(o);
-			refused = is(o, DMM_STATES(DMM_HO_REFUSED));
-		} else if (refused || now_ms >= until_ms) {
-			break;
-		} else if (ask(o, DMM_GROUP_STATUS, coming, (u32)dmm_min_u64(until_ms - now_ms, SLICE_MS))) {
+	do {	/* its journal cannot be written, or so */
+		if (ask(o, DMM_GROUP_RETURN, refused, SLICE_MS))
 			return no_answer(o);
-		}
-	}
+	} while (!is(o, taken | refused) && dmm_now_ms() < until_ms);
 	dmm_next(o->t, is(o, taken) ? "dmmigrate status %s" :
 		 "dmmigrate acquire %s (again), or dmmigrate status on the source's host", o->hex);
 	return failed(o, le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? DMM_EXIT_ABORTED : DMM_EXIT_TRANSPORT,
@@ -173,7 +161,7 @@ static int do_acquire(struct owners *o)
 			return failed(o, DMM_EXIT_ABORTED, "this migration cannot be handed over any more");
 		}
 		if (dmm_signal_seen() || dmm_now_ms() >= until_ms)
-			return acquire_give_up(o, again_ms - AGAIN_MS, timeout_ms);
+			return acquire_give_up(o, timeout_ms);
 	}
 }
 
@@ -428,6 +416,13 @@ const struct dmm_verb dmm_verb_recover = {
 
 /* --- release --- */
 
+static int release_not_gone(struct owners *o, bool useless, const char *device)
+{
+	if (useless)
+		return dmm_usage(o->t, "--source-gone is for a destination whose hand-over was refused");
+	return dmm_usage(o->t, "--source-gone names the device here, '%.128s', to be sure that this migration is meant", device);
+}
+
 static int do_release(struct owners *o)
 {
 	char device[sizeof(o->ok.device)];
@@ -453,8 +448,14 @@ static int do_release(struct owners *o)
 		return DMM_EXIT_TRANSPORT;
 	snprintf(device, sizeof(device), "%s", (const char *)o->ok.device);
 	source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
-	if (ask(o, DMM_GROUP_DROP, 0, 0))
-		return no_answer(o);
+	if (o->t->args.source_gone && (source || !unused || strcmp(o->t->args.source_gone, device)))
+		return release_not_gone(o, source || !unused, device);
+	if (dmm_owners_drop(o->t, &o->here, o->id, o->role, o->t->args.source_gone, &o->ok)) {
+		if (o->here.code == DMM_WERR_BUSY && unused && !source)
+			dmm_next(o->t, "dmmigrate status, on the source's host; or --source-gone %s", *device ? device : o->hex);
+		return dmm_fail(o->t, o->here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : o->here.exit, DMM_OWNER_SOURCE,
+				DMM_USE_UNKNOWN, "%s", o->here.why);
+	}
 	dmm_result_text(o->t, "migration", o->hex);
 	if (unused)
 		dmm_say(o->t, "%s is forgotten here, with its gate if it had one; the source owns the data.", o->hex);
@@ -471,13 +472,22 @@ static int cmd_release(struct dmm_tool *t)
 	return with_id(t, do_release);
 }
 
+static const struct dmm_option release_options[] = {
+	DMM_OPTION("source-gone", TEXT, source_gone, "NAME",
+		   "the source's host is gone for good, or has cancelled: its guest waits for no answer of this\n"
+		   "host, whose device is called NAME"),
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
 const struct dmm_verb dmm_verb_release = {
 	.name = "release",
 	.operands = "ID",
 	.brief = "after a hand-over: give up what is kept of it on this host\n\n"
 		 "At the source its device, whose disk keeps its contents; at the destination the journal, and of a\n"
 		 "migration that was abandoned the gate.",
-	.options = plain_options,
+	.options = release_options,
 	.min_operands = 1,
 	.max_operands = 1,
 	.needs_root = true,

@@ -82,6 +82,7 @@ struct dmm_args {
 	const char *gate;
 	bool no_gate;
 	const char *control;
+	const char *source_gone;	/* the gate's name, typed */
 	const char *force_owner;
 	bool unconfirmed;
 	const char *host;	/* a rate */

@@ -110,6 +110,16 @@ enum dmm_owner dmm_owners_owner(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], u
 				  DMM_JOURNAL_UNASKED);
 }
 
+int dmm_owners_drop(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], enum dmm_ho_role role,
+		    bool source_gone, struct dmm_wire_group_ok *ok)
+{
+	struct dmm_wire_group w;
+
+	request(&w, id, role, DMM_GROUP_DROP, 0, 0);
+	w.flags = cpu_to_le32(source_gone ? DMM_GROUP_SOURCE_GONE : 0);
+	return ask(t, r, NULL, &w, ok);
+}
+
 int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 freeze_ms,
 		       struct dmm_wire_group_ok *ok)
 {

@@ -39,6 +39,10 @@ int dmm_owners_ask_there(struct dmm_remote *r, const struct dmm_target *to, cons
 			 enum dmm_wire_group_verb verb, u32 await, u32 await_ms,
 			 struct dmm_wire_group_ok *ok);
 
+/* DROP here; @source_gone: a person says that the source waits for nothing.  As dmm_owners_ask_here(). */
+int dmm_owners_drop(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], enum dmm_ho_role role,
+		    bool source_gone, struct dmm_wire_group_ok *ok);
+
 /* CUTOVER, whose freeze lasts at most @freeze_ms; waits until the source has given up, or goes on. */
 int dmm_owners_cutover(struct dmm_tool *t, struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 freeze_ms,
 		       struct dmm_wire_group_ok *ok);

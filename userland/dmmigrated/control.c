@@ -168,8 +168,11 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 	if (ret)
 		return ret;
 	control_name(c, &p.name);
-	ret = p.group_disks ? prepare_of_group(c, &p, &reply->u.prepared, &d, r) :
-			      dmm_registry_prepare(&c->s->rc->registry, &p, &reply->u.prepared, &d, r);
+	if (!p.group_disks && c->s->rc->migrations)
+		ret = dmm_migrations_refuse_known(c->s->rc->migrations, p.name.migration, r);
+	if (!ret)
+		ret = p.group_disks ? prepare_of_group(c, &p, &reply->u.prepared, &d, r) :
+				      dmm_registry_prepare(&c->s->rc->registry, &p, &reply->u.prepared, &d, r);
 	if (ret)
 		return ret;
 	if (!(c->s->features & DMM_FEATURE_HASHES))

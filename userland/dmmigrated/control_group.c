@@ -169,7 +169,7 @@ int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 		goto out_put;
 	g = dmm_migration_group(m);
 	if (rq.verb == DMM_GROUP_DROP) {
-		ret = dmm_migration_drop(m, s->local, r);
+		ret = dmm_migration_drop(m, s->local, rq.flags & DMM_GROUP_SOURCE_GONE, r);
 		if (!ret) {
 			memset(ok, 0, sizeof(*ok));
 			ok->role = cpu_to_le32(m->role);
@@ -181,6 +181,8 @@ int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 		if (rq.verb == DMM_GROUP_CUTOVER)
 			dmm_migration_freeze_ms(m, rq.freeze_ms);
 		result = group_ask(s, g, &rq);
+		if (rq.verb == DMM_GROUP_CUTOVER && result)	/* it was for a freeze that has not begun */
+			dmm_migration_freeze_ms(m, DMM_FREEZER_DEFAULT_MS);
 	}
 	if (g && (!result || result == -EALREADY)) {
 		group_wait(s, g, &rq);

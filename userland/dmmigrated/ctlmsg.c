@@ -369,8 +369,10 @@ int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dm
 		return malformed(r, "the migration's identifier is zero");
 	if (!verb || verb >= __DMM_GROUP_VERB_MAX)
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown verb %u of GROUP", verb);
-	if (le32_to_cpu(w.role) > DMM_HO_DEST || w.pad)
+	if (le32_to_cpu(w.role) > DMM_HO_DEST)
 		return malformed(r, "GROUP asks for a part that there is not");
+	if (le32_to_cpu(w.flags) & ~(verb == DMM_GROUP_DROP ? DMM_GROUP_SOURCE_GONE : 0))
+		return malformed(r, "GROUP has flags that its verb does not have");
 	if (await >> __DMM_HO_STATE_MAX || await_ms > DMM_MAX_AWAIT_MS)
 		return malformed(r, "GROUP waits for a state that is none, or for too long");
 	if (verb == DMM_GROUP_CUTOVER ? !freeze_ms || freeze_ms > DMM_MAX_FREEZE_MS : freeze_ms)
@@ -383,6 +385,7 @@ int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dm
 	g->await = await;
 	g->await_ms = await_ms;
 	g->freeze_ms = freeze_ms;
+	g->flags = le32_to_cpu(w.flags);
 	memcpy(g->by, w.by, sizeof(g->by));
 	return 0;
 }

@@ -101,6 +101,7 @@ struct dmm_group_request {
 	u32 await;			/* states, 1 << enum dmm_ho_state; 0: don't */
 	u32 await_ms;
 	u32 freeze_ms;
+	u32 flags;		/* DMM_GROUP_SOURCE_GONE */
 	char by[80];
 };
 

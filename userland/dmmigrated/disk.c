@@ -173,7 +173,8 @@ void dmm_disk_count_received(struct dmm_disk *d, u64 bytes)
 void dmm_disk_count_dirty(struct dmm_disk *d, u32 bytes)
 {
 	pthread_mutex_lock(&d->lock);
-	if (d->dest.flags & DMM_PREPARED_BUFFERED)
+	/* a server of exports may keep what it acknowledges, too */
+	if (d->dest.flags & DMM_PREPARED_BUFFERED || d->dest.nbd)
 		d->unflushed_bytes += bytes;
 	pthread_mutex_unlock(&d->lock);
 }

@@ -163,6 +163,8 @@ int dmm_disk_quiesce(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
  * disk any more.  0, or a negative errno with @r filled.
  */
 int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
+/* Has it data connections?  Any thread. */
+bool dmm_disk_is_attached(struct dmm_disk *d);
 
 struct dmm_digest_reader {
 	struct dmm_readable from;	/* the destination; closed by end */

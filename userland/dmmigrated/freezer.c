@@ -34,6 +34,7 @@ struct dmm_freezer {
 	/* protected by lock */
 	bool stop;
 	u64 epoch;			/* of the freeze that is looked at; 0: none */
+	bool acquired;			/* the destination has asked for it */
 	u32 timeout_ms;
 	struct freezer_disk disks[DMM_HO_MAX_DISKS];
 };
@@ -192,7 +193,6 @@ static int disk_look(const struct dmm_nl_info *info, const struct freezer_disk *
 	return -ECANCELED;
 }
 
-enum freeze_end {
 /* One was frozen, and waited in vain: for another, if that is not frozen, or was not in time. */
 static void find_late(struct dmm_freezer *f, const struct look *l, u64 epoch, char *why)
 {
@@ -210,6 +210,7 @@ static void find_late(struct dmm_freezer *f, const struct look *l, u64 epoch, ch
 	}
 }
 
+enum freeze_end {
 	FREEZE_GOES_ON,
 	FREEZE_COMMITTED,	/* all disks: nothing more becomes of it by itself */
 	FREEZE_OVER,
@@ -221,7 +222,7 @@ static enum freeze_end freezer_look(struct dmm_freezer *f, u64 epoch, char *why)
 	char said[DMM_FREEZER_WHY];
 	u32 i, committed = 0;
 	struct freezer_disk d;
-	bool over = false;
+	bool over = false, acquired;
 	struct look l;
 	int ret;
 
@@ -233,6 +234,7 @@ static enum freeze_end freezer_look(struct dmm_freezer *f, u64 epoch, char *why)
 	for (i = 0; i < f->c.nr_disks && !over; i++) {
 		pthread_mutex_lock(&f->lock);
 		d = f->disks[i];
+		acquired = f->acquired;
 		pthread_mutex_unlock(&f->lock);
 		ret = disk_look(l.disks[i], &d, epoch, said);
 		if (ret) {
@@ -240,14 +242,14 @@ static enum freeze_end freezer_look(struct dmm_freezer *f, u64 epoch, char *why)
 			continue;
 		}
 		committed += l.disks[i]->state != DMM_STATE_FROZEN;
-		f->c.frozen(f->c.ctx, epoch, i, l.disks[i]->conn_epoch, l.disks[i]->barrier);
+		f->c.frozen(f->c.ctx, epoch, acquired, i, l.disks[i]->conn_epoch, l.disks[i]->barrier);
 	}
 	if (over)
 		snprintf(why, DMM_FREEZER_WHY, "disk %u: %.200s", i - 1, said);
-	look_end(&l);
-	return over ? FREEZE_OVER : committed == f->c.nr_disks ? FREEZE_COMMITTED : FREEZE_GOES_ON;
 	if (over && ret == -ETIME)
 		find_late(f, &l, epoch, why);
+	look_end(&l);
+	return over ? FREEZE_OVER : committed == f->c.nr_disks ? FREEZE_COMMITTED : FREEZE_GOES_ON;
 }
 
 /* Forgets a freeze that is over, unless another one has begun. */
@@ -319,7 +321,7 @@ static void *freezer_thread(void *arg)
 
 /* --- for the group --- */
 
-int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch)
+int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
 {
 	u64 device_bytes[DMM_HO_MAX_DISKS];
 	struct look l;
@@ -346,6 +348,7 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch)
 	for (i = 0; i < f->c.nr_disks; i++)
 		f->disks[i].device_bytes = device_bytes[i];
 	timeout_ms = f->timeout_ms;
+	f->timeout_ms = DMM_FREEZER_DEFAULT_MS;	/* what was asked for was for this one */
 	pthread_mutex_unlock(&f->lock);
 	for (i = 0; i < f->c.nr_disks && !ret; i++) {
 		ret = do_epoch(l.nl, DMM_CMD_FREEZE, l.disks[i]->dev, epoch, timeout_ms);
@@ -356,6 +359,7 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch)
 		goto out_end;
 	pthread_mutex_lock(&f->lock);
 	f->epoch = epoch;
+	f->acquired = acquired;
 	pthread_mutex_unlock(&f->lock);
 	eventfd_write(f->wake_fd, 1);
 out_end:

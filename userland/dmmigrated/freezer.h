@@ -22,7 +22,7 @@ struct dmm_freezer_config {
 	 * From the freezer's thread, again and again while it is so: a disk is frozen, converged, and its last
 	 * barrier acknowledged.  And once: one is not any more, or will not be; @why is a line.
 	 */
-	void (*frozen)(void *ctx, u64 epoch, u32 disk, u64 conn_epoch, u64 barrier);
+	void (*frozen)(void *ctx, u64 epoch, bool acquired, u32 disk, u64 conn_epoch, u64 barrier);
 	void (*thawed)(void *ctx, u64 epoch, const char *why);
 	void *ctx;
 };
@@ -45,7 +45,7 @@ void dmm_freezer_timeout(struct dmm_freezer *f, u32 timeout_ms);
  * reclaim: whatever is committed, in whichever epoch.  thaw: whatever is frozen.
  * held: does the kernel hold this disk, or fail what comes to it?  -ENODEV: no.  -EBUSY: no, and it is in use.
  */
-int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch);
+int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired);	/* @acquired: for frozen() */
 int dmm_freezer_commit(struct dmm_freezer *f, u32 disk, u64 epoch);
 int dmm_freezer_reclaim(struct dmm_freezer *f);
 int dmm_freezer_thaw(struct dmm_freezer *f);

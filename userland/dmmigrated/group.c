@@ -54,6 +54,7 @@ static void group_publish(struct dmm_group *g)
 	g->st.epoch = g->ho.epoch;
 	g->st.gate = g->ho.gate;
 	g->st.needs_peer = dmm_ho_needs_peer(&g->ho);
+	g->st.heard_back = g->ho.heard_back;
 	if (g->st.owes && !g->nr_owed)
 		g->st.why[0] = '\0';
 	g->st.owes = g->nr_owed;
@@ -120,7 +121,9 @@ static void group_deliver(struct dmm_group *g, struct group_mail *m)
 	int ret;
 
 	if (m->retire) {
-		ret = !g->ho.wait && m->retire & 1u << g->ho.state ? 0 : -EBUSY;
+		/* for good, what the kernel holds is not forgotten; the daemon's end forgets nothing */
+		ret = !g->ho.wait && m->retire & 1u << g->ho.state && (m->retire == ~0u || !dmm_group_holds(g)) ?
+		      0 : -EBUSY;
 		pthread_mutex_lock(&g->lock);
 		g->stop |= !ret;
 		pthread_mutex_unlock(&g->lock);
@@ -128,7 +131,8 @@ static void group_deliver(struct dmm_group *g, struct group_mail *m)
 		if (rq && !g->nr_owed)
 			group_forget_why(g);
 		g->who = rq ? rq->who : NULL;
-		ret = group_event(g, &m->ev);
+		/* what could not be ended, or closed to the receiver, is not opened to a writer */
+		ret = m->ev.type == DMM_HO_EV_GO && dmm_group_pay(g) ? -EAGAIN : group_event(g, &m->ev);
 		g->who = NULL;
 	}
 	if (!rq)
@@ -334,7 +338,8 @@ void dmm_group_close(struct dmm_group *g)
 	g->stop = true;
 	pthread_cond_broadcast(&g->changed);
 	pthread_mutex_unlock(&g->lock);
-	pthread_join(g->thread, NULL);
+	if (!g->dead)
+		pthread_join(g->thread, NULL);
 	group_free(g);
 }
 
@@ -403,6 +408,21 @@ int dmm_group_retire(struct dmm_group *g, unsigned int states)
 		return 0;
 	ret = group_answer(g, group_mail(g, NULL, states, false, &rq), &rq);
 	return ret == -ESHUTDOWN ? 0 : ret;
+}
+
+int dmm_group_revive(struct dmm_group *g)
+{
+	int ret;
+
+	if (!g)
+		return 0;
+	pthread_join(g->thread, NULL);
+	pthread_mutex_lock(&g->lock);
+	g->stop = false;
+	ret = -pthread_create(&g->thread, NULL, group_thread, g);
+	g->stop = g->dead = ret;
+	pthread_mutex_unlock(&g->lock);
+	return ret;
 }
 
 void dmm_group_explain(struct dmm_group *g, const char *why)

@@ -21,8 +21,8 @@
 
 /* What the thread of a group does; each may block, and is idempotent.  0 or -errno. */
 struct dmm_group_ops {
-	/* source, all disks; freeze only begins: FROZEN for each disk or THAWED is posted later */
-	int (*freeze)(void *ctx, u64 epoch);
+	/* source, all disks; freeze only begins: FROZEN for each disk or THAWED is posted later; @acquired: the peer asked for it */
+	int (*freeze)(void *ctx, u64 epoch, bool acquired);
 	int (*commit)(void *ctx, u32 disk, u64 epoch);
 	int (*reclaim)(void *ctx, u64 epoch);
 	int (*thaw)(void *ctx);
@@ -58,6 +58,7 @@ struct dmm_group_status {
 	enum dmm_ho_gate gate;
 	u64 epoch;
 	bool needs_peer;		/* only its answer can tell who owns the disks */
+	bool heard_back;		/* destination, REFUSED: the source has said that it has the disks */
 	bool owes;			/* an action has failed: @why */
 	char why[DMM_GROUP_WHY];	/* of the last failure; empty: none since */
 };
@@ -97,9 +98,13 @@ int dmm_group_request(struct dmm_group *g, const struct dmm_ho_event *ev,
 
 /*
  * Ends the group where its state is one of @states (1u << state) and nothing is under way: it decides nothing
- * from then on, and answers everybody -ESHUTDOWN.  0, also when it has ended; -EBUSY.  Accepts NULL.
+ * from then on, and answers everybody -ESHUTDOWN.  0, also when it has ended; -EBUSY, also where the source's disks have yet to be
+ * let go of, unless @states is all there are.  Accepts NULL.
  */
 int dmm_group_retire(struct dmm_group *g, unsigned int states);
+
+/* Goes on where it was, after a retire; before, nothing was done that it would have to know of.  Accepts NULL. 0 or -errno. */
+int dmm_group_revive(struct dmm_group *g);
 
 /* What the status says went wrong, for somebody whose event tells only that it did. Any thread. */
 void dmm_group_explain(struct dmm_group *g, const char *why);

@@ -105,7 +105,7 @@ static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *
 
 	switch (a->type) {
 	case DMM_HO_DO_FREEZE:
-		return ops->freeze(ctx, a->epoch);
+		return ops->freeze(ctx, a->epoch, a->flag);
 	case DMM_HO_DO_COMMIT:
 		return ops->commit(ctx, a->disk, a->epoch);
 	case DMM_HO_DO_RECLAIM:
@@ -142,18 +142,34 @@ int dmm_group_pay(struct dmm_group *g)
 	return 0;
 }
 
-/* Behind what is owed already; of its kind only the latest counts. */
-static void group_owe(struct dmm_group *g, const struct dmm_ho_action *a)
+bool dmm_group_holds(const struct dmm_group *g)
 {
 	u32 i;
 
 	for (i = 0; i < g->nr_owed; i++) {
-		if (g->owed[i].type != a->type)
+		if (g->owed[i].type == DMM_HO_DO_RECLAIM || g->owed[i].type == DMM_HO_DO_THAW)
+			return true;
+	}
+	return false;
+}
+
+static void group_unowe(struct dmm_group *g, enum dmm_ho_action_type type)
+{
+	u32 i;
+
+	for (i = 0; i < g->nr_owed; i++) {
+		if (g->owed[i].type != type)
 			continue;
 		g->nr_owed--;
 		memmove(&g->owed[i], &g->owed[i + 1], (g->nr_owed - i) * sizeof(g->owed[0]));
 		break;
 	}
+}
+
+/* Behind what is owed already; of its kind only the latest counts. */
+static void group_owe(struct dmm_group *g, const struct dmm_ho_action *a)
+{
+	group_unowe(g, a->type);
 	g->owed[g->nr_owed++] = *a;
 }
 
@@ -215,6 +231,12 @@ static bool group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct
 	case DMM_HO_DO_COMMIT:
 		/* from the first commit to the record of it nobody else decides anything */
 		ret = g->journal && !a->disk ? dmm_journal_lock(g->journal) : 0;
+		break;
+	case DMM_HO_DO_GATES:
+		/* they are not opened first only because that was owed */
+		if (a->ticket)
+			group_unowe(g, a->type);
+		ret = 0;
 		break;
 	default:
 		ret = 0;

@@ -29,6 +29,7 @@ struct dmm_group {
 	struct dmm_ho_action owed[DMM_GROUP_OWED];
 	u32 nr_owed;
 	u64 tick_ms;
+	bool dead;			/* no thread any more: it could not be revived */
 
 	/* protected by lock */
 	pthread_mutex_t lock;
@@ -48,6 +49,9 @@ void dmm_group_said(struct dmm_group *g, const char *why);
 
 /* Tries what is owed, oldest first. 0, or what the first of them failed with. */
 int dmm_group_pay(struct dmm_group *g);
+
+/* Is the kernel to let go of disks that it holds, and has not yet? */
+bool dmm_group_holds(const struct dmm_group *g);
 
 /* Does one action. True: *answer is to be told to the state machine. */
 bool dmm_group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct dmm_ho_event *answer);

@@ -23,6 +23,7 @@
 
 struct dmm_outbox {
 	int fd;				/* eventfd: readable while there is something; constant */
+	struct dmm_list node;		/* its owner's */
 	/* protected by lock, a leaf */
 	pthread_mutex_t lock;
 	u32 nr;
@@ -35,7 +36,7 @@ enum {
 	HAS_STATE	= 1 << 0,
 	HAS_EPOCH	= 1 << 1,
 	HAS_INSTANCE	= 1 << 2,
-	HAS_BARRIER	= 1 << 3,	/* disk, conn_epoch, barrier */
+	HAS_BARRIER	= 1 << 3,	/* disk, flags, conn_epoch, barrier */
 };
 
 #define NO_EVENT	__DMM_HO_EV_MAX	/* not the state machine's */
@@ -68,6 +69,7 @@ void dmm_handover_encode(const struct dmm_handover_msg *msg, struct dmm_wire_han
 	w->epoch = cpu_to_le64(msg->epoch);
 	memcpy(w->instance, msg->instance.b, sizeof(w->instance));
 	w->disk = cpu_to_le32(msg->disk);
+	w->flags = cpu_to_le32(msg->flags);
 	w->conn_epoch = cpu_to_le64(msg->conn_epoch);
 	w->barrier = cpu_to_le64(msg->barrier);
 }
@@ -91,7 +93,7 @@ static bool handover_has_others(const struct dmm_wire_handover *w, unsigned int 
 	if (fields & HAS_INSTANCE)
 		memset(others.instance, 0, sizeof(others.instance));
 	if (fields & HAS_BARRIER)
-		others.disk = others.conn_epoch = others.barrier = 0;
+		others.disk = others.flags = others.conn_epoch = others.barrier = 0;
 	return memcmp(&others, &(struct dmm_wire_handover){ 0 }, sizeof(others));
 }
 
@@ -118,12 +120,15 @@ int dmm_handover_decode(const void *payload, struct dmm_handover_msg *msg, struc
 	if ((fields & HAS_BARRIER) &&
 	    (le32_to_cpu(w.disk) >= DMM_MAX_GROUP || !w.conn_epoch || !w.barrier))
 		return malformed(r, "no barrier of a disk of a group");
+	if (le32_to_cpu(w.flags) & ~DMM_BARRIER_ACQUIRED)
+		return malformed(r, "unknown flags");
 	memcpy(msg->migration, w.migration, sizeof(msg->migration));
 	msg->event = (enum dmm_wire_handover_event)event;
 	msg->state = state;
 	msg->epoch = le64_to_cpu(w.epoch);
 	memcpy(msg->instance.b, w.instance, sizeof(msg->instance.b));
 	msg->disk = le32_to_cpu(w.disk);
+	msg->flags = le32_to_cpu(w.flags);
 	msg->conn_epoch = le64_to_cpu(w.conn_epoch);
 	msg->barrier = le64_to_cpu(w.barrier);
 	return 0;
@@ -198,6 +203,16 @@ struct dmm_outbox *dmm_outbox_new(void)
 	}
 	pthread_mutex_init(&o->lock, NULL);
 	return o;
+}
+
+struct dmm_list *dmm_outbox_node(struct dmm_outbox *o)
+{
+	return &o->node;
+}
+
+struct dmm_outbox *dmm_outbox_of(struct dmm_list *node)
+{
+	return dmm_list_entry(node, struct dmm_outbox, node);
 }
 
 void dmm_outbox_free(struct dmm_outbox *o)
@@ -331,6 +346,8 @@ static int handover_hear(struct dmm_session *s, struct dmm_migration *m, struct 
 	if (f.type != DMM_MSG_HANDOVER)
 		return dmm_refuse(r, DMM_WERR_PROTOCOL, "message %u is out of place here", f.type);
 	ret = dmm_handover_take(&w, m->id, DMM_HO_SOURCE, false, &msg, r);
+	if (!ret && !dmm_migration_listed(m))	/* one that is prepared again is another one */
+		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here any more");
 	if (!ret)
 		dmm_migration_message(m, &msg);
 	return ret;
@@ -378,9 +395,9 @@ void dmm_handover_run(struct dmm_session *s, const u8 *payload)
 	if (handover_say(s, &joined))
 		goto out;
 	dmm_info(&s->log_id, "hand-over: the source's daemon is connected");
-	dmm_migration_set_outbox(m, o, NULL);
+	dmm_migration_add_outbox(m, o);
 	ret = handover_talk(s, m, o, &r);
-	dmm_migration_set_outbox(m, NULL, o);
+	dmm_migration_remove_outbox(m, o);
 out:
 	if (ret != -ENODATA)
 		dmm_session_refuse(s, &r);

@@ -21,6 +21,7 @@ struct dmm_handover_msg {
 	u64 epoch;
 	struct dmm_ho_id instance;
 	u32 disk;
+	u32 flags;		/* DMM_BARRIER_* */
 	u64 conn_epoch;
 	u64 barrier;
 };
@@ -39,6 +40,10 @@ int dmm_handover_to_event(const struct dmm_handover_msg *msg, struct dmm_ho_even
  * disk) only the latest stays.
  */
 struct dmm_outbox;
+struct dmm_list;
+/* Where whoever has several keeps them. */
+struct dmm_list *dmm_outbox_node(struct dmm_outbox *o);
+struct dmm_outbox *dmm_outbox_of(struct dmm_list *node);
 struct dmm_outbox *dmm_outbox_new(void);	/* NULL: out of memory or descriptors */
 void dmm_outbox_free(struct dmm_outbox *o);	/* accepts NULL; nobody uses it any more */
 /* Context: any thread; does not block. */

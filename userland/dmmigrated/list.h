@@ -24,6 +24,14 @@ static inline bool dmm_list_empty(const struct dmm_list *l)
 	return l->next == l;
 }
 
+static inline void dmm_list_add(struct dmm_list *head, struct dmm_list *node)
+{
+	node->prev = head;
+	node->next = head->next;
+	head->next->prev = node;
+	head->next = node;
+}
+
 static inline void dmm_list_add_tail(struct dmm_list *head, struct dmm_list *node)
 {
 	node->prev = head->prev;

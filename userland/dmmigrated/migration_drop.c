@@ -11,13 +11,47 @@
 
 #define MARKS_MS	5000u	/* for LVM */
 
-/* States in which nobody's disk depends on this host's part. */
+/*
+ * States in which nobody's disk depends on this host's part.  The source's tool drops its own first, so that it waits for no answer of
+ * ours (not @local).
+ */
 static bool droppable(enum dmm_ho_role role, enum dmm_ho_state s, bool local)
 {
 	if (role == DMM_HO_SOURCE)
 		return s == DMM_HO_ACTIVE || s == DMM_HO_RELEASED;
-	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED ||
-	       (local && s == DMM_HO_SETTLED);
+	return s == DMM_HO_RECEIVING || s == DMM_HO_REFUSED || s == (local ? DMM_HO_SETTLED : DMM_HO_COMPLETE);
+}
+
+/* A source that has relinquished goes on only once it has heard of the refusal, which nobody else could tell it. */
+static int drop_heard(const struct dmm_group_status *st, struct dmm_refusal *r)
+{
+	if (st->state != DMM_HO_REFUSED || !st->epoch || st->heard_back)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_BUSY, "the source has not said yet that it has its disks back, and may stand still until it "
+			  "hears so from here: see that its daemon is connected; or, where its host is gone for good or has cancelled, "
+			  "--source-gone");
+}
+
+/* Nobody writes to the disks any more; while data comes, only the source ends that. */
+static int drop_disks(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+{
+	struct dmm_disk *d;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr_disks && !ret; i++) {
+		d = dmm_migration_disk(m, i);
+		if (!d)
+			continue;
+		if (local && dmm_disk_is_attached(d))
+			ret = dmm_refuse(r, DMM_WERR_BUSY, "disk %u is being received: dmmigrate cancel, on the source's host", i);
+		else
+			ret = dmm_disk_release(d, m->all->stop_fd, r);
+		if (!ret)
+			dmm_registry_forget(m->all->registry, d);
+		dmm_registry_put(m->all->registry, d);
+	}
+	return ret;
 }
 
 static int drop_gates(struct dmm_migration *m, struct dmm_refusal *r)
@@ -36,7 +70,7 @@ static int drop_gates(struct dmm_migration *m, struct dmm_refusal *r)
 	return 0;
 }
 
-/* Its group decides nothing any more. */
+/* Ends the group. */
 static int drop_group(struct dmm_migration *m, bool local, struct dmm_refusal *r)
 {
 	struct dmm_group_status st;
@@ -88,23 +122,27 @@ static int drop_marks(struct dmm_migration *m, bool released, struct dmm_refusal
 	return 0;
 }
 
-static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+/* Its group decides nothing any more. */
+static int drop_parts(struct dmm_migration *m, bool local, struct dmm_refusal *r)
 {
 	struct dmm_group_status st = { .state = DMM_HO_LOST };
+	bool released;
 	int ret;
 
-	ret = drop_group(m, local, r);
-	if (ret)
-		return ret;
 	if (m->group)
 		dmm_group_status(m->group, &st);
-	/* what has settled is the plain volume, in use */
-	if (m->role == DMM_HO_SOURCE)
-		ret = drop_fences(m, st.state == DMM_HO_RELEASED, r);
-	else if (st.state != DMM_HO_SETTLED)
-		ret = drop_gates(m, r);
+	released = m->role == DMM_HO_SOURCE && st.state == DMM_HO_RELEASED;
+	if (m->role == DMM_HO_SOURCE) {
+		ret = drop_fences(m, released, r);
+	} else if (st.state != DMM_HO_SETTLED) {	/* which is the plain volume, in use */
+		ret = drop_disks(m, local, r);
+		if (!ret)
+			ret = drop_gates(m, r);
+	} else {
+		ret = 0;
+	}
 	if (!ret)
-		ret = drop_marks(m, m->role == DMM_HO_SOURCE && st.state == DMM_HO_RELEASED, r);
+		ret = drop_marks(m, released, r);
 	if (ret)
 		return ret;
 	ret = dmm_manifest_remove(dmm_migration_dir(m), m->id);
@@ -114,12 +152,35 @@ static int drop_it(struct dmm_migration *m, bool local, struct dmm_refusal *r)
 	return 0;
 }
 
-int dmm_migration_drop(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+static int drop_it(struct dmm_migration *m, bool local, bool source_gone, struct dmm_refusal *r)
+{
+	struct dmm_group_status st;
+	int ret = 0, err;
+
+	if (m->group && local && !source_gone && m->role == DMM_HO_DEST) {
+		dmm_group_status(m->group, &st);
+		ret = drop_heard(&st, r);
+	}
+	if (!ret)
+		ret = drop_group(m, local, r);
+	if (ret)
+		return ret;
+	ret = drop_parts(m, local, r);
+	if (!ret)
+		return 0;
+	/* it is not dropped, and has to go on deciding */
+	err = dmm_group_revive(m->group);
+	if (err)
+		dmm_err(&m->log_id, "it decides nothing until dmmigrated is restarted: %s", strerror(-err));
+	return ret;
+}
+
+int dmm_migration_drop(struct dmm_migration *m, bool local, bool source_gone, struct dmm_refusal *r)
 {
 	int ret;
 
 	pthread_mutex_lock(&m->change);
-	ret = m->listed ? drop_it(m, local, r) : 0;
+	ret = m->listed ? drop_it(m, local, source_gone, r) : 0;
 	if (!ret) {
 		dmm_migration_unlist(m);
 		dmm_notice(&m->log_id, "dropped");

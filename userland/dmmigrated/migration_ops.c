@@ -84,6 +84,13 @@ static int dest_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
 
 	if (gate != DMM_HO_GATE_SHUT)
 		ret = dest_quiesce(m);
+	/* none is shut on a guest that goes on, because it has not written to this one yet */
+	for (i = 0; i < m->nr_disks && written && m->nr_disks > 1; i++) {
+		if (has_gate(m, i) && dmm_gate_has_written(m->manifest, i)) {
+			*written = true;
+			return 0;
+		}
+	}
 	/* shut as many as can be; open them one by one */
 	for (i = 0; i < m->nr_disks && (!ret || gate == DMM_HO_GATE_SHUT); i++) {
 		if (!has_gate(m, i))
@@ -122,29 +129,35 @@ static void dest_send(void *ctx, const struct dmm_ho_event *ev)
 	if (dmm_handover_from_event(m->id, ev, &msg))
 		return;
 	pthread_mutex_lock(&m->lock);
-	if (m->outbox)
-		dmm_outbox_put(m->outbox, &msg);
+	if (!dmm_list_empty(&m->outboxes))
+		dmm_outbox_put(dmm_outbox_of(m->outboxes.next), &msg);
 	pthread_mutex_unlock(&m->lock);
 }
 
-void dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now, struct dmm_outbox *old)
+void dmm_migration_add_outbox(struct dmm_migration *m, struct dmm_outbox *o)
 {
 	pthread_mutex_lock(&m->lock);
-	if (now || m->outbox == old)
-		m->outbox = now;
+	dmm_list_add(&m->outboxes, dmm_outbox_node(o));
+	pthread_mutex_unlock(&m->lock);
+}
+
+void dmm_migration_remove_outbox(struct dmm_migration *m, struct dmm_outbox *o)
+{
+	pthread_mutex_lock(&m->lock);
+	dmm_list_del(dmm_outbox_node(o));
 	pthread_mutex_unlock(&m->lock);
 }
 
 /* --- source --- */
 
-static int source_freeze(void *ctx, u64 epoch)
+static int source_freeze(void *ctx, u64 epoch, bool acquired)
 {
 	struct dmm_migration *m = ctx;
 
 	/* the guest is not to wait for the pause after a connection that was lost */
 	if (m->link)
 		dmm_link_poke(m->link);
-	return dmm_freezer_freeze(m->freezer, epoch);
+	return dmm_freezer_freeze(m->freezer, epoch, acquired);
 }
 
 static int source_commit(void *ctx, u32 disk, u64 epoch)
@@ -223,13 +236,13 @@ static void source_send(void *ctx, const struct dmm_ho_event *ev)
 		dmm_link_send(m->link, &msg);
 }
 
-static void source_frozen(void *ctx, u64 epoch, u32 disk, u64 conn_epoch, u64 barrier)
+static void source_frozen(void *ctx, u64 epoch, bool acquired, u32 disk, u64 conn_epoch, u64 barrier)
 {
 	struct dmm_migration *m = ctx;
 	struct dmm_ho_event ev = { .type = DMM_HO_EV_FROZEN, .epoch = epoch, .disk = disk };
 	struct dmm_handover_msg msg = {
 		.event = DMM_HANDOVER_BARRIER, .epoch = epoch, .disk = disk, .conn_epoch = conn_epoch,
-		.barrier = barrier,
+		.barrier = barrier, .flags = acquired ? DMM_BARRIER_ACQUIRED : 0,
 	};
 	struct dmm_group *g = dmm_migration_group(m);
 
@@ -336,7 +349,7 @@ bool dmm_migration_heard(struct dmm_migration *m)
 	bool heard;
 
 	pthread_mutex_lock(&m->lock);
-	heard = m->outbox;
+	heard = !dmm_list_empty(&m->outboxes);
 	pthread_mutex_unlock(&m->lock);
 	return heard;
 }

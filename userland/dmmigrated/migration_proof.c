@@ -22,6 +22,7 @@ static void barrier_stands(struct dmm_migration *m, const struct dmm_handover_ms
 {
 	struct dmm_ho_event ev = {
 		.type = DMM_HO_EV_BARRIER, .epoch = msg->epoch, .disk = msg->disk,
+		.flag = msg->flags & DMM_BARRIER_ACQUIRED,
 	};
 	struct dmm_group *g = dmm_migration_group(m);
 

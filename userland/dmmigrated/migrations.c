@@ -27,6 +27,7 @@ static struct dmm_migration *migration_new(struct dmm_migrations *ms, struct dmm
 	m->log_id.disk = DMM_LOG_NO_DISK;
 	m->refs = 1;
 	m->manifest = manifest;
+	dmm_list_init(&m->outboxes);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->change, NULL);
 	return m;
@@ -96,6 +97,16 @@ static void list_locked(struct dmm_migrations *ms, struct dmm_migration *m)
 	m->listed = true;
 	dmm_list_add_tail(&ms->list, &m->node);
 	ms->nr++;
+}
+
+bool dmm_migration_listed(struct dmm_migration *m)
+{
+	bool listed;
+
+	pthread_mutex_lock(&m->all->lock);
+	listed = m->listed;
+	pthread_mutex_unlock(&m->all->lock);
+	return listed;
 }
 
 void dmm_migration_unlist(struct dmm_migration *m)
@@ -199,6 +210,12 @@ static int make_gate(struct dmm_migration *m, u32 disk, struct dmm_refusal *r)
 	return m->manifest->disks[disk].name[0] ? dmm_gate_make(m->manifest, disk, r) : 0;
 }
 
+/* States of a destination whose disks the source may write. */
+static bool receives(enum dmm_ho_state s)
+{
+	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED;
+}
+
 static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bool gate,
 			struct dmm_refusal *r)
 {
@@ -211,14 +228,15 @@ static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bo
 	d.size_bytes = p->size_bytes;
 	d.block_bytes = p->block_bytes;
 	dmm_lv_of_path(p->dest_path, d.lv);
+	if (gate)
+		dmm_gate_identity(p->dest_path, d.identity);
 	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
 			     known->size_bytes != d.size_bytes))
 		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration goes to %s with the gate '%s': "
 				  "drop the migration first", p->name.disk, known->path, known->name);
 	if (m->group) {
 		dmm_group_status(m->group, &st);
-		if (st.state != DMM_HO_RECEIVING && st.state != DMM_HO_COMPLETE &&
-		    st.state != DMM_HO_REFUSED)
+		if (!receives(st.state))
 			return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: its disks are not written "
 					  "any more", dmm_ho_state_name(st.state));
 	}
@@ -289,21 +307,35 @@ int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, s
 	return ret;
 }
 
+int dmm_migrations_refuse_known(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES], struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_part(ms, id, DMM_HO_DEST);
+
+	if (!m)
+		return 0;
+	dmm_migration_put(m);
+	return dmm_refuse(r, DMM_WERR_BUSY, "this migration is known here as one of a group");
+}
+
 int dmm_migrations_may_attach(struct dmm_migrations *ms, const struct dmm_disk_name *name,
 			      struct dmm_refusal *r)
 {
 	struct dmm_migration *m = dmm_migrations_get_part(ms, name->migration, DMM_HO_DEST);
-	bool begun = true;
+	struct dmm_group_status st;
+	struct dmm_group *g;
 
 	if (!m)
 		return 0;
-	pthread_mutex_lock(&m->lock);
-	begun = m->group;
-	pthread_mutex_unlock(&m->lock);
+	g = dmm_migration_group(m);
+	if (g)
+		dmm_group_status(g, &st);
 	dmm_migration_put(m);
-	if (begun)
+	if (!g)
+		return dmm_refuse(r, DMM_WERR_BUSY, "the group is not complete: PREPARE all of its disks first");
+	if (receives(st.state))
 		return 0;
-	return dmm_refuse(r, DMM_WERR_BUSY, "the group is not complete: PREPARE all of its disks first");
+	return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: its disks are not written any more",
+			  dmm_ho_state_name(st.state));
 }
 
 /* --- the daemon's life --- */
@@ -316,6 +348,10 @@ static void take_up(struct dmm_migrations *ms, enum dmm_ho_role role, const u8 i
 	struct dmm_migration *m;
 
 	memcpy(log_id.migration, id, sizeof(log_id.migration));
+	if (dmm_manifest_sweep(ms->dirs[role], id)) {
+		dmm_notice(&log_id, "it was interrupted before it was begun, or as it was dropped: nothing depends on it");
+		return;
+	}
 	if (dmm_manifest_load(ms->dirs[role], id, &manifest, why)) {
 		dmm_err(&log_id, "%s; its disks are not looked after", why);
 		ms->nr_unreadable++;
@@ -339,7 +375,9 @@ static void take_up(struct dmm_migrations *ms, enum dmm_ho_role role, const u8 i
 	pthread_mutex_unlock(&ms->lock);
 	if (!dmm_manifest_complete(manifest))
 		dmm_notice(&m->log_id, "its beginning was interrupted");
-	else if (dmm_migration_start(m, why))
+	else
+		m->retry = dmm_migration_start(m, why);
+	if (m->retry)
 		dmm_err(&m->log_id, "cannot be taken up: %s; it is tried again", why);
 }
 
@@ -362,14 +400,16 @@ u32 dmm_migrations_owing(struct dmm_migrations *ms)
 	struct dmm_group_status st;
 	struct dmm_migration *m;
 	struct dmm_list *pos;
+	struct dmm_group *g;
 	u32 nr = ms->nr_unreadable;
 
 	pthread_mutex_lock(&ms->lock);
 	dmm_list_for_each(pos, &ms->list) {
 		m = dmm_list_entry(pos, struct dmm_migration, node);
-		if (m->group)
-			dmm_group_status(m->group, &st);
-		nr += m->group ? st.owes : dmm_manifest_complete(m->manifest);
+		g = dmm_migration_group(m);
+		if (g)
+			dmm_group_status(g, &st);
+		nr += g ? st.owes : m->retry;
 	}
 	pthread_mutex_unlock(&ms->lock);
 	return nr;
@@ -380,12 +420,13 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 	struct dmm_migration *m = NULL;
 	char why[DMM_GROUP_WHY];
 	struct dmm_list *pos;
+	bool retry;
 
 	/* one at a time: there is hardly ever any */
 	pthread_mutex_lock(&ms->lock);
 	dmm_list_for_each(pos, &ms->list) {
 		m = dmm_list_entry(pos, struct dmm_migration, node);
-		if (!m->group && dmm_manifest_complete(m->manifest)) {
+		if (m->retry) {
 			m->refs++;
 			break;
 		}
@@ -394,10 +435,14 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 	pthread_mutex_unlock(&ms->lock);
 	if (!m)
 		return;
-	pthread_mutex_lock(&m->change);
-	if (m->listed && !m->group)
-		dmm_migration_start(m, why);
-	pthread_mutex_unlock(&m->change);
+	/* whoever has it may be at it for long, and this is the thread that accepts and stops */
+	if (!pthread_mutex_trylock(&m->change)) {
+		retry = m->listed && !m->group && dmm_migration_start(m, why);
+		pthread_mutex_unlock(&m->change);
+		pthread_mutex_lock(&ms->lock);
+		m->retry = retry;
+		pthread_mutex_unlock(&ms->lock);
+	}
 	dmm_migration_put(m);
 }
 

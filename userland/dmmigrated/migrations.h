@@ -38,6 +38,7 @@ struct dmm_migration {
 	u32 refs;
 	bool listed;
 	struct dmm_list node;
+	bool retry;			/* could not be taken up: tried again */
 
 	pthread_mutex_t change;		/* one begins, adds to or drops it at a time */
 	/* protected by change; its disks become known one by one, and are constant once they all are, statistics apart */
@@ -52,7 +53,7 @@ struct dmm_migration {
 
 	pthread_mutex_t lock;
 	/* protected by lock */
-	struct dmm_outbox *outbox;	/* destination: of the connection that the source listens on, or NULL */
+	struct dmm_list outboxes;	/* destination: of connections; the source listens on the newest, which is the first */
 };
 
 struct dmm_migrations {
@@ -107,15 +108,19 @@ int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *
 /* The same for a disk whose source is here; for one that is known, what may change of it. */
 int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, struct dmm_refusal *r);
 
+/* A disk is to be prepared without a group: not one that has a group here, and a gate that nobody would ask. */
+int dmm_migrations_refuse_known(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES], struct dmm_refusal *r);
+
 /* May a data connection to this disk begin?  Not before the group has. 0 or -errno with @r filled. */
 int dmm_migrations_may_attach(struct dmm_migrations *ms, const struct dmm_disk_name *name,
 			      struct dmm_refusal *r);
 
 /*
- * Forgets a migration: its journal, and the gates above what was never owned here.  @local: not the other host asks.
- * 0, or -errno with @r filled: a disk's owner depends on it, or a gate is in use.
+ * Forgets a migration: its journal, and the gates above what was never owned here.  @local: not the other host asks; @source_gone: and a
+ * person has said that the source waits for no answer.
+ * 0, or -errno with @r filled, and it goes on: a disk's owner depends on it, data comes, or a gate is in use.
  */
-int dmm_migration_drop(struct dmm_migration *m, bool local, struct dmm_refusal *r);
+int dmm_migration_drop(struct dmm_migration *m, bool local, bool source_gone, struct dmm_refusal *r);
 
 /* NULL: not all disks are known yet. Constant once it is there; the caller has a reference to @m. */
 struct dmm_group *dmm_migration_group(struct dmm_migration *m);
@@ -143,7 +148,11 @@ void dmm_migrations_tick(struct dmm_migrations *ms);
 /* A message of the other daemon.  Context: the connection's thread. */
 void dmm_migration_message(struct dmm_migration *m, const struct dmm_handover_msg *msg);
 
-/* Destination: from now on what it has to say goes there; NULL: nowhere, if it was @old until now. */
-void dmm_migration_set_outbox(struct dmm_migration *m, struct dmm_outbox *now, struct dmm_outbox *old);
+/* Destination: a connection on which it is heard from now on; and its end, after which the one before is. */
+void dmm_migration_add_outbox(struct dmm_migration *m, struct dmm_outbox *o);
+void dmm_migration_remove_outbox(struct dmm_migration *m, struct dmm_outbox *o);
+
+/* Was it not dropped?  Any thread. */
+bool dmm_migration_listed(struct dmm_migration *m);
 
 #endif
