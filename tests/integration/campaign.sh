@@ -244,6 +244,7 @@ finish() {
 	here throttle 30 throttle "$ID" unlimited
 	here wait 90 wait A
 	[ $RC = 0 ] || fail "seed $SEED: not converging: $(cat "$TMP/wait.out")"
+	touch "$TMP/hooked"	# whose failure none of the attempts has come to, maybe
 	hand_over cutover last
 	[ $RC = 0 ] || fail "seed $SEED: cannot cut over when all is well: exit $RC: $(cat "$TMP/last.out")"
 	wait_for 10 settled || fail "seed $SEED: source $(journal_says source), destination $(journal_says destination)"
