@@ -17,9 +17,9 @@ mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
 cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
-cp "$top/tests/unit/Makefile" "$top"/tests/unit/recv_*.h "$top"/tests/unit/test_recv_*.c \
+cp "$top/tests/unit/Makefile" "$top"/tests/unit/{recv_*,group_fake}.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations} \
+make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations,dropped,group} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -323,6 +323,22 @@ rule ctlmsg ctlmsg.c 's/if \(nr > DMM_MAX_PROVE\)\n/if (nr > DMM_MAX_PROVE + 1)\
 rule migrations migration_proof.c 's/if \(dmm_disk_sample\(p->d, p->m->all->stop_fd\)\)/if (0)/' 'complete without a sample'
 rule migrations migration_proof.c 's/\t\tproof_begin\(m, d, msg\);\n\t\treturn;/\t\tbarrier_stands(m, msg);\n\t\tbreak;/' 'complete before the sample'
 rule migrations migration_proof.c 's/\t\tdmm_group_explain\(g, why\);/\t\t;/' 'nobody is told why'
+d='rule dropped'
+$d migration_drop.c 's/if \(local && dmm_disk_is_attached\(d\)\)/if (0)/' 'dropped while it is received'
+$d migration_drop.c 's/s == \(local \? DMM_HO_SETTLED : DMM_HO_COMPLETE\)/s == DMM_HO_COMPLETE/' 'dropped while a token may come'
+$d migration_drop.c 's/ \|\| st->heard_back\)/ || 1)/' 'dropped before the source has heard'
+$d migration_drop.c 's/err = dmm_group_revive\(m->group\);/err = 0;/' 'a drop that fails ends the group'
+$d migration_drop.c 's/if \(m->group && local && !source_gone/if (m->group \&\& local/' 'nobody can vouch for a source that is gone'
+$d control.c 's/\tif \(!p.group_disks && c->s->rc->migrations\)/\tif (0)/' 'the group is gone round by leaving it out'
+$d migrations.c 's/\tif \(receives\(st.state\)\)\n\t\treturn 0;/\treturn 0;/' 'data comes to what is owned'
+$d migrations.c 's/\tif \(dmm_manifest_sweep\(ms->dirs\[role\], id\)\) \{/\tif (0) {/' 'half a beginning keeps the boot'
+$d migration_ops.c 's/dmm_list_add\(&m->outboxes, /dmm_list_add_tail(\&m->outboxes, /; s/dmm_list_del\(dmm_outbox_node\(o\)\);/dmm_list_init(\&m->outboxes);/' 'the newest connection takes the voice with it'
+g='rule group'
+$g group_act.c 's/\t\tif \(a->ticket\)\n\t\t\tgroup_unowe\(g, a->type\);/\t\t;/' 'opened before it is shut, because it was owed'
+$g group.c 's/m->ev.type == DMM_HO_EV_GO && dmm_group_pay\(g\)/0/' 'GO overtakes what is owed'
+$g group.c 's/ \|\| !dmm_group_holds\(g\)\)/ || 1)/' 'what the kernel holds is forgotten'
+$g group.c 's/\tg->stop = false;\n\tret = -pthread/\tret = -pthread/' 'nobody is revived'
+$g group_act.c 's/ops->freeze\(ctx, a->epoch, a->flag\)/ops->freeze(ctx, a->epoch, false)/' 'nobody knows that a freeze was asked for'
 # host and options
 h='rule host'
 $h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'
