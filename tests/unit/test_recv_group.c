@@ -140,6 +140,7 @@ static void goes_on_after_a_retire(void **state)
 	assert_int_equal(dmm_group_retire(dst.g, ST(OWNED)), -EBUSY);
 	assert_int_equal(dmm_group_retire(dst.g, ST(RECEIVING)), 0);
 	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), -ESHUTDOWN);
+	assert_int_equal(dmm_group_post(dst.g, &(struct dmm_ho_event){ .type = DMM_HO_EV_TICK }, true), -ESHUTDOWN);
 	assert_int_equal(dmm_group_revive(dst.g), 0);
 	assert_int_equal(ask(&dst, DMM_HO_EV_ACQUIRE), 0);
 	reaches(&dst, ST(OWNED));

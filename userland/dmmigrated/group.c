@@ -220,7 +220,7 @@ static void *group_thread(void *arg)
 /* --- life --- */
 
 /* No thread runs. Requests have their answers: nothing begins after `stop`. */
-static void group_free(struct dmm_group *g)
+static void group_empty(struct dmm_group *g)
 {
 	struct group_mail *m;
 
@@ -229,6 +229,12 @@ static void group_free(struct dmm_group *g)
 		dmm_list_del(&m->node);
 		free(m);
 	}
+	g->nr_messages = 0;
+}
+
+static void group_free(struct dmm_group *g)
+{
+	group_empty(g);
 	dmm_journal_close(g->journal);
 	pthread_cond_destroy(&g->changed);
 	pthread_mutex_destroy(&g->lock);
@@ -418,6 +424,7 @@ int dmm_group_revive(struct dmm_group *g)
 		return 0;
 	pthread_join(g->thread, NULL);
 	pthread_mutex_lock(&g->lock);
+	group_empty(g);
 	g->stop = false;
 	ret = -pthread_create(&g->thread, NULL, group_thread, g);
 	g->stop = g->dead = ret;
