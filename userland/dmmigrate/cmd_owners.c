@@ -453,8 +453,8 @@ static int do_release(struct owners *o)
 	if (dmm_owners_drop(o->t, &o->here, o->id, o->role, o->t->args.source_gone, &o->ok)) {
 		if (o->here.code == DMM_WERR_BUSY && unused && !source)
 			dmm_next(o->t, "dmmigrate status, on the source's host; or --source-gone %s", *device ? device : o->hex);
-		return dmm_fail(o->t, o->here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : o->here.exit, DMM_OWNER_SOURCE,
-				DMM_USE_UNKNOWN, "%s", o->here.why);
+		return dmm_fail(o->t, o->here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : o->here.exit,
+				dmm_owners_of(&o->ok), DMM_USE_UNKNOWN, "%s", o->here.why);
 	}
 	dmm_result_text(o->t, "migration", o->hex);
 	if (unused)

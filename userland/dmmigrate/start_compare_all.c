@@ -61,12 +61,25 @@ static int connect_again(struct dmm_tool *t, struct dmm_start *c)
 
 /* --- one disk --- */
 
-/* Nobody shall begin to copy all of it while nobody is here to compare: stopped, it can be resumed later. */
+/* Nobody shall begin to copy all of what is disconnected, and not compared: stopped, it can be resumed later. */
+static void stop_comparing(struct dmm_tool *t, struct dmm_start *c)
+{
+	struct dmm_start_disk *d;
+
+	for (d = c->disks; d < c->disks + c->nr; d++) {
+		if (!d->compare)
+			continue;
+		dmm_source_speak_of(t, &d->s);
+		dmm_stop(t, &d->s);
+	}
+}
+
 static int compare_failed(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d,
 			  const struct dmm_start_compare *cmp, int code)
 {
-	if (cmp->lost && dmm_stop(t, &d->s))
-		return code;
+	if (cmp->lost)
+		stop_comparing(t, c);
+	dmm_source_speak_of(t, &d->s);
 	dmm_next(t, "dmmigrate start --resume %s (compares again; only then it can be cut over)", c->hex);
 	return dmm_fail(t, code, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", cmp->why);
 }
@@ -86,6 +99,8 @@ static int compare_again(struct dmm_tool *t, struct dmm_start *c, struct dmm_sta
 	}
 	memcpy(before, d->receiver, sizeof(before));
 	ret = connect_again(t, c);
+	if (ret)	/* reported */
+		stop_comparing(t, c);
 	dmm_source_speak_of(t, &d->s);
 	if (ret)
 		return ret;
