@@ -84,7 +84,8 @@ fill C
 attach_raw C
 PORT=$((PORT + 1))
 CONNS=2 connect_raw C --write /dev/mapper/D late=$((20000 * SLOW)) good
-dmm-nl start /dev/mapper/C barrier_ms=100
+# only once all of it was acknowledged: what comes behind the barrier is joined with nothing of before
+dmm-nl start /dev/mapper/C barrier_ms=$HOUR barrier_bytes=$((2 << 20))
 await_quiet C
 full=$(((2 << 20) + 448 * 4096))
 start_combing
