@@ -63,8 +63,7 @@ for how in $manners; do
 done
 
 raw_commit A 100
-usleep 300000
-assert "held" "$(st A held)" -gt 0
+await A 10 "held>=1"
 md5sum <"$(raw_of A)" >"$TMP/origin.md5"
 # with noflush the held writes go back to dm and come again
 bounce "--noflush --nolockfs"
@@ -89,8 +88,7 @@ await_state A copying
 before=$(nl A writes_completed)
 await A 10 "writes_completed>=$((before + 10))"
 raw_commit A 101
-usleep 300000
-assert "held" "$(st A held)" -gt 0
+await A 10 "held>=1"
 md5sum <"$(raw_of A)" >"$TMP/origin.md5"
 checker_verdict /dev/mapper/B A --forbid-pending
 # and with RELEASE

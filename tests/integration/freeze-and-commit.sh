@@ -29,8 +29,7 @@ start_load A --writers 4 --rate 40 --sizes 512..32K
 # a freeze that nobody commits: writes held, reads pass, then it thaws
 dmm-nl freeze $dev epoch=1 timeout_ms=2500
 await_state A frozen 3
-usleep 100000
-assert "held" "$(st A held)" -gt 0
+await A 2 "held>=1"
 dd if=$dev of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null || fail "a read while frozen"
 done_before=$(st A completed)
 assert "no write completes while frozen" "$(st A completed)" = "$done_before"
