@@ -324,7 +324,7 @@ rule migrations migration_proof.c 's/if \(dmm_disk_sample\(p->d, p->m->all->stop
 rule migrations migration_proof.c 's/\t\tproof_begin\(m, d, msg\);\n\t\treturn;/\t\tbarrier_stands(m, msg);\n\t\tbreak;/' 'complete before the sample'
 rule migrations migration_proof.c 's/\t\tdmm_group_explain\(g, why\);/\t\t;/' 'nobody is told why'
 d='rule dropped'
-$d migration_drop.c 's/if \(local && dmm_disk_is_attached\(d\)\)/if (0)/' 'dropped while it is received'
+$d migration_drop.c 's/if \(!while_received && dmm_disk_is_attached\(d\)\)/if (0)/' 'dropped while it is received'
 $d migration_drop.c 's/s == \(local \? DMM_HO_SETTLED : DMM_HO_COMPLETE\)/s == DMM_HO_COMPLETE/' 'dropped while a token may come'
 $d migration_drop.c 's/ \|\| st->heard_back\)/ || 1)/' 'dropped before the source has heard'
 $d migration_drop.c 's/err = dmm_group_revive\(m->group\);/err = 0;/' 'a drop that fails ends the group'

@@ -88,6 +88,15 @@ static void dropped_where_the_source_is_gone(void **state)
 	assert_int_equal(ask(DMM_GROUP_RETURN, DMM_HO_REFUSED, &ok), 0);
 	assert_int_equal(drop_here(DMM_GROUP_SOURCE_GONE), 0);
 	assert_int_equal(ask(DMM_GROUP_STATUS, 0, &ok), DMM_WERR_NOTFOUND);
+	/* its connections may outlive it for long */
+	assert_int_equal(prepare(0, 1), 0);
+	memset(&data, 0, sizeof(data));
+	ship(&data, 3, 1);
+	assert_int_equal(drop_here(0), DMM_WERR_BUSY);
+	assert_int_equal(drop_here(DMM_GROUP_SOURCE_GONE), 0);
+	peer_expect_end(&data);
+	assert_int_equal(peer_attach(&data, 4, 0), DMM_WERR_NOTFOUND);
+	peer_close(&data);
 }
 
 /* Whoever leaves the group out does not get round it. */

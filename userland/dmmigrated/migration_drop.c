@@ -32,8 +32,8 @@ static int drop_heard(const struct dmm_group_status *st, struct dmm_refusal *r)
 			  "--source-gone");
 }
 
-/* Nobody writes to the disks any more; while data comes, only the source ends that. */
-static int drop_disks(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+/* Nobody writes to the disks any more; @while_received: though there are connections that it comes by. */
+static int drop_disks(struct dmm_migration *m, bool while_received, struct dmm_refusal *r)
 {
 	struct dmm_disk *d;
 	int ret = 0;
@@ -43,8 +43,9 @@ static int drop_disks(struct dmm_migration *m, bool local, struct dmm_refusal *r
 		d = dmm_migration_disk(m, i);
 		if (!d)
 			continue;
-		if (local && dmm_disk_is_attached(d))
-			ret = dmm_refuse(r, DMM_WERR_BUSY, "disk %u is being received: dmmigrate cancel, on the source's host", i);
+		if (!while_received && dmm_disk_is_attached(d))
+			ret = dmm_refuse(r, DMM_WERR_BUSY, "disk %u is being received: dmmigrate cancel, on the source's host; "
+					 "or, where that is gone for good or has cancelled, --source-gone", i);
 		else
 			ret = dmm_disk_release(d, m->all->stop_fd, r);
 		if (!ret)
@@ -123,7 +124,7 @@ static int drop_marks(struct dmm_migration *m, bool released, struct dmm_refusal
 }
 
 /* Its group decides nothing any more. */
-static int drop_parts(struct dmm_migration *m, bool local, struct dmm_refusal *r)
+static int drop_parts(struct dmm_migration *m, bool while_received, struct dmm_refusal *r)
 {
 	struct dmm_group_status st = { .state = DMM_HO_LOST };
 	bool released;
@@ -135,7 +136,7 @@ static int drop_parts(struct dmm_migration *m, bool local, struct dmm_refusal *r
 	if (m->role == DMM_HO_SOURCE) {
 		ret = drop_fences(m, released, r);
 	} else if (st.state != DMM_HO_SETTLED) {	/* which is the plain volume, in use */
-		ret = drop_disks(m, local, r);
+		ret = drop_disks(m, while_received, r);
 		if (!ret)
 			ret = drop_gates(m, r);
 	} else {
@@ -165,7 +166,7 @@ static int drop_it(struct dmm_migration *m, bool local, bool source_gone, struct
 		ret = drop_group(m, local, r);
 	if (ret)
 		return ret;
-	ret = drop_parts(m, local, r);
+	ret = drop_parts(m, !local || source_gone, r);
 	if (!ret)
 		return 0;
 	/* it is not dropped, and has to go on deciding */
