@@ -45,15 +45,22 @@ expect "what was acknowledged is there" cmp "$img" "$tmp/model"
 start_daemon
 expect "after a restart the disk is not known" phony "$to" 1 refused $notfound attach 2
 
-# one daemon an address
-rc=0
-"$bin/dmmigrated" --config "$tmp/dmmigrated.conf" --foreground > "$tmp/second" 2>&1 || rc=$?
-if [ $rc = 4 ] && grep -q 'Address already in use' "$tmp/second"; then
-	ok "a second daemon on the same address: exit 4"
-else
-	bad "a second daemon: exit $rc"
-	cat "$tmp/second"
-fi
+# second NAME RC TEXT [OPTION...]: one daemon has the journals, and one an address
+second()
+{
+	local name=$1 want=$2 text=$3 rc=0
+
+	shift 3
+	"$bin/dmmigrated" --config "$tmp/dmmigrated.conf" --foreground "$@" > "$tmp/second" 2>&1 || rc=$?
+	if [ $rc = "$want" ] && grep -q "$text" "$tmp/second"; then
+		ok "$name: exit $want"
+	else
+		bad "$name: exit $rc"
+		cat "$tmp/second"
+	fi
+}
+second "a second daemon with the same journals" 5 "another dmmigrated has $tmp/state"
+second "a second daemon on the same address" 4 'Address already in use' --state-dir "$tmp/other"
 stop_daemon
 : > "$log"
 
