@@ -31,12 +31,16 @@ static void dest_ack(struct dmm_ho *ho, const struct dmm_ho_id *to, struct dmm_h
 		a->instance = *to;
 }
 
+/* An epoch newer than any may still become complete. */
+static bool dest_may_complete(const struct dmm_ho *ho)
+{
+	return ho->state == DMM_HO_RECEIVING || ho->state == DMM_HO_COMPLETE || ho->state == DMM_HO_REFUSED;
+}
+
 /* All disks have flushed what was before the barrier of an epoch newer than any. */
 static void dest_complete_if_due(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
-	if ((ho->state == DMM_HO_RECEIVING || ho->state == DMM_HO_COMPLETE ||
-	     ho->state == DMM_HO_REFUSED) &&
-	    ho->barrier_epoch > ho->epoch && ho->barriers == dmm_ho_all_disks(ho))
+	if (dest_may_complete(ho) && ho->barrier_epoch > ho->epoch && ho->barriers == dmm_ho_all_disks(ho))
 		dmm_ho_append(ho, out, DMM_HO_COMPLETE, ho->barrier_epoch);
 }
 
@@ -168,8 +172,7 @@ bool dmm_ho_dest_unwanted(const struct dmm_ho *ho, const struct dmm_ho_event *ev
 #if DMM_MUTANT == 145
 	return false;
 #endif
-	return ev->flag && !ho->wanted && ev->epoch > ho->epoch &&
-	       (ho->state == DMM_HO_RECEIVING || ho->state == DMM_HO_COMPLETE || ho->state == DMM_HO_REFUSED);
+	return ev->flag && !ho->wanted && ev->epoch > ho->epoch && dest_may_complete(ho);
 }
 
 static int dest_acquire(struct dmm_ho *ho, struct dmm_ho_actions *out)

@@ -92,9 +92,8 @@ void dmm_ho_source_commit_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 
 void dmm_ho_source_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
-	struct dmm_ho_action *a;
-
 	enum dmm_ho_state was = ho->state;
+	struct dmm_ho_action *a;
 
 	switch (ho->next_state) {
 	case DMM_HO_ACTIVE:
