@@ -48,6 +48,7 @@ epoch=$(nl A conn_epoch)
 resume_by_id --json
 assert "connection epoch" "$(nl A conn_epoch)" = "$epoch"
 assert "bytes compared" "$(result compared_bytes)" = $((16 * MIB))
+assert "was it running" "$(result was_running)" = false
 dmmigrate wait A >/dev/null || fail "wait: exit $?"
 await_quiet A
 assert "bytes that differ" "$(result differing_bytes)" -gt 0

@@ -152,7 +152,7 @@ out_close:
 int dmm_start_by_id_compare(struct dmm_tool *t, struct dmm_start *c)
 {
 	struct dmm_start_disk *d;
-	u64 sums[3] = { 0 };
+	u64 sums[3] = { 0 }, compared = 0;
 	int ret = 0;
 
 	for (d = c->disks; d < c->disks + c->nr && !ret; d++) {
@@ -163,6 +163,12 @@ int dmm_start_by_id_compare(struct dmm_tool *t, struct dmm_start *c)
 		if (!ret && d->comparing)
 			memcpy(d->gate, d->s.record.gate, sizeof(d->gate));
 		d->compare = false;
+		compared |= 1ull << (d - c->disks);
+	}
+	/* for what is said of them: each is copied again from here on, whatever it did before */
+	for (d = c->disks; d < c->disks + c->nr; d++) {
+		if (compared & 1ull << (d - c->disks))
+			d->running = d->comparing = false;
 	}
 	dmm_result_u64(t, "compared_bytes", sums[0]);
 	dmm_result_u64(t, "differing_bytes", sums[1]);
