@@ -337,7 +337,7 @@ g='rule group'
 $g group_act.c 's/\t\tif \(a->ticket\)\n\t\t\tgroup_unowe\(g, a->type\);/\t\t;/' 'opened before it is shut, because it was owed'
 $g group.c 's/m->ev.type == DMM_HO_EV_GO && dmm_group_pay\(g\)/0/' 'GO overtakes what is owed'
 $g group.c 's/ \|\| !dmm_group_holds\(g\)\)/ || 1)/' 'what the kernel holds is forgotten'
-$g group.c 's/\tg->stop = false;\n\tret = -pthread/\tret = -pthread/' 'nobody is revived'
+$g group.c 's/g->stop = g->dead = ret;/g->dead = ret;/' 'nobody is revived'
 $g group_act.c 's/ops->freeze\(ctx, a->epoch, a->flag\)/ops->freeze(ctx, a->epoch, false)/' 'nobody knows that a freeze was asked for'
 # host and options
 h='rule host'

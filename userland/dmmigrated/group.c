@@ -425,7 +425,6 @@ int dmm_group_revive(struct dmm_group *g)
 	pthread_join(g->thread, NULL);
 	pthread_mutex_lock(&g->lock);
 	group_empty(g);
-	g->stop = false;
 	ret = -pthread_create(&g->thread, NULL, group_thread, g);
 	g->stop = g->dead = ret;
 	pthread_mutex_unlock(&g->lock);
