@@ -7,10 +7,15 @@
  * inside one RCU read-side section, and dmm_admit_settle() waits for the
  * sections that may have missed the change.
  */
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
+#include <linux/wait.h>
 
 #include "admit.h"
 #include "target.h"
+
+#define DRAIN_JIFFIES	(10 * HZ)	/* how long the volume is waited for */
+#define LOOK_JIFFIES	(HZ / 20 + 1)	/* who ends a bio may just have missed the change */
 
 static void count_failed(struct dmm_migration *m, enum dmm_op op)
 {
@@ -60,9 +65,33 @@ void dmm_admit_settle(void)
 	synchronize_rcu_expedited();
 }
 
-void dmm_admit_flush(struct dmm_migration *m)
+static bool drained(struct dmm_migration *m)
 {
-	flush_work(&m->release_work);
+	struct dmm_tracker_counts sum;
+	unsigned long flags;
+	bool held;
+
+	/* who is taken from the list to pass is counted under the same lock */
+	spin_lock_irqsave(&m->lock, flags);
+	held = m->nr_held;
+	spin_unlock_irqrestore(&m->lock, flags);
+	dmm_tracker_sum(&m->tracker, &sum);
+	return !held && sum.passed == sum.returned;
+}
+
+int dmm_admit_drain(struct dmm_migration *m)
+{
+	unsigned long until = jiffies + DRAIN_JIFFIES;
+	long r;
+
+	while (!drained(m)) {
+		if (time_after(jiffies, until))
+			return -ETIMEDOUT;
+		r = wait_event_killable_timeout(m->wait, drained(m), LOOK_JIFFIES);
+		if (r < 0)
+			return -EINTR;
+	}
+	return 0;
 }
 
 /*
@@ -110,6 +139,7 @@ static void release_worker(struct work_struct *work)
 			bio_io_error(bio);
 		}
 	}
+	wake_up_all(&m->wait);
 }
 
 void dmm_admit_requeue(struct dmm_migration *m)

@@ -26,8 +26,12 @@ int dmm_admit_bio(struct dmm_migration *m, struct bio *bio, enum dmm_op op);
 void dmm_admit_set_locked(struct dmm_migration *m, enum dmm_admit admit);
 /* Wait until every bio has been seen by the latest .admit, or is counted.  Context: process, sleeps. */
 void dmm_admit_settle(void);
-/* Wait until nothing is held that need not be.  Context: process, sleeps, not on the origin. */
-void dmm_admit_flush(struct dmm_migration *m);
+/*
+ * Nothing passes or is held any more: wait until what was held has failed and, at a gate, what had passed has ended.
+ * For 10 s at most: a volume that hangs must not hang who asks, a netlink caller with locks.
+ * Context: process, sleeps.  Return: 0, -EINTR when killed, or -ETIMEDOUT; asking again goes on waiting.
+ */
+int dmm_admit_drain(struct dmm_migration *m);
 /* Give held bios back to dm under a noflush suspend.  Context: presuspend. */
 void dmm_admit_requeue(struct dmm_migration *m);
 

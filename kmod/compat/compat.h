@@ -48,26 +48,56 @@ static inline loff_t dmm_compat_bdev_nr_bytes(struct block_device *bdev)
 #define bdev_nr_sectors(bdev)	((sector_t)(dmm_compat_bdev_nr_bytes(bdev) >> SECTOR_SHIFT))
 #endif
 
-/*
- * Write out what is cached of the whole disk and is dirty, and with @drop forget all of it then.
- * Context: process, sleeps for I/O.
- */
-static inline void dmm_sync_disk(struct gendisk *disk, bool drop)
+/* The whole disk's, NULL on very old kernels when it goes away; put again by dmm_bdev_put(). */
+static inline struct block_device *dmm_bdev_get(struct gendisk *disk)
 {
 #ifdef DMM_HAVE_GENDISK_PART0_BDEV
-	struct block_device *bdev = disk->part0;
+	return disk->part0;
 #else
-	struct block_device *bdev = bdget_disk(disk, 0);
-
-	if (!bdev)
-		return;
+	return bdget_disk(disk, 0);
 #endif
-	sync_blockdev(bdev);
-	if (drop)
-		invalidate_bdev(bdev);
+}
+
+static inline void dmm_bdev_put(struct block_device *bdev)
+{
 #ifndef DMM_HAVE_GENDISK_PART0_BDEV
 	bdput(bdev);
 #endif
+}
+
+#ifdef DMM_HAVE_BDEV_MAPPING
+#define dmm_bdev_mapping(bdev)	((bdev)->bd_mapping)
+#else
+#define dmm_bdev_mapping(bdev)	((bdev)->bd_inode->i_mapping)
+#endif
+
+/*
+ * Write out what is cached of the whole disk and is dirty, and forget all of it then.
+ * Context: process, sleeps for I/O.
+ */
+static inline void dmm_disk_drop_cache(struct gendisk *disk)
+{
+	struct block_device *bdev = dmm_bdev_get(disk);
+
+	if (!bdev)
+		return;
+	sync_blockdev(bdev);
+	invalidate_bdev(bdev);
+	dmm_bdev_put(bdev);
+}
+
+/* Is something in the whole disk's cache that the disk has not got?  Waits for nothing. */
+static inline bool dmm_disk_is_dirty(struct gendisk *disk)
+{
+	struct block_device *bdev = dmm_bdev_get(disk);
+	bool dirty;
+
+	if (!bdev)
+		return true;
+	dirty = mapping_tagged(dmm_bdev_mapping(bdev), PAGECACHE_TAG_DIRTY) ||
+		mapping_tagged(dmm_bdev_mapping(bdev), PAGECACHE_TAG_WRITEBACK);
+	dmm_bdev_put(bdev);
+	return dirty;
 }
 
 /* --- network ---------------------------------------------------------------- */

@@ -138,9 +138,32 @@ sync
 got=$(dd if=/dev/mapper/slow bs=4096 count=1 skip=100 iflag=direct 2>/dev/null | md5sum)
 assert "the volume after a write that was not let pass" "$got" = "$want"
 
-# ---- a buffered writer at an open gate was told that it is written: so it is
+# ---- a buffered writer at an open gate was told that it is written: it counts, wherever it is
 dd if=/dev/zero of=$g bs=4096 seek=100 count=1 conv=notrunc 2>/dev/null || fail "a write into the cache"
 refused 1 ENOTEMPTY dmm-nl gate $g gate=shut if_clean
+sync
 got=$(dd if=/dev/mapper/slow bs=4096 count=1 skip=100 iflag=direct 2>/dev/null | md5sum)
-[ "$got" != "$want" ] || fail "the write of before is still nowhere but in the cache"
+[ "$got" != "$want" ] || fail "the write is lost, though the gate stayed open"
+
+# ---- a volume that hangs hangs nobody who asks: neither what is in the cache nor what is on its way
+exec 7<&-
+fresh_gate
+exec 7<$g
+dmm-nl gate $g gate=open
+dmsetup suspend slow
+dd if=/dev/urandom of=$g bs=4096 seek=100 count=1 conv=notrunc 2>/dev/null || fail "a write into the cache"
+began=$(now_ms)
+refused 1 ENOTEMPTY dmm-nl gate $g gate=shut if_clean
+assert "ms until the refusal" $(($(now_ms) - began)) -lt 5000
+background sync dd if=/dev/urandom of=$g bs=4096 seek=101 count=1 conv=notrunc,fsync
+writer=$PID
+await G 10 "writes_submitted>=1"
+refused 1 ETIMEDOUT dmm-nl gate $g gate=shut
+refused 1 ETIMEDOUT dmm-nl gate $g gate=reads
+assert "gate" "$(st G gate)" = shut
+dmsetup resume slow
+dmm-nl gate $g gate=shut || fail "once the volume has answered"
+! wait "$writer" || fail "a flush at a gate that is shut"
+assert "writes that had passed and ended" "$(nl G writes_completed)" = "$(nl G writes_submitted)"
+dmm-nl gate $g gate=open
 exec 7<&-
