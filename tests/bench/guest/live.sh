@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # kernel: 6.12
-# measures: copy-live cpu-per-gib copy-20ms
-# The live copy of a disk against DRBD 8.4's initial sync and dm-mirror onto an nbd device; what
-# processor time that takes; and what 20 ms of delay do to it. Everybody reads the same ram disk
-# and writes the same ram disk, over the same loopback device, in turn, the best of each counts.
+# measures: copy-live copy-live-checked cpu-per-gib copy-20ms
+# The live copy of a disk against DRBD 8.4's initial sync and dm-mirror onto an nbd device; against
+# DRBD with a checksum over its data, the same as ours, which no instruction computes here; what
+# processor time that takes; and what 20 ms of delay do to it. Everybody reads the same ram disk and
+# writes the same ram disk, over the same loopback device, in turn, the best of each counts.
 # shellcheck source=bench.sh
 . /t/bench.sh
 mkdir -p /var/lock /var/run /var/lib/drbd
 ln -sf drbdsetup-84 /bin/drbdsetup	# drbdmeta asks it whether the disk is in use
 requires ip tc dmmigrate dmmigrated nbdkit nbd-client drbdmeta drbdsetup-84 module:drbd module:nbd target:mirror
 load_module
-MIB=$(quick_or 16 96)
+# so much that what ends a copy, and the programs that begin and await it, count for little
+MIB=$(quick_or 16 320)
 # at least two rounds, or one; more as long as there is time
 ROUNDS=$(quick_or 1 2)
-SECONDS_EACH=$(quick_or 0 50)
+SECONDS_EACH=$(quick_or 0 60)
 modprobe brd rd_nr=4 rd_size=$((MIB * 1024)) max_part=0
 SRC=/dev/ram0 DST=/dev/ram1
 sectors=$(blockdev --getsz $SRC)
@@ -102,6 +104,7 @@ drbd_says() {
 }
 drbd_up() {
 	local minor=$1 disk=$2 meta=$3 here=$4 there=$5
+	shift 5
 	drbdmeta --force "$minor" v08 "$meta" flex-external create-md >"$TMP/meta.out" 2>&1 || fail "drbdmeta: $(cat "$TMP/meta.out")"
 	drbdsetup-84 new-resource "r$minor"
 	drbdsetup-84 new-minor "r$minor" "$minor" 0
@@ -109,12 +112,15 @@ drbd_up() {
 	drbdsetup-84 attach "$minor" "$disk" "$meta" flexible --c-plan-ahead=0 --resync-rate=4194304k \
 		--disk-barrier=no --disk-flushes=no --md-flushes=no
 	drbdsetup-84 connect "r$minor" "ipv4:127.0.0.1:$here" "ipv4:127.0.0.1:$there" --protocol=C \
-		--max-buffers=16000 --max-epoch-size=16000 --sndbuf-size=4M --rcvbuf-size=4M
+		--max-buffers=16000 --max-epoch-size=16000 --sndbuf-size=4M --rcvbuf-size=4M "$@"
 }
+# drbd NAME [NET-OPTION...]
 drbd() {
+	local name=$1
+	shift
 	dm_drop A
-	drbd_up 0 $SRC /dev/ram2 7788 7789
-	drbd_up 1 $DST /dev/ram3 7789 7788
+	drbd_up 0 $SRC /dev/ram2 7788 7789 "$@"
+	drbd_up 1 $DST /dev/ram3 7789 7788 "$@"
 	must_wait_for 20 drbd_says 0: cs:Connected
 	begin
 	drbdsetup-84 primary 0 --force || fail "drbd: primary"
@@ -122,7 +128,7 @@ drbd() {
 		usleep 20000
 		[ $(($(now_ms) - BEGUN)) -lt 120000 ] || fail "drbd: $(cat /proc/drbd)"
 	done
-	end drbd
+	end "$name"
 	drbdsetup-84 down r0
 	drbdsetup-84 down r1
 	dm_create A "0 $sectors linear $SRC 0"
@@ -158,15 +164,17 @@ receive_here() {
 	must_wait_for 10 here_listens $PORT
 }
 
-if wanted copy-live || wanted cpu-per-gib; then
+if wanted copy-live || wanted copy-live-checked || wanted cpu-per-gib; then
 	receive_here
 	rounds_begin
 	while another_round; do
 		ours ours1 1 127.0.0.1
 		[ $ROUND -gt 1 ] || check_copy ours1
 		ours ours4 4 127.0.0.1
-		drbd
+		drbd drbd
 		[ $ROUND -gt 1 ] || check_copy drbd
+		drbd checked --data-integrity-alg=crc32c
+		[ $ROUND -gt 1 ] || check_copy checked
 		mirror
 		[ $ROUND -gt 1 ] || check_copy mirror
 	done
@@ -174,11 +182,13 @@ if wanted copy-live || wanted cpu-per-gib; then
 	peer_name="DRBD 8.4's initial sync"
 	[ "$peer" = "$(rate_of drbd)" ] || peer_name="dm-mirror onto nbd"
 	note "MiB/s: 1 connection $(tenths "$(rate_of ours1)"), 4 connections $(tenths "$(rate_of ours4)")," \
-		"DRBD $(tenths "$(rate_of drbd)"), dm-mirror onto nbd $(tenths "$(rate_of mirror)"); $((ROUND - 1)) rounds"
+		"DRBD $(tenths "$(rate_of drbd)"), with checksums $(tenths "$(rate_of checked)"), dm-mirror onto nbd $(tenths "$(rate_of mirror)"); $((ROUND - 1)) rounds"
 	note "processor time of the whole machine, ms/GiB: 1 connection $(cpu_of ours1), 4 connections $(cpu_of ours4)," \
 		"DRBD $(cpu_of drbd), dm-mirror onto nbd $(cpu_of mirror)"
-	! wanted copy-live || result copy-live "$(tenths "$(max "$(rate_of ours1)" "$(rate_of ours4)")")" \
-		"$(tenths "$peer")" MiB/s "$peer_name"
+	ours=$(tenths "$(max "$(rate_of ours1)" "$(rate_of ours4)")")
+	! wanted copy-live || result copy-live "$ours" "$(tenths "$peer")" MiB/s "$peer_name"
+	! wanted copy-live-checked || result copy-live-checked "$ours" "$(tenths "$(rate_of checked)")" MiB/s \
+		"DRBD 8.4's, data-integrity-alg crc32c"
 	! wanted cpu-per-gib || result cpu-per-gib "$(min "$(cpu_of ours1)" "$(cpu_of ours4)")" "$(cpu_of drbd)" \
 		ms/GiB "DRBD 8.4's initial sync"
 	kill "$RECEIVER"
