@@ -97,8 +97,20 @@ void dmm_barrier_ask(struct dmm_sender *s)
 
 bool dmm_barrier_has_room(const struct dmm_sender *s)
 {
+	struct dmm_migration *m = s->m;
+	unsigned long flags;
+	bool ahead;
+	u64 bytes;
+
+	spin_lock_irqsave(&m->lock, flags);
+	bytes = m->unflushed.blocks << m->tracker.block_shift;
+	ahead = (s->barrier_wanted || s->barrier_seq) && bytes / 2 >= READ_ONCE(m->barrier_bytes);
+	spin_unlock_irqrestore(&m->lock, flags);
+	/* a flush that is slow must not be given more and more to do: nobody waits for ever.  A freeze brings little */
+	if (ahead && !dmm_freezing(m))
+		return false;
 	/* one more: what is acknowledged right after this look frees a slot for another */
-	return dmm_unflushed_has_room(&s->m->unflushed, s->nr_links * s->link_slots + 1);
+	return dmm_unflushed_has_room(&m->unflushed, s->nr_links * s->link_slots + 1);
 }
 
 void dmm_barrier_step(struct dmm_sender *s, u64 now)

@@ -76,6 +76,22 @@ assert "bytes that are not covered" "$(nl A unflushed_bytes)" = $((16 << 20))
 state_is A copying || fail "$(st A state)"
 stop_raw A
 
+# ... or until twice as much as one barrier is for lies behind it: the flush that it waits for may be slow, and has
+# no more and more to do
+PORT=$((PORT + 1))
+CONNS=2 connect_raw A --write /dev/mapper/B late=$((5000 * SLOW)) good
+dmm-nl start $dev barrier_ms=$HOUR barrier_bytes=$((1 << 20))
+await A 4 "unflushed_bytes>=$((2 << 20))" barrier=0
+usleep 500000
+shipped=$(st A shipped)
+usleep 500000
+assert "bytes shipped behind a slow barrier" "$(st A shipped)" = "$shipped"
+assert "bytes that are not covered" "$(nl A unflushed_bytes)" -lt $((10 << 20))
+assert "barriers" "$(nl A barrier)" = 0
+await A 20 "barrier>=1"
+await A 120 dirty_blocks=0
+stop_raw A
+
 # A disk of 512 blocks: there is room for as many runs.  With the barrier late on one connection the
 # other one goes on, until the list of every second block, again and again, is full.
 make_disk C 2
