@@ -159,6 +159,7 @@ static int prepare_first(struct dmm_migration *m, bool compare)
 	dmm_tracker_sum(&m->tracker, &counts);
 	spin_lock_irqsave(&m->lock, flags);
 	m->uncompared = compare;
+	m->paused = false;
 	m->ship.start_ns = ktime_get_ns();
 	m->ship.redirtied_base = counts.redirtied;
 	spin_unlock_irqrestore(&m->lock, flags);
@@ -211,6 +212,9 @@ int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a)
 	if (m->state != DMM_STATE_FAILED)
 		forget_error_locked(m);
 	r = dmm_state_advance_locked(m, a->compare ? DMM_EV_COMPARE : DMM_EV_START);
+	/* who paused it has not said that it may go on */
+	if (!r && m->paused)
+		r = dmm_state_advance_locked(m, DMM_EV_PAUSE);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r)
 		dmm_sender_run(s);
@@ -230,6 +234,8 @@ int dmm_cmd_pause(struct dmm_migration *m, bool pause)
 		return r;
 	spin_lock_irqsave(&m->lock, flags);
 	r = dmm_state_advance_locked(m, pause ? DMM_EV_PAUSE : DMM_EV_RESUME);
+	if (!r)
+		m->paused = pause;
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_ctl_unlock(m);
 	return r;

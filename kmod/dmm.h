@@ -158,6 +158,7 @@ struct dmm_migration {
 	bool suspending;		/* between presuspend and resume: no freeze */
 	bool suspended;			/* between postsuspend and resume: nothing is shipped */
 	bool uncompared;		/* from COMPARE to COMPARED, or until all is dirty; written under ctl, too */
+	bool paused;			/* by PAUSE until RESUME, whatever becomes of the connections */
 	bool requeue;			/* a noflush suspend takes the held bios back */
 	u64 rate;			/* bytes/s, 0 = unlimited */
 	u64 barrier_bytes;		/* acknowledged since the last one, and */

@@ -113,12 +113,17 @@ start_receiver
 umount /proc/sys/kernel/random/boot_id
 goes_on "host rebooted" 0
 
-# what was paused is paused
+# what was paused is paused, though no daemon remembers it
 dmmigrate pause A >/dev/null || fail "pause: exit $?"
 receiver_killed
 lost
+kill -9 "$DAEMON"
+must_wait_for 10 gone "$DAEMON"
 start_receiver
+start_daemon
 await A 60 state=paused
+usleep 500000
+state_is A paused || fail "$(st A state), though it was paused"
 dmmigrate resume A >/dev/null || fail "resume: exit $?"
 
 # again and again under load

@@ -25,7 +25,6 @@
 struct reconnect_disk {
 	struct dmm_reconnect_pace pace;
 	u64 dev;		/* 0: it is not attached */
-	bool paused;		/* by a person, when it lost its connections */
 	char said[DMM_RECONNECT_WHY];	/* in the log, since it was lost */
 };
 
@@ -175,8 +174,6 @@ static void try_disk(struct dmm_reconnect *r, u32 disk, bool heard)
 	if (!ret) {
 		d->said[0] = '\0';
 		dmm_notice(&id, "it had lost its connection and goes on");
-		if (d->paused && dmm_nl_simple(r->nl, DMM_CMD_PAUSE, d->dev))
-			dmm_warn(&id, "it was paused before, and is not now");
 		return;
 	}
 	set_why(r, disk, line);
@@ -224,8 +221,6 @@ static bool look(struct dmm_reconnect *r)
 		bool lost = found[i] && found[i]->state == DMM_STATE_DISCONNECTED;
 
 		dmm_reconnect_looked(&d->pace, lost, now_ms, random_u32());
-		if (!lost)
-			d->paused = found[i] && found[i]->state == DMM_STATE_PAUSED;
 		d->dev = found[i] ? found[i]->dev : 0;
 	}
 	free(list);
