@@ -18,6 +18,9 @@ static enum dmm_ho_state source_durable(const struct dmm_ho *ho)
 	}
 }
 
+/* The answer to no question. */
+static const struct dmm_ho_id nobody;
+
 static void source_send_source(const struct dmm_ho *ho, const struct dmm_ho_id *instance,
 			       struct dmm_ho_actions *out)
 {
@@ -111,6 +114,7 @@ void dmm_ho_source_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		}
 		source_reclaim(ho, ho->epoch, out);	/* the epoch that was committed */
 		ho->epoch = ho->next_epoch;
+		source_send_source(ho, &nobody, out);	/* who refused waits to hear it, and may be too late to ask */
 		break;
 	case DMM_HO_RELINQUISHED:
 		ho->state = DMM_HO_RELINQUISHED;
@@ -281,8 +285,6 @@ static void source_refused(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 static void source_running_ack(struct dmm_ho *ho, const struct dmm_ho_event *ev,
 			       struct dmm_ho_actions *out)
 {
-	static const struct dmm_ho_id nobody;
-
 	switch (ho->state) {
 	case DMM_HO_RELINQUISHED:
 		if (ev->epoch == ho->epoch)

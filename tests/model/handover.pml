@@ -51,7 +51,7 @@ bool dup_ = 1, dg0 = 0, dg1 = 0, asking = 0, dz = 0, back = 0;
 
 /* messages, by epoch; a token by the instance it names, an answer for the life that asked */
 bool bar[E + 2], cmp[E + 2], tok[(E + 2) * NI], ask[E + 2], ref[E + 2], ack[E + 2], rel[E + 2];
-bool ans_active[E + 2], ans_relinquished[E + 2], ans_lost, ack_lost;
+bool ans_active[E + 2], ans_relinquished[E + 2], ans_lost, ack_lost, told[E + 2];
 byte barv[E + 2], ci[E + 2];
 
 byte latest = 0, scr = 0, dcr = 0;
@@ -119,16 +119,16 @@ end:	do
 	:: atomic { sup && s == RELINQUISHED && !ask[es] -> ask[es] = 1 }
 
 	/* REFUSED, of this epoch or all; RUNNING_ACK; force */
-	:: atomic { sup && s == RELINQUISHED && (ref[es] || ref[LAST]) -> js = ACTIVE; go_on() }
+	:: atomic { sup && s == RELINQUISHED && (ref[es] || ref[LAST]) -> js = ACTIVE; told[es] = 1; go_on() }
 	:: atomic { sup && s == RELINQUISHED && !ack[es] && WEAK(ABORTLATE) -> js = ACTIVE; go_on() }
 	:: atomic { sup && s == RELINQUISHED && ack[es] -> js = RELEASED; s = RELEASED; unsure = 0 }
 	:: atomic { sup && s == RELEASED && !rel[es] -> rel[es] = 1 }
 	:: atomic { !quiet && sup && s == RELINQUISHED && !forced && es < E && (!dup_ || WEAK(FORCEBLIND)) ->
-		forced = 1; js = ACTIVE; if :: WEAK(FORCESAME) :: STRONG(FORCESAME) -> es++ fi; go_on() }
+		forced = 1; js = ACTIVE; if :: WEAK(FORCESAME) :: STRONG(FORCESAME) -> es++ fi; told[es] = 1; go_on() }
 
 	/* without a journal */
 	:: atomic { sup && s == LOST && !ask[LAST] -> ask[LAST] = 1 }
-	:: atomic { sup && s == LOST && ref[LAST] -> js = ACTIVE; es = LAST; go_on() }
+	:: atomic { sup && s == LOST && ref[LAST] -> js = ACTIVE; es = LAST; told[es] = 1; go_on() }
 	:: atomic { sup && s == LOST && (ref[1] || ref[2]) && WEAK(LOSTREFUSED) -> js = ACTIVE; es = LAST; go_on() }
 	:: atomic { sup && s == LOST && ack_lost -> js = RELEASED; s = RELEASED; es = ed }
 
@@ -154,7 +154,7 @@ end:	do
 	:: atomic { dup_ && d == REFUSED && ed == e && !ref[e] -> ref[e] = 1 } \
 	:: atomic { dup_ && d == LOST && asking && ans_active[e] -> d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0 } \
 	:: atomic { dup_ && d == LOST && rel[e] -> d = SETTLED; jd = SETTLED; ed = e; asking = 0; dg0 = 1; dg1 = 1; chk() } \
-	:: atomic { dup_ && d == RUNNING && ed < e && ans_active[e] && STRONG(FORCEDEAF) -> \
+	:: atomic { dup_ && d == RUNNING && ed < e && (ans_active[e] || told[e]) && STRONG(FORCEDEAF) -> \
 		dg0 = 0; dg1 = 0; d = REFUSED; jd = REFUSED; ed = LAST; ref[LAST] = 1; asking = 0; back = 0 }
 
 active proctype Dest()
