@@ -163,3 +163,22 @@ must_wait_for 90 dest_is settled
 must_wait_for 90 plain vgb/copy
 dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 || fail "recover: exit $?: $(cat "$TMP/recover.out")"
 ! grep -q activation-skip "$TMP/recover.out" || fail "$(cat "$TMP/recover.out")"
+
+say "it goes on from beneath the gate that it settled at: that volume is marked, too"
+must_wait_for 10 source_is released
+dmmigrate clean --yes $A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+[ ! -e "/var/lib/dmmigrate/source/$ID" ] || dmmigrate release "$ID" >/dev/null || fail "release: exit $?"
+there release "$ID" >/dev/null || fail "release there: exit $?"
+dmsetup remove $A 2>/dev/null || true
+vm lvchange -kn --deltag "dmmigrate-$ID" vga/web01
+as_at_boot vga
+cleanup_fn "dm_drop $GATE.dmm"
+dmmigrate start "$GATE" "$ADDR_B:/dev/mapper/$A" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
+ID=$(migration_id)
+timeout 60 dmmigrate wait $GATE >/dev/null || fail "wait: exit $?"
+becomes vga/web01 marked
+plain vgb/copy || fail "the source is marked though it owns the disk: $(mark vgb/copy)"
+dmmigrate cutover $GATE --timeout 15000 >"$TMP/cutover.out" 2>&1 || fail "cutover: exit $?: $(cat "$TMP/cutover.out")"
+becomes vgb/copy marked
+must_wait_for 20 dest_is settled
+becomes vga/web01 plain

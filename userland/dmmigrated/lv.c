@@ -2,6 +2,7 @@
 /*
  * Running lvm, and reading what it says.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +20,7 @@
 #include "runner.h"
 
 #define LVM_MS		20000u
+#define MAX_DEPTH	8	/* of gates above gates */
 #define NOT_FOUND	127	/* of env: no such program */
 
 /* One that hangs is enough: those after it would hang where it does. */
@@ -97,32 +99,66 @@ err_free:
 
 /* --- finding a volume --- */
 
+/* The one device beneath. False: there is none, or there are several. */
+static bool only_slave(unsigned int *major, unsigned int *minor)
+{
+	char path[400], text[32];
+	struct dirent *de;
+	unsigned int nr = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", *major, *minor);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		nr++;
+		snprintf(path, sizeof(path), "/sys/class/block/%s/dev", de->d_name);
+	}
+	closedir(dir);
+	return nr == 1 && dmm_read_text(path, text, sizeof(text)) > 0 && sscanf(text, "%u:%u", major, minor) == 2;
+}
+
+/* Ours lie over all of one volume: a gate that has settled, and its origin when it migrates itself. */
+static void lv_of_dev(unsigned int major, unsigned int minor, char uuid[DMM_LV_UUID_BYTES])
+{
+	char text[DMM_DM_UUID_BYTES + 1];
+	int depth = 0;
+
+	uuid[0] = '\0';
+	do {
+		if (dmm_sysfs_read(major, minor, "dm/uuid", text, sizeof(text)) <= 0)
+			return;
+		if (dmm_dm_uuid_is_lv(text)) {
+			memcpy(uuid, text, DMM_LV_UUID_BYTES);
+			return;
+		}
+	} while (!strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) && only_slave(&major, &minor) &&
+		 ++depth < MAX_DEPTH);
+}
+
 void dmm_lv_of_name(const char *name, char uuid[DMM_LV_UUID_BYTES])
 {
 	struct dmm_dm_dev dev;
+	int ret;
 
 	uuid[0] = '\0';
 	dmm_dm_lock();
-	if (!dmm_dm_find_name(name, &dev) && dmm_dm_uuid_is_lv(dev.uuid))
-		memcpy(uuid, dev.uuid, DMM_LV_UUID_BYTES);
+	ret = dmm_dm_find_name(name, &dev);
 	dmm_dm_unlock();
+	if (!ret)
+		lv_of_dev(dev.major, dev.minor, uuid);
 }
 
 void dmm_lv_of_path(const char *path, char uuid[DMM_LV_UUID_BYTES])
 {
-	char text[DMM_DM_UUID_BYTES + 1];
 	struct stat st;
-	int n;
 
 	uuid[0] = '\0';
-	if (stat(path, &st) || !S_ISBLK(st.st_mode))
-		return;
-	n = dmm_sysfs_read(major(st.st_rdev), minor(st.st_rdev), "dm/uuid", text, sizeof(text));
-	if (n < 0)
-		return;
-	text[strcspn(text, "\n")] = '\0';
-	if (dmm_dm_uuid_is_lv(text))
-		memcpy(uuid, text, DMM_LV_UUID_BYTES);
+	if (!stat(path, &st) && S_ISBLK(st.st_mode))
+		lv_of_dev(major(st.st_rdev), minor(st.st_rdev), uuid);
 }
 
 bool dmm_lv_active(const char *uuid)

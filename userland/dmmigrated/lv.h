@@ -31,7 +31,10 @@ struct dmm_lv {
 	char tags[DMM_LV_TAGS];	/* with commas between them */
 };
 
-/* The volume that the dm device of this name, or this block device, is; "": none. */
+/*
+ * The volume that the dm device of this name, or this block device, is, or that lies beneath it where it is a device of ours,
+ * such as a gate that has settled and stays in use; "": none.
+ */
 void dmm_lv_of_name(const char *name, char uuid[DMM_LV_UUID_BYTES]);
 void dmm_lv_of_path(const char *path, char uuid[DMM_LV_UUID_BYTES]);
 
