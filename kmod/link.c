@@ -105,6 +105,12 @@ void dmm_link_dirty_again(struct dmm_link *l)
 
 /* ---- the thread ---- */
 
+/* Link 0 sends the barriers of the disk. */
+static bool barrier_waits(const struct dmm_link *l)
+{
+	return !l->index && READ_ONCE(l->sender->barrier_wanted);
+}
+
 /* Send what has been read. */
 static bool send_ready(struct dmm_link *l)
 {
@@ -114,7 +120,8 @@ static bool send_ready(struct dmm_link *l)
 	bool progress = false;
 	int r;
 
-	while (dmm_may_ship(m)) {
+	/* where the link is slower than the origin there is always something; a barrier goes between two */
+	while (dmm_may_ship(m) && !barrier_waits(l)) {
 		spin_lock_irqsave(&m->lock, flags);
 		slot = list_first_entry_or_null(&l->ready, struct dmm_slot, list);
 		spin_unlock_irqrestore(&m->lock, flags);
@@ -137,10 +144,9 @@ static bool send_ready(struct dmm_link *l)
 	return progress;
 }
 
-/* Link 0 sends the barriers of the disk. */
 static bool send_barrier(struct dmm_link *l)
 {
-	if (l->index || !READ_ONCE(l->sender->barrier_wanted) || !dmm_may_ship(l->sender->m))
+	if (!barrier_waits(l) || !dmm_may_ship(l->sender->m))
 		return false;
 	return !dmm_send_barrier(l);
 }
@@ -148,7 +154,7 @@ static bool send_barrier(struct dmm_link *l)
 /* What has been read waits for a pause or a suspension to end: of that there is no sure kick. */
 static bool waits(const struct dmm_link *l)
 {
-	return !list_empty(&l->ready) || (!l->index && READ_ONCE(l->sender->barrier_wanted));
+	return !list_empty(&l->ready) || barrier_waits(l);
 }
 
 /* Returns how long there is nothing to do; 0: more to do now. */

@@ -5,7 +5,7 @@
 # list that is full stops it until one does. Frozen leaves nothing uncovered.
 # check-kernels: 6.12
 . functions.sh
-requires ip
+requires ip tc
 load_module
 two_hosts
 make_disk A 16
@@ -52,6 +52,15 @@ usleep 1000000
 assert "barriers of a quiet disk" "$(nl A barrier)" = "$barrier"
 one A write:1M:4096
 await A 5 "barrier=$((barrier + 1))" unflushed_bytes=0
+stop_raw A
+
+# by time, while the link is slower than the origin: there is always something read, and a barrier goes between
+tc qdisc add dev dmm-b root netem rate 16mbit
+begin_copy good barrier_ms=300 barrier_bytes=$((1 << 40))
+await A 20 "barrier>=1"
+assert "bytes acknowledged with the first barrier" "$(nl A acked_bytes)" -lt $((12 << 20))
+tc qdisc del dev dmm-b root
+await_quiet A
 stop_raw A
 
 # by bytes: two extents; while a barrier is under way some more are acknowledged
