@@ -65,29 +65,29 @@ void dmm_admit_settle(void)
 	synchronize_rcu_expedited();
 }
 
-static bool drained(struct dmm_migration *m)
+static bool drained(struct dmm_migration *m, bool held)
 {
 	struct dmm_tracker_counts sum;
 	unsigned long flags;
-	bool held;
+	unsigned int nr;
 
 	/* who is taken from the list to pass is counted under the same lock */
 	spin_lock_irqsave(&m->lock, flags);
-	held = m->nr_held;
+	nr = m->nr_held;
 	spin_unlock_irqrestore(&m->lock, flags);
 	dmm_tracker_sum(&m->tracker, &sum);
-	return !held && sum.passed == sum.returned;
+	return (!held || !nr) && sum.passed == sum.returned;
 }
 
-int dmm_admit_drain(struct dmm_migration *m)
+int dmm_admit_drain(struct dmm_migration *m, bool held)
 {
 	unsigned long until = jiffies + DRAIN_JIFFIES;
 	long r;
 
-	while (!drained(m)) {
+	while (!drained(m, held)) {
 		if (time_after(jiffies, until))
 			return -ETIMEDOUT;
-		r = wait_event_killable_timeout(m->wait, drained(m), LOOK_JIFFIES);
+		r = wait_event_killable_timeout(m->wait, drained(m, held), LOOK_JIFFIES);
 		if (r < 0)
 			return -EINTR;
 	}

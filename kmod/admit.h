@@ -27,11 +27,11 @@ void dmm_admit_set_locked(struct dmm_migration *m, enum dmm_admit admit);
 /* Wait until every bio has been seen by the latest .admit, or is counted.  Context: process, sleeps. */
 void dmm_admit_settle(void);
 /*
- * Nothing passes or is held any more: wait until what was held has failed and, at a gate, what had passed has ended.
+ * Nothing passes any more: wait until, at a gate, what had passed has ended, and with @held until nothing is held: it fails.
  * For 10 s at most: a volume that hangs must not hang who asks, a netlink caller with locks.
  * Context: process, sleeps.  Return: 0, -EINTR when killed, or -ETIMEDOUT; asking again goes on waiting.
  */
-int dmm_admit_drain(struct dmm_migration *m);
+int dmm_admit_drain(struct dmm_migration *m, bool held);
 /* Give held bios back to dm under a noflush suspend.  Context: presuspend. */
 void dmm_admit_requeue(struct dmm_migration *m);
 

@@ -383,7 +383,7 @@ int dmm_cmd_release(struct dmm_migration *m, u64 epoch)
 		dmm_tracker_disarm(&m->tracker);
 	spin_unlock_irqrestore(&m->lock, flags);
 	if (!r)
-		dmm_admit_drain(m);	/* released it is, however long the rest takes */
+		dmm_admit_drain(m, true);	/* released it is, however long the rest takes */
 	dmm_ctl_unlock(m);
 	dmm_stop_at(DMM_STOP_AFTER_RELEASE, NULL);
 	return r;

@@ -15,11 +15,15 @@ static struct gendisk *gate_disk(const struct dmm_migration *m)
 /*
  * Of a buffered write at a gate that lets none pass, or of what was read before the volume was written beneath it
  * once more, nothing must pass for the volume's content, or onto it later.  What is dirty
- * fails here, while it does.  Nothing may be on its way to the volume: that would be waited for without an end.
+ * fails here, while it does.  Nothing may be on its way to the volume, nor may the gate be suspended (-EBUSY): either would be
+ * waited for without an end.
  */
-static void drop_cache(const struct dmm_migration *m)
+static int drop_cache(const struct dmm_migration *m)
 {
+	if (READ_ONCE(m->suspending) && dmm_disk_is_dirty(gate_disk(m)))
+		return -EBUSY;
 	dmm_disk_drop_cache(gate_disk(m));
+	return 0;
 }
 
 static void gate_set(struct dmm_migration *m, enum dmm_gate gate, enum dmm_admit admit)
@@ -48,45 +52,55 @@ static bool gate_is_clean(const struct dmm_migration *m)
 	return m->gate != DMM_GATE_OPEN || !dmm_disk_is_dirty(gate_disk(m));
 }
 
-static int gate_shut(struct dmm_migration *m, bool if_clean)
+/* All is held.  A gate that is not given back goes on as it was, and nobody has seen an error: that is decided before. */
+static int may_give_back(struct dmm_migration *m)
 {
 	int r;
+
+	if (!gate_is_clean(m))
+		return -ENOTEMPTY;
+	r = dmm_admit_drain(m, false);
+	return r ? r : gate_is_clean(m) ? 0 : -ENOTEMPTY;
+}
+
+static int gate_shut(struct dmm_migration *m, bool if_clean)
+{
+	int r = 0;
 
 	if (m->gate != DMM_GATE_SHUT) {
 		/* held, not failed: when it is opened again nobody has noticed */
 		gate_set(m, m->gate, DMM_ADMIT_HOLD_ALL);
 		dmm_admit_settle();
 		dmm_stop_at(DMM_STOP_IN_SHUT, NULL);
-		if (if_clean && !gate_is_clean(m)) {
+		if (if_clean)
+			r = may_give_back(m);
+		if (r) {
 			gate_set(m, m->gate, dmm_gate_admits(m->gate));
-			return -ENOTEMPTY;
+			return r;
 		}
 		gate_set(m, DMM_GATE_SHUT, dmm_gate_admits(DMM_GATE_SHUT));
 	} else if (if_clean && dmm_gate_written(m)) {
 		return -ENOTEMPTY;
 	}
-	r = dmm_admit_drain(m);
-	if (!r)
-		drop_cache(m);
-	return r;
+	r = dmm_admit_drain(m, true);
+	return r ? r : drop_cache(m);
 }
 
 static int gate_open(struct dmm_migration *m, enum dmm_gate gate)
 {
-	int r;
+	int r = 0;
 
 	if (m->gate == gate)
 		return 0;
 	if (m->gate == DMM_GATE_OPEN)
 		return -EINVAL;
-	if (m->gate == DMM_GATE_SHUT) {	/* at READS, SHUT was drained, and no write passed since */
-		r = dmm_admit_drain(m);
-		if (r)
-			return r;
-	}
-	drop_cache(m);
-	gate_set(m, gate, dmm_gate_admits(gate));
-	return 0;
+	if (m->gate == DMM_GATE_SHUT)	/* at READS, SHUT was drained, and no write passed since */
+		r = dmm_admit_drain(m, true);
+	if (!r)
+		r = drop_cache(m);
+	if (!r)
+		gate_set(m, gate, dmm_gate_admits(gate));
+	return r;
 }
 
 static void stop_at_gate(enum dmm_gate gate, bool after)

@@ -30,7 +30,7 @@
  *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  -ENOTCONN before there are all
  *		CONNS connections.
  *		IDLE -> COPYING: marks everything dirty and ships it.
- *		DISCONNECTED -> COPYING: ships what is dirty.  That is also what was
+ *		DISCONNECTED -> COPYING, or PAUSED if that is where PAUSE was last: ships what is dirty.  That is also what was
  *		acknowledged and is unflushed, unless INSTANCE and BOOT are known and those of before.
  * COMPARE	As START, but IDLE -> COMPARING only (-EBUSY): tracking is on, nothing is dirty and nothing is
  *		shipped, until somebody who reads both sides has MARKed what differs.  The sides count as different all
@@ -73,9 +73,10 @@
  * GATE		DEV, GATE (u32, enum dmm_gate), optional IF_CLEAN (flag, with SHUT).  Of a table with the feature
  *		`gate`: SHUT -> READS -> OPEN, SHUT -> OPEN, and any -> SHUT; 0 again for the one that it
  *		has.  Shutting waits for what has passed, -ETIMEDOUT after 10 s: it is shut, GATE again
- *		waits again.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
+ *		waits again; opening waits for the same and then stays shut.  -EBUSY: the device is suspended, with
+ *		something dirty in its cache.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
  *		when a write has passed since the table was made (WRITES_SUBMITTED), or through
- *		a gate that it replaced; what is cached of it and dirty is written first.  -EOPNOTSUPP without
+ *		a gate that it replaced, or is in the cache of the device; or -ETIMEDOUT.  -EOPNOTSUPP without
  *		that feature, -EINVAL for OPEN -> READS.
  * GET		DEV, or as a dump of all devices.  Answers with the attributes
  *		marked G below.

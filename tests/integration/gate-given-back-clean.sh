@@ -28,17 +28,24 @@ dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
 await G 10 "reads>=1"
 background shut dmm-nl gate $g gate=shut if_clean
 SHUT=$PID
-await G 10 gate=1	# DMM_GATE_SHUT
-usleep 700000
+usleep 1000000
 ! gone $SHUT || fail "the answer came before the read: $(cat "$TMP/shut.log")"
 dmsetup resume slow
 wait $SHUT || fail "shutting: $(cat "$TMP/shut.log")"
 wait "$reader" || fail "a read that was under way has failed"
-# a volume that does not answer: shut all the same, and it says so
+# a volume that does not answer: not given back, and whoever waits for it sees no error
 dmm-nl gate $g gate=open
 dmsetup suspend slow
 dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
 await G 10 "reads>=2"
+refused 1 ETIMEDOUT dmm-nl gate $g gate=shut if_clean
+assert "gate" "$(st G gate)" = open
+dmsetup resume slow
+wait "$reader" || fail "a read that was under way has failed"
+# shut all the same, and it says so
+dmsetup suspend slow
+dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
+await G 10 "reads>=3"
 refused 1 ETIMEDOUT dmm-nl gate $g gate=shut
 assert "gate" "$(st G gate)" = shut
 ! dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null || fail "a read passes"
@@ -166,4 +173,11 @@ dmm-nl gate $g gate=shut || fail "once the volume has answered"
 ! wait "$writer" || fail "a flush at a gate that is shut"
 assert "writes that had passed and ended" "$(nl G writes_completed)" = "$(nl G writes_submitted)"
 dmm-nl gate $g gate=open
+
+# ---- nor does the gate's own device, suspended with something in its cache
+dmsetup suspend --noflush G
+dd if=/dev/urandom of=$g bs=4096 seek=102 count=1 conv=notrunc 2>/dev/null || fail "a write into the cache"
+refused 1 EBUSY dmm-nl gate $g gate=shut
+dmsetup resume G
+dmm-nl gate $g gate=shut || fail "once it was resumed"
 exec 7<&-
