@@ -189,6 +189,7 @@ static int start_dry(struct dmm_tool *t, struct dmm_start *c)
 static void start_say(struct dmm_tool *t, struct dmm_start *c, const struct dmm_start_disk *d)
 {
 	char device[DMM_PATH_MAX + 16];
+	struct dmm_nl_info info;
 
 	if (d->running) {
 		dmm_say(t, "%s is being migrated to %s:%s already (migration %s).", t->source,
@@ -202,6 +203,8 @@ static void start_say(struct dmm_tool *t, struct dmm_start *c, const struct dmm_
 		t->args.resume ? " again, what differs" : "", c->hex);
 	dmm_dest_device(d->gate, d->to.path, device, sizeof(device));
 	dmm_say(t, "The writer there is to use %s.", device);
+	if (d->resume && !dmm_tool_nl(t) && !dmm_nl_get(t->nl, dmm_source_dev(&d->s), &info) && info.state == DMM_STATE_PAUSED)
+		dmm_note(t, "it was paused when it lost its connections, and still is: dmmigrate resume %s", t->source);
 }
 
 static int start_run(struct dmm_tool *t, struct dmm_start *c)

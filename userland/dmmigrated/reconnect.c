@@ -173,7 +173,7 @@ static void try_disk(struct dmm_reconnect *r, u32 disk, bool heard)
 	dmm_reconnect_tried(&d->pace, heard, ret == DMM_EXIT_PREFLIGHT, dmm_now_ms(), random_u32());
 	if (!ret) {
 		d->said[0] = '\0';
-		dmm_notice(&id, "it had lost its connection and goes on");
+		dmm_notice(&id, "it had lost its connection and has it again");
 		return;
 	}
 	set_why(r, disk, line);
