@@ -42,6 +42,8 @@ power_cut
 assert "bytes on the list, disconnected" "$(nl A unflushed_bytes)" = "$unflushed"
 start_migration --bandwidth 0
 grep -q 'from where it was' "$TMP/start.out" || fail "start: $(cat "$TMP/start.out")"
+state_is A paused || fail "$(st A state), though it was paused"
+dmmigrate resume A >/dev/null || fail "resume: exit $?"
 await_quiet A
 checker_verdict /dev/mapper/B A
 assert "bytes sent again" $(($(st A shipped) - shipped - dirty)) = "$unflushed"
