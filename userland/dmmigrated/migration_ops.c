@@ -91,16 +91,18 @@ static int dest_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
 			return 0;
 		}
 	}
-	/* shut as many as can be; open them one by one */
-	for (i = 0; i < m->nr_disks && (!ret || gate == DMM_HO_GATE_SHUT); i++) {
+	/* shut as many as can be, open them one by one, and give back all or none: who keeps one runs there */
+	for (i = 0; i < m->nr_disks && (!ret || (gate == DMM_HO_GATE_SHUT && !written)); i++) {
 		if (!has_gate(m, i))
 			continue;
 		one = false;
 		err = dest_gate(m, i, gate, written ? &one : NULL);
-		if (one)
-			*written = true;
 		if (err && !ret)
 			ret = err;
+		if (one) {
+			*written = true;
+			break;
+		}
 	}
 	return ret;
 }
