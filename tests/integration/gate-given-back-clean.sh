@@ -21,14 +21,26 @@ fresh_gate() {
 	dm_create G "$table"
 }
 
+# read_under_way: begins one, in $reader
+read_under_way() {
+	local reads
+	reads=$(nl G reads)
+	dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
+	await G 10 "reads>=$((reads + 1))"
+}
+
 # ---- in flight: GATE answers when it has ended, and it has succeeded
 dmm-nl gate $g gate=open
 dmsetup suspend slow
-dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
-await G 10 "reads>=1"
+read_under_way
 background shut dmm-nl gate $g gate=shut if_clean
 SHUT=$PID
-usleep 1000000
+# it has begun when it holds; what it holds fails in the end, what came before it passes
+until [ "$(st G held)" -ge 1 ]; do
+	dd if=$g of=/dev/null bs=4096 count=1 skip=1 iflag=direct 2>/dev/null &
+	usleep 100000
+done
+usleep 500000
 ! gone $SHUT || fail "the answer came before the read: $(cat "$TMP/shut.log")"
 dmsetup resume slow
 wait $SHUT || fail "shutting: $(cat "$TMP/shut.log")"
@@ -36,16 +48,14 @@ wait "$reader" || fail "a read that was under way has failed"
 # a volume that does not answer: not given back, and whoever waits for it sees no error
 dmm-nl gate $g gate=open
 dmsetup suspend slow
-dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
-await G 10 "reads>=2"
+read_under_way
 refused 1 ETIMEDOUT dmm-nl gate $g gate=shut if_clean
 assert "gate" "$(st G gate)" = open
 dmsetup resume slow
 wait "$reader" || fail "a read that was under way has failed"
 # shut all the same, and it says so
 dmsetup suspend slow
-dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null & reader=$!
-await G 10 "reads>=3"
+read_under_way
 refused 1 ETIMEDOUT dmm-nl gate $g gate=shut
 assert "gate" "$(st G gate)" = shut
 ! dd if=$g of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null || fail "a read passes"
