@@ -73,13 +73,25 @@ void dmm_barrier_resume(struct dmm_migration *m, const struct dmm_peer *peer)
 	       m->name, blocks);
 }
 
+static bool pending_locked(const struct dmm_sender *s)
+{
+	lockdep_assert_held(&s->m->lock);
+	return s->barrier_wanted || s->barrier_seq;
+}
+
+static u64 unflushed_bytes_locked(const struct dmm_migration *m)
+{
+	lockdep_assert_held(&m->lock);
+	return m->unflushed.blocks << m->tracker.block_shift;
+}
+
 bool dmm_barrier_pending(struct dmm_sender *s)
 {
 	unsigned long flags;
 	bool pending;
 
 	spin_lock_irqsave(&s->m->lock, flags);
-	pending = s->barrier_wanted || s->barrier_seq;
+	pending = pending_locked(s);
 	spin_unlock_irqrestore(&s->m->lock, flags);
 	return pending;
 }
@@ -100,11 +112,9 @@ bool dmm_barrier_has_room(const struct dmm_sender *s)
 	struct dmm_migration *m = s->m;
 	unsigned long flags;
 	bool ahead;
-	u64 bytes;
 
 	spin_lock_irqsave(&m->lock, flags);
-	bytes = m->unflushed.blocks << m->tracker.block_shift;
-	ahead = (s->barrier_wanted || s->barrier_seq) && bytes / 2 >= READ_ONCE(m->barrier_bytes);
+	ahead = pending_locked(s) && unflushed_bytes_locked(m) / 2 >= m->barrier_bytes;
 	spin_unlock_irqrestore(&m->lock, flags);
 	/* a flush that is slow must not be given more and more to do: nobody waits for ever.  A freeze brings little */
 	if (ahead && !dmm_freezing(m))
@@ -126,7 +136,7 @@ void dmm_barrier_step(struct dmm_sender *s, u64 now)
 		return;
 	}
 	spin_lock_irqsave(&m->lock, flags);
-	bytes = u->blocks << m->tracker.block_shift;
+	bytes = unflushed_bytes_locked(m);
 	spin_unlock_irqrestore(&m->lock, flags);
 	/* a freeze ends with one of its own */
 	if (nr > u->max / 2 ||

@@ -360,7 +360,7 @@ bool dmm_gate_has_written(const struct dmm_manifest *m, u32 disk)
 		return false;
 	fd = dmm_dm_node(&g.dev, node, sizeof(node)) ? -1 : open(node, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		/* what is in its cache begins to pass, and counts; a volume that hangs is not waited for */
+		/* what is in its cache begins to pass, and counts; it waits only where the queue beneath is full */
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 		close(fd);
 	}
