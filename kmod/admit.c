@@ -14,7 +14,6 @@
 #include "admit.h"
 #include "target.h"
 
-#define DRAIN_JIFFIES	(10 * HZ)	/* how long the volume is waited for */
 #define LOOK_JIFFIES	(HZ / 20 + 1)	/* who ends a bio may just have missed the change */
 
 static void count_failed(struct dmm_migration *m, enum dmm_op op)
@@ -81,7 +80,7 @@ static bool drained(struct dmm_migration *m, bool held)
 
 int dmm_admit_drain(struct dmm_migration *m, bool held)
 {
-	unsigned long until = jiffies + DRAIN_JIFFIES;
+	unsigned long until = jiffies + DMM_DRAIN_JIFFIES;
 	long r;
 
 	while (!drained(m, held)) {

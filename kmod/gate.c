@@ -15,14 +15,23 @@ static struct gendisk *gate_disk(const struct dmm_migration *m)
 /*
  * Of a buffered write at a gate that lets none pass, or of what was read before the volume was written beneath it
  * once more, nothing must pass for the volume's content, or onto it later.  What is dirty
- * fails here, while it does.  Nothing may be on its way to the volume, nor may the gate be suspended (-EBUSY): either would be
- * waited for without an end.
+ * fails here, while it does; while the gate is suspended it does not (-EBUSY).
  */
 static int drop_cache(const struct dmm_migration *m)
 {
-	if (READ_ONCE(m->suspending) && dmm_disk_is_dirty(gate_disk(m)))
-		return -EBUSY;
-	dmm_disk_drop_cache(gate_disk(m));
+	unsigned long until = jiffies + DMM_DRAIN_JIFFIES;
+
+	while (dmm_disk_is_dirty(gate_disk(m))) {
+		if (READ_ONCE(m->suspending))
+			return -EBUSY;
+		if (time_after(jiffies, until))
+			return -ETIMEDOUT;
+		dmm_disk_write_cache(gate_disk(m));
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	dmm_disk_forget_cache(gate_disk(m));
 	return 0;
 }
 
@@ -86,10 +95,12 @@ static int gate_shut(struct dmm_migration *m, bool if_clean)
 	return r ? r : drop_cache(m);
 }
 
-static int gate_open(struct dmm_migration *m, enum dmm_gate gate)
+static int gate_open(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
 {
 	int r = 0;
 
+	if (if_clean)	/* a question: nothing is opened by it */
+		return m->gate != DMM_GATE_OPEN ? -EINVAL : gate_is_clean(m) ? 0 : -ENOTEMPTY;
 	if (m->gate == gate)
 		return 0;
 	if (m->gate == DMM_GATE_OPEN)
@@ -130,7 +141,7 @@ int dmm_cmd_gate(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
 	else if (gate == DMM_GATE_SHUT)
 		r = gate_shut(m, if_clean);
 	else
-		r = gate_open(m, gate);
+		r = gate_open(m, gate, if_clean);
 	dmm_ctl_unlock(m);
 	stop_at_gate(gate, true);
 	return r;

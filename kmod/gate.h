@@ -11,7 +11,7 @@
  * dmm_cmd_gate() - Open or shut the gate; contract in include/dmmigrate/uapi.h.
  * @m: of any table.
  * @gate: DMM_GATE_SHUT, _READS or _OPEN.
- * @if_clean: shut it only if no write has passed since the table was made.
+ * @if_clean: shut it only if no write has passed since the table was made; with OPEN: say whether one has.
  *
  * Context: process, sleeps, up to 10 s on the origin; takes dmm_migration.ctl.
  * Return: 0 or negative errno.

@@ -344,7 +344,7 @@ static int cmd_gate(struct sk_buff *skb, struct genl_info *info)
 	gate = nla_get_u32(info->attrs[DMM_A_GATE]);
 	if_clean = !!info->attrs[DMM_A_IF_CLEAN];
 	if (gate == DMM_GATE_NONE || gate >= __DMM_GATE_MAX ||
-	    (if_clean && gate != DMM_GATE_SHUT)) {
+	    (if_clean && gate == DMM_GATE_READS)) {
 		NL_SET_ERR_MSG(info->extack, "no such gate");
 		return end(m, -ERANGE);
 	}

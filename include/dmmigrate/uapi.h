@@ -70,13 +70,14 @@
  *		connections are closed, tracking ends.  Returns within a second;
  *		-EBUSY in COMMITTED unless FORCE is given (flag): then, and in RELEASED, only
  *		the connections are closed.
- * GATE		DEV, GATE (u32, enum dmm_gate), optional IF_CLEAN (flag, with SHUT).  Of a table with the feature
+ * GATE		DEV, GATE (u32, enum dmm_gate), optional IF_CLEAN (flag, not with READS).  Of a table with the feature
  *		`gate`: SHUT -> READS -> OPEN, SHUT -> OPEN, and any -> SHUT; 0 again for the one that it
  *		has.  Shutting waits for what has passed, -ETIMEDOUT after 10 s: it is shut, GATE again
  *		waits again; opening waits for the same and then stays shut.  -EBUSY: the device is suspended, with
  *		something dirty in its cache.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
  *		when a write has passed since the table was made (WRITES_SUBMITTED), or through
- *		a gate that it replaced, or is in the cache of the device; or -ETIMEDOUT.  -EOPNOTSUPP without
+ *		a gate that it replaced, or is in the cache of the device; or -ETIMEDOUT.  OPEN with IF_CLEAN asks the
+ *		same of a gate that is OPEN (else -EINVAL), at once, and changes nothing.  -EOPNOTSUPP without
  *		that feature, -EINVAL for OPEN -> READS.
  * GET		DEV, or as a dump of all devices.  Answers with the attributes
  *		marked G below.

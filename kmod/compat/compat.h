@@ -11,6 +11,7 @@
 #include <linux/blkdev.h>
 #include <linux/tcp.h>
 #include <linux/device-mapper.h>
+#include <linux/pagemap.h>
 #include <linux/uio.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
@@ -71,17 +72,25 @@ static inline void dmm_bdev_put(struct block_device *bdev)
 #define dmm_bdev_mapping(bdev)	((bdev)->bd_inode->i_mapping)
 #endif
 
-/*
- * Write out what is cached of the whole disk and is dirty, and forget all of it then.
- * Context: process, sleeps for I/O.
- */
-static inline void dmm_disk_drop_cache(struct gendisk *disk)
+/* Begin to write out what is cached of the whole disk and is dirty.  Context: process; waits for no I/O but room in the queue. */
+static inline void dmm_disk_write_cache(struct gendisk *disk)
 {
 	struct block_device *bdev = dmm_bdev_get(disk);
 
 	if (!bdev)
 		return;
-	sync_blockdev(bdev);
+	filemap_flush(dmm_bdev_mapping(bdev));
+	dmm_bdev_put(bdev);
+}
+
+/* Forget what is cached of the whole disk and not dirty, and that writing some of it has failed.  Context: process; waits for no I/O. */
+static inline void dmm_disk_forget_cache(struct gendisk *disk)
+{
+	struct block_device *bdev = dmm_bdev_get(disk);
+
+	if (!bdev)
+		return;
+	filemap_check_errors(dmm_bdev_mapping(bdev));
 	invalidate_bdev(bdev);
 	dmm_bdev_put(bdev);
 }

@@ -67,15 +67,20 @@ wait "$reader" || fail "a read that was under way has failed"
 dmm-nl gate $g gate=open
 dmm-nl gate $g gate=shut if_clean || fail "an unwritten gate is not given back"
 dmm-nl gate $g gate=reads
+refused 1 EINVAL dmm-nl gate $g gate=open if_clean
+assert "gate that was only asked about" "$(st G gate)" = reads
 dmm-nl gate $g gate=shut if_clean || fail "a gate that only reads have passed is not given back"
 assert "writes that failed" "$(st G failed_writes)" = 0
 ! dmm-load $g --journal "$TMP/no.journal" --op write:0:4096 >/dev/null 2>&1 || fail "a write passes"
 dmm-nl gate $g gate=open
 dmm-load $g --journal "$TMP/no.journal" --op flush >/dev/null || fail "a flush"
+dmm-nl gate $g gate=open if_clean || fail "asked, it says that a write that failed, or a flush, counts as a write that passed"
+assert "gate that was only asked about" "$(st G gate)" = open
 dmm-nl gate $g gate=shut if_clean || fail "a write that failed, or a flush, counts as a write that passed"
 dmm-nl gate $g gate=open
 cp "$TMP/B.journal" "$TMP/G.journal"
 one G write:1M:512
+refused 1 ENOTEMPTY dmm-nl gate $g gate=open if_clean
 refused 1 ENOTEMPTY dmm-nl gate $g gate=shut if_clean
 assert "gate after a refusal" "$(st G gate)" = open
 one G write:1M:4096
@@ -170,6 +175,7 @@ dmm-nl gate $g gate=open
 dmsetup suspend slow
 dd if=/dev/urandom of=$g bs=4096 seek=100 count=1 conv=notrunc 2>/dev/null || fail "a write into the cache"
 began=$(now_ms)
+refused 1 ENOTEMPTY dmm-nl gate $g gate=open if_clean
 refused 1 ENOTEMPTY dmm-nl gate $g gate=shut if_clean
 assert "ms until the refusal" $(($(now_ms) - began)) -lt 5000
 background sync dd if=/dev/urandom of=$g bs=4096 seek=101 count=1 conv=notrunc,fsync
@@ -190,4 +196,22 @@ dd if=/dev/urandom of=$g bs=4096 seek=102 count=1 conv=notrunc 2>/dev/null || fa
 refused 1 EBUSY dmm-nl gate $g gate=shut
 dmsetup resume G
 dmm-nl gate $g gate=shut || fail "once it was resumed"
+
+# ---- nor a suspend that comes while its cache is being written out
+# shellcheck disable=SC2016 # the writer's
+background cached sh -c 'while :; do dd if=/dev/zero of="$0" bs=64k count=16 conv=notrunc; done 2>/dev/null' $g
+cached=$PID
+# shellcheck disable=SC2016
+background suspended sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do dmsetup suspend --noflush G; usleep 100000; dmsetup resume G; usleep 50000; done'
+suspended=$PID
+shut=0
+while ! gone $suspended; do
+	dmm-nl gate $g gate=shut 2>"$TMP/shut.err" && shut=$((shut + 1)) || grep -Eq 'EBUSY|ETIMEDOUT' "$TMP/shut.err" ||
+		fail "$(cat "$TMP/shut.err")"
+done
+wait $suspended || fail "suspend or resume: exit $?"
+kill $cached
+wait $cached || true
+say "shut $shut times meanwhile"
+dmm-nl gate $g gate=shut || fail "once nobody suspends it"
 exec 7<&-

@@ -77,7 +77,8 @@ refused 1 EINVAL dmm-nl freeze $g epoch=1 timeout_ms=100
 refused 1 EOPNOTSUPP dmm-nl attach $g migration=x disk=0 conn_epoch=1 conn_index=0 fd=unix
 refused 1 ERANGE dmm-nl gate $g gate=0
 refused 1 ERANGE dmm-nl gate $g gate=4
-refused 1 ERANGE dmm-nl gate $g gate=open if_clean
+refused 1 ERANGE dmm-nl gate $g gate=reads if_clean
+refused 1 EINVAL dmm-nl gate $g gate=open if_clean
 refused 1 EINVAL dmm-nl gate $g
 refused 1 EINVAL dmm-nl gate $g gate=open epoch=1
 refused 1 EPERM dmm-nl --no-cap gate $g gate=open
