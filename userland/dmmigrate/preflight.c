@@ -16,6 +16,7 @@
 #include "identity.h"
 #include "preflight.h"
 #include "nl.h"
+#include "sysfs.h"
 #include <dmmigrate/uapi.h>
 #include <dmmigrate/wire.h>
 

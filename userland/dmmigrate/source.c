@@ -13,6 +13,7 @@
 #include "owners.h"
 #include "source.h"
 #include "standing.h"
+#include "sysfs.h"
 
 static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk)
 {

@@ -17,6 +17,7 @@
 #include "inuse.h"
 #include "log.h"
 #include "nl.h"
+#include "sysfs.h"
 
 #define NO_MODULE	"load dm-migrate there, or start without a gate"
 

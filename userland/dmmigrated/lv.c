@@ -2,7 +2,6 @@
 /*
  * Running lvm, and reading what it says.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +17,7 @@
 #include "lv.h"
 #include "parse.h"
 #include "runner.h"
+#include "sysfs.h"
 
 #define LVM_MS		20000u
 #define MAX_DEPTH	8	/* of gates above gates */
@@ -99,44 +99,26 @@ err_free:
 
 /* --- finding a volume --- */
 
-/* The one device beneath. False: there is none, or there are several. */
-static bool only_slave(unsigned int *major, unsigned int *minor)
-{
-	char path[400], text[32];
-	struct dirent *de;
-	unsigned int nr = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", *major, *minor);
-	dir = opendir(path);
-	if (!dir)
-		return false;
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.')
-			continue;
-		nr++;
-		snprintf(path, sizeof(path), "/sys/class/block/%s/dev", de->d_name);
-	}
-	closedir(dir);
-	return nr == 1 && dmm_read_text(path, text, sizeof(text)) > 0 && sscanf(text, "%u:%u", major, minor) == 2;
-}
-
 /* Ours lie over all of one volume: a gate that has settled, and its origin when it migrates itself. */
 static void lv_of_dev(unsigned int major, unsigned int minor, char uuid[DMM_LV_UUID_BYTES])
 {
 	char text[DMM_DM_UUID_BYTES + 1];
-	int depth = 0;
+	dev_t beneath[2];
+	int depth;
 
 	uuid[0] = '\0';
-	do {
+	for (depth = 0; depth < MAX_DEPTH; depth++) {
 		if (dmm_sysfs_read(major, minor, "dm/uuid", text, sizeof(text)) <= 0)
 			return;
 		if (dmm_dm_uuid_is_lv(text)) {
 			memcpy(uuid, text, DMM_LV_UUID_BYTES);
 			return;
 		}
-	} while (!strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) && only_slave(&major, &minor) &&
-		 ++depth < MAX_DEPTH);
+		if (strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) || dmm_sysfs_slaves(major, minor, beneath, 2) != 1)
+			return;
+		major = major(beneath[0]);
+		minor = minor(beneath[0]);
+	}
 }
 
 void dmm_lv_of_name(const char *name, char uuid[DMM_LV_UUID_BYTES])

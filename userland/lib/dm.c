@@ -408,12 +408,3 @@ int dmm_dm_node(const struct dmm_dm_dev *dev, char *path, size_t bytes)
 	snprintf(path, bytes, "/dev/mapper/%s", dev->name);
 	return dm_node_is(path, dev) ? 0 : -ENXIO;
 }
-
-int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute, char *buf,
-		   size_t bytes)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, attribute);
-	return (int)dmm_read_text(path, buf, bytes);
-}

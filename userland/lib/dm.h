@@ -89,8 +89,4 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 /* A node to open the device by: /dev/dm-N, /dev/mapper/NAME; checked. -ENXIO. */
 int dmm_dm_node(const struct dmm_dm_dev *dev, char *path, size_t bytes);
 
-/* /sys/dev/block/M:N/<attribute> as text. Length or -errno. */
-int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute, char *buf,
-		   size_t bytes);
-
 #endif

@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "dm.h"
 #include "dm_priv.h"
+#include "sysfs.h"
 
 #ifndef sigev_notify_thread_id	/* glibc before 2.39 */
 #define sigev_notify_thread_id	_sigev_un._tid

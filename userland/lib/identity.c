@@ -4,7 +4,6 @@
  * read is left out: an identity can only ever add a reason for refusing.
  */
 #include <blkid/blkid.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -21,6 +20,7 @@
 #include "fullio.h"
 #include "identity.h"
 #include "parse.h"
+#include "sysfs.h"
 
 #define IDENTITY_DEPTH	8	/* of stacked devices */
 #define IDENTITY_VALUE	96	/* longest value spelt out; longer ones are hashed */
@@ -87,20 +87,12 @@ static void identity_add(struct identity_list *l, const char *kind, const char *
 	l->count++;
 }
 
-static ssize_t sysfs_read(dev_t dev, const char *attr, char *buf, size_t size)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), attr);
-	return dmm_read_text(path, buf, size);
-}
-
 static unsigned long long sysfs_sectors(dev_t dev)
 {
 	char text[32];
 	u64 v;
 
-	if (sysfs_read(dev, "size", text, sizeof(text)) < 0 ||
+	if (dmm_sysfs_read(major(dev), minor(dev), "size", text, sizeof(text)) < 0 ||
 	    dmm_parse_u64(text, 0, ~0ull, &v))
 		return 0;
 	return v;
@@ -123,7 +115,7 @@ static void identity_wwid(struct identity_list *l, const char *kind, dev_t dev, 
 	size_t i;
 
 	for (i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
-		if (sysfs_read(dev, attrs[i], text, sizeof(text)) <= 0 || !wwid_is_useful(text))
+		if (dmm_sysfs_read(major(dev), minor(dev), attrs[i], text, sizeof(text)) <= 0 || !wwid_is_useful(text))
 			continue;
 		snprintf(value, sizeof(value), "%s%s", text, suffix);
 		identity_add(l, kind, "wwid", value);
@@ -217,26 +209,9 @@ static void identity_loop(struct identity_list *l, const char *kind, dev_t dev, 
 static void identity_slaves(struct identity_list *l, const char *kind, dev_t dev, int depth)
 {
 	unsigned long long sectors = sysfs_sectors(dev);
-	char path[512], text[32];
 	dev_t slaves[16];
-	unsigned int i, maj, min, nr = 0;
-	struct dirent *de;
-	DIR *dir;
+	unsigned int i, nr = dmm_sysfs_slaves(major(dev), minor(dev), slaves, 16);
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
-	dir = opendir(path);
-	if (!dir)
-		return;
-	while ((de = readdir(dir)) && nr < 16) {
-		if (de->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves/%s/dev", major(dev),
-			 minor(dev), de->d_name);
-		if (dmm_read_text(path, text, sizeof(text)) > 0 &&
-		    sscanf(text, "%u:%u", &maj, &min) == 2)
-			slaves[nr++] = makedev(maj, min);
-	}
-	closedir(dir);
 	for (i = 0; i < nr; i++) {
 		if (sysfs_sectors(slaves[i]) != sectors)
 			kind = BENEATH;
@@ -252,13 +227,13 @@ static void identity_block(struct identity_list *l, const char *kind, dev_t dev,
 
 	if (depth > IDENTITY_DEPTH)
 		return;
-	if (sysfs_read(dev, "dm/uuid", text, sizeof(text)) > 0 && strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) &&
+	if (dmm_sysfs_read(major(dev), minor(dev), "dm/uuid", text, sizeof(text)) > 0 && strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) &&
 	    strncmp(text, "DMM-", 4))
 		identity_add(l, kind, "dm", text);
-	if (sysfs_read(dev, "partition", text, sizeof(text)) > 0) {
+	if (dmm_sysfs_read(major(dev), minor(dev), "partition", text, sizeof(text)) > 0) {
 		/* its own name is the disk's with the number; the disk is beneath */
 		snprintf(suffix, sizeof(suffix), "-part%.8s", text);
-		if (sysfs_read(dev, "../dev", text, sizeof(text)) > 0 &&
+		if (dmm_sysfs_read(major(dev), minor(dev), "../dev", text, sizeof(text)) > 0 &&
 		    sscanf(text, "%u:%u", &maj, &min) == 2) {
 			identity_wwid(l, kind, makedev(maj, min), suffix);
 			identity_block(l, BENEATH, makedev(maj, min), depth + 1);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading sysfs.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
+
+#include "fullio.h"
+#include "sysfs.h"
+
+int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute, char *buf, size_t bytes)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, attribute);
+	return (int)dmm_read_text(path, buf, bytes);
+}
+
+unsigned int dmm_sysfs_slaves(unsigned int major, unsigned int minor, dev_t *slaves, unsigned int max)
+{
+	unsigned int nr = 0, maj, min;
+	char path[512], text[32];
+	struct dirent *de;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major, minor);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while (nr < max && (de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "slaves/%s/dev", de->d_name);
+		if (dmm_sysfs_read(major, minor, path, text, sizeof(text)) > 0 && sscanf(text, "%u:%u", &maj, &min) == 2)
+			slaves[nr++] = makedev(maj, min);
+	}
+	closedir(dir);
+	return nr;
+}

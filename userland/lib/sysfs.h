@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What sysfs says of a block device, by its number.
+ */
+#ifndef DMM_SYSFS_H
+#define DMM_SYSFS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* /sys/dev/block/M:N/<attribute> as text. Length or -errno. */
+int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute, char *buf, size_t bytes);
+
+/* The devices that it lies on: how many, @max at most. */
+unsigned int dmm_sysfs_slaves(unsigned int major, unsigned int minor, dev_t *slaves, unsigned int max);
+
+#endif
