@@ -4,6 +4,7 @@
  * interrupted; and which state asks for what.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +34,7 @@ static char dir[64], why[DMM_LV_WHY];
 /* --- the program --- */
 
 /*
- * Keeps skip and tag as files, and what it was asked in `log`; fails where there is a file `broken`, hangs where there is
+ * Keeps skip and tag as files, and what it was asked in `log`; tells once, long before it ends, where there is a file `slow`; fails where there is a file `broken`, hangs where there is
  * `hung`, and dies after its first change where there is `dies`.
  */
 static const char lvm[] =
@@ -48,9 +49,11 @@ static const char lvm[] =
 	"	echo \"$select\" >select\n"
 	"	echo '  WARNING: something else entirely.' >&2\n"
 	"	[ ! -e gone ] || exit 0\n"
+	"	[ ! -e slow ] || { rm slow; slow=y; }\n"
 	"	skip=0; [ ! -e skip ] || skip=1\n"
 	"	echo \"  LVM2_VG_NAME='vg' LVM2_LV_NAME='web-01' LVM2_LV_SKIP_ACTIVATION='$skip' "
 		"LVM2_LV_TAGS='$(cat tags)'\"\n"
+	"	[ -z \"$slow\" ] || sleep 0.5\n"
 	"	exit 0\n"
 	"fi\n"
 	"echo \"$*\" >>log\n"
@@ -176,6 +179,34 @@ static void die_after_one(bool set)
 	assert_int_equal(dmm_lv_mark(UUID, id, set, -1, why), -EIO);
 	take("dies");
 	take("dead");
+}
+
+static void *set_thread(void *arg)
+{
+	char w[DMM_LV_WHY];
+
+	*(int *)arg = dmm_lv_mark(UUID, id, true, -1, w);
+	return NULL;
+}
+
+/* An earlier migration makes up for its clearing while the next one marks the same volume. */
+static void test_mark_twice_at_once(void **state)
+{
+	static const u8 other[DMM_ID_BYTES] = { 2 };
+	pthread_t thread;
+	int ret = -1;
+
+	(void)state;
+	put("tags", "a," OTHER ",b\n", 0644);
+	put("skip", "", 0644);
+	put("slow", "", 0644);
+	assert_int_equal(pthread_create(&thread, NULL, set_thread, &ret), 0);
+	while (get("slow"))
+		usleep(1000);
+	assert_int_equal(dmm_lv_mark(UUID, other, false, -1, why), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(ret, 0);
+	assert_marked(true, "a," TAG ",b\n");
 }
 
 /* Interrupted anywhere it goes on, and never takes its own mark for somebody else's. */
@@ -391,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_mark, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mark_twice_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_of_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_of_another_migration, setup, teardown),

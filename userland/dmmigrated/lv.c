@@ -25,6 +25,8 @@
 
 /* One that hangs is enough: those after it would hang where it does. */
 static atomic_bool lvm_hangs;
+/* What is decided by what a volume has is done before another migration looks at the same one. */
+static pthread_mutex_t lvm_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- running lvm --- */
 
@@ -292,17 +294,33 @@ static int lv_clear(const char *uuid, const struct dmm_lv *lv, const char *tag, 
 	return ret ? ret : lv_change(lv, "--deltag", tag, stop_fd, why);
 }
 
+/* 0 or -ECANCELED. */
+static int lock_lvm(int stop_fd)
+{
+	while (pthread_mutex_trylock(&lvm_lock)) {
+		if (dmm_wait_fd(-1, 0, dmm_now_ms() + 50, stop_fd) == -ECANCELED)
+			return -ECANCELED;
+	}
+	return 0;
+}
+
 int dmm_lv_mark(const char *uuid, const u8 id[DMM_ID_BYTES], bool marked, int stop_fd, char why[DMM_LV_WHY])
 {
 	char hex[DMM_ID_HEX], tag[sizeof(DMM_LV_TAG) + DMM_ID_HEX];
 	struct dmm_lv lv;
-	int ret = lv_find(uuid, &lv, stop_fd, why);
+	int ret = lock_lvm(stop_fd);
 
 	if (ret)
-		return ret == -ENOENT ? 0 : ret;
+		return ret;
 	dmm_id_format(id, hex);
 	snprintf(tag, sizeof(tag), "%s%s", DMM_LV_TAG, hex);
-	return marked ? lv_set(&lv, tag, stop_fd, why) : lv_clear(uuid, &lv, tag, stop_fd, why);
+	ret = lv_find(uuid, &lv, stop_fd, why);
+	if (!ret)
+		ret = marked ? lv_set(&lv, tag, stop_fd, why) : lv_clear(uuid, &lv, tag, stop_fd, why);
+	else if (ret == -ENOENT)
+		ret = 0;
+	pthread_mutex_unlock(&lvm_lock);
+	return ret;
 }
 
 int dmm_lv_activate(const char *uuid, int stop_fd, char why[DMM_LV_WHY])
