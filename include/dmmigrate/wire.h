@@ -438,6 +438,7 @@ struct dmm_wire_group_ok {
 #define DMM_GROUP_LINKED	(1u << 2)	/* the other daemon is connected */
 #define DMM_GROUP_UNKNOWN_THERE	(1u << 3)	/* source: the other daemon does not know the migration */
 #define DMM_GROUP_UNMARKED	(1u << 4)	/* LVM has yet to be told whether to activate its disks */
+#define DMM_GROUP_ACKED		(1u << 5)	/* destination: the source may have been told that it runs: no way back */
 
 /* As dmm_ho_event() says; values never change. */
 enum dmm_wire_group_result {

@@ -57,6 +57,7 @@ static const struct {
 	[DMM_HO_EV_APPEND_NOTHING]	= { BOTH, DMM_HO_WAIT_APPEND },
 	[DMM_HO_EV_APPEND_STALE]	= { BOTH, DMM_HO_WAIT_APPEND },
 	[DMM_HO_EV_GATES_SHUT]		= { DMM_HO_DEST, DMM_HO_WAIT_SHUT },
+	[DMM_HO_EV_GATES_KEPT]		= { DMM_HO_DEST, DMM_HO_WAIT_SHUT },
 };
 
 struct dmm_ho_action *dmm_ho_do(struct dmm_ho_actions *out, enum dmm_ho_action_type type)
@@ -157,6 +158,9 @@ static void ho_answer(struct dmm_ho *ho, const struct dmm_ho_event *ev, struct d
 		break;
 	case DMM_HO_EV_GATES_SHUT:
 		dmm_ho_dest_shut(ho, ev->flag, out);
+		break;
+	case DMM_HO_EV_GATES_KEPT:
+		dmm_ho_dest_kept(ho, out);
 		break;
 	default:
 		/* The destination stays as it is, does nothing of what depends on the record, and tries again. */

@@ -98,6 +98,7 @@ enum dmm_ho_event_type {
 	DMM_HO_EV_APPEND_NOTHING, /* failed before anything was written */
 	DMM_HO_EV_APPEND_STALE,	/* somebody else appended meanwhile: read the journal, and boot again */
 	DMM_HO_EV_GATES_SHUT,	/* flag: a write passed since they were opened */
+	DMM_HO_EV_GATES_KEPT,	/* not all could be shut, and no write is known to have passed */
 	__DMM_HO_EV_MAX,
 };
 
@@ -122,7 +123,7 @@ enum dmm_ho_action_type {
 	DMM_HO_DO_FENCE,	/* let nothing pass: hold, or after a reboot keep the volumes shut */
 	DMM_HO_DO_RELEASE,	/* epoch: fail what is held and all that comes */
 	/* destination's */
-	DMM_HO_DO_GATES,	/* gate; with a ticket: answer whether a write passed */
+	DMM_HO_DO_GATES,	/* gate; with a ticket: answer whether they are shut, and whether a write passed */
 	DMM_HO_DO_SETTLE,	/* the plain volume in place of the gate */
 };
 

@@ -163,6 +163,12 @@ void dmm_ho_dest_shut(struct dmm_ho *ho, bool written, struct dmm_ho_actions *ou
 	dest_ack(ho, NULL, out);
 }
 
+/* It runs as before, and its return may be asked for again. */
+void dmm_ho_dest_kept(struct dmm_ho *ho, struct dmm_ho_actions *out)
+{
+	dest_gates(ho, DMM_HO_GATE_OPEN, out);
+}
+
 /*
  * The freeze that this barrier ends was begun by an ACQUIRE, which may have lain on its way for any time: whoever gave
  * it has left.  Nobody would take the disks, and the guest would stand still.

@@ -44,6 +44,7 @@ void dmm_ho_source_append_failed(struct dmm_ho *ho, bool unsure, struct dmm_ho_a
 void dmm_ho_source_committed(struct dmm_ho *ho, struct dmm_ho_actions *out);
 void dmm_ho_source_commit_failed(struct dmm_ho *ho, struct dmm_ho_actions *out);
 void dmm_ho_dest_shut(struct dmm_ho *ho, bool written, struct dmm_ho_actions *out);
+void dmm_ho_dest_kept(struct dmm_ho *ho, struct dmm_ho_actions *out);
 
 /* What the last record asks for. */
 void dmm_ho_source_boot(struct dmm_ho *ho, bool rebooted, struct dmm_ho_actions *out);

@@ -61,6 +61,23 @@ assert "the gate" "$(nl A.dmm gate)" = open
 there return "$ID" >"$TMP/return.out" 2>&1 || fail "return after run: exit $?: $(cat "$TMP/return.out")"
 goes_on "return after run"
 
+# the volume hangs: whether something was written nobody knows, and nothing is given back, until it answers
+ready
+acquired
+there run --unconfirmed "$ID" >"$TMP/run.out" 2>&1 || fail "run --unconfirmed: exit $?: $(cat "$TMP/run.out")"
+dmsetup suspend --nolockfs --noflush B
+dd if=/dev/mapper/A.dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null &
+reader=$!
+await A.dmm 10 "reads>=1"
+refused 5 'could not be given back.*move the gates' there return "$ID"
+assert "the gate" "$(nl A.dmm gate)" = open
+journal_is destination running || fail "destination: $(journal_says destination)"
+dmsetup resume B
+wait "$reader" || fail "a read of what was not given back has failed"
+state_is A committed || fail "$(st A state)"
+there return "$ID" >"$TMP/return.out" 2>&1 || fail "return once it answers: exit $?: $(cat "$TMP/return.out")"
+goes_on "return of a volume that had hung"
+
 # the destination's disk hangs for longer than it is waited for, and for less than the source's freeze lasts
 ready
 dmsetup suspend --nolockfs --noflush B-low

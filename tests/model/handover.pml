@@ -187,6 +187,9 @@ end:	do
 	:: atomic { dup_ && d == RUNNING && dfail && STRONG(NORETURN) &&
 		    (dz || WEAK(RETURNWRITTEN)) && (!ACKED || WEAK(RETURNACKED)) ->
 		dg0 = 0; dg1 = 0; dz = 0; back = 0; d = REFUSED; jd = REFUSED; ref[ed] = 1 }
+	/* GATES_KEPT: one is shut, the other's volume does not answer; as before */
+	:: atomic { !quiet && dup_ && d == RUNNING && dfail && dz && !back && !ACKED && dg0 && dg1 -> dg0 = 0 }
+	:: atomic { dup_ && d == RUNNING && dfail && !back && !dg0 && dg1 -> dg0 = 1; chk() }
 	/* APPEND_UNSURE of that: shut, and tried again; or another GO, which needs a record of its own */
 	:: atomic { dup_ && d == RUNNING && dfail && dz && !back && !ACKED ->
 		dg0 = 0; dg1 = 0; back = 1; if :: jd = REFUSED :: skip fi }

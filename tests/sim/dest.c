@@ -54,14 +54,18 @@ void sim_dest_act(struct sim *sim, const struct dmm_ho_action *a, struct dmm_ho_
 	}
 	if (!opens)
 		sim->unpaused = false;
+	answer->type = a->ticket && sim_chance(sim, sim->faults) ? DMM_HO_EV_GATES_KEPT : DMM_HO_EV_GATES_SHUT;
 	for (disk = 0; disk < sim->nr_disks; disk++) {
+		if (answer->type == DMM_HO_EV_GATES_KEPT && disk == sim->nr_disks - 1)
+			break;		/* whose volume does not answer */
 		gate(sim, disk, opens ? DMM_HO_GATE_OPEN : a->gate);
 		sim->d[disk].plain = a->type == DMM_HO_DO_SETTLE;
 		sim_check_owners(sim);
 	}
-	answer->type = DMM_HO_EV_GATES_SHUT;
 	for (disk = 0; disk < sim->nr_disks; disk++)
 		answer->flag |= sim->d[disk].written;
+	if (answer->flag)
+		answer->type = DMM_HO_EV_GATES_SHUT;
 }
 
 void sim_dest_crash(struct sim *sim)

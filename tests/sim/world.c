@@ -55,7 +55,7 @@ void sim_fail(struct sim *sim, const char *fmt, ...)
 static const char *const event_names[] = {
 	"CUTOVER", "ABORT", "FORCE", "ACQUIRE", "GO", "RUNS", "START_FAILED", "FROZEN", "THAWED", "BARRIER", "COMPLETE",
 	"REFUSED", "RUNNING_ACK", "ASK_SOURCE", "TOKEN", "ASK_REFUSE", "RELEASED", "SOURCE", "TICK", "COMMITTED",
-	"COMMIT_FAILED", "APPENDED", "APPEND_UNSURE", "APPEND_NOTHING", "APPEND_STALE", "GATES_SHUT",
+	"COMMIT_FAILED", "APPENDED", "APPEND_UNSURE", "APPEND_NOTHING", "APPEND_STALE", "GATES_SHUT", "GATES_KEPT",
 };
 
 static const char *const action_names[] = {

@@ -335,6 +335,7 @@ $d migrations.c 's/\tif \(receives\(st.state\)\)\n\t\treturn 0;/\treturn 0;/' 'd
 $d migrations.c 's/\tif \(dmm_manifest_sweep\(ms->dirs\[role\], id\)\) \{/\tif (0) {/' 'half a beginning keeps the boot'
 $d migration_ops.c 's/dmm_list_add\(&m->outboxes, /dmm_list_add_tail(\&m->outboxes, /; s/dmm_list_del\(dmm_outbox_node\(o\)\);/dmm_list_init(\&m->outboxes);/' 'the newest connection takes the voice with it'
 g='rule group'
+$g group_act.c 's/ret && !written \? DMM_HO_EV_GATES_KEPT : DMM_HO_EV_GATES_SHUT/DMM_HO_EV_GATES_SHUT/' 'what could not be shut is taken for shut'
 $g group_act.c 's/\t\tif \(a->ticket\)\n\t\t\tgroup_unowe\(g, a->type\);/\t\t;/' 'opened before it is shut, because it was owed'
 $g group.c 's/m->ev.type == DMM_HO_EV_GO && dmm_group_pay\(g\)/0/' 'GO overtakes what is owed'
 $g group.c 's/ \|\| !dmm_group_holds\(g\)\)/ || 1)/' 'what the kernel holds is forgotten'

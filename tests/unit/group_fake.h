@@ -27,6 +27,7 @@ struct side {
 	bool cut;			/* what it sends is lost */
 	int thaw_fails, commit_fails;	/* so many times; of the second disk */
 	bool opening_fails;		/* READS and OPEN */
+	bool shutting_fails;		/* for a return */
 	bool written;			/* a write passed the open gate */
 	bool held, committed;
 	enum dmm_ho_gate gate;
@@ -146,6 +147,10 @@ static int op_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
 	if (s->opening_fails && gate != DMM_HO_GATE_SHUT) {
 		pthread_mutex_unlock(&s->lock);
 		return -EIO;
+	}
+	if (s->shutting_fails && written) {
+		pthread_mutex_unlock(&s->lock);
+		return -ETIMEDOUT;
 	}
 	s->gate = gate;
 	if (written)

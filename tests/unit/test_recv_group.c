@@ -206,6 +206,31 @@ static void no_way_back_after_a_write(void **state)
 	assert_int_equal(dst.gate, DMM_HO_GATE_OPEN);
 }
 
+/* What cannot be shut is neither given back nor taken for written: it runs, and may be asked for again. */
+static void a_gate_that_stays_open_is_kept(void **state)
+{
+	struct dmm_group_status st;
+
+	(void)state;
+	assert_int_equal(ask(&src, DMM_HO_EV_CUTOVER), 0);
+	reaches(&dst, ST(OWNED));
+	assert_int_equal(ask(&dst, DMM_HO_EV_GO), 0);
+	dst.shutting_fails = true;
+	assert_int_equal(ask(&dst, DMM_HO_EV_START_FAILED), 0);
+	dmm_group_status(dst.g, &st);
+	assert_int_equal(st.state, DMM_HO_RUNNING);
+	assert_int_equal(st.gate, DMM_HO_GATE_OPEN);
+	assert_false(st.acked);
+	assert_false(st.owes);
+	assert_non_null(strstr(st.why, "move the gates"));
+	dmm_group_status(src.g, &st);
+	assert_int_equal(st.state, DMM_HO_RELINQUISHED);
+	dst.shutting_fails = false;
+	assert_int_equal(ask(&dst, DMM_HO_EV_START_FAILED), 0);
+	reaches(&dst, ST(REFUSED));
+	reaches(&src, ST(ACTIVE));
+}
+
 /* Until RELINQUISHED is in the journal, without the destination's having heard of it; then begun again. */
 static void relinquish_and_begin_again(u8 boot)
 {
@@ -356,6 +381,7 @@ int main(void)
 		T(all_commit_or_none),
 		T(a_failed_start_goes_back),
 		T(no_way_back_after_a_write),
+		T(a_gate_that_stays_open_is_kept),
 		T(a_restart_goes_on),
 		T(a_reboot_takes_them_back),
 		T(what_failed_is_owed),

@@ -55,6 +55,8 @@ static const struct dmm_vec_ho_event dmm_vec_ho_dest_events[] = {
 	{ "gates shut, unwritten", DMM_HO_EV_GATES_SHUT },
 	{ "gates shut, written", DMM_HO_EV_GATES_SHUT, .flag = true },
 	{ "gates shut, late", DMM_HO_EV_GATES_SHUT, .disk = HO_LATE },
+	{ "gates kept", DMM_HO_EV_GATES_KEPT },
+	{ "gates kept, late", DMM_HO_EV_GATES_KEPT, .disk = HO_LATE },
 	{ "no such event", __DMM_HO_EV_MAX, .foreign = true },
 };
 
@@ -244,6 +246,7 @@ static const struct dmm_vec_ho_row dmm_vec_ho_dest_rows[] = {
 	{ "running", "source released", "running; append settled?" },
 	{ "shutting", "gates shut, unwritten", "running; append refused?" },
 	{ "shutting", "gates shut, written", "running +acked; gates open; send ack" },
+	{ "shutting", "gates kept", "running; gates open" },
 	{ "returning", "appended", "refused; gates shut; send refused" },
 	{ "returning", "append unsure", "running" },
 	{ "returning", "append nothing", "running" },

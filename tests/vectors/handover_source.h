@@ -44,6 +44,7 @@ static const struct dmm_vec_ho_event dmm_vec_ho_source_events[] = {
 	{ "append stale", DMM_HO_EV_APPEND_STALE },
 	{ "append stale, late", DMM_HO_EV_APPEND_STALE, .disk = HO_LATE },
 	{ "gates shut", DMM_HO_EV_GATES_SHUT, .foreign = true },
+	{ "gates kept", DMM_HO_EV_GATES_KEPT, .foreign = true },
 	{ "no such event", __DMM_HO_EV_MAX, .foreign = true },
 };
 

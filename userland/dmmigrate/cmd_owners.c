@@ -243,6 +243,10 @@ static int do_return(struct owners *o)
 		return no_answer(o);
 	if (is(o, DMM_STATES(DMM_HO_REFUSED)))
 		return done(o, "the source has the disks again");
+	if (dmm_owners_kept(&o->ok)) {
+		dmm_next(o->t, "dmmigrate return %s (again)", o->hex);
+		return failed(o, DMM_EXIT_LOCAL, "it could not be given back");
+	}
 	if (is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED))) {
 		dmm_next(o->t, "dmmigrate run %s", o->hex);
 		return failed(o, DMM_EXIT_PREFLIGHT, "there is no way back: the writer runs here, or has written");

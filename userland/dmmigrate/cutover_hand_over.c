@@ -145,21 +145,6 @@ static int be_owned(struct handover *h)
 	return take_back(h, DMM_EXIT_REMOTE);
 }
 
-/* Owned, and not run yet, or run and nothing written: back to the source. */
-static int give_back(struct handover *h, enum dmm_exit code)
-{
-	int ret = ask_there(h, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), 5000);
-
-	if (!ret && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
-		dmm_next(h->t, "start the writer at %s, then dmmigrate release %s", h->c->s->record.to.host,
-			 h->c->s->hex);
-		return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_COMMITTED,
-				"%s; but something was written to %s there already, and stays", h->c->why,
-				h->c->s->record.to.path);
-	}
-	return take_back(h, code);
-}
-
 /* Only a person can tell: by `run` or `return` there. */
 static int may_run_there(struct handover *h)
 {
@@ -169,6 +154,28 @@ static int may_run_there(struct handover *h)
 		 "return %s there", host, h->c->s->hex, h->c->s->hex);
 	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
 			"%s may or may not be in use at %s: %s", h->c->s->record.to.path, host, h->c->why);
+}
+
+/* Owned, and not run yet, or run and nothing written: back to the source. */
+static int give_back(struct handover *h, enum dmm_exit code)
+{
+	int ret = ask_there(h, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), 5000);
+	size_t n;
+
+	if (!ret && dmm_owners_kept(&h->dst)) {
+		n = strlen(h->c->why);
+		snprintf(h->c->why + n, sizeof(h->c->why) - n, "; and it could not be given back: %s",
+			 h->dst.why[0] ? (const char *)h->dst.why : "no reason given");
+		return may_run_there(h);
+	}
+	if (!ret && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
+		dmm_next(h->t, "start the writer at %s, then dmmigrate release %s", h->c->s->record.to.host,
+			 h->c->s->hex);
+		return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_COMMITTED,
+				"%s; but something was written to %s there already, and stays", h->c->why,
+				h->c->s->record.to.path);
+	}
+	return take_back(h, code);
 }
 
 /* A start hook is about to be run: should we die in it, the next one must not take it for not begun. */

@@ -72,4 +72,10 @@ static inline bool dmm_owners_is(const struct dmm_wire_group_ok *ok, u32 states)
 	return states & 1u << dmm_owners_state(ok);
 }
 
+/* After RETURN: it was not given back, and not for having been written: that may be asked for again. */
+static inline bool dmm_owners_kept(const struct dmm_wire_group_ok *ok)
+{
+	return dmm_owners_is(ok, DMM_STATES(DMM_HO_RUNNING)) && !(le32_to_cpu(ok->flags) & DMM_GROUP_ACKED);
+}
+
 #endif

@@ -116,6 +116,7 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 	w->epoch = cpu_to_le64(st.epoch);
 	flags |= st.needs_peer ? DMM_GROUP_NEEDS_PEER : 0;
 	flags |= st.owes ? DMM_GROUP_OWES : 0;
+	flags |= st.acked ? DMM_GROUP_ACKED : 0;
 	if (m->role == DMM_HO_SOURCE) {
 		dmm_migration_link(m, &link);
 		dmm_migration_lost(m, lost);

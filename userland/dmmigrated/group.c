@@ -54,6 +54,7 @@ static void group_publish(struct dmm_group *g)
 	g->st.epoch = g->ho.epoch;
 	g->st.gate = g->ho.gate;
 	g->st.needs_peer = dmm_ho_needs_peer(&g->ho);
+	g->st.acked = g->ho.acked;
 	g->st.heard_back = g->ho.heard_back;
 	if (g->st.owes && !g->nr_owed)
 		g->st.why[0] = '\0';

@@ -58,6 +58,7 @@ struct dmm_group_status {
 	enum dmm_ho_gate gate;
 	u64 epoch;
 	bool needs_peer;		/* only its answer can tell who owns the disks */
+	bool acked;			/* destination, RUNNING: the source may have been told: there is no way back */
 	bool heard_back;		/* destination, REFUSED: the source has said that it has the disks */
 	bool owes;			/* an action has failed: @why */
 	char why[DMM_GROUP_WHY];	/* of the last failure; empty: none since */

@@ -266,8 +266,8 @@ static bool group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct
 		if (!a->ticket)
 			return false;
 		/* nobody knows what passes a gate that could not be shut */
-		answer->type = DMM_HO_EV_GATES_SHUT;
-		answer->flag = ret || written;
+		answer->type = ret && !written ? DMM_HO_EV_GATES_KEPT : DMM_HO_EV_GATES_SHUT;
+		answer->flag = written;
 		return true;
 	}
 }

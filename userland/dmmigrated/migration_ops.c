@@ -71,6 +71,8 @@ static int dest_gate(struct dmm_migration *m, u32 disk, enum dmm_ho_gate gate, b
 
 	if (ret != -ENODEV)
 		return ret;
+	if (written)	/* what has passed the one that is gone nobody knows */
+		*written = true;
 	ret = dest_make_gate(m, disk);
 	return ret ? ret : dmm_gate_set(m->manifest, disk, gate, written);
 }
