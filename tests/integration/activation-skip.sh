@@ -168,10 +168,19 @@ say "it goes on from beneath the gate that it settled at: that volume is marked,
 must_wait_for 10 source_is released
 dmmigrate clean --yes $A >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
 [ ! -e "/var/lib/dmmigrate/source/$ID" ] || dmmigrate release "$ID" >/dev/null || fail "release: exit $?"
-there release "$ID" >/dev/null || fail "release there: exit $?"
 dmsetup remove $A 2>/dev/null || true
 vm lvchange -kn --deltag "dmmigrate-$ID" vga/web01
 as_at_boot vga
+# not before it was released there, too: a reboot would open the gate again, above what has gone on
+table=$(dmsetup table $GATE)
+status=0
+on_b start "$GATE" "$ADDR_B:/dev/mapper/$A" --yes >"$TMP/start.out" 2>&1 || status=$?
+assert "exit code of a start from a gate that is not released" $status = 3
+grep -q "came here by the migration $ID, which is not released: dmmigrate release $ID first" "$TMP/start.out" ||
+	fail "$(cat "$TMP/start.out")"
+assert "the gate's table" "$(dmsetup table $GATE)" = "$table"
+! active "$GATE.dmm" || fail "what was refused has left its gate"
+there release "$ID" >/dev/null || fail "release there: exit $?"
 cleanup_fn "dm_drop $GATE.dmm"
 dmmigrate start "$GATE" "$ADDR_B:/dev/mapper/$A" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
 ID=$(migration_id)

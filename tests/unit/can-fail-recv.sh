@@ -331,7 +331,7 @@ $d migration_drop.c 's/ \|\| st->heard_back\)/ || 1)/' 'dropped before the sourc
 $d migration_drop.c 's/err = dmm_group_revive\(m->group\);/err = 0;/' 'a drop that fails ends the group'
 $d migration_drop.c 's/if \(m->group && local && !source_gone/if (m->group \&\& local/' 'nobody can vouch for a source that is gone'
 $d control.c 's/\tif \(!p.group_disks && c->s->rc->migrations\)/\tif (0)/' 'the group is gone round by leaving it out'
-$d migrations.c 's/\tif \(receives\(st.state\)\)\n\t\treturn 0;/\treturn 0;/' 'data comes to what is owned'
+$d migration_begin.c 's/\tif \(receives\(st.state\)\)\n\t\treturn 0;/\treturn 0;/' 'data comes to what is owned'
 $d migrations.c 's/\tif \(dmm_manifest_sweep\(ms->dirs\[role\], id\)\) \{/\tif (0) {/' 'half a beginning keeps the boot'
 $d migration_ops.c 's/dmm_list_add\(&m->outboxes, /dmm_list_add_tail(\&m->outboxes, /; s/dmm_list_del\(dmm_outbox_node\(o\)\);/dmm_list_init(\&m->outboxes);/' 'the newest connection takes the voice with it'
 g='rule group'

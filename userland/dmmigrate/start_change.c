@@ -70,7 +70,9 @@ static int start_adopt(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 	ret = dmm_owners_adopt(t, &here, &rec);
 	if (ret) {
 		snprintf(c->why, sizeof(c->why), "%s", here.why);
-		ret = here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : here.exit;
+		/* what this host's own daemon refuses is nobody else's doing */
+		ret = here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL :
+		      here.exit == DMM_EXIT_REMOTE ? DMM_EXIT_PREFLIGHT : here.exit;
 	}
 	dmm_remote_close(&here);
 	dmm_record_clear(&rec);
@@ -146,7 +148,10 @@ static int start_remember(struct dmm_tool *t, struct dmm_start *c)
 		dmm_source_speak_of(t, &d->s);
 		ret = start_adopt(t, c, d);
 		if (ret) {
-			dmm_next(t, "systemctl status dmmigrated");
+			if (ret == DMM_EXIT_PREFLIGHT)
+				next_again(t);
+			else
+				dmm_next(t, "systemctl status dmmigrated");
 			return dmm_fail(t, ret, DMM_OWNER_SOURCE, use_of(d), "%s", c->why);
 		}
 	}

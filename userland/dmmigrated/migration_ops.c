@@ -358,26 +358,6 @@ bool dmm_migration_heard(struct dmm_migration *m)
 	return heard;
 }
 
-static void text_cut(u8 *field, size_t cap, const char *s)
-{
-	char text[DMM_HOST_MAX + 16];
-
-	snprintf(text, cap < sizeof(text) ? cap : sizeof(text), "%s", s);
-	dmm_text_clean(text);
-	dmm_text_put(field, cap, text);
-}
-
-void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap)
-{
-	char host[DMM_HOST_MAX + 16];
-
-	pthread_mutex_lock(&m->lock);
-	dmm_hostport_format(m->manifest->host, m->manifest->port, host, sizeof(host));
-	text_cut(peer, peer_cap, m->role == DMM_HO_SOURCE ? host : m->manifest->host);
-	text_cut(device, device_cap, m->manifest->disks[0].name);
-	pthread_mutex_unlock(&m->lock);
-}
-
 static const struct dmm_group_ops dest_ops = {
 	.gates = dest_gates,
 	.settle = dest_settle,

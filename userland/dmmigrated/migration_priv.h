@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between migrations.c, which has the table, migration_ops.c, by which a group acts, and migration_proof.c.
+ * Between migrations.c, which has the table, and the other files named migration_*.c.
  */
 #ifndef DMM_MIGRATION_PRIV_H
 #define DMM_MIGRATION_PRIV_H
@@ -12,6 +12,13 @@ static inline const char *dmm_migration_dir(const struct dmm_migration *m)
 {
 	return m->all->dirs[m->role];
 }
+
+/*
+ * The migration of this id, or a new one with that role and number of disks.  The reference is the caller's.  NULL
+ * with @r filled.
+ */
+struct dmm_migration *dmm_migrations_get_or_new(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES],
+						enum dmm_ho_role role, u32 nr_disks, struct dmm_refusal *r);
 
 /*
  * All disks are known: opens what the group acts by, and the group, which begins its journal where the manifest does

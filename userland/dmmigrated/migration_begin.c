@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a migration begins: its disks become known one by one, and with the last its group begins.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dm.h"
+#include "dmlock.h"
+#include "gate.h"
+#include "migration_priv.h"
+
+/* Saves what is known now; undone in memory when that fails. */
+static int save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d,
+		     struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk before = m->manifest->disks[disk];
+	int ret;
+
+	pthread_mutex_lock(&m->lock);
+	m->manifest->disks[disk] = *d;
+	pthread_mutex_unlock(&m->lock);
+	ret = dmm_manifest_save(dmm_migration_dir(m), m->manifest);
+	if (!ret)
+		return 0;
+	m->manifest->disks[disk] = before;
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot write the manifest in %s: %s", dmm_migration_dir(m),
+			  strerror(-ret));
+}
+
+/* Everything is known: the group begins, unless it has. */
+static int begin_if_complete(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	char why[DMM_GROUP_WHY];
+	int ret;
+
+	if (m->group || !dmm_manifest_complete(m->manifest))
+		return 0;
+	ret = dmm_migration_start(m, why);
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot begin the journal in %s: %s", dmm_migration_dir(m), why);
+	return 0;
+}
+
+static void set_peer(struct dmm_migration *m, const char *host)
+{
+	pthread_mutex_lock(&m->lock);
+	snprintf(m->manifest->host, sizeof(m->manifest->host), "%s", host);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* The gate of a disk that is a block device; @p says how it is called. */
+static int make_gate(struct dmm_migration *m, u32 disk, struct dmm_refusal *r)
+{
+	return m->manifest->disks[disk].name[0] ? dmm_gate_make(m->manifest, disk, r) : 0;
+}
+
+/* States of a destination whose disks the source may write. */
+static bool receives(enum dmm_ho_state s)
+{
+	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED;
+}
+
+static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bool gate,
+			struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk *known = &m->manifest->disks[p->name.disk], d = { .known = true };
+	struct dmm_group_status st;
+	int ret;
+
+	snprintf(d.name, sizeof(d.name), "%s", gate ? p->gate : "");
+	snprintf(d.path, sizeof(d.path), "%s", p->dest_path);
+	d.size_bytes = p->size_bytes;
+	d.block_bytes = p->block_bytes;
+	dmm_lv_of_path(p->dest_path, d.lv);
+	if (gate)
+		dmm_gate_identity(p->dest_path, d.identity);
+	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
+			     known->size_bytes != d.size_bytes))
+		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration goes to %s with the gate '%s': "
+				  "drop the migration first", p->name.disk, known->path, known->name);
+	if (m->group) {
+		dmm_group_status(m->group, &st);
+		if (!receives(st.state))
+			return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: its disks are not written "
+					  "any more", dmm_ho_state_name(st.state));
+	}
+	if (!known->known) {
+		set_peer(m, p->source_host);
+		ret = save_disk(m, p->name.disk, &d, r);
+		if (ret)
+			return ret;
+	}
+	ret = make_gate(m, p->name.disk, r);
+	return ret ? ret : begin_if_complete(m, r);
+}
+
+int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *p, bool gate,
+			   struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_or_new(ms, p->name.migration, DMM_HO_DEST, p->group_disks, r);
+	int ret;
+
+	if (!m)
+		return -EBUSY;
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? prepare_disk(m, p, gate, r) :
+			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+	return ret;
+}
+
+/*
+ * A disk that came here through a gate goes on from that gate's device.  Until its migration is released a reboot makes the gate
+ * again, and opens it: above the old copy, once that has gone on.
+ */
+static int adopt_gate(struct dmm_migrations *ms, const char *source, struct dmm_refusal *r)
+{
+	char hex[DMM_ID_HEX];
+	struct dmm_migration *m;
+	struct dmm_dm_dev dev;
+	u8 id[DMM_ID_BYTES];
+	int ret;
+
+	dmm_dm_lock();
+	ret = dmm_dm_find_name(source, &dev);
+	dmm_dm_unlock();
+	m = !ret && !dmm_gate_uuid_parse(dev.uuid, id) ? dmm_migrations_get_part(ms, id, DMM_HO_DEST) : NULL;
+	if (!m)
+		return 0;
+	dmm_migration_put(m);
+	dmm_id_format(id, hex);
+	return dmm_refuse(r, DMM_WERR_BUSY, "%s came here by the migration %s, which is not released: dmmigrate release %s first "
+			  "(on its source's host, or, where that is gone for good, here)", source, hex, hex);
+}
+
+static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk *known = &m->manifest->disks[a->name.disk], d = { .known = true };
+	int ret;
+
+	ret = known->known ? 0 : adopt_gate(m->all, a->source, r);
+	if (ret)
+		return ret;
+	snprintf(d.name, sizeof(d.name), "%s", a->source);
+	snprintf(d.path, sizeof(d.path), "%s", a->dest_path);
+	d.size_bytes = a->size_bytes;
+	d.has_witness = a->has_witness;
+	d.witness = a->witness;
+	if (known->known)
+		memcpy(d.lv, known->lv, sizeof(d.lv));
+	else
+		dmm_lv_of_name(a->source, d.lv);
+	if (known->known && (strcmp(known->name, d.name) || strcmp(known->path, d.path) ||
+			     strcmp(m->manifest->host, a->host) || m->manifest->port != a->port))
+		return dmm_refuse(r, DMM_WERR_BUSY, "disk %u of this migration is %s and goes to %s at %s: cancel "
+				  "it first", a->name.disk, known->name, known->path, m->manifest->host);
+	if (m->group && d.has_witness)
+		dmm_freezer_witness(m->freezer, a->name.disk, &d.witness);
+	set_peer(m, a->host);
+	m->manifest->port = a->port;
+	ret = save_disk(m, a->name.disk, &d, r);
+	return ret ? ret : begin_if_complete(m, r);
+}
+
+int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_or_new(ms, a->name.migration, DMM_HO_SOURCE, a->group_disks, r);
+	int ret;
+
+	if (!m)
+		return -EBUSY;
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? adopt_disk(m, a, r) :
+			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+	return ret;
+}
+
+int dmm_migrations_refuse_known(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES], struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_part(ms, id, DMM_HO_DEST);
+
+	if (!m)
+		return 0;
+	dmm_migration_put(m);
+	return dmm_refuse(r, DMM_WERR_BUSY, "this migration is known here as one of a group");
+}
+
+int dmm_migrations_may_attach(struct dmm_migrations *ms, const struct dmm_disk_name *name,
+			      struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_part(ms, name->migration, DMM_HO_DEST);
+	struct dmm_group_status st;
+	struct dmm_group *g;
+
+	if (!m)
+		return 0;
+	g = dmm_migration_group(m);
+	if (g)
+		dmm_group_status(g, &st);
+	dmm_migration_put(m);
+	if (!g)
+		return dmm_refuse(r, DMM_WERR_BUSY, "the group is not complete: PREPARE all of its disks first");
+	if (receives(st.state))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_BUSY, "the migration is %s here: its disks are not written any more",
+			  dmm_ho_state_name(st.state));
+}
