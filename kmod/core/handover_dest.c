@@ -139,7 +139,6 @@ static int dest_start_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 			return -EPERM;
 		a = dmm_ho_do_wait(ho, out, DMM_HO_DO_GATES, DMM_HO_WAIT_SHUT);
 		a->gate = DMM_HO_GATE_SHUT;
-		ho->gate = DMM_HO_GATE_SHUT;
 		return 0;
 	case DMM_HO_RECEIVING:
 	case DMM_HO_REFUSED:
@@ -155,18 +154,23 @@ static int dest_start_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 void dmm_ho_dest_shut(struct dmm_ho *ho, bool written, struct dmm_ho_actions *out)
 {
 	if (!written) {
+		ho->gate = DMM_HO_GATE_SHUT;
 		dmm_ho_append(ho, out, DMM_HO_REFUSED, ho->epoch);
-		return;
+	} else if (ho->gate == DMM_HO_GATE_SHUT) {
+		/* An earlier return may have been journalled: not before this is. */
+		dmm_ho_append(ho, out, DMM_HO_RUNNING, ho->epoch);
+	} else {
+		/* The source's copy is older now. */
+		dest_gates(ho, DMM_HO_GATE_OPEN, out);
+		dest_ack(ho, NULL, out);
 	}
-	/* The source's copy is older now. */
-	dest_gates(ho, DMM_HO_GATE_OPEN, out);
-	dest_ack(ho, NULL, out);
 }
 
-/* It runs as before, and its return may be asked for again. */
+/* It runs as before, or stays shut as before, and its return may be asked for again. */
 void dmm_ho_dest_kept(struct dmm_ho *ho, struct dmm_ho_actions *out)
 {
-	dest_gates(ho, DMM_HO_GATE_OPEN, out);
+	if (ho->gate != DMM_HO_GATE_SHUT)
+		dest_gates(ho, DMM_HO_GATE_OPEN, out);
 }
 
 /*

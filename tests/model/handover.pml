@@ -194,6 +194,7 @@ end:	do
 	:: atomic { dup_ && d == RUNNING && dfail && dz && !back && !ACKED ->
 		dg0 = 0; dg1 = 0; back = 1; if :: jd = REFUSED :: skip fi }
 	:: atomic { dup_ && d == RUNNING && back && !quiet && STRONG(GOAGAIN) -> jd = RUNNING; back = 0; dfail = 0 }
+	:: atomic { dup_ && d == RUNNING && back && !quiet && WEAK(KEPTOPENS) -> back = 0; dfail = 0; dg0 = 1; dg1 = 1; chk() }
 	:: atomic { dup_ && d == RUNNING && back && !quiet && WEAK(GOAGAIN) -> back = 0; dfail = 0 }
 	:: atomic { dup_ && d == REFUSED && tok[ed * NI + dinst] && WEAK(LATETOKEN) -> d = OWNED; jd = OWNED }
 

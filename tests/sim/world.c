@@ -248,7 +248,7 @@ static void people(struct sim *sim)
 	else if (d->up && d->ho.state == DMM_HO_COMPLETE && of == 62 && !sim->calm)
 		person(sim, DST, DMM_HO_EV_START_FAILED);
 	else if (d->up && d->ho.state == DMM_HO_RUNNING && of < 24 && sim->d[0].gate != DMM_HO_GATE_OPEN)
-		person(sim, DST, DMM_HO_EV_GO);
+		person(sim, DST, of < 16 || sim->calm ? DMM_HO_EV_GO : DMM_HO_EV_START_FAILED);
 	else if (d->up && d->ho.state == DMM_HO_RUNNING && of < 24 && of >= 16 && !sim->calm)
 		person(sim, DST, DMM_HO_EV_START_FAILED);
 	else if (d->up && d->ho.state == DMM_HO_RUNNING && of < 16 && sim->unpaused)

@@ -17,7 +17,7 @@ tree() {
 	rm -rf "$tmp/tree"
 	mkdir -p "$tmp/tree/userland/lib" "$tmp/tree/tests/unit"
 	cp -r "$top/kmod" "$top/include" "$tmp/tree/"
-	cp "$top/userland/lib/crc32c.c" "$tmp/tree/userland/lib/"
+	cp "$top"/userland/lib/crc32c.[ch] "$tmp/tree/userland/lib/"
 	cp -r "$top/tests/vectors" "$tmp/tree/tests/"
 	cp "$top/tests/unit/Makefile" "$top"/tests/unit/*_cmocka.h "$top/tests/unit/$1.c" \
 		"$tmp/tree/tests/unit/"
@@ -246,6 +246,8 @@ $h 's/if \(unsure && ho->next_state == DMM_HO_ACTIVE\)/if (0)/' 'on with the tok
 $h 's/source_reclaim\(ho, 0, out\)/source_reclaim(ho, ho->epoch, out)/' 'after a force, a daemon reclaims what is of an older epoch'
 $h 's/ho->epoch >= DMM_HO_EPOCH_LAST - 1/0/g' 'epochs that come round'
 h='rule handover handover_dest.c'
+$h 's/if \(ho->gate != DMM_HO_GATE_SHUT\)\n\t\tdest_gates/dest_gates/' 'a return that cannot be repeated opens over the first'
+$h 's/\} else if \(ho->gate == DMM_HO_GATE_SHUT\) \{/} else if (0) {/' 'what is written opens over a return that may be journalled'
 $h 's/#if DMM_MUTANT == 23/#if 1/' 'gates open at OWNED (mutant 23)'
 $h 's/#if DMM_MUTANT == 24/#if 1/' 'no question at boot (mutant 24)'
 $h 's/if \(dmm_ho_id_equal\(instance, &ho->own\)\)/if (1)/' 'a token for another life of the receiver'
