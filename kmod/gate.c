@@ -12,6 +12,8 @@ static struct gendisk *gate_disk(const struct dmm_migration *m)
 	return dm_disk(dm_table_get_md(m->ti->table));
 }
 
+#define CACHE_PASSES	3u	/* a page that is locked is passed over; what is dirty after so many has come since */
+
 /*
  * Of a buffered write at a gate that lets none pass, or of what was read before the volume was written beneath it
  * once more, nothing must pass for the volume's content, or onto it later.  What is dirty
@@ -20,13 +22,18 @@ static struct gendisk *gate_disk(const struct dmm_migration *m)
 static int drop_cache(const struct dmm_migration *m)
 {
 	unsigned long until = jiffies + DMM_DRAIN_JIFFIES;
+	unsigned int begun = 0;
 
 	while (dmm_disk_is_dirty(gate_disk(m))) {
 		if (READ_ONCE(m->suspending))
 			return -EBUSY;
+		if (!dmm_disk_is_writing(gate_disk(m))) {
+			if (begun++ == CACHE_PASSES)
+				break;
+			dmm_disk_write_cache(gate_disk(m));
+		}
 		if (time_after(jiffies, until))
 			return -ETIMEDOUT;
-		dmm_disk_write_cache(gate_disk(m));
 		schedule_timeout_killable(1);
 		if (fatal_signal_pending(current))
 			return -EINTR;

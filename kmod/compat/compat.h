@@ -95,6 +95,19 @@ static inline void dmm_disk_forget_cache(struct gendisk *disk)
 	dmm_bdev_put(bdev);
 }
 
+/* Is something of the whole disk's cache on its way to it?  Waits for nothing. */
+static inline bool dmm_disk_is_writing(struct gendisk *disk)
+{
+	struct block_device *bdev = dmm_bdev_get(disk);
+	bool writing;
+
+	if (!bdev)
+		return true;
+	writing = mapping_tagged(dmm_bdev_mapping(bdev), PAGECACHE_TAG_WRITEBACK);
+	dmm_bdev_put(bdev);
+	return writing;
+}
+
 /* Is something in the whole disk's cache that the disk has not got?  Waits for nothing. */
 static inline bool dmm_disk_is_dirty(struct gendisk *disk)
 {
