@@ -277,7 +277,7 @@ $l lv.c 's/if \(lv->skip && !find_tag\(lv->tags, tag, false, found\)\)\n\t\t\tre
 $l lv.c 's/if \(!find_tag\(lv->tags, tag, true, found\)\)\n\t\treturn 0;/;/' 'the mark of others is cleared'
 $l lv.c 's/!strcmp\(found, tag\) == own/own/' 'the tag of another migration is ours'
 $l lv.c 's/lv->skip && !dmm_lv_active\(uuid\)/0/' 'what was kept away stays away'
-$l lv.c 's/while \(pthread_mutex_trylock\(&lvm_lock\)\)/while (0)/; s/pthread_mutex_unlock\(&lvm_lock\);/;/' 'two at one volume'
+$l lv.c 's/return !other;/return true;/' 'two at one volume'
 $l lv.c 's/"LC_ALL=C"/"LC_CTYPE=C"/' 'any language'
 $l marks.c 's/return owes \? DMM_MARK_KEEP : DMM_MARK_CLEAR;/return DMM_MARK_CLEAR;/' 'cleared before the disk is back'
 $l marks.c 's/case DMM_HO_REFUSED:\n//' 'what was refused is not marked'

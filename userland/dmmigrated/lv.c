@@ -23,10 +23,16 @@
 #define MAX_DEPTH	8	/* of gates above gates */
 #define NOT_FOUND	127	/* of env: no such program */
 
+struct lv_claim {
+	struct lv_claim *next;
+	const char *uuid;
+};
+
 /* One that hangs is enough: those after it would hang where it does. */
 static atomic_bool lvm_hangs;
-/* What is decided by what a volume has is done before another migration looks at the same one. */
-static pthread_mutex_t lvm_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Volumes that are looked at, and changed by what they have: by one migration at a time. */
+static struct lv_claim *lv_claims;
+static pthread_mutex_t lv_claims_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- running lvm --- */
 
@@ -294,21 +300,48 @@ static int lv_clear(const char *uuid, const struct dmm_lv *lv, const char *tag, 
 	return ret ? ret : lv_change(lv, "--deltag", tag, stop_fd, why);
 }
 
-/* 0 or -ECANCELED. */
-static int lock_lvm(int stop_fd)
+static bool lv_try_claim(struct lv_claim *c)
 {
-	while (pthread_mutex_trylock(&lvm_lock)) {
+	struct lv_claim *other;
+
+	pthread_mutex_lock(&lv_claims_lock);
+	for (other = lv_claims; other && strcmp(other->uuid, c->uuid); other = other->next)
+		;
+	if (!other) {
+		c->next = lv_claims;
+		lv_claims = c;
+	}
+	pthread_mutex_unlock(&lv_claims_lock);
+	return !other;
+}
+
+/* 0 or -ECANCELED. */
+static int lv_claim(struct lv_claim *c, int stop_fd)
+{
+	while (!lv_try_claim(c)) {
 		if (dmm_wait_fd(-1, 0, dmm_now_ms() + 50, stop_fd) == -ECANCELED)
 			return -ECANCELED;
 	}
 	return 0;
 }
 
+static void lv_unclaim(const struct lv_claim *c)
+{
+	struct lv_claim **at;
+
+	pthread_mutex_lock(&lv_claims_lock);
+	for (at = &lv_claims; *at != c; at = &(*at)->next)
+		;
+	*at = c->next;
+	pthread_mutex_unlock(&lv_claims_lock);
+}
+
 int dmm_lv_mark(const char *uuid, const u8 id[DMM_ID_BYTES], bool marked, int stop_fd, char why[DMM_LV_WHY])
 {
 	char hex[DMM_ID_HEX], tag[sizeof(DMM_LV_TAG) + DMM_ID_HEX];
+	struct lv_claim claim = { .uuid = uuid };
 	struct dmm_lv lv;
-	int ret = lock_lvm(stop_fd);
+	int ret = lv_claim(&claim, stop_fd);
 
 	if (ret)
 		return ret;
@@ -319,7 +352,7 @@ int dmm_lv_mark(const char *uuid, const u8 id[DMM_ID_BYTES], bool marked, int st
 		ret = marked ? lv_set(&lv, tag, stop_fd, why) : lv_clear(uuid, &lv, tag, stop_fd, why);
 	else if (ret == -ENOENT)
 		ret = 0;
-	pthread_mutex_unlock(&lvm_lock);
+	lv_unclaim(&claim);
 	return ret;
 }
 
