@@ -346,15 +346,17 @@ static int gate_info(const struct gate_dev *g, struct dmm_nl_info *info)
 	return ret;
 }
 
-bool dmm_gate_has_written(const struct dmm_manifest *m, u32 disk)
+int dmm_gate_has_written(const struct dmm_manifest *m, u32 disk)
 {
 	struct gate_dev g;
+	int ret = gate_find(m, disk, &g);
 
-	if (gate_find(m, disk, &g))
-		return false;
-	if (g.kind == GATE_SETTLED)
-		return true;	/* nobody has counted */
-	return g.kind == GATE_GATE && gate_tell(&g, DMM_GATE_OPEN, true, NULL) == -ENOTEMPTY;
+	if (ret == -ENODEV || (!ret && g.kind != GATE_GATE))
+		return 1;	/* nobody has counted */
+	if (!ret)
+		ret = gate_tell(&g, DMM_GATE_OPEN, true, NULL);
+	/* one that is not open: whoever shuts it will hear */
+	return ret == -ENOTEMPTY ? 1 : ret == -EINVAL ? 0 : ret;
 }
 
 /* Linear lets everything pass: nothing but an open gate may become that. */

@@ -33,8 +33,11 @@ int dmm_gate_make(const struct dmm_manifest *m, u32 disk, struct dmm_refusal *r)
  */
 int dmm_gate_set(const struct dmm_manifest *m, u32 disk, enum dmm_ho_gate gate, bool *written);
 
-/* Has a write passed since it was made, one that the page cache still has included?  What cannot be asked has not. */
-bool dmm_gate_has_written(const struct dmm_manifest *m, u32 disk);
+/*
+ * Has a write passed since it was made, one that the page cache still has included?  1, also of one that is gone, 0, or -errno: nobody
+ * knows.
+ */
+int dmm_gate_has_written(const struct dmm_manifest *m, u32 disk);
 
 /* Swaps an open gate's table for a linear one above the volume; nobody notices. 0 or -errno. */
 int dmm_gate_settle(const struct dmm_manifest *m, u32 disk);

@@ -88,10 +88,10 @@ static int dest_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
 		ret = dest_quiesce(m);
 	/* none is shut on a guest that goes on, because it has not written to this one yet */
 	for (i = 0; i < m->nr_disks && written && m->nr_disks > 1; i++) {
-		if (has_gate(m, i) && dmm_gate_has_written(m->manifest, i)) {
-			*written = true;
-			return 0;
-		}
+		err = has_gate(m, i) ? dmm_gate_has_written(m->manifest, i) : 0;
+		*written = err > 0;
+		if (err)
+			return err > 0 ? 0 : err;
 	}
 	/* shut as many as can be, open them one by one, and give back all or none: who keeps one runs there */
 	for (i = 0; i < m->nr_disks && (!ret || (gate == DMM_HO_GATE_SHUT && !written)); i++) {
