@@ -99,6 +99,31 @@ static int done(struct owners *o, const char *text)
 	return DMM_EXIT_OK;
 }
 
+/* What the other side's journal may hold, and where to look. */
+static const char *what_may_be(const struct owners *o)
+{
+	bool lost = is(o, DMM_STATES(DMM_HO_LOST));
+
+	if (le32_to_cpu(o->ok.role) == DMM_HO_SOURCE)
+		return lost ? "this host has lost its journal: the writer may have run at the destination, or the source never gave up; look "
+			      "at the destination's dmmigrate status first" :
+			      "this host has given the disks up: the destination's journal may say that the writer ran there and has written, "
+			      "or that it never got them; look at dmmigrate status there";
+	return lost ? "this host has lost its journal: the writer may have run here, or never; look at the source's dmmigrate status first" :
+		      "the writer ran here, and the source may have been forced back meanwhile; look at dmmigrate status there";
+}
+
+static int ambiguous(struct owners *o)
+{
+	bool source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
+
+	dmm_next(o->t, "make %s reachable, then this again%s", o->ok.peer[0] ? (const char *)o->ok.peer :
+		 "the other host", source && is(o, DMM_STATES(DMM_HO_RELINQUISHED)) ?
+		 "; is it off for good: --force-owner, see dmmigrate recover --help" : "");
+	return failed(o, DMM_EXIT_AMBIGUOUS, "nobody can know who owns the disks unless the other host answers: "
+		      "start the writer on neither; %s", what_may_be(o));
+}
+
 /* Parses the operand and runs @verb with what it needs. */
 static int with_id(struct dmm_tool *t, int (*verb)(struct owners *o))
 {
@@ -243,6 +268,8 @@ static int do_return(struct owners *o)
 		return no_answer(o);
 	if (is(o, DMM_STATES(DMM_HO_REFUSED)))
 		return done(o, "the source has the disks again");
+	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
+		return ambiguous(o);
 	if (dmm_owners_kept(&o->ok)) {
 		dmm_next(o->t, "dmmigrate return %s (again)", o->hex);
 		return failed(o, DMM_EXIT_LOCAL, "it could not be given back");
@@ -273,15 +300,13 @@ const struct dmm_verb dmm_verb_return = {
 
 /* --- recover --- */
 
-static int ambiguous(struct owners *o)
+/* The daemon refused: nothing has changed. Or it does not answer. */
+static int forced_not(struct owners *o)
 {
-	bool source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
-
-	dmm_next(o->t, "make %s reachable, then this again%s", o->ok.peer[0] ? (const char *)o->ok.peer :
-		 "the other host", source && is(o, DMM_STATES(DMM_HO_RELINQUISHED)) ?
-		 "; is it off for good: --force-owner, see dmmigrate recover --help" : "");
-	return failed(o, DMM_EXIT_AMBIGUOUS, "nobody can know who owns the disks unless the other host answers: "
-		      "start the writer on neither");
+	if (!o->here.code)
+		return no_answer(o);
+	dmm_next(o->t, "dmmigrate recover %s", o->hex);
+	return dmm_fail(o->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", o->here.why);
 }
 
 /* The owner by a person's word. */
@@ -299,7 +324,7 @@ static int force(struct owners *o)
 			      o->t->args.force_owner);
 	}
 	if (ask(o, DMM_GROUP_FORCE, DMM_STATES(DMM_HO_ACTIVE), SLICE_MS))
-		return no_answer(o);
+		return forced_not(o);
 	if (!is(o, DMM_STATES(DMM_HO_ACTIVE)))
 		return failed(o, DMM_EXIT_LOCAL, "it could not be forced");
 	return done(o, "the source owns the disks, by your word; what was written at the destination is void");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fullio.h"
 #include "local.h"
 #include "owners.h"
 
@@ -16,16 +17,30 @@ static const char *control_path(const struct dmm_tool *t)
 	return t->args.control ? t->args.control : DMM_CONTROL_PATH;
 }
 
+/* For the journal: all of us are root there, so it is who has logged in that tells one person from another. */
+static void who(char *by, size_t bytes)
+{
+	char uid[16];
+
+	if (dmm_read_text("/proc/self/loginuid", uid, sizeof(uid)) > 0 && strcmp(uid, "4294967295"))
+		snprintf(by, bytes, "dmmigrate " DMM_TOOL_VERSION ", logged in as uid %s", uid);
+	else
+		snprintf(by, bytes, "dmmigrate " DMM_TOOL_VERSION);
+}
+
 static void request(struct dmm_wire_group *w, const u8 id[DMM_ID_BYTES], enum dmm_ho_role role,
 		    enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
+	char by[sizeof(w->by)];
+
 	memset(w, 0, sizeof(*w));
 	memcpy(w->migration, id, sizeof(w->migration));
 	w->role = cpu_to_le32(role);
 	w->verb = cpu_to_le32(verb);
 	w->await = cpu_to_le32(await);
 	w->await_ms = cpu_to_le32(await_ms);
-	dmm_text_put(w->by, sizeof(w->by), "dmmigrate " DMM_TOOL_VERSION);
+	who(by, sizeof(by));
+	dmm_text_put(w->by, sizeof(w->by), by);
 }
 
 /* Here (@to NULL) or there. */

@@ -135,8 +135,19 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 	dmm_text_put(w->why, sizeof(w->why), why);
 }
 
-static int group_check(struct dmm_session *s, const struct dmm_migration *m,
-		       const struct dmm_group_request *rq, struct dmm_refusal *r)
+/* A person's word that the other host is off counts only where nothing speaks against it. */
+static int group_check_force(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	struct dmm_link_status link;
+
+	dmm_migration_link(m, &link);
+	if (!link.up)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_BUSY, "the destination's daemon is connected, or was 15 seconds ago: that host is not off; "
+			  "dmmigrate recover, without force, does what is right");
+}
+
+static int group_check(struct dmm_session *s, struct dmm_migration *m, const struct dmm_group_request *rq, struct dmm_refusal *r)
 {
 	if (group_verbs[rq->verb].local && !s->local)
 		return dmm_refuse(r, DMM_WERR_DENIED, "only the host itself may ask for that");
@@ -144,7 +155,7 @@ static int group_check(struct dmm_session *s, const struct dmm_migration *m,
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "the migration's %s is here, and this is asked of "
 				  "its %s", m->role == DMM_HO_SOURCE ? "source" : "destination",
 				  m->role == DMM_HO_SOURCE ? "destination" : "source");
-	return 0;
+	return rq->verb == DMM_GROUP_FORCE ? group_check_force(m, r) : 0;
 }
 
 int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_group_ok *ok,

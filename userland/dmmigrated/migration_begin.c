@@ -132,8 +132,8 @@ static int adopt_gate(struct dmm_migrations *ms, const char *source, struct dmm_
 		return 0;
 	dmm_migration_put(m);
 	dmm_id_format(id, hex);
-	return dmm_refuse(r, DMM_WERR_BUSY, "%s came here by the migration %s, which is not released: dmmigrate release %s first "
-			  "(on its source's host, or, where that is gone for good, here)", source, hex, hex);
+	return dmm_refuse(r, DMM_WERR_BUSY, "%s came here by the migration %s, which is not released: dmmigrate release %s first, "
+			  "on this host", source, hex, hex);
 }
 
 static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct dmm_refusal *r)
