@@ -8,22 +8,10 @@
 # timeout: 300
 . functions.sh
 . functions-handover.sh
+. functions-lvm.sh
 requires ip dmmigrate dmmigrated lvm losetup od
 load_module
 two_hosts
-mkdir -p /run/lock/lvm
-
-vm() { lvm "$@" >"$TMP/lvm.out" 2>&1 || fail "lvm $*: $(cat "$TMP/lvm.out")"; }
-# make_vg VG LV
-make_vg() {
-	truncate -s 64M "$TMP/$1"
-	loop=$(losetup -f --show "$TMP/$1")
-	cleanup_fn "losetup -d $loop"
-	vm pvcreate "$loop"
-	vm vgcreate "$1" "$loop"
-	vm lvcreate -n "$2" -L 8M -Wn -Zn "$1"
-	cleanup_fn "lvm vgchange -an $1"
-}
 make_vg vga web01
 make_vg vgb copy
 A=vga-web01

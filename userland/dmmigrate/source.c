@@ -366,6 +366,14 @@ int dmm_source_open_migration(struct dmm_tool *t, const char *spec, struct dmm_s
 	return ret ? ret : dmm_source_need_migration(t, s);
 }
 
+/* It had our target once, and somebody has put another table in its place than the one of before. */
+static bool source_table_changed(const struct dmm_source *s)
+{
+	dmm_autofree char *now = s->has_live ? dmm_dm_table_format(&s->table, false) : NULL;
+
+	return now && s->has_record && s->record.table && strcmp(now, s->record.table);
+}
+
 int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s)
 {
 	int ret = dmm_source_commit_lost(t, s);
@@ -374,6 +382,12 @@ int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s)
 		return ret;
 	if (s->has_live && s->migrate)
 		return 0;
+	if (source_table_changed(s)) {
+		dmm_next(t, "dmmigrate cancel %s, then start anew", t->source);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+				"%s is not being migrated any more: somebody has changed its table (lvextend, pvmove, dmsetup?), by which "
+				"the migration has ended", t->source);
+	}
 	if (s->has_origin || s->has_record)
 		dmm_next(t, "dmmigrate clean %s", t->source);
 	else
