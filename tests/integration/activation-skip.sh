@@ -160,14 +160,16 @@ dmsetup remove $A 2>/dev/null || true
 vm lvchange -kn --deltag "dmmigrate-$ID" vga/web01
 as_at_boot vga
 # not before it was released there, too: a reboot would open the gate again, above what has gone on
-table=$(dmsetup table $GATE)
-status=0
-on_b start "$GATE" "$ADDR_B:/dev/mapper/$A" --yes >"$TMP/start.out" 2>&1 || status=$?
-assert "exit code of a start from a gate that is not released" $status = 3
-grep -q "came here by the migration $ID, which is not released: dmmigrate release $ID first" "$TMP/start.out" ||
-	fail "$(cat "$TMP/start.out")"
-assert "the gate's table" "$(dmsetup table $GATE)" = "$table"
-! active "$GATE.dmm" || fail "what was refused has left its gate"
+table=$(dmsetup table $GATE vgb-copy)
+for from in $GATE vgb-copy; do
+	status=0
+	on_b start "$from" "$ADDR_B:/dev/mapper/$A" --yes >"$TMP/start.out" 2>&1 || status=$?
+	assert "exit code of a start from $from, which is not released" $status = 3
+	grep -q "came here by the migration $ID, which is not released: dmmigrate release $ID first" "$TMP/start.out" ||
+		fail "$(cat "$TMP/start.out")"
+	! active "$from.dmm" || fail "what was refused has left its gate"
+done
+assert "the tables" "$(dmsetup table $GATE vgb-copy)" = "$table"
 there release "$ID" >/dev/null || fail "release there: exit $?"
 cleanup_fn "dm_drop $GATE.dmm"
 dmmigrate start "$GATE" "$ADDR_B:/dev/mapper/$A" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"

@@ -122,7 +122,8 @@ static void lv_of_dev(unsigned int major, unsigned int minor, char uuid[DMM_LV_U
 			memcpy(uuid, text, DMM_LV_UUID_BYTES);
 			return;
 		}
-		if (strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) || dmm_sysfs_slaves(major, minor, beneath, 2) != 1)
+		if (strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) ||
+		    dmm_sysfs_related(major, minor, "slaves", beneath, 2) != 1)
 			return;
 		major = major(beneath[0]);
 		minor = minor(beneath[0]);

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "dm.h"
 #include "dmlock.h"
 #include "gate.h"
 #include "migration_priv.h"
+#include "sysfs.h"
 
 /* Saves what is known now; undone in memory when that fails. */
 static int save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d,
@@ -112,25 +114,43 @@ int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *
 	return ret;
 }
 
+/* Is it the gate of a migration that has a part here? */
+static bool is_our_gate(struct dmm_migrations *ms, unsigned int major, unsigned int minor, u8 id[DMM_ID_BYTES])
+{
+	struct dmm_migration *m = NULL;
+	char uuid[DMM_DM_UUID_BYTES];
+
+	if (dmm_sysfs_read(major, minor, "dm/uuid", uuid, sizeof(uuid)) > 0 && !dmm_gate_uuid_parse(uuid, id))
+		m = dmm_migrations_get_part(ms, id, DMM_HO_DEST);
+	dmm_migration_put(m);
+	return m;
+}
+
 /*
- * A disk that came here through a gate goes on from that gate's device.  Until its migration is released a reboot makes the gate
- * again, and opens it: above the old copy, once that has gone on.
+ * A disk that came here through a gate goes on from that gate's device, or from the volume beneath.  Until its migration is released a
+ * reboot makes the gate again, and opens it: above the old copy, once that has gone on.
  */
 static int adopt_gate(struct dmm_migrations *ms, const char *source, struct dmm_refusal *r)
 {
 	char hex[DMM_ID_HEX];
-	struct dmm_migration *m;
 	struct dmm_dm_dev dev;
+	unsigned int nr, i;
 	u8 id[DMM_ID_BYTES];
+	dev_t above[16];
+	bool ours;
 	int ret;
 
 	dmm_dm_lock();
 	ret = dmm_dm_find_name(source, &dev);
 	dmm_dm_unlock();
-	m = !ret && !dmm_gate_uuid_parse(dev.uuid, id) ? dmm_migrations_get_part(ms, id, DMM_HO_DEST) : NULL;
-	if (!m)
+	if (ret)
 		return 0;
-	dmm_migration_put(m);
+	ours = is_our_gate(ms, dev.major, dev.minor, id);
+	nr = dmm_sysfs_related(dev.major, dev.minor, "holders", above, 16);
+	for (i = 0; i < nr && !ours; i++)
+		ours = is_our_gate(ms, major(above[i]), minor(above[i]), id);
+	if (!ours)
+		return 0;
 	dmm_id_format(id, hex);
 	return dmm_refuse(r, DMM_WERR_BUSY, "%s came here by the migration %s, which is not released: dmmigrate release %s first, "
 			  "on this host", source, hex, hex);

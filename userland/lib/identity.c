@@ -210,7 +210,7 @@ static void identity_slaves(struct identity_list *l, const char *kind, dev_t dev
 {
 	unsigned long long sectors = sysfs_sectors(dev);
 	dev_t slaves[16];
-	unsigned int i, nr = dmm_sysfs_slaves(major(dev), minor(dev), slaves, 16);
+	unsigned int i, nr = dmm_sysfs_related(major(dev), minor(dev), "slaves", slaves, 16);
 
 	for (i = 0; i < nr; i++) {
 		if (sysfs_sectors(slaves[i]) != sectors)

@@ -17,23 +17,23 @@ int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute
 	return (int)dmm_read_text(path, buf, bytes);
 }
 
-unsigned int dmm_sysfs_slaves(unsigned int major, unsigned int minor, dev_t *slaves, unsigned int max)
+unsigned int dmm_sysfs_related(unsigned int major, unsigned int minor, const char *where, dev_t *devs, unsigned int max)
 {
 	unsigned int nr = 0, maj, min;
 	char path[512], text[32];
 	struct dirent *de;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major, minor);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, where);
 	dir = opendir(path);
 	if (!dir)
 		return 0;
 	while (nr < max && (de = readdir(dir))) {
 		if (de->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "slaves/%s/dev", de->d_name);
+		snprintf(path, sizeof(path), "%s/%s/dev", where, de->d_name);
 		if (dmm_sysfs_read(major, minor, path, text, sizeof(text)) > 0 && sscanf(text, "%u:%u", &maj, &min) == 2)
-			slaves[nr++] = makedev(maj, min);
+			devs[nr++] = makedev(maj, min);
 	}
 	closedir(dir);
 	return nr;

@@ -11,7 +11,7 @@
 /* /sys/dev/block/M:N/<attribute> as text. Length or -errno. */
 int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute, char *buf, size_t bytes);
 
-/* The devices that it lies on: how many, @max at most. */
-unsigned int dmm_sysfs_slaves(unsigned int major, unsigned int minor, dev_t *slaves, unsigned int max);
+/* The devices that it lies on (@dir is "slaves"), or that lie on it ("holders"): how many, @max at most. */
+unsigned int dmm_sysfs_related(unsigned int major, unsigned int minor, const char *dir, dev_t *devs, unsigned int max);
 
 #endif
