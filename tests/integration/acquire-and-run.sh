@@ -120,7 +120,10 @@ goes_on "one that was interrupted"
 # for good
 ready
 acquired
+background run there run "$ID"
+RUN=$PID
 there run "$ID" >"$TMP/run.out" 2>&1 || fail "run: exit $?: $(cat "$TMP/run.out")"
+wait "$RUN" || fail "the other run: exit $?: $(cat "$TMP/run.log")"
 must_wait_for 10 journal_is source released
 must_wait_for 10 journal_is destination settled
 there run "$ID" >"$TMP/run.out" 2>&1 || fail "run again: exit $?: $(cat "$TMP/run.out")"

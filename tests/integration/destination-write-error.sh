@@ -55,6 +55,8 @@ RECEIVER_OPTIONS="--allow $TMP/full/*" start_receiver
 dmmigrate start A "$ADDR_B:$PORT:$TMP/full/disk" >/dev/null || fail "start: exit $?"
 await A 20 state=failed
 assert "error" "$(st A error)" = receiver:-28
+dmmigrate status A >"$TMP/status.out" || true
+grep -q 'destination is full' "$TMP/status.out" || fail "status: $(cat "$TMP/status.out")"
 dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
 one A write:0:4096
 checker_verdict /dev/mapper/A A

@@ -72,8 +72,19 @@ start_daemon
 refused 9 'start the writer on neither' dmmigrate recover "$ID"
 ! reads A || fail "the source can be read though nobody knows"
 kill -CONT "$RECEIVER"
-timeout 60 dmmigrate recover "$ID" >"$TMP/recover.out" 2>&1 || fail "recover: exit $?: $(cat "$TMP/recover.out")"
-grep -q 'the source owns' "$TMP/recover.out" || fail "$(cat "$TMP/recover.out")"
+# on either host, and twice at once
+recovers=
+for i in 1 2; do
+	timeout 60 dmmigrate recover "$ID" >"$TMP/recover-a$i.out" 2>&1 &
+	recovers="$recovers $!"
+	# the destination may be asked before it has heard of anything
+	{ there recover "$ID" && there recover "$ID"; } >"$TMP/recover-b$i.out" 2>&1 &
+	recovers="$recovers $!"
+done
+for p in $recovers; do wait "$p" || fail "one of four recovers: $(cat "$TMP"/recover-??.out)"; done
+for i in 1 2; do
+	grep -q 'the source owns' "$TMP/recover-a$i.out" || fail "$(cat "$TMP/recover-a$i.out")"
+done
 assert "table" "$(dmsetup table A)" = "$table"
 both A || fail "the source is shut though it owns the disk"
 journal_is source active || fail "source: $(journal_says source)"

@@ -22,7 +22,7 @@ BYTES=$((32 * MIB))
 GRANULE=65536
 
 say "what is copied, and what is not when the power goes"
-start_migration --bandwidth 12M
+start_migration --bandwidth $((12 / SLOW))M
 ID=$(migration_id)
 refused 3 'is not lost' dmmigrate start --resume "$ID"
 await A 30 "sweep_blocks>=5000"
