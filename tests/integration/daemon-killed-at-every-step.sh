@@ -3,7 +3,7 @@
 # This test will kill the daemon of either host before and after each thing that it does in a hand-over and in one that is
 # given back, start it again, and have people do what they would: cutover again, recover.  Each time the
 # disk has one owner, whose every sector is the last one written, and the other side lets nothing pass.
-# on-demand: five minutes
+# check-kernels: 6.12
 # timeout: 600
 . functions.sh
 . functions-handover.sh
