@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * acquire, run, return, recover, release: the hand-over, step by step, on the host where it is to be done.
+ * acquire, run, return, release: the hand-over, step by step, on the host where it is to be done.
  */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "commands.h"
+#include "cmd_owners.h"
 #include "fullio.h"
-#include "journal.h"
-#include "manifest.h"
-#include "owners.h"
 #include "source.h"
 
 #define ACQUIRE_DEFAULT_MS	30000u
-#define SLICE_MS		2000u
 #define AGAIN_MS		15000u	/* asking anew freezes the guest anew; the question may have been lost */
-#define ANSWER_MS		10000u	/* of the other host, in recover */
-
-struct owners {
-	struct dmm_tool *t;
-	struct dmm_remote here;
-	struct dmm_wire_group_ok ok;	/* the latest answer */
-	u8 id[DMM_ID_BYTES];
-	char hex[DMM_ID_HEX];
-	enum dmm_ho_role role;		/* 0: whichever is here */
-};
 
 static const struct dmm_option plain_options[] = {
 	DMM_OPTION_CONTROL,
@@ -38,13 +21,7 @@ static const struct dmm_option plain_options[] = {
 
 /* --- asking --- */
 
-static bool is(const struct owners *o, u32 states)
-{
-	return dmm_owners_is(&o->ok, states);
-}
-
-/* The daemon of this host cannot be asked, or has refused. Exit code, reported. */
-static int no_answer(struct owners *o)
+int dmm_own_no_answer(struct dmm_own *o)
 {
 	enum dmm_exit code = o->here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : o->here.exit;
 
@@ -55,13 +32,13 @@ static int no_answer(struct owners *o)
 	return dmm_fail(o->t, code, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", o->here.why);
 }
 
-static int ask(struct owners *o, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
+int dmm_own_ask(struct dmm_own *o, enum dmm_wire_group_verb verb, u32 await, u32 await_ms)
 {
 	return dmm_owners_ask_here(o->t, &o->here, o->id, o->role, verb, await, await_ms, &o->ok);
 }
 
 /* As the answer says, or what the other host may still have to say. */
-static const char *reason(const struct owners *o)
+static const char *reason(const struct dmm_own *o)
 {
 	if (o->ok.why[0])
 		return (const char *)o->ok.why;
@@ -69,8 +46,7 @@ static const char *reason(const struct owners *o)
 							      "the other host is not connected";
 }
 
-__attribute__((format(printf, 3, 4)))
-static int failed(struct owners *o, enum dmm_exit code, const char *fmt, ...)
+int dmm_own_failed(struct dmm_own *o, enum dmm_exit code, const char *fmt, ...)
 {
 	char what[512], state[96];
 	va_list ap;
@@ -83,7 +59,7 @@ static int failed(struct owners *o, enum dmm_exit code, const char *fmt, ...)
 			reason(o));
 }
 
-static int done(struct owners *o, const char *text)
+int dmm_own_done(struct dmm_own *o, const char *text)
 {
 	char state[96];
 
@@ -100,9 +76,9 @@ static int done(struct owners *o, const char *text)
 }
 
 /* What the other side's journal may hold, and where to look. */
-static const char *what_may_be(const struct owners *o)
+static const char *what_may_be(const struct dmm_own *o)
 {
-	bool lost = is(o, DMM_STATES(DMM_HO_LOST));
+	bool lost = dmm_own_is(o, DMM_STATES(DMM_HO_LOST));
 
 	if (le32_to_cpu(o->ok.role) == DMM_HO_SOURCE)
 		return lost ? "this host has lost its journal: the writer may have run at the destination, or the source never gave up; look "
@@ -113,21 +89,20 @@ static const char *what_may_be(const struct owners *o)
 		      "the writer ran here, and the source may have been forced back meanwhile; look at dmmigrate status there";
 }
 
-static int ambiguous(struct owners *o)
+int dmm_own_ambiguous(struct dmm_own *o)
 {
 	bool source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
 
 	dmm_next(o->t, "make %s reachable, then this again%s", o->ok.peer[0] ? (const char *)o->ok.peer :
-		 "the other host", source && is(o, DMM_STATES(DMM_HO_RELINQUISHED)) ?
+		 "the other host", source && dmm_own_is(o, DMM_STATES(DMM_HO_RELINQUISHED)) ?
 		 "; is it off for good: --force-owner, see dmmigrate recover --help" : "");
-	return failed(o, DMM_EXIT_AMBIGUOUS, "nobody can know who owns the disks unless the other host answers: "
-		      "start the writer on neither; %s", what_may_be(o));
+	return dmm_own_failed(o, DMM_EXIT_AMBIGUOUS, "nobody can know who owns the disks unless the other host answers: "
+			      "start the writer on neither; %s", what_may_be(o));
 }
 
-/* Parses the operand and runs @verb with what it needs. */
-static int with_id(struct dmm_tool *t, int (*verb)(struct owners *o))
+int dmm_own_with_id(struct dmm_tool *t, int (*verb)(struct dmm_own *o))
 {
-	struct owners o = { .t = t };
+	struct dmm_own o = { .t = t };
 	int ret;
 
 	if (dmm_id_parse(t->args.operands[0], o.id))
@@ -148,23 +123,23 @@ static int with_id(struct dmm_tool *t, int (*verb)(struct owners *o))
  * Nobody waits for the disks any more: what is under way is refused, and what was asked for and has yet to begin will
  * be, lest the guest stands still for nobody.  Exit code, reported.
  */
-static int acquire_give_up(struct owners *o, u64 timeout_ms)
+static int acquire_give_up(struct dmm_own *o, u64 timeout_ms)
 {
 	const u32 taken = DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
 	const u32 refused = DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED);
-	u64 until_ms = dmm_now_ms() + ANSWER_MS;
+	u64 until_ms = dmm_now_ms() + DMM_OWN_ANSWER_MS;
 
 	do {	/* its journal cannot be written, or so */
-		if (ask(o, DMM_GROUP_RETURN, refused, SLICE_MS))
-			return no_answer(o);
-	} while (!is(o, taken | refused) && dmm_now_ms() < until_ms);
-	dmm_next(o->t, is(o, taken) ? "dmmigrate status %s" :
+		if (dmm_own_ask(o, DMM_GROUP_RETURN, refused, DMM_OWN_SLICE_MS))
+			return dmm_own_no_answer(o);
+	} while (!dmm_own_is(o, taken | refused) && dmm_now_ms() < until_ms);
+	dmm_next(o->t, dmm_own_is(o, taken) ? "dmmigrate status %s" :
 		 "dmmigrate acquire %s (again), or dmmigrate status on the source's host", o->hex);
-	return failed(o, le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? DMM_EXIT_ABORTED : DMM_EXIT_TRANSPORT,
-		      dmm_signal_seen() ? "interrupted" : "not handed over within %llu ms", timeout_ms);
+	return dmm_own_failed(o, le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? DMM_EXIT_ABORTED : DMM_EXIT_TRANSPORT,
+			      dmm_signal_seen() ? "interrupted" : "not handed over within %llu ms", timeout_ms);
 }
 
-static int do_acquire(struct owners *o)
+static int do_acquire(struct dmm_own *o)
 {
 	const u32 owned = DMM_STATES(DMM_HO_OWNED) | DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED);
 	u64 timeout_ms = o->t->args.timeout_ms == DMM_UNSET ? ACQUIRE_DEFAULT_MS : o->t->args.timeout_ms;
@@ -176,14 +151,14 @@ static int do_acquire(struct owners *o)
 		again = now_ms >= again_ms;
 		if (again)
 			again_ms = now_ms + AGAIN_MS;
-		if (ask(o, again ? DMM_GROUP_ACQUIRE : DMM_GROUP_STATUS, owned,
-			now_ms < until_ms ? (u32)dmm_min_u64(until_ms - now_ms, SLICE_MS) : 0))
-			return no_answer(o);
-		if (is(o, owned) && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES))
-			return done(o, "this host owns the disks");
+		if (dmm_own_ask(o, again ? DMM_GROUP_ACQUIRE : DMM_GROUP_STATUS, owned,
+				now_ms < until_ms ? (u32)dmm_min_u64(until_ms - now_ms, DMM_OWN_SLICE_MS) : 0))
+			return dmm_own_no_answer(o);
+		if (dmm_own_is(o, owned) && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES))
+			return dmm_own_done(o, "this host owns the disks");
 		if (le32_to_cpu(o->ok.result) == DMM_GROUP_OVER) {
 			dmm_next(o->t, "dmmigrate cancel, on the source's host, and begin a new migration");
-			return failed(o, DMM_EXIT_ABORTED, "this migration cannot be handed over any more");
+			return dmm_own_failed(o, DMM_EXIT_ABORTED, "this migration cannot be handed over any more");
 		}
 		if (dmm_signal_seen() || dmm_now_ms() >= until_ms)
 			return acquire_give_up(o, timeout_ms);
@@ -192,7 +167,7 @@ static int do_acquire(struct owners *o)
 
 static int cmd_acquire(struct dmm_tool *t)
 {
-	return with_id(t, do_acquire);
+	return dmm_own_with_id(t, do_acquire);
 }
 
 static const struct dmm_option acquire_options[] = {
@@ -220,26 +195,26 @@ const struct dmm_verb dmm_verb_acquire = {
 
 /* --- run, return --- */
 
-static int do_run(struct owners *o)
+static int do_run(struct dmm_own *o)
 {
-	if (ask(o, DMM_GROUP_RUN, 0, 0))
-		return no_answer(o);
-	if (!is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
+	if (dmm_own_ask(o, DMM_GROUP_RUN, 0, 0))
+		return dmm_own_no_answer(o);
+	if (!dmm_own_is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
 	    le32_to_cpu(o->ok.gate) != DMM_HO_GATE_OPEN || le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES) {
 		dmm_next(o->t, "dmmigrate recover %s", o->hex);
-		return failed(o, dmm_owners_of(&o->ok) == DMM_OWNER_UNKNOWN ? DMM_EXIT_AMBIGUOUS : DMM_EXIT_PREFLIGHT,
-			      "the disks are not to be written here");
+		return dmm_own_failed(o, dmm_owners_of(&o->ok) == DMM_OWNER_UNKNOWN ? DMM_EXIT_AMBIGUOUS : DMM_EXIT_PREFLIGHT,
+				      "the disks are not to be written here");
 	}
 	if (o->t->args.unconfirmed)
-		return done(o, "the gates are open; once the writer runs: dmmigrate run, again");
-	if (ask(o, DMM_GROUP_RUNS, 0, 0))
-		return no_answer(o);
-	return done(o, "the writer runs here");
+		return dmm_own_done(o, "the gates are open; once the writer runs: dmmigrate run, again");
+	if (dmm_own_ask(o, DMM_GROUP_RUNS, 0, 0))
+		return dmm_own_no_answer(o);
+	return dmm_own_done(o, "the writer runs here");
 }
 
 static int cmd_run(struct dmm_tool *t)
 {
-	return with_id(t, do_run);
+	return dmm_own_with_id(t, do_run);
 }
 
 static const struct dmm_option run_options[] = {
@@ -262,29 +237,29 @@ const struct dmm_verb dmm_verb_run = {
 	.run = cmd_run,
 };
 
-static int do_return(struct owners *o)
+static int do_return(struct dmm_own *o)
 {
-	if (ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), SLICE_MS))
-		return no_answer(o);
-	if (is(o, DMM_STATES(DMM_HO_REFUSED)))
-		return done(o, "the source has the disks again");
+	if (dmm_own_ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), DMM_OWN_SLICE_MS))
+		return dmm_own_no_answer(o);
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_REFUSED)))
+		return dmm_own_done(o, "the source has the disks again");
 	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
-		return ambiguous(o);
+		return dmm_own_ambiguous(o);
 	if (dmm_owners_kept(&o->ok)) {
 		dmm_next(o->t, "dmmigrate return %s (again)", o->hex);
-		return failed(o, DMM_EXIT_LOCAL, "it could not be given back");
+		return dmm_own_failed(o, DMM_EXIT_LOCAL, "it could not be given back");
 	}
-	if (is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED))) {
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED))) {
 		dmm_next(o->t, "dmmigrate run %s", o->hex);
-		return failed(o, DMM_EXIT_PREFLIGHT, "there is no way back: the writer runs here, or has written");
+		return dmm_own_failed(o, DMM_EXIT_PREFLIGHT, "there is no way back: the writer runs here, or has written");
 	}
 	dmm_next(o->t, "dmmigrate recover %s", o->hex);
-	return failed(o, DMM_EXIT_PREFLIGHT, "there is nothing to return");
+	return dmm_own_failed(o, DMM_EXIT_PREFLIGHT, "there is nothing to return");
 }
 
 static int cmd_return(struct dmm_tool *t)
 {
-	return with_id(t, do_return);
+	return dmm_own_with_id(t, do_return);
 }
 
 const struct dmm_verb dmm_verb_return = {
@@ -298,182 +273,37 @@ const struct dmm_verb dmm_verb_return = {
 	.run = cmd_return,
 };
 
-/* --- recover --- */
-
-/* The daemon refused: nothing has changed. Or it does not answer. */
-static int forced_not(struct owners *o)
-{
-	if (!o->here.code)
-		return no_answer(o);
-	dmm_next(o->t, "dmmigrate recover %s", o->hex);
-	return dmm_fail(o->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", o->here.why);
-}
-
-/* The owner by a person's word. */
-static int force(struct owners *o)
-{
-	if (le32_to_cpu(o->ok.role) != DMM_HO_SOURCE || !is(o, DMM_STATES(DMM_HO_RELINQUISHED))) {
-		dmm_next(o->t, "dmmigrate recover %s", o->hex);
-		return failed(o, DMM_EXIT_PREFLIGHT, "--force-owner is for a source that has given its disks up and "
-			      "got no answer");
-	}
-	if (strcmp((const char *)o->ok.device, o->t->args.force_owner)) {
-		dmm_next(o->t, "dmmigrate recover %s --force-owner %s (once %s is certainly off)", o->hex,
-			 (const char *)o->ok.device, (const char *)o->ok.peer);
-		return failed(o, DMM_EXIT_PREFLIGHT, "'%s' is not the name of this migration's device",
-			      o->t->args.force_owner);
-	}
-	if (ask(o, DMM_GROUP_FORCE, DMM_STATES(DMM_HO_ACTIVE), SLICE_MS))
-		return forced_not(o);
-	if (!is(o, DMM_STATES(DMM_HO_ACTIVE)))
-		return failed(o, DMM_EXIT_LOCAL, "it could not be forced");
-	return done(o, "the source owns the disks, by your word; what was written at the destination is void");
-}
-
-static int recover_source(struct owners *o)
-{
-	const u32 ends = DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELEASED);
-
-	/* given up, and nobody goes on with it: ask for the disks back, or hear that they are in use */
-	if (!is(o, ends) && ask(o, DMM_GROUP_ABORT, ends, ANSWER_MS))
-		return no_answer(o);
-	if (is(o, DMM_STATES(DMM_HO_ACTIVE))) {
-		if (o->ok.why[0] && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED))
-			dmm_note(o->t, "%s", (const char *)o->ok.why);
-		return done(o, "the source owns the disks");
-	}
-	if (is(o, DMM_STATES(DMM_HO_RELEASED)))
-		return done(o, "the destination owns the disks");
-	return ambiguous(o);
-}
-
-static int recover_dest(struct owners *o)
-{
-	const u32 running = DMM_STATES(DMM_HO_RUNNING);
-
-	if (is(o, running) && le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER &&
-	    ask(o, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_REFUSED), ANSWER_MS))
-		return no_answer(o);
-	if (is(o, DMM_STATES(DMM_HO_LOST)) &&
-	    ask(o, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_REFUSED), ANSWER_MS))
-		return no_answer(o);
-	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
-		return ambiguous(o);
-	if (is(o, DMM_STATES(DMM_HO_OWNED))) {
-		/* no writer was let write, and nobody goes on with it */
-		if (ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), SLICE_MS))
-			return no_answer(o);
-	}
-	if (is(o, running | DMM_STATES(DMM_HO_SETTLED)))
-		return done(o, "the destination owns the disks; should the writer not run here, and have written "
-			    "nothing: dmmigrate return");
-	return done(o, "the source owns the disks");
-}
-
-static int do_recover(struct owners *o)
-{
-	if (ask(o, DMM_GROUP_STATUS, 0, 0))
-		return no_answer(o);
-	if (o->t->args.force_owner)
-		return force(o);
-	return le32_to_cpu(o->ok.role) == DMM_HO_SOURCE ? recover_source(o) : recover_dest(o);
-}
-
-/* All that have a part here; the worst of their exit codes. */
-static int recover_all(struct dmm_tool *t)
-{
-	static const char *const dirs[] = {
-		[DMM_HO_SOURCE] = DMM_JOURNAL_DIR "/source", [DMM_HO_DEST] = DMM_JOURNAL_DIR "/destination",
-	};
-	struct owners o = { .t = t };
-	u8 (*ids)[DMM_ID_BYTES];
-	unsigned int nr, i, all = 0;
-	int ret, worst = 0;
-
-	if (t->args.force_owner)
-		return dmm_usage(t, "--force-owner needs the id of the migration");
-	dmm_remote_init(&o.here);
-	dmm_signals_block();
-	for (o.role = DMM_HO_SOURCE; o.role <= DMM_HO_DEST; o.role++) {
-		ret = dmm_manifest_list(dirs[o.role], &ids, &nr);
-		if (ret) {
-			worst = dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
-					 "cannot read %s: %s", dirs[o.role], strerror(-ret));
-			break;
-		}
-		for (i = 0; i < nr; i++) {
-			memcpy(o.id, ids[i], sizeof(o.id));
-			dmm_id_format(o.id, o.hex);
-			snprintf(t->source, sizeof(t->source), "%s", o.hex);
-			ret = do_recover(&o);
-			worst = ret > worst ? ret : worst;
-		}
-		all += nr;
-		free(ids);
-	}
-	if (!all && !worst)
-		dmm_say(t, "no migration has a part here");
-	dmm_remote_close(&o.here);
-	return worst;
-}
-
-static int cmd_recover(struct dmm_tool *t)
-{
-	return t->args.nr_operands ? with_id(t, do_recover) : recover_all(t);
-}
-
-static const struct dmm_option recover_options[] = {
-	DMM_OPTION("force-owner", TEXT, force_owner, "NAME",
-		   "the destination is certainly off, and stays so: the source owns the disks, whose\n"
-		   "device is called NAME.  What was written at the destination is lost"),
-	DMM_OPTION_CONTROL,
-	DMM_OPTION_JSON,
-	DMM_OPTION_END,
-};
-
-const struct dmm_verb dmm_verb_recover = {
-	.name = "recover",
-	.operands = "[ID]",
-	.brief = "on either host, after any crash: find out who owns the disks, and go there\n\n"
-		 "Without ID: of all migrations.  Exit code 9 where nobody can know unless the other host answers:\n"
-		 "see \"Exit code 9\" in handover.rst before anything is forced.",
-	.options = recover_options,
-	.max_operands = 1,
-	.needs_root = true,
-	.run = cmd_recover,
-};
-
 /* --- release --- */
 
-static int release_not_gone(struct owners *o, bool useless, const char *device)
+static int release_not_gone(struct dmm_own *o, bool useless, const char *device)
 {
 	if (useless)
 		return dmm_usage(o->t, "--source-gone is for a destination whose hand-over was refused");
 	return dmm_usage(o->t, "--source-gone names the device here, '%.128s', to be sure that this migration is meant", device);
 }
 
-static int do_release(struct owners *o)
+static int do_release(struct dmm_own *o)
 {
 	char device[sizeof(o->ok.device)];
 	bool attached, source, unused;
 	u64 origins;
 
-	if (ask(o, DMM_GROUP_STATUS, 0, 0))
-		return no_answer(o);
+	if (dmm_own_ask(o, DMM_GROUP_STATUS, 0, 0))
+		return dmm_own_no_answer(o);
 	/* where that cannot be found out it counts as attached */
 	attached = dmm_source_origins(o->id, &origins) || origins;
 	/* what was never handed over may go, too, where nothing is attached to it any more */
-	unused = is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED)) ||
-		 (is(o, DMM_STATES(DMM_HO_ACTIVE)) && !attached);
-	if (!unused && !is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED))) {
-		dmm_next(o->t, is(o, DMM_STATES(DMM_HO_ACTIVE)) ? "dmmigrate cancel %s" : "dmmigrate recover %s", o->hex);
-		return failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");
+	unused = dmm_own_is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED)) ||
+		 (dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)) && !attached);
+	if (!unused && !dmm_own_is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED))) {
+		dmm_next(o->t, dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)) ? "dmmigrate cancel %s" : "dmmigrate recover %s", o->hex);
+		return dmm_own_failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");
 	}
-	if (is(o, DMM_STATES(DMM_HO_RELEASED)) && attached) {
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_RELEASED)) && attached) {
 		o->t->args.yes = true;
 		return dmm_clean_operand(o->t);
 	}
-	if (is(o, DMM_STATES(DMM_HO_RELEASED)) && dmm_owners_need_settled(o->t, o->id, &o->ok))
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_RELEASED)) && dmm_owners_need_settled(o->t, o->id, &o->ok))
 		return DMM_EXIT_TRANSPORT;
 	snprintf(device, sizeof(device), "%s", (const char *)o->ok.device);
 	source = le32_to_cpu(o->ok.role) == DMM_HO_SOURCE;
@@ -498,7 +328,7 @@ static int do_release(struct owners *o)
 
 static int cmd_release(struct dmm_tool *t)
 {
-	return with_id(t, do_release);
+	return dmm_own_with_id(t, do_release);
 }
 
 static const struct dmm_option release_options[] = {

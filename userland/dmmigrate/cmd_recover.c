@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * recover: who owns the disks, after any crash, on either host.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_owners.h"
+#include "journal.h"
+#include "manifest.h"
+
+/* The daemon refused: nothing has changed. Or it does not answer. */
+static int forced_not(struct dmm_own *o)
+{
+	if (!o->here.code)
+		return dmm_own_no_answer(o);
+	dmm_next(o->t, "dmmigrate recover %s", o->hex);
+	return dmm_fail(o->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "%s", o->here.why);
+}
+
+/* The owner by a person's word. */
+static int force(struct dmm_own *o)
+{
+	if (le32_to_cpu(o->ok.role) != DMM_HO_SOURCE || !dmm_own_is(o, DMM_STATES(DMM_HO_RELINQUISHED))) {
+		dmm_next(o->t, "dmmigrate recover %s", o->hex);
+		return dmm_own_failed(o, DMM_EXIT_PREFLIGHT, "--force-owner is for a source that has given its disks up and "
+				      "got no answer");
+	}
+	if (strcmp((const char *)o->ok.device, o->t->args.force_owner)) {
+		dmm_next(o->t, "dmmigrate recover %s --force-owner %s (once %s is certainly off)", o->hex,
+			 (const char *)o->ok.device, (const char *)o->ok.peer);
+		return dmm_own_failed(o, DMM_EXIT_PREFLIGHT, "'%s' is not the name of this migration's device",
+				      o->t->args.force_owner);
+	}
+	if (dmm_own_ask(o, DMM_GROUP_FORCE, DMM_STATES(DMM_HO_ACTIVE), DMM_OWN_SLICE_MS))
+		return forced_not(o);
+	if (!dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)))
+		return dmm_own_failed(o, DMM_EXIT_LOCAL, "it could not be forced");
+	return dmm_own_done(o, "the source owns the disks, by your word; what was written at the destination is void");
+}
+
+static int recover_source(struct dmm_own *o)
+{
+	const u32 ends = DMM_STATES(DMM_HO_ACTIVE) | DMM_STATES(DMM_HO_RELEASED);
+
+	/* given up, and nobody goes on with it: ask for the disks back, or hear that they are in use */
+	if (!dmm_own_is(o, ends) && dmm_own_ask(o, DMM_GROUP_ABORT, ends, DMM_OWN_ANSWER_MS))
+		return dmm_own_no_answer(o);
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE))) {
+		if (o->ok.why[0] && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED))
+			dmm_note(o->t, "%s", (const char *)o->ok.why);
+		return dmm_own_done(o, "the source owns the disks");
+	}
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_RELEASED)))
+		return dmm_own_done(o, "the destination owns the disks");
+	return dmm_own_ambiguous(o);
+}
+
+static int recover_dest(struct dmm_own *o)
+{
+	const u32 running = DMM_STATES(DMM_HO_RUNNING);
+
+	if (dmm_own_is(o, running) && le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER &&
+	    dmm_own_ask(o, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_REFUSED), DMM_OWN_ANSWER_MS))
+		return dmm_own_no_answer(o);
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_LOST)) &&
+	    dmm_own_ask(o, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED) | DMM_STATES(DMM_HO_REFUSED), DMM_OWN_ANSWER_MS))
+		return dmm_own_no_answer(o);
+	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
+		return dmm_own_ambiguous(o);
+	if (dmm_own_is(o, DMM_STATES(DMM_HO_OWNED))) {
+		/* no writer was let write, and nobody goes on with it */
+		if (dmm_own_ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), DMM_OWN_SLICE_MS))
+			return dmm_own_no_answer(o);
+	}
+	if (dmm_own_is(o, running | DMM_STATES(DMM_HO_SETTLED)))
+		return dmm_own_done(o, "the destination owns the disks; should the writer not run here, and have written "
+				    "nothing: dmmigrate return");
+	return dmm_own_done(o, "the source owns the disks");
+}
+
+static int do_recover(struct dmm_own *o)
+{
+	if (dmm_own_ask(o, DMM_GROUP_STATUS, 0, 0))
+		return dmm_own_no_answer(o);
+	if (o->t->args.force_owner)
+		return force(o);
+	return le32_to_cpu(o->ok.role) == DMM_HO_SOURCE ? recover_source(o) : recover_dest(o);
+}
+
+/* All that have a part here; the worst of their exit codes. */
+static int recover_all(struct dmm_tool *t)
+{
+	static const char *const dirs[] = {
+		[DMM_HO_SOURCE] = DMM_JOURNAL_DIR "/source", [DMM_HO_DEST] = DMM_JOURNAL_DIR "/destination",
+	};
+	struct dmm_own o = { .t = t };
+	u8 (*ids)[DMM_ID_BYTES];
+	unsigned int nr, i, all = 0;
+	int ret, worst = 0;
+
+	if (t->args.force_owner)
+		return dmm_usage(t, "--force-owner needs the id of the migration");
+	dmm_remote_init(&o.here);
+	dmm_signals_block();
+	for (o.role = DMM_HO_SOURCE; o.role <= DMM_HO_DEST; o.role++) {
+		ret = dmm_manifest_list(dirs[o.role], &ids, &nr);
+		if (ret) {
+			worst = dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN,
+					 "cannot read %s: %s", dirs[o.role], strerror(-ret));
+			break;
+		}
+		for (i = 0; i < nr; i++) {
+			memcpy(o.id, ids[i], sizeof(o.id));
+			dmm_id_format(o.id, o.hex);
+			snprintf(t->source, sizeof(t->source), "%s", o.hex);
+			ret = do_recover(&o);
+			worst = ret > worst ? ret : worst;
+		}
+		all += nr;
+		free(ids);
+	}
+	if (!all && !worst)
+		dmm_say(t, "no migration has a part here");
+	dmm_remote_close(&o.here);
+	return worst;
+}
+
+static int cmd_recover(struct dmm_tool *t)
+{
+	return t->args.nr_operands ? dmm_own_with_id(t, do_recover) : recover_all(t);
+}
+
+static const struct dmm_option recover_options[] = {
+	DMM_OPTION("force-owner", TEXT, force_owner, "NAME",
+		   "the destination is certainly off, and stays so: the source owns the disks, whose\n"
+		   "device is called NAME.  What was written at the destination is lost"),
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+const struct dmm_verb dmm_verb_recover = {
+	.name = "recover",
+	.operands = "[ID]",
+	.brief = "on either host, after any crash: find out who owns the disks, and go there\n\n"
+		 "Without ID: of all migrations.  Exit code 9 where nobody can know unless the other host answers:\n"
+		 "see \"Exit code 9\" in handover.rst before anything is forced.",
+	.options = recover_options,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_recover,
+};
