@@ -10,6 +10,8 @@ make_vg() {
 	truncate -s 64M "$TMP/$1"
 	loop=$(losetup -f --show "$TMP/$1")
 	cleanup_fn "losetup -d $loop"
+	# without udev it stays, and no other group can be called so
+	cleanup_fn "rm -rf /dev/$1"
 	vm pvcreate "$loop"
 	vm vgcreate "$1" "$loop"
 	vm lvcreate -n "$2" -L 8M -Wn -Zn "$1"
