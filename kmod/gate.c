@@ -17,9 +17,9 @@ static struct gendisk *gate_disk(const struct dmm_migration *m)
 /*
  * Of a buffered write at a gate that lets none pass, or of what was read before the volume was written beneath it
  * once more, nothing must pass for the volume's content, or onto it later.  What is dirty
- * fails here, while it does; while the gate is suspended it does not (-EBUSY).
+ * fails here, while it does; while the gate is suspended it does not (-EBUSY), nor is a gate opened while somebody goes on writing.
  */
-static int drop_cache(const struct dmm_migration *m)
+static int drop_cache(const struct dmm_migration *m, bool opening)
 {
 	unsigned long until = jiffies + DMM_DRAIN_JIFFIES;
 	unsigned int begun = 0;
@@ -28,8 +28,10 @@ static int drop_cache(const struct dmm_migration *m)
 		if (READ_ONCE(m->suspending))
 			return -EBUSY;
 		if (!dmm_disk_is_writing(gate_disk(m))) {
-			if (begun++ == CACHE_PASSES)
-				break;
+			if (begun++ == CACHE_PASSES && !opening)
+				break;	/* what comes while it is shut fails by itself */
+			if (begun > CACHE_PASSES)
+				return -EBUSY;
 			dmm_disk_write_cache(gate_disk(m));
 		}
 		if (time_after(jiffies, until))
@@ -99,7 +101,7 @@ static int gate_shut(struct dmm_migration *m, bool if_clean)
 		return -ENOTEMPTY;
 	}
 	r = dmm_admit_drain(m, true);
-	return r ? r : drop_cache(m);
+	return r ? r : drop_cache(m, false);
 }
 
 static int gate_open(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
@@ -115,7 +117,7 @@ static int gate_open(struct dmm_migration *m, enum dmm_gate gate, bool if_clean)
 	if (m->gate == DMM_GATE_SHUT)	/* at READS, SHUT was drained, and no write passed since */
 		r = dmm_admit_drain(m, true);
 	if (!r)
-		r = drop_cache(m);
+		r = drop_cache(m, true);
 	if (!r)
 		gate_set(m, gate, dmm_gate_admits(gate));
 	return r;
