@@ -206,6 +206,7 @@ struct dmm_ho {
 	enum dmm_ho_gate gate;		/* as it was told to be */
 	bool asking;			/* gates stay shut until the source answers */
 	bool acked;			/* RUNNING_ACK may have been sent: no way back */
+	bool written;			/* a return has found that a write had passed: there is none any more */
 	bool heard_back;		/* REFUSED: the source has said that it has the disks */
 	bool wanted;			/* somebody waits for the disks, since ACQUIRE: in this life only */
 };

@@ -57,6 +57,7 @@ void dmm_ho_dest_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		break;
 	case DMM_HO_OWNED:
 		ho->wanted = false;
+		ho->written = false;
 #if DMM_MUTANT == 23
 		dest_gates(ho, DMM_HO_GATE_OPEN, out);
 #else
@@ -65,7 +66,7 @@ void dmm_ho_dest_appended(struct dmm_ho *ho, struct dmm_ho_actions *out)
 		break;
 	case DMM_HO_RUNNING:
 		dest_gates(ho, DMM_HO_GATE_OPEN, out);
-		if (answered)
+		if (answered || ho->written)
 			dest_ack(ho, NULL, out);
 		break;
 	case DMM_HO_REFUSED:
@@ -153,7 +154,8 @@ static int dest_start_failed(struct dmm_ho *ho, struct dmm_ho_actions *out)
 
 void dmm_ho_dest_shut(struct dmm_ho *ho, bool written, struct dmm_ho_actions *out)
 {
-	if (!written) {
+	ho->written |= written;
+	if (!ho->written) {
 		ho->gate = DMM_HO_GATE_SHUT;
 		dmm_ho_append(ho, out, DMM_HO_REFUSED, ho->epoch);
 	} else if (ho->gate == DMM_HO_GATE_SHUT) {
