@@ -75,7 +75,7 @@ static inline bool dmm_owners_is(const struct dmm_wire_group_ok *ok, u32 states)
 /* After RETURN: it was not given back, and not for having been written: that may be asked for again. */
 static inline bool dmm_owners_kept(const struct dmm_wire_group_ok *ok)
 {
-	return dmm_owners_is(ok, DMM_STATES(DMM_HO_RUNNING)) && le32_to_cpu(ok->result) == DMM_GROUP_OK &&
+	return dmm_owners_is(ok, DMM_STATES(DMM_HO_RUNNING)) && le32_to_cpu(ok->result) != DMM_GROUP_NOT_NOW &&
 	       !(le32_to_cpu(ok->flags) & DMM_GROUP_ACKED);
 }
 

@@ -12,6 +12,7 @@
 
 #define BUSY_MS		10000u	/* for an action that is under way */
 #define MARKS_MS	5000u	/* for LVM, behind a hand-over that is over */
+#define FORCE_LOOK_MS	3000u	/* for a connection to a host that is said to be off */
 #define SLICE_MS	200u	/* of a wait, between two looks at whether we are to stop */
 
 /* What may be asked by whom, and which event it is. */
@@ -138,13 +139,11 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 /* A person's word that the other host is off counts only where nothing speaks against it. */
 static int group_check_force(struct dmm_migration *m, struct dmm_refusal *r)
 {
-	struct dmm_link_status link;
-
-	dmm_migration_link(m, &link);
-	if (!link.up)
+	/* one that has not begun has nothing to force, nor a link */
+	if (!dmm_migration_group(m) || !dmm_migration_reaches(m, FORCE_LOOK_MS))
 		return 0;
-	return dmm_refuse(r, DMM_WERR_BUSY, "the destination's daemon is connected, or was 15 seconds ago: that host is not off; "
-			  "dmmigrate recover, without force, does what is right");
+	return dmm_refuse(r, DMM_WERR_BUSY, "the destination's daemon is connected, or was 15 seconds ago: that host is not off. If dmmigrate "
+			  "recover, without force, does not help: stop dmmigrated and the writer there, or switch that host off, and force then");
 }
 
 static int group_check(struct dmm_session *s, struct dmm_migration *m, const struct dmm_group_request *rq, struct dmm_refusal *r)

@@ -29,7 +29,7 @@ struct lv_claim {
 };
 
 /* One that hangs is enough: those after it would hang where it does. */
-static atomic_bool lvm_hangs;
+static atomic_uint lvm_hangs;
 /* Volumes that are looked at, and changed by what they have: by one migration at a time. */
 static struct lv_claim *lv_claims;
 static pthread_mutex_t lv_claims_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -40,7 +40,7 @@ static void *reaper_thread(void *arg)
 {
 	dmm_runner_end(arg);
 	free(arg);
-	atomic_store(&lvm_hangs, false);
+	atomic_fetch_sub(&lvm_hangs, 1);
 	return NULL;
 }
 
@@ -52,7 +52,7 @@ static void lvm_abandon(struct dmm_runner *r)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	atomic_store(&lvm_hangs, true);
+	atomic_fetch_add(&lvm_hangs, 1);
 	if (pthread_create(&thread, &attr, reaper_thread, r))
 		reaper_thread(r);
 	pthread_attr_destroy(&attr);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fence.h"
+#include "fullio.h"
 #include "gate.h"
 #include "migration_priv.h"
 
@@ -336,6 +337,20 @@ struct dmm_group *dmm_migration_group(struct dmm_migration *m)
 void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms)
 {
 	dmm_freezer_timeout(m->freezer, ms);
+}
+
+bool dmm_migration_reaches(struct dmm_migration *m, u64 timeout_ms)
+{
+	u64 until_ms = dmm_now_ms() + timeout_ms;
+	struct dmm_link_status st;
+
+	for (;;) {
+		dmm_link_status(m->link, &st);
+		if (st.up || dmm_now_ms() >= until_ms)
+			return st.up;
+		dmm_link_poke(m->link);
+		poll(NULL, 0, 100);
+	}
 }
 
 void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st)

@@ -128,6 +128,8 @@ struct dmm_group *dmm_migration_group(struct dmm_migration *m);
 /* Source: how long the next freeze lasts at most, and whether the other daemon can be heard. */
 void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms);
 void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st);
+/* Source, begun: can it be heard, or within @timeout_ms?  Blocks for so long. */
+bool dmm_migration_reaches(struct dmm_migration *m, u64 timeout_ms);
 /* Source: a line on which disk has lost its connection and does not go on; empty: none. */
 void dmm_migration_lost(struct dmm_migration *m, char why[DMM_RECONNECT_WHY]);
 /* Has LVM yet to be told whether to activate the disks?  Then @why says what, and nobody has to wait for it. */
