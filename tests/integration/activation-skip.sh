@@ -28,9 +28,6 @@ plain() { [ "$(mark "$1")" = 0 ]; }
 becomes() { must_wait_for 20 "$2" "$1"; }
 active() { dmsetup info "$1" >/dev/null 2>&1; }
 as_at_boot() { vm vgchange -aay "$@"; }
-reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
-writes() { dd if="$TMP/first" of="/dev/mapper/$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
-both() { reads "$1" && writes "$1"; }
 start() {
 	dmmigrate start "$A" "$ADDR_B:/dev/mapper/vgb-copy" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
 	ID=$(migration_id)
@@ -41,8 +38,6 @@ hand_over_to() {
 	becomes vgb/copy marked
 	DMM_TOOL_STOP_AT=$1 dmmigrate cutover $A --timeout 15000 >"$TMP/cutover.out" 2>&1 || true
 }
-source_is() { journal_is source "$1"; }
-dest_is() { journal_is destination "$1"; }
 
 start_receiver
 cleanup_fn "dm_drop $GATE"

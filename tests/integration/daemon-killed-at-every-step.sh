@@ -31,7 +31,6 @@ round_begin() {
 	esac
 	start_load A --seed "${DMM_SEED:-1}" --writers 1 --rate 30 --sizes 512..32K --errors-ok
 }
-reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
 
 # the daemon that has died starts again, as systemd would
 check_alive() {

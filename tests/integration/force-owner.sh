@@ -14,9 +14,6 @@ make_disk B 8
 fill A
 start_receiver
 cleanup_fn "dm_drop A.dmm"
-reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
-source_is() { journal_is source "$1"; }
-dest_is() { journal_is destination "$1"; }
 receiver_gone() {
 	kill -9 "$RECEIVER"
 	wait "$RECEIVER" 2>/dev/null || true

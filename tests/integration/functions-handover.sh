@@ -13,6 +13,13 @@ journal_says() {
 	journal_state "$dir/$ID/journal"
 }
 journal_is() { [ "$(journal_says "$1")" = "$2" ]; }
+source_is() { journal_is source "$1"; }
+dest_is() { journal_is destination "$1"; }
+
+# reads, writes, both NAME: what passes the device; it is written with what $TMP/first holds
+reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
+writes() { dd if="$TMP/first" of="/dev/mapper/$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
+both() { reads "$1" && writes "$1"; }
 
 # on_b VERB...: dmmigrate where the receiver's host has its journals
 on_b() {

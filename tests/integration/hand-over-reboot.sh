@@ -36,9 +36,6 @@ reboot_destination() {
 	dmmigrated --restore --foreground --state-dir "$TMP/state-b" >"$TMP/restore.out" 2>&1 ||
 		fail "restore: exit $?: $(cat "$TMP/restore.out")"
 }
-reads() { dd if="/dev/mapper/$1" of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
-writes() { dd if="$TMP/first" of="/dev/mapper/$1" bs=4096 count=1 oflag=direct 2>/dev/null; }
-both() { reads "$1" && writes "$1"; }
 dd if=/dev/mapper/A of="$TMP/first" bs=4096 count=1 2>/dev/null
 
 # from nothing to where the source has given up and the destination owns it
@@ -140,7 +137,6 @@ reboot_destination
 journal_is destination refused || fail "destination: $(journal_says destination)"
 assert "gate" "$(nl A.dmm gate)" = shut
 start_receiver
-source_is() { journal_is source "$1"; }
 timeout 60 dmmigrate recover "$ID" >/dev/null || fail "recover: exit $?"
 must_wait_for 10 source_is active
 both A || fail "the source is shut"
