@@ -7,6 +7,8 @@
 
 #include "dmm.h"
 
+#define DMM_DRAIN_JIFFIES	(10 * HZ)	/* how long a volume is waited for */
+
 /**
  * dmm_admit_bio() - The slow path of map().
  * @m: migration whose .admit was seen to be other than DMM_ADMIT_ALL.
@@ -26,8 +28,6 @@ int dmm_admit_bio(struct dmm_migration *m, struct bio *bio, enum dmm_op op);
 void dmm_admit_set_locked(struct dmm_migration *m, enum dmm_admit admit);
 /* Wait until every bio has been seen by the latest .admit, or is counted.  Context: process, sleeps. */
 void dmm_admit_settle(void);
-#define DMM_DRAIN_JIFFIES	(10 * HZ)	/* how long a volume is waited for */
-
 /*
  * Nothing passes any more: wait until, at a gate, what had passed has ended, and with @held until nothing is held: it fails.
  * For 10 s at most: a volume that hangs must not hang who asks, a netlink caller with locks.

@@ -28,10 +28,11 @@ static int drop_cache(const struct dmm_migration *m, bool opening)
 		if (READ_ONCE(m->suspending))
 			return -EBUSY;
 		if (!dmm_disk_is_writing(gate_disk(m))) {
-			if (begun++ == CACHE_PASSES && !opening)
-				break;	/* what comes while it is shut fails by itself */
-			if (begun > CACHE_PASSES)
+			if (begun == CACHE_PASSES && opening)
 				return -EBUSY;
+			if (begun == CACHE_PASSES)
+				break;	/* what comes while it is shut fails by itself */
+			begun++;
 			dmm_disk_write_cache(gate_disk(m));
 		}
 		if (time_after(jiffies, until))

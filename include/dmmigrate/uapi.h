@@ -74,7 +74,8 @@
  *		`gate`: SHUT -> READS -> OPEN, SHUT -> OPEN, and any -> SHUT; 0 again for the one that it
  *		has.  Shutting waits for what has passed, -ETIMEDOUT after 10 s: it is shut, GATE again
  *		waits again; opening waits for the same and then stays shut.  -EBUSY: the device is suspended, with
- *		something dirty in its cache, or is to be opened while somebody goes on writing into that.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
+ *		something dirty in its cache, or is to be opened while somebody goes on writing into
+ *		that.  With IF_CLEAN it stays as it is and the answer is -ENOTEMPTY
  *		when a write has passed since the table was made (WRITES_SUBMITTED), or through
  *		a gate that it replaced, or is in the cache of the device; or -ETIMEDOUT.  OPEN with IF_CLEAN asks the
  *		same of a gate that is OPEN (else -EINVAL), at once, and changes nothing.  -EOPNOTSUPP without
