@@ -4,12 +4,10 @@
  * killed anywhere, and so may the one before it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "dm.h"
 #include "dmlock.h"

@@ -117,13 +117,16 @@ int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *
 /* Is it the gate of a migration that has a part here? */
 static bool is_our_gate(struct dmm_migrations *ms, unsigned int major, unsigned int minor, u8 id[DMM_ID_BYTES])
 {
-	struct dmm_migration *m = NULL;
 	char uuid[DMM_DM_UUID_BYTES];
+	struct dmm_migration *m;
 
-	if (dmm_sysfs_read(major, minor, "dm/uuid", uuid, sizeof(uuid)) > 0 && !dmm_gate_uuid_parse(uuid, id))
-		m = dmm_migrations_get_part(ms, id, DMM_HO_DEST);
+	if (dmm_sysfs_read(major, minor, "dm/uuid", uuid, sizeof(uuid)) <= 0 || dmm_gate_uuid_parse(uuid, id))
+		return false;
+	m = dmm_migrations_get_part(ms, id, DMM_HO_DEST);
+	if (!m)
+		return false;
 	dmm_migration_put(m);
-	return m;
+	return true;
 }
 
 /*

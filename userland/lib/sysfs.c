@@ -17,24 +17,24 @@ int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute
 	return (int)dmm_read_text(path, buf, bytes);
 }
 
-unsigned int dmm_sysfs_related(unsigned int major, unsigned int minor, const char *where, dev_t *devs, unsigned int max)
+unsigned int dmm_sysfs_related(unsigned int major, unsigned int minor, const char *dir, dev_t *devs, unsigned int max)
 {
 	unsigned int nr = 0, maj, min;
 	char path[512], text[32];
 	struct dirent *de;
-	DIR *dir;
+	DIR *d;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, where);
-	dir = opendir(path);
-	if (!dir)
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, dir);
+	d = opendir(path);
+	if (!d)
 		return 0;
-	while (nr < max && (de = readdir(dir))) {
+	while (nr < max && (de = readdir(d))) {
 		if (de->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "%s/%s/dev", where, de->d_name);
+		snprintf(path, sizeof(path), "%s/%s/dev", dir, de->d_name);
 		if (dmm_sysfs_read(major, minor, path, text, sizeof(text)) > 0 && sscanf(text, "%u:%u", &maj, &min) == 2)
 			devs[nr++] = makedev(maj, min);
 	}
-	closedir(dir);
+	closedir(d);
 	return nr;
 }
