@@ -218,8 +218,11 @@ link_is() {
 	[ "$1" = here ] || dev=eth0 netns="-n b"
 	shift
 	[ $# != 0 ] || set -- delay "${LINK_MS}ms"
+	# a new one: what `replace` is not told of, a rate above all, would stay as it was
 	# shellcheck disable=SC2086
-	tc $netns qdisc replace dev $dev root netem "$@" limit 1000
+	tc $netns qdisc del dev $dev root 2>/dev/null || true
+	# shellcheck disable=SC2086
+	tc $netns qdisc add dev $dev root netem "$@" limit 1000
 }
 
 begin_fault() {
