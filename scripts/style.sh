@@ -101,7 +101,7 @@ while read -r name; do
 done | complaint probe
 
 # --- headers alone ------------------------------------------------------------
-flags=$(pkg-config --cflags libsystemd blkid mount inih libxxhash liburing libnbd libnl-genl-3.0 devmapper json-c smartcols)
+flags=$(pkg-config --cflags libsystemd blkid mount inih libxxhash liburing libnbd libnl-genl-3.0 devmapper json-c smartcols gnutls)
 for f in $(git ls-files 'include/*.h' 'kmod/core/*.h' 'userland/*.h' 'tests/tools/*.h'); do
 	# shellcheck disable=SC2086	# flags are words
 	gcc -fsyntax-only -x c -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused -Iinclude -Ikmod -Iuserland/lib \

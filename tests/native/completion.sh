@@ -65,8 +65,12 @@ offers 'vg0-web01 vg0-web02' dmmigrate cutover --hook-stop true vg
 offers 'unlimited' dmmigrate throttle vg0-web01 u
 offers '' dmmigrate cutover vg0-web01 ''
 offers '' dmmigrate nonsense ''
+offers 'init show list trust revoke ca' dmmigrate keys ''
+offers 'show' dmmigrate keys --json s
 touch "$tmp/image"
 offers "$tmp/image" dmmigrate start "$tmp/im"
+offers "$tmp/image" dmmigrate keys ca "$tmp/im"
+offers "$tmp/bin" dmmigrate keys --keys "$tmp/b"
 
 options=$("$out/dmmigrated" --help | sed -n 's/^  \(-.\), \(--[a-z-]*\).*/\1 \2/p' | xargs)
 offers "$options" dmmigrated -
@@ -112,6 +116,7 @@ for verb in start cutover throttle; do
 	zsh_offers "dmmigrate $verb --" $("$out/dmmigrate" $verb --help |
 		sed -n '/^Options:/,/^$/s/^  \(--[a-z-]*\).*/\1/p')
 done
+zsh_offers 'dmmigrate keys ' init show list trust revoke ca
 zsh_offers 'dmmigrate cancel ' vg0-web01 vg0-web02
 zsh_offers 'dmmigrated --log-level ' error warning debug
 

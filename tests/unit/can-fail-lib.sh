@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Break one rule of the library's journal at a time, in a copy, and see its unit tests fail.
+# Break one rule of the library's journal, or of its keys and peers, at a time, in a copy, and see its unit tests fail.
 # A rule whose breaking no test notices is an untested one: exit 1, and its line.
 #
 # usage: tests/unit/can-fail-lib.sh [PATTERN]	only rules whose line matches
@@ -10,7 +10,8 @@ set -euo pipefail
 kind=lib
 cp "$top/tests/vectors/journal_golden.h" "$tree/tests/vectors/"
 cp "$top"/tests/unit/test_lib_journal*.c "$tree/tests/unit/"
-begin test_lib_journal{,_disk}
+cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c} "$tree/tests/unit/"
+begin test_lib_{journal,journal_disk,keys,peers}
 
 f='rule journal lib/journal_record.c'
 $f 's/if \(!w\.end && bytes - at == sizeof\(w\)\)/if (0)/' 'a record that did not come is damage'
@@ -45,5 +46,40 @@ $f 's/r->epoch < j->view\.last\.epoch \|\| //' 'an older epoch is written'
 $f 's/O_NOFOLLOW \| O_CLOEXEC, 0600/O_NOFOLLOW | O_CLOEXEC, 0644/' 'everybody may read it'
 $f 's/mkdir\(path, 0700\)/mkdir(path, 0755)/g' 'everybody may look into the directory'
 $f 's/linkat\(j->dir_fd, JOURNAL_NEW, j->dir_fd, JOURNAL_NAME, 0\)/renameat(j->dir_fd, JOURNAL_NEW, j->dir_fd, JOURNAL_NAME)/; s/unlinkat\(j->dir_fd, JOURNAL_NEW, 0\) && !ret/0/' 'a second beginning overwrites'
+f='rule keys lib/keys.c'
+$f 's/\tif \(st\.st_mode & forbidden\)/\tif (0)/' 'a key that others may read'
+$f 's/forbidden && st\.st_uid != geteuid\(\) && st\.st_uid/0/' "a key that is another user's"
+$f 's/\(forbidden == DMM_KEYS_SECRET \? O_NOFOLLOW : 0\)/0/' 'a key that is a link'
+$f 's/!S_ISREG\(st\.st_mode\)/0/' 'a key that is no file'
+$f 's/ \|\| strlen\(text\) != DMM_PIN_TEXT - 1//; s/\tif \(strcmp\(again, text\)\)/\tif (0)/' 'more than one text for a pin'
+$f 's/GNUTLS_KEYID_USE_SHA256/GNUTLS_KEYID_USE_SHA1/' 'pins by another digest'
+$f 's/\*base != .\/. *\)\s*\{\t/0) {\t/' 'a relative directory of configuration'
+f='rule keys lib/keys_edit.c'
+$f 's/DMM_KEYS_KEY, 0600, key->data/DMM_KEYS_KEY, 0644, key->data/' 'a key is made readable'
+$f 's/time\(NULL\) - DAY_S/time(NULL)/' 'not valid for a clock that is behind'
+$f 's/GNUTLS_SAN_DNSNAME/GNUTLS_SAN_RFC822NAME/' 'a certificate without the DNS name'
+$f 's/gnutls_x509_crt_get_ca_status\(crt, &critical\) <= 0/0/' "an authority that is none"
+$f 's/gnutls_x509_crt_get_expiration_time\(crt\) < time\(NULL\)/0/' 'an authority that has expired'
+$f "s/old \? strchr\(old->text, '#'\) : NULL/NULL/" 'comments are lost'
+$f 's/if \(dmm_peers_revoked\(p, pin\)\)/if (0)/' 'revoked twice'
+f='rule peers lib/keys_check.c'
+$f 's/if \(dmm_peers_revoked\(&c->peers, &c->pin\)\)/if (0)/' 'what is revoked'
+$f 's/ \|\| \(c->host && !dmm_peer_has_host\(l, c->host\)\)//' 'another peer answers'
+$f 's/\tif \(now > until\)/\tif (0)/' 'a pinned certificate that has expired'
+$f 's/\tif \(now < from\)\n/\tif (0)\n/' 'one that is not valid yet'
+$f 's/: crt_is_for\(c->chain\[0\], l->name\)/: 1/' 'a certificate for another name'
+$f 's/if \(!err && !status\)/if (1)/' 'a certificate by nobody'
+$f 's/type != GNUTLS_SAN_DNSNAME/0/; s/strlen\(san\) == bytes && !strcasecmp\(san, name\)/!strncasecmp(san, name, 0)/' 'any name'
+$f 's/(l = find_peer\(c, DMM_PEER_)PIN/\1CA/' 'a pin that needs an authority'
+$f 's/ \|\| nr > MAX_CHAIN/ || nr > 100/; s/chain\[MAX_CHAIN\]/chain[100]/' 'a chain of any length'
+f='rule peers lib/keys_peers.c'
+$f 's/if \(!\*wrong && \*l\.name && dmm_peers_find\(p, l\.name\)\)/if (0)/' 'one name on two lines'
+$f "s/words\[strcspn\(words, \"#\"\)\] = '\\\\0';//" 'comments are read'
+$f 's/return inet_ntop\(AF_INET6, a, buf, INET6_ADDRSTRLEN\)/return host/' 'one notation of an address only'
+$f 's/return !strcasecmp\(host_normal/return !strcmp(host_normal/' 'letters of one case only'
+$f "s/memchr\(text, '\\\\0', bytes\)/0/" 'what is no text'
+$f 's/dmm_keys_read\(dir, DMM_KEYS_PEERS, DMM_KEYS_OURS/dmm_keys_read(dir, DMM_KEYS_PEERS, 0/' 'peers that anybody may write'
+$f 's/ && strcasecmp\(s, "revoked"\)//' 'a peer that is called revoked'
+$f 's/dir, p->nr \+ 1/dir, p->nr/' 'the wrong line'
 
 finish

@@ -187,7 +187,7 @@ static void test_verbs(void **state)
 {
 	static const char *const wanted[] = {
 		"start", "status", "list", "watch", "wait", "pause", "resume", "throttle", "cutover",
-		"cancel", "verify", "clean", "copy", "version",
+		"cancel", "verify", "clean", "copy", "keys", "version",
 		"acquire", "run", "return", "recover", "release",
 	};
 	const struct dmm_option *o;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "core/env.h"
+#include "keys.h"
 #include "local.h"
 
 #define DMM_SOURCE_BYTES	256
@@ -54,6 +55,17 @@ struct dmm_option {
 #define DMM_OPTION_CONTROL \
 	DMM_OPTION("control", TEXT, control, "PATH", \
 		   "socket of this host's dmmigrated (default " DMM_CONTROL_PATH ")")
+#define DMM_OPTION_KEYS \
+	DMM_OPTION("keys", TEXT, keys, "DIR", \
+		   "directory of this host's key and its peers (root's default " DMM_KEYS_DIR ", else\n" \
+		   "~/.config/dmmigrate)")
+#define DMM_OPTION_PLAINTEXT \
+	DMM_OPTION("insecure-plaintext", FLAG, insecure_plaintext, NULL, \
+		   "no TLS: for a dmmigrated that was started like that.  Anybody on the way may\n" \
+		   "read what is sent, and write the destination")
+#define DMM_OPTION_TLS \
+	DMM_OPTION("tls", TEXT, tls, "WHERE", \
+		   "who encrypts: kernel, relay, or auto, the kernel where it can (default auto)")
 #define DMM_OPTION_END	{ NULL, DMM_OPT_FLAG, 0, NULL, NULL }
 
 /* The union of all verbs' options; each verb's table lists its own. Strings are argv's. */
@@ -69,6 +81,8 @@ struct dmm_args {
 	bool no_verify;
 	bool no_compare;
 	bool create;
+	bool insecure_plaintext;
+	const char *tls;
 	u64 bandwidth;		/* DMM_UNSET: not given */
 	u64 block_bytes;	/* DMM_UNSET: not given */
 	u64 conns;		/* DMM_UNSET: not given */
@@ -82,6 +96,7 @@ struct dmm_args {
 	const char *gate;
 	bool no_gate;
 	const char *control;
+	const char *keys;
 	const char *source_gone;	/* the gate's name, typed */
 	const char *force_owner;
 	bool unconfirmed;

@@ -25,6 +25,7 @@ const struct dmm_verb *const dmm_verbs[] = {
 	&dmm_verb_cancel,
 	&dmm_verb_clean,
 	&dmm_verb_copy,
+	&dmm_verb_keys,
 	&dmm_verb_version,
 	NULL
 };

@@ -99,7 +99,9 @@ void dmm_gen_scdoc_operands(FILE *f, const char *operands)
 
 	while (*operands) {
 		n = strspn(operands, "ABCDEFGHIJKLMNOPQRSTUVWXYZ|");
-		if (n) {
+		while (n && operands[n - 1] == '|')	/* before a literal word, where no underline could end */
+			n--;
+		if (n && *operands != '|') {
 			fprintf(f, "_%.*s_", (int)n, operands);
 			operands += n;
 			continue;

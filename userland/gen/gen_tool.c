@@ -24,10 +24,17 @@ static const char *option_kind(const struct dmm_option *o)
 	case DMM_OPT_TEXT:
 		return o->value && strstr(o->value, "CMD") ? "command" :
 		       o->value && strstr(o->value, "FILE") ? "file" :
+		       o->value && strstr(o->value, "DIR") ? "directory" :
 		       o->value && strstr(o->value, "HOST") ? "host" : "text";
 	default:
 		return "text";
 	}
+}
+
+/* What must be one of some words is in small letters: "init|show". */
+static bool operand_is_choice(const char *s)
+{
+	return *s >= 'a' && *s <= 'z';
 }
 
 /* The same for the operand that begins at @s, which ends at a blank. */
@@ -39,6 +46,8 @@ static const char *operand_kind(const struct dmm_verb *v, const char *s)
 		return "target";
 	if (memmem(s, n, "RATE", 4))
 		return "rate";
+	if (memmem(s, n, "FILE", 4))
+		return "file";
 	if (memmem(s, n, "SOURCE", 6))	/* where there is a target, the source is not one yet */
 		return strstr(v->operands, "HOST") ? "device" : "migration";
 	return "text";
@@ -150,9 +159,13 @@ static void bash_verbs(FILE *f)
 	fputs(")\n\n# kinds of the operands\ndeclare -gA _dmmigrate_operands=(\n", f);
 	for (i = 0; dmm_verbs[i]; i++) {
 		fprintf(f, "\t[%s]='", dmm_verbs[i]->name);
-		for (s = dmm_verbs[i]->operands; *s; s = operand_next(s))
-			fprintf(f, "%s%s", s == dmm_verbs[i]->operands ? "" : " ",
-				operand_kind(dmm_verbs[i], s));
+		for (s = dmm_verbs[i]->operands; *s; s = operand_next(s)) {
+			fputs(s == dmm_verbs[i]->operands ? "" : " ", f);
+			if (operand_is_choice(s))
+				fprintf(f, "=%.*s", (int)strcspn(s, " "), s);
+			else
+				fputs(operand_kind(dmm_verbs[i], s), f);
+		}
 		fputs("'\n", f);
 	}
 	fputs(")\n", f);
@@ -170,6 +183,15 @@ static void zsh_verbs(FILE *f)
 		dmm_gen_zsh(f, first);
 		fputs("'\n", f);
 	}
+}
+
+/* "init|show" */
+static void zsh_choice(FILE *f, const char *s)
+{
+	fputs("\t\t\t':word:(", f);
+	for (; *s && *s != ' '; s++)
+		fputc(*s == '|' ? ' ' : *s, f);
+	fputs(")' \\\n", f);
 }
 
 static void zsh_cases(FILE *f)
@@ -191,6 +213,10 @@ static void zsh_cases(FILE *f)
 				fputs("]' \\\n", f);
 		}
 		for (s = dmm_verbs[i]->operands; *s; s = operand_next(s)) {
+			if (operand_is_choice(s)) {
+				zsh_choice(f, s);
+				continue;
+			}
 			kind = operand_kind(dmm_verbs[i], s);
 			fprintf(f, "\t\t\t':%s:_dmmigrate_%s' \\\n", kind, kind);
 		}

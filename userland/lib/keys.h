@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who this host is, and which peers it trusts: the files of one directory.
+ *
+ *	host.key	private key, PEM, ECDSA P-256; 0600 or refused
+ *	host.crt	its certificate, PEM, self-signed or followed by what signed it
+ *	peers		text, one peer a line, '#' begins a comment:
+ *				NAME SHA256:PIN [ADDRESS...]	that very key
+ *				NAME ca [ADDRESS...]		a certificate for NAME by one of ca.crt
+ *				revoked SHA256:PIN		never, whoever has signed it
+ *	ca.crt		PEM, optional
+ *
+ * NAME and ADDRESS: letters, digits and . - _ : %; no two lines have the same NAME, and none is called "revoked". Whoever may
+ * write peers or ca.crt decides whom we trust: both are refused, too, when they are another user's or others may write to them.
+ *
+ * A pin is the SHA-256 of the SubjectPublicKeyInfo in base64 without padding, as ssh shows a key's.
+ * The peers are read anew for every connection: a revocation counts from the next one on.
+ */
+#ifndef DMM_LIB_KEYS_H
+#define DMM_LIB_KEYS_H
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/env.h"
+
+#define DMM_KEYS_DIR	"/etc/dmmigrate"
+#define DMM_KEYS_WHY	512
+#define DMM_PIN_TEXT	(7 + 43 + 1)	/* "SHA256:", base64, NUL */
+#define DMM_PEER_NAME	256		/* with the NUL */
+
+struct dmm_pin {
+	u8 sha256[32];
+};
+
+/* A peer whose certificate was accepted. */
+struct dmm_peer_id {
+	char name[DMM_PEER_NAME];	/* as the file of peers has it */
+	struct dmm_pin pin;
+};
+
+/* Where they are unless somebody says otherwise: root's are the system's. -ENOENT: no home, -ENAMETOOLONG, -errno. */
+int dmm_keys_default_dir(char *buf, size_t bytes);
+
+struct dmm_keys;	/* immutable: any thread may use it */
+
+/*
+ * Reads key and certificate of @dir; @why says what is wrong and what to type.
+ * -ENOENT: there is no key yet; -EACCES: not ours to read; -EPERM: others may read the key; -EBADMSG: damaged, or
+ * the two do not belong together; -errno.
+ */
+int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY]);
+void dmm_keys_free(struct dmm_keys *k);		/* NULL is fine; overwrites the key's memory as far as GnuTLS does */
+
+/* For gnutls_credentials_set(); borrowed, as long as @k lives. */
+gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys *k);
+const struct dmm_pin *dmm_keys_pin(const struct dmm_keys *k);
+
+/*
+ * Is the peer with this certificate @chain (DER, its own first) trusted now?
+ * @host: what we asked for, whose entry it has to be (as NAME or ADDRESS, in any case of letters); NULL for a peer that came to
+ * us, which may be any of them.
+ * 0 with @who; -EACCES with @why: unknown, another one's key, revoked, expired, not valid yet, of the wrong CA or name;
+ * -errno when the file of peers cannot be read, or has an error, with @why (file:line).
+ */
+int dmm_keys_check(const struct dmm_keys *k, const gnutls_datum_t *chain, unsigned int nr, const char *host,
+		   struct dmm_peer_id *who, char why[DMM_KEYS_WHY]);
+
+void dmm_pin_format(const struct dmm_pin *pin, char text[DMM_PIN_TEXT]);
+int dmm_pin_parse(const char *text, struct dmm_pin *pin);	/* -EINVAL */
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What keys*.c share.
+ */
+#ifndef DMM_LIB_KEYS_PRIV_H
+#define DMM_LIB_KEYS_PRIV_H
+
+#include <gnutls/x509.h>
+#include <sys/types.h>
+
+#include "keys.h"
+
+#define DMM_KEYS_KEY	"host.key"
+#define DMM_KEYS_CRT	"host.crt"
+#define DMM_KEYS_PEERS	"peers"
+#define DMM_KEYS_CA	"ca.crt"
+
+/* Bits that a file must not have, besides being another user's. 0: anything goes. */
+#define DMM_KEYS_SECRET	0077u
+#define DMM_KEYS_OURS	0022u
+
+struct dmm_keys {
+	char *dir;
+	gnutls_certificate_credentials_t cred;
+	struct dmm_pin pin;
+};
+
+/*
+ * The whole of DIR/NAME, with a NUL behind it, for dmm_keys_wipe(). -EPERM: whose it is, or who may do what with it;
+ * -EFBIG, -errno; all with @why.
+ */
+int dmm_keys_read(const char *dir, const char *name, mode_t forbidden, gnutls_datum_t *data, char why[DMM_KEYS_WHY]);
+void dmm_keys_wipe(gnutls_datum_t *data);	/* overwrites and frees; an empty one is fine */
+
+/* @why says that DIR/NAME is not what it should be; returns @ret. */
+__attribute__((format(printf, 5, 6)))
+int dmm_keys_wrong(const char *dir, const char *name, int ret, char why[DMM_KEYS_WHY], const char *fmt, ...);
+
+int dmm_keys_pin_of(gnutls_x509_crt_t crt, struct dmm_pin *pin);	/* -EBADMSG */
+
+#endif
