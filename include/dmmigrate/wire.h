@@ -28,6 +28,8 @@
  *				<--	FINISH_OK
  *	FORGET			-->	close, drop the record; contents stay as they are
  *				<--	FORGET_OK
+ *	KEY			-->	within TLS: a secret for one data connection of the disk
+ *				<--	KEY_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
  * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
@@ -77,6 +79,9 @@
 #define DMM_MAX_DISKS		256u		/* disks of one migration */
 #define DMM_MAX_GROUP		64u		/* disks of one that hands over as a group */
 #define DMM_ID_BYTES		16		/* migration, instance and boot ids */
+#define DMM_KEY_IDENTITY_BYTES	16
+#define DMM_KEY_SECRET_BYTES	32
+#define DMM_KEY_MS		30000u
 
 /* Features: offered in HELLO, used only when HELLO_OK has them too. */
 #define DMM_FEATURE_ZERO	(1ull << 0)	/* DMM_MSG_ZERO */
@@ -118,6 +123,8 @@ enum dmm_msg {
 	DMM_MSG_PROVE_OK	= 41,	/* struct dmm_wire_prove_ok */
 	DMM_MSG_COMPARE		= 42,	/* struct dmm_wire_compare */
 	DMM_MSG_COMPARE_OK	= 43,	/* struct dmm_wire_compare_ok */
+	DMM_MSG_KEY		= 44,	/* struct dmm_wire_attach: for that very connection */
+	DMM_MSG_KEY_OK		= 45,	/* struct dmm_wire_key_ok */
 	/* hand-over */
 	DMM_MSG_HANDOVER	= 48,	/* struct dmm_wire_handover */
 };
@@ -358,6 +365,16 @@ struct dmm_wire_attach {
 };
 #define DMM_WIRE_ATTACH_BYTES	40
 
+/*
+ * What the data connection that KEY describes proves itself by, once, as a TLS 1.3 external PSK: identity (32
+ * hexadecimal digits, lower case) and secret, both random.  It is void after DMM_KEY_MS.
+ */
+struct dmm_wire_key_ok {
+	__u8 identity[DMM_KEY_IDENTITY_BYTES];
+	__u8 secret[DMM_KEY_SECRET_BYTES];
+};
+#define DMM_WIRE_KEY_OK_BYTES	48
+
 /* What the daemons say to each other; kmod/core/handover.h says what each means. */
 enum dmm_wire_handover_event {
 	DMM_HANDOVER_JOIN	= 1,	/* source's, first: the migration; and the answer */
@@ -439,6 +456,7 @@ struct dmm_wire_group_ok {
 #define DMM_GROUP_UNKNOWN_THERE	(1u << 3)	/* source: the other daemon does not know the migration */
 #define DMM_GROUP_UNMARKED	(1u << 4)	/* LVM has yet to be told whether to activate its disks */
 #define DMM_GROUP_ACKED		(1u << 5)	/* destination: the source may have been told that it runs: no way back */
+#define DMM_GROUP_PLAINTEXT	(1u << 6)	/* the daemon speaks without TLS */
 
 /* As dmm_ho_event() says; values never change. */
 enum dmm_wire_group_result {

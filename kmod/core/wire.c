@@ -70,6 +70,8 @@ WIRE_OFFSET(dmm_wire_query_ok, state, 24);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_attach) == DMM_WIRE_ATTACH_BYTES);
 WIRE_OFFSET(dmm_wire_attach, conn_epoch, 24);
 WIRE_OFFSET(dmm_wire_attach, conn_index, 32);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_key_ok) == DMM_WIRE_KEY_OK_BYTES);
+WIRE_OFFSET(dmm_wire_key_ok, secret, 16);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_handover) == DMM_WIRE_HANDOVER_BYTES);
 WIRE_OFFSET(dmm_wire_handover, event, 16);
 WIRE_OFFSET(dmm_wire_handover, epoch, 24);
@@ -165,7 +167,10 @@ int dmm_wire_payload_bytes(u16 msg)
 	case DMM_MSG_ADOPT:
 		return DMM_WIRE_ADOPT_BYTES;
 	case DMM_MSG_ATTACH:
+	case DMM_MSG_KEY:
 		return DMM_WIRE_ATTACH_BYTES;
+	case DMM_MSG_KEY_OK:
+		return DMM_WIRE_KEY_OK_BYTES;
 	case DMM_MSG_HANDOVER:
 		return DMM_WIRE_HANDOVER_BYTES;
 	case DMM_MSG_FINISH_OK:

@@ -18,7 +18,7 @@ static void open_client(struct dmm_client *c)
 {
 	struct dmm_wire_refuse refuse = { 0 };
 	struct dmm_wire_hello_ok ok;
-	int ret = dmm_client_connect(fire.to.host, fire.to.port, FIRE_WAIT_MS, c);
+	int ret = dmm_client_connect(fire.to.host, fire.to.port, FIRE_WAIT_MS, NULL, c);
 
 	if (ret)
 		fire_die("connect: %s", strerror(-ret));

@@ -65,7 +65,7 @@ void phony_open(struct dmm_client *c)
 	int ret;
 
 	dmm_client_close(c);
-	ret = dmm_client_connect(ph.to.host, ph.to.port, PHONY_ANSWER_MS, c);
+	ret = dmm_client_connect(ph.to.host, ph.to.port, PHONY_ANSWER_MS, NULL, c);
 	if (ret)
 		phony_die("connect: %s", strerror(-ret));
 	c->timeout_ms = PHONY_ANSWER_MS;

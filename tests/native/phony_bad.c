@@ -121,7 +121,7 @@ void phony_raw(const char *hex, bool after_hello)
 		phony_open(&ph.data);
 	} else {
 		dmm_client_close(&ph.data);
-		ret = dmm_client_connect(ph.to.host, ph.to.port, PHONY_ANSWER_MS, &ph.data);
+		ret = dmm_client_connect(ph.to.host, ph.to.port, PHONY_ANSWER_MS, NULL, &ph.data);
 		if (ret)
 			phony_die("connect: %s", strerror(-ret));
 	}

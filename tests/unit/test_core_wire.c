@@ -134,7 +134,7 @@ static u64 any_u64(u64 *rnd)
 static void any_hdr(u8 *p, u64 *rnd)
 {
 	u64 damage = test_below(rnd, 4), i;
-	u16 type = (u16)test_below(rnd, 44);
+	u16 type = (u16)test_below(rnd, 50);
 
 	memset(p, 0, 48);
 	put_le(p, DMM_WIRE_MAGIC, 4);

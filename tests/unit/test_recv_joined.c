@@ -290,7 +290,7 @@ static void impatient(void **state)
 	assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &len), 0);
-	assert_int_equal(dmm_client_connect("127.0.0.1", ntohs(a.sin_port), WAIT_MS, &p.c), 0);
+	assert_int_equal(dmm_client_connect("127.0.0.1", ntohs(a.sin_port), WAIT_MS, NULL, &p.c), 0);
 	fd = accept(listener, NULL, NULL);
 	look = dup(fd);
 	assert_true(look >= 0);

@@ -71,6 +71,8 @@ PAYLOADS = {
     "COMPARE": DISK + struct.pack("<II", 2, 1) + struct.pack("<QII", 0x3000000, 7, 0x05060708)
     + struct.pack("<QII", 0x0000123456700000, 8, 0x090A0B0C) + bytes(62 * 16),
     "COMPARE_OK": struct.pack("<II", 2, 0),
+    "KEY": DISK + struct.pack("<QII", 9, 2, 3),
+    "KEY_OK": ident(0x50) + ident(0x60) + ident(0x70),
 }
 
 NUMBERS = {
@@ -78,7 +80,7 @@ NUMBERS = {
     "DIGEST_OK": 19, "QUERY": 20, "QUERY_OK": 21, "FINISH": 22, "FINISH_OK": 23, "FORGET": 24,
     "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
     "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
-    "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "HANDOVER": 48,
+    "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "HANDOVER": 48,
 }
 
 ACKS = [  # type, seq, arg, status

@@ -118,6 +118,7 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 	case DMM_MSG_FINISH:
 	case DMM_MSG_FORGET:
 	case DMM_MSG_ATTACH:
+	case DMM_MSG_KEY:
 	case DMM_MSG_HASHES:
 	case DMM_MSG_ADOPT:
 	case DMM_MSG_PROVE:
@@ -186,7 +187,13 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->state = cpu_to_le32(DMM_DISK_RECEIVING);
 		m->conns = cpu_to_le32(1);
 		m->error = cpu_to_le32(DMM_WERR_RANGE);
-	} else if (type == DMM_MSG_ATTACH) {
+	} else if (type == DMM_MSG_KEY_OK) {
+		struct dmm_wire_key_ok *m = (void *)p;
+
+		dmm_vec_ident(m->identity, 0x50);
+		dmm_vec_ident(m->secret, 0x60);
+		dmm_vec_ident(m->secret + 16, 0x70);
+	} else if (type == DMM_MSG_ATTACH || type == DMM_MSG_KEY) {
 		struct dmm_wire_attach *m = (void *)p;
 
 		m->conn_epoch = cpu_to_le64(9);

@@ -54,6 +54,7 @@ void dmm_outbox_put(struct dmm_outbox *o, const struct dmm_handover_msg *msg);
 struct dmm_link_config {
 	char host[DMM_HOST_MAX];	/* the destination's daemon */
 	u16 port;
+	const struct dmm_tls_client *tls;	/* borrowed; NULL: plaintext */
 	u8 migration[DMM_ID_BYTES];
 	/* a message came; context: the link's thread */
 	void (*message)(void *ctx, const struct dmm_handover_msg *msg);

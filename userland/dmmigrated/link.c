@@ -145,7 +145,7 @@ static int link_connect(struct dmm_link *l, struct dmm_client *c)
 	l->alone = true;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
-	ret = dmm_client_connect(l->c.host, l->c.port, LINK_TIMEOUT_MS, c);
+	ret = dmm_client_connect(l->c.host, l->c.port, LINK_TIMEOUT_MS, l->c.tls, c);
 	pthread_mutex_lock(&l->lock);
 	l->alone = false;
 	if (!ret && l->stop)

@@ -38,6 +38,7 @@ struct dmm_target {
 	char host[DMM_HOST_MAX];	/* without brackets; may carry a %zone */
 	u16 port;			/* DMM_DEFAULT_PORT when not given */
 	char path[DMM_PATH_MAX];
+	bool plaintext;			/* no TLS; false when parsed */
 };
 /* -EINVAL with *why (may be NULL) a constant text. */
 int dmm_parse_target(const char *s, struct dmm_target *t, const char **why);

@@ -150,7 +150,24 @@ int dmm_client_connect_local(const char *path, struct dmm_client *c)
 	return 0;
 }
 
-int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_client *c)
+/* The handshake on a new connection. */
+static int client_protect(const char *host, int timeout_ms, const struct dmm_tls_client *tls,
+			  struct dmm_client *c)
+{
+	struct dmm_tls_client config = *tls;
+	int ret;
+
+	config.host = host;
+	ret = dmm_tls_connect(&c->fd, &config, dmm_now_ms() + timeout_ms, -1, &c->tls, c->tls_why);
+	if (!ret)
+		return 0;
+	dmm_client_close(c);
+	c->why = c->tls_why;
+	return ret;
+}
+
+int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct dmm_tls_client *tls,
+		       struct dmm_client *c)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
 				  .ai_flags = AI_NUMERICSERV };
@@ -182,7 +199,7 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_cl
 	if (fd < 0)
 		return fd;
 	c->fd = fd;
-	return 0;
+	return tls ? client_protect(host, timeout_ms, tls, c) : 0;
 }
 
 /* A refusal is shown to people: whatever came, make it one printable line. */

@@ -8,6 +8,7 @@
 #define DMM_LIB_WIREIO_H
 
 #include "core/wire.h"
+#include "tls.h"
 
 #define DMM_STOP_GRACE_MS	1000u	/* for a peer to take what is being said when we stop */
 #define DMM_CLIENT_TIMEOUT_MS	30000
@@ -45,16 +46,21 @@ struct dmm_client {
 	u64 tx_seq;
 	u64 rx_seq;
 	u64 features;		/* DMM_FEATURE_*: to offer in HELLO; afterwards those that both have */
-	const char *why;	/* after a failure: constant text that says more, or NULL */
+	const char *why;	/* after a failure: text that says more, or NULL; lives as long as this */
+	struct dmm_tls_end tls;	/* where it is protected */
+	char tls_why[DMM_KEYS_WHY];
 };
 
 /*
  * Connects to @host (name, IPv4, IPv6 with optional %zone), trying every address within
  * @timeout_ms altogether, each in its share of it.  Fills @c, whose descriptor the caller
  * closes with dmm_client_close().
- * Returns 0; -EADDRNOTAVAIL: the name does not resolve (why = gai_strerror); -errno of the last address.
+ * @tls: how it is protected, its host filled in here; NULL: plaintext.  The handshake has @timeout_ms of its own.
+ * Returns 0; -EADDRNOTAVAIL: the name does not resolve (why = gai_strerror); -errno of the last address, or as
+ * dmm_tls_connect().
  */
-int dmm_client_connect(const char *host, u16 port, int timeout_ms, struct dmm_client *c);
+int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct dmm_tls_client *tls,
+		       struct dmm_client *c);
 
 /* The same to the daemon of this host, at the local socket @path. -errno. */
 int dmm_client_connect_local(const char *path, struct dmm_client *c);

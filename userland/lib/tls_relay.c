@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where the kernel has no TLS: a thread or a process between the connection and one end of a socketpair.  It has
+ * an end when either side has closed and what was on the way has been passed on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tls_priv.h"
+
+#define RECORD_BYTES	16384u
+#define LOCAL_BYTES	(1 << 20)	/* of the socketpair's buffers: what a frame has */
+
+struct relay {
+	gnutls_session_t session;
+	int net, local;
+	u8 *out, *in;			/* one record each */
+	size_t out_bytes;		/* GnuTLS has them and wants to be asked again */
+	size_t in_bytes, in_done;	/* not yet passed on */
+	bool out_over, in_over;		/* nothing more comes from the local side, from the net */
+	bool net_closed;
+};
+
+static ssize_t transport_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
+{
+	return recv((int)(intptr_t)ptr, buf, bytes, MSG_DONTWAIT);
+}
+
+static ssize_t transport_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
+{
+	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)parts };
+
+	return sendmsg((int)(intptr_t)ptr, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void dmm_tls_transport(gnutls_session_t session, int fd)
+{
+	gnutls_transport_set_ptr(session, (gnutls_transport_ptr_t)(intptr_t)fd);
+	gnutls_transport_set_pull_function(session, transport_pull);
+	gnutls_transport_set_vec_push_function(session, transport_push);
+}
+
+static ssize_t relay_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
+{
+	const struct relay *r = ptr;
+
+	return transport_push((gnutls_transport_ptr_t)(intptr_t)r->net, iov, parts);
+}
+
+/* GnuTLS is not told of an end of the connection: it would send nothing any more, and the other way goes on. */
+static ssize_t relay_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
+{
+	struct relay *r = ptr;
+	ssize_t n = recv(r->net, buf, bytes, MSG_DONTWAIT);
+
+	if (n || !bytes)
+		return n;
+	r->net_closed = true;
+	errno = EAGAIN;
+	return -1;
+}
+
+static bool is_again(ssize_t err)
+{
+	return err == GNUTLS_E_AGAIN || err == GNUTLS_E_INTERRUPTED;
+}
+
+/* From the local side to the net.  False: the connection is over. */
+static bool relay_out(struct relay *r)
+{
+	ssize_t n;
+
+	while (!r->out_over) {
+		if (!r->out_bytes) {
+			n = recv(r->local, r->out, RECORD_BYTES, MSG_DONTWAIT);
+			if (n < 0)
+				return errno == EAGAIN || errno == EINTR;
+			if (!n) {
+				/* an end within TLS is not data to a kernel; what must not be cut off has its own */
+				r->out_over = true;
+				shutdown(r->net, SHUT_WR);
+				return true;
+			}
+			r->out_bytes = (size_t)n;
+			n = gnutls_record_send(r->session, r->out, r->out_bytes);
+		} else {
+			n = gnutls_record_send(r->session, NULL, 0);
+		}
+		if (n < 0)
+			return is_again(n);
+		r->out_bytes = 0;	/* a record is taken whole */
+	}
+	return true;
+}
+
+/* From the net to the local side. */
+static bool relay_in(struct relay *r)
+{
+	ssize_t n;
+
+	while (!r->in_over) {
+		if (r->in_done == r->in_bytes) {
+			n = gnutls_record_recv(r->session, r->in, RECORD_BYTES);
+			if (is_again(n) && !r->net_closed)
+				return true;
+			if (n <= 0) {
+				/* closed; or altered, or no data: then nothing that comes after counts either */
+				r->in_over = true;
+				shutdown(r->local, SHUT_WR);
+				return !n || is_again(n);
+			}
+			r->in_bytes = (size_t)n;
+			r->in_done = 0;
+		}
+		n = send(r->local, r->in + r->in_done, r->in_bytes - r->in_done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		r->in_done += (size_t)n;
+	}
+	return true;
+}
+
+/* False: the local side is closed for good. */
+static bool relay_wait(const struct relay *r)
+{
+	struct pollfd p[2] = { { .fd = r->net }, { .fd = r->local } };
+
+	if (r->out_bytes)
+		p[0].events |= POLLOUT;
+	else if (!r->out_over)
+		p[1].events |= POLLIN;
+	if (r->in_done < r->in_bytes)
+		p[1].events |= POLLOUT;
+	else if (!r->in_over)
+		p[0].events |= POLLIN;
+	/* who has hung up is not looked at before something can be done about it */
+	if (!p[0].events)
+		p[0].fd = -1;
+	if (!p[1].events && !r->out_over)
+		p[1].fd = -1;
+	return poll(p, 2, -1) < 0 || !r->out_over || !(p[1].revents & POLLHUP);
+}
+
+static void relay_run(struct relay *r)
+{
+	while (relay_out(r) && relay_in(r) && !(r->out_over && r->in_over) && relay_wait(r))
+		;
+}
+
+static void relay_free(struct relay *r)
+{
+	gnutls_deinit(r->session);
+	if (r->out)
+		gnutls_memset(r->out, 0, RECORD_BYTES);
+	if (r->in)
+		gnutls_memset(r->in, 0, RECORD_BYTES);
+	free(r->out);
+	free(r->in);
+	if (r->local >= 0)
+		close(r->local);
+	close(r->net);
+	free(r);
+}
+
+static void *relay_thread(void *arg)
+{
+	relay_run(arg);
+	relay_free(arg);
+	return NULL;
+}
+
+static int begin_thread(struct relay *r)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ret = -pthread_create(&thread, &attr, relay_thread, r);
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
+/* Nobody's child, with two descriptors and nothing else. */
+__attribute__((noreturn))
+static void relay_process(struct relay *r)
+{
+	int null = open("/dev/null", O_RDWR), fd;
+
+	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_NAME, "dmmigrate-tls");
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	if (chdir("/") || null < 0)
+		_exit(1);
+	for (fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	for (fd = 3; fd < 1024; fd++) {
+		if (fd != r->net && fd != r->local)
+			close(fd);
+	}
+	relay_run(r);
+	_exit(0);
+}
+
+static int begin_process(struct relay *r)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		setsid();
+		pid = fork();
+		if (!pid)
+			relay_process(r);
+		_exit(pid < 0);
+	}
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return status ? -EAGAIN : 0;
+}
+
+int dmm_tls_relay(gnutls_session_t session, int fd, bool outlives)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+	int pair[2], ret, i, bytes = LOCAL_BYTES;
+
+	if (!r) {
+		gnutls_deinit(session);
+		close(fd);
+		return -ENOMEM;
+	}
+	r->session = session;
+	gnutls_transport_set_ptr(session, r);
+	gnutls_transport_set_pull_function(session, relay_pull);
+	gnutls_transport_set_vec_push_function(session, relay_push);
+	r->net = fd;
+	r->local = -1;
+	r->out = malloc(RECORD_BYTES);
+	r->in = malloc(RECORD_BYTES);
+	ret = r->out && r->in ? 0 : -ENOMEM;
+	if (!ret && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		ret = -errno;
+	if (ret)
+		goto err_free;
+	for (i = 0; i < 2; i++) {	/* not essential */
+		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+		setsockopt(pair[i], SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	}
+	r->local = pair[1];
+	ret = outlives ? begin_process(r) : begin_thread(r);
+	if (ret)
+		goto err_close;
+	if (outlives)
+		relay_free(r);	/* ours; the process has its own */
+	return pair[0];
+
+err_close:
+	close(pair[0]);
+err_free:
+	relay_free(r);
+	return ret;
+}
