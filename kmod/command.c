@@ -46,6 +46,7 @@ static void begin_attachment(struct dmm_migration *m, const struct dmm_attach_ar
 	m->conn_epoch = a->conn_epoch;
 	m->conns = a->conns;
 	m->features = a->features;
+	m->security = a->security;
 	if (m->state == DMM_STATE_IDLE) {
 		/* of a migration that goes on none is used twice */
 		epoch = memcmp(m->id, a->id, sizeof(m->id)) ? 0 : m->freeze.epoch;
@@ -63,7 +64,7 @@ static bool same_attachment(const struct dmm_migration *m, const struct dmm_atta
 {
 	return !memcmp(m->id, a->id, sizeof(m->id)) && m->disk == a->disk &&
 	       m->conn_epoch == a->conn_epoch && m->conns == a->conns &&
-	       m->features == a->features && !memcmp(&m->sender->peer, &a->peer, sizeof(a->peer));
+	       m->features == a->features && m->security == a->security && !memcmp(&m->sender->peer, &a->peer, sizeof(a->peer));
 }
 
 /* A set that takes the place of one that was lost, or of one that never became complete. */

@@ -12,9 +12,12 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tcp.h>
+#include <net/tls.h>
 
 #include "conn.h"
 #include "core/env.h"
+
+#define CONN_KVECS	16	/* at a time, on the stack */
 
 static DEFINE_MUTEX(conns_mutex);
 static LIST_HEAD(conns);	/* conns_mutex; all that are open, of every disk */
@@ -37,15 +40,44 @@ static int add_conn(struct dmm_conn *c, struct socket *sock)
 	return 0;
 }
 
-static int check_socket(struct socket *sock, struct netlink_ext_ack *extack)
+/* Does the kernel encrypt what is sent, and decrypt what comes?  That cannot be taken back as long as the socket lives. */
+static bool has_tls(struct sock *sk)
+{
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+	const struct tls_context *tls;
+	bool has;
+
+	lock_sock(sk);
+	has = icsk->icsk_ulp_ops && !strcmp(icsk->icsk_ulp_ops->name, "tls");
+	tls = has ? tls_get_ctx(sk) : NULL;
+	has = tls && tls->tx_conf != TLS_BASE && tls->rx_conf != TLS_BASE;
+	release_sock(sk);
+	return has;
+}
+
+static bool is_tcp(const struct socket *sock)
+{
+	return (sock->sk->sk_family == AF_INET || sock->sk->sk_family == AF_INET6) &&
+	       sock->type == SOCK_STREAM && sock->sk->sk_protocol == IPPROTO_TCP;
+}
+
+static bool is_unix(const struct socket *sock)
+{
+	return sock->sk->sk_family == AF_UNIX && sock->type == SOCK_STREAM;
+}
+
+static int check_socket(struct socket *sock, enum dmm_security security, struct netlink_ext_ack *extack)
 {
 	struct sock *sk = sock->sk;
 
 #if DMM_MUTANT == 30	/* hazard 30 */
 	return 0;
 #endif
-	if ((sk->sk_family != AF_INET && sk->sk_family != AF_INET6) ||
-	    sock->type != SOCK_STREAM || sk->sk_protocol != IPPROTO_TCP) {
+	if (security == DMM_SECURITY_RELAY && !is_unix(sock)) {
+		NL_SET_ERR_MSG(extack, "the descriptor is not a Unix stream socket, as a relay's is");
+		return -EPROTONOSUPPORT;
+	}
+	if (security != DMM_SECURITY_RELAY && !is_tcp(sock)) {
 		NL_SET_ERR_MSG(extack, "the descriptor is not a TCP socket");
 		return -EPROTONOSUPPORT;
 	}
@@ -57,10 +89,14 @@ static int check_socket(struct socket *sock, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "the socket is not connected");
 		return -ENOTCONN;
 	}
+	if (security == DMM_SECURITY_TLS && !has_tls(sk)) {
+		NL_SET_ERR_MSG(extack, "the socket has no TLS, or only in one direction");
+		return -ENOKEY;
+	}
 	return 0;
 }
 
-int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack)
+int dmm_conn_open(struct dmm_conn *c, int fd, enum dmm_security security, struct netlink_ext_ack *extack)
 {
 	struct socket *sock;
 	int r;
@@ -70,7 +106,7 @@ int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "the descriptor is not a socket");
 		return r;
 	}
-	r = check_socket(sock, extack);
+	r = check_socket(sock, security, extack);
 	if (!r) {
 		r = add_conn(c, sock);
 		if (r)
@@ -86,7 +122,9 @@ int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack)
 	dmm_sk_no_task_frag(sock->sk);
 	sock->sk->sk_rcvtimeo = DMM_CONN_POLL_JIFFIES;
 	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;	/* ack.c watches the clock */
-	tcp_sock_set_nodelay(sock->sk);
+	c->security = security;
+	if (security != DMM_SECURITY_RELAY)
+		tcp_sock_set_nodelay(sock->sk);
 	return 0;
 }
 
@@ -107,18 +145,51 @@ void dmm_conn_shutdown(struct dmm_conn *c)
 		kernel_sock_shutdown(c->sock, SHUT_RDWR);
 }
 
-int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_t bytes)
+static int send_msg(struct dmm_conn *c, struct msghdr *msg)
 {
-	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
 	int r;
 
-	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, nr, bytes);
-	while (msg_data_left(&msg)) {
-		r = sock_sendmsg(c->sock, &msg);
+	while (msg_data_left(msg)) {
+		r = sock_sendmsg(c->sock, msg);
 		if (r <= 0)
 			return r ? r : -EPIPE;
 	}
 	return 0;
+}
+
+/* Of pages that it is given TLS encrypts the very bytes, and may hold on to them: it is given addresses. */
+static int send_copied(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr)
+{
+	struct kvec kv[CONN_KVECS];
+	struct msghdr msg;
+	unsigned int n;
+	size_t bytes;
+	int r;
+
+	while (nr) {
+		for (n = 0, bytes = 0; nr && n < CONN_KVECS; n++, nr--, bv++) {
+			kv[n].iov_base = page_address(bv->bv_page) + bv->bv_offset;
+			kv[n].iov_len = bv->bv_len;
+			bytes += bv->bv_len;
+		}
+		memset(&msg, 0, sizeof(msg));
+		msg.msg_flags = MSG_NOSIGNAL | (nr ? MSG_MORE : 0);
+		iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, kv, n, bytes);
+		r = send_msg(c, &msg);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_t bytes)
+{
+	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+
+	if (c->security == DMM_SECURITY_TLS)
+		return send_copied(c, bv, nr);
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, nr, bytes);
+	return send_msg(c, &msg);
 }
 
 int dmm_conn_recv(struct dmm_conn *c, void *buf, size_t len)

@@ -9,24 +9,28 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+#include <dmmigrate/uapi.h>
+
 struct netlink_ext_ack;
 struct socket;
 
 struct dmm_conn {
 	struct socket *sock;	/* constant from open to close; a reference of ours */
+	enum dmm_security security;	/* the same */
 	struct list_head node;	/* of all that are open */
 };
 
 /**
  * dmm_conn_open() - Take over the socket behind a descriptor of the caller.
  * @c: the connection.
- * @fd: TCP, established, initial network namespace.
+ * @fd: established, initial network namespace; TCP, or of @security RELAY one of a Unix pair.
+ * @security: what it has to have.
  * @extack: says why not; may be NULL.
  *
  * Context: process, in the task that owns @fd.
- * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN, -EBUSY (ours already).
+ * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN, -ENOKEY (no TLS), -EBUSY (ours already).
  */
-int dmm_conn_open(struct dmm_conn *c, int fd, struct netlink_ext_ack *extack);
+int dmm_conn_open(struct dmm_conn *c, int fd, enum dmm_security security, struct netlink_ext_ack *extack);
 /* Drops the reference.  No send or receive may be running.  Accepts a closed one. */
 void dmm_conn_close(struct dmm_conn *c);
 /*

@@ -168,6 +168,7 @@ struct dmm_migration {
 	u64 conn_epoch;
 	u32 conns;
 	u64 features;		/* of the wire, common with the receiver */
+	enum dmm_security security;	/* of the connections */
 	enum dmm_gate gate;		/* changed under ctl, too */
 	struct dmm_late_news late;
 	struct bio_list held;

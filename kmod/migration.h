@@ -43,6 +43,7 @@ struct dmm_attach_args {
 	u32 conns;		/* 1 to DMM_MAX_CONNS */
 	u64 features;
 	struct dmm_peer peer;
+	enum dmm_security security;
 	int fd;
 };
 

@@ -11,93 +11,10 @@
 #include "host.h"
 #include "migration.h"
 #include "netlink.h"
+#include "netlink_policy.h"
 #include "sender.h"
 
 static struct genl_family dmm_family;
-
-static const struct nla_policy dev_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-};
-
-static const struct nla_policy attach_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_MIGRATION] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
-	[DMM_A_DISK] = { .type = NLA_U32 },
-	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
-	[DMM_A_CONN_INDEX] = { .type = NLA_U32 },
-	[DMM_A_FD] = { .type = NLA_U32 },
-	[DMM_A_CONNS] = { .type = NLA_U32 },
-	[DMM_A_FEATURES] = { .type = NLA_U64 },
-	[DMM_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
-	[DMM_A_BOOT] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
-};
-
-static const struct nla_policy start_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_RATE] = { .type = NLA_U64 },
-	[DMM_A_BARRIER_BYTES] = { .type = NLA_U64 },
-	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
-};
-
-static const struct nla_policy mark_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_RANGE] = NLA_POLICY_EXACT_LEN(2 * sizeof(u64)),
-};
-
-static const struct nla_policy compared_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
-};
-
-static const struct nla_policy rate_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_RATE] = { .type = NLA_U64 },
-};
-
-static const struct nla_policy freeze_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_EPOCH] = { .type = NLA_U64 },
-	[DMM_A_TIMEOUT_MS] = { .type = NLA_U32 },
-};
-
-static const struct nla_policy epoch_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_EPOCH] = { .type = NLA_U64 },
-};
-
-static const struct nla_policy stop_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_FORCE] = { .type = NLA_FLAG },
-};
-
-static const struct nla_policy gate_policy[DMM_A_MAX + 1] = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_GATE] = { .type = NLA_U32 },
-	[DMM_A_IF_CLEAN] = { .type = NLA_FLAG },
-};
-
-/* All of them, for kernels whose families have but one policy. */
-static const struct nla_policy any_policy[DMM_A_MAX + 1] __maybe_unused = {
-	[DMM_A_DEV] = { .type = NLA_U64 },
-	[DMM_A_MIGRATION] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
-	[DMM_A_DISK] = { .type = NLA_U32 },
-	[DMM_A_CONN_EPOCH] = { .type = NLA_U64 },
-	[DMM_A_CONN_INDEX] = { .type = NLA_U32 },
-	[DMM_A_FD] = { .type = NLA_U32 },
-	[DMM_A_RATE] = { .type = NLA_U64 },
-	[DMM_A_EPOCH] = { .type = NLA_U64 },
-	[DMM_A_TIMEOUT_MS] = { .type = NLA_U32 },
-	[DMM_A_FORCE] = { .type = NLA_FLAG },
-	[DMM_A_CONNS] = { .type = NLA_U32 },
-	[DMM_A_FEATURES] = { .type = NLA_U64 },
-	[DMM_A_BARRIER_BYTES] = { .type = NLA_U64 },
-	[DMM_A_BARRIER_MS] = { .type = NLA_U32 },
-	[DMM_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
-	[DMM_A_BOOT] = NLA_POLICY_EXACT_LEN(DMM_ID_BYTES),
-	[DMM_A_GATE] = { .type = NLA_U32 },
-	[DMM_A_IF_CLEAN] = { .type = NLA_FLAG },
-	[DMM_A_RANGE] = NLA_POLICY_EXACT_LEN(2 * sizeof(u64)),
-};
 
 /* CAP_SYS_ADMIN in the initial user namespace: GENL_ADMIN_PERM would be CAP_NET_ADMIN. */
 static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
@@ -187,6 +104,11 @@ static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 	a.disk = nla_get_u32(info->attrs[DMM_A_DISK]);
 	a.conn_epoch = nla_get_u64(info->attrs[DMM_A_CONN_EPOCH]);
 	a.fd = (int)nla_get_u32(info->attrs[DMM_A_FD]);
+	a.security = info->attrs[DMM_A_SECURITY] ? nla_get_u32(info->attrs[DMM_A_SECURITY]) : DMM_SECURITY_NONE;
+	if (a.security >= __DMM_SECURITY_MAX) {
+		NL_SET_ERR_MSG(info->extack, "no such security");
+		return end(m, -ERANGE);
+	}
 	return end(m, dmm_cmd_attach(m, &a, info->extack));
 }
 

@@ -22,6 +22,7 @@ static int put_identity(struct sk_buff *msg, const struct dmm_migration *m,
 	       dmm_netlink_put_u64(msg, DMM_A_CONN_EPOCH, st->conn_epoch) ||
 	       nla_put_u32(msg, DMM_A_CONNS, st->conns) ||
 	       dmm_netlink_put_u64(msg, DMM_A_FEATURES, st->features) ||
+	       nla_put_u32(msg, DMM_A_SECURITY, st->security) ||
 	       dmm_netlink_put_u64(msg, DMM_A_SIZE_BYTES, m->tracker.size_bytes) ||
 	       nla_put_u32(msg, DMM_A_BLOCK_BYTES, 1u << m->tracker.block_shift);
 }

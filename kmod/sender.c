@@ -138,6 +138,7 @@ struct dmm_sender *dmm_sender_create(struct dmm_migration *m, const struct dmm_a
 	s->m = m;
 	s->nr_links = nr_links;
 	s->features = a->features;
+	s->security = a->security;
 	s->peer = a->peer;
 	s->link_slots = max(DMM_SLOTS / nr_links, DMM_LINK_MIN_SLOTS);
 	s->link_pages = max(DMM_POOL_BYTES / nr_links, DMM_LINK_MIN_POOL_BYTES) / PAGE_SIZE;
@@ -165,7 +166,7 @@ int dmm_sender_attach(struct dmm_sender *s, unsigned int index, int fd,
 		NL_SET_ERR_MSG(extack, "that connection is attached already");
 		return -EBUSY;
 	}
-	r = dmm_conn_open(c, fd, extack);
+	r = dmm_conn_open(c, fd, s->security, extack);
 	if (!r)
 		s->nr_attached++;
 	return r;

@@ -147,6 +147,7 @@ struct dmm_sender {
 	unsigned int nr_links;		/* of DMM_A_CONNS */
 	unsigned int nr_attached;
 	u64 features;			/* of DMM_A_FEATURES */
+	enum dmm_security security;	/* of DMM_A_SECURITY, the same of all links */
 	struct dmm_peer peer;
 	struct task_struct *feed_task;
 	unsigned int link_slots;	/* slots and pages of one link */

@@ -42,6 +42,7 @@ void dmm_stats_get(struct dmm_migration *m, struct dmm_stats *st)
 	st->conn_epoch = m->conn_epoch;
 	st->conns = m->conns;
 	st->features = m->features;
+	st->security = m->security;
 	st->rate = m->rate;
 	st->nr_held = m->nr_held;
 	st->gate = m->gate;

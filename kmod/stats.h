@@ -18,6 +18,7 @@ struct dmm_stats {
 	u64 conn_epoch;
 	u32 conns;
 	u64 features;
+	u32 security;
 	u64 rate;
 	u64 dirty_blocks;
 	unsigned int nr_held;

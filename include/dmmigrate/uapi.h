@@ -15,7 +15,7 @@
  *		namespace), optional CONNS (u32, 1 to DMM_MAX_CONNS, default 1), optional
  *		FEATURES (u64, DMM_FEATURE_* that the receiver has agreed to), optional INSTANCE and
  *		BOOT (16 bytes each, of HELLO_OK; without them nothing is known of the
- *		receiver).  Given once for each of CONNS connections, in any order, CONN_INDEX
+ *		receiver), optional SECURITY (u32, enum dmm_security).  Given once for each of CONNS connections, in any order, CONN_INDEX
  *		from 0; all else must be the same.  The kernel takes a reference of its own; the
  *		caller closes its descriptor afterwards.
  *		IDLE, or DISCONNECTED, where it has to be the same MIGRATION and DISK with a larger
@@ -24,7 +24,8 @@
  *		already, for a connection of another set, and while the origin owes the lost ones a
  *		read; STOP closes them all.  -ERANGE for
  *		an index or number out of range, -EOPNOTSUPP for a feature that is unknown;
- *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor.
+ *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor, -ENOKEY for one without
+ *		the TLS that SECURITY says it has.
  * START	DEV, optional RATE, optional BARRIER_BYTES (u64) and BARRIER_MS (u32): a barrier is sent when
  *		so much was acknowledged since the last one, or what was is so old; at first
  *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  -ENOTCONN before there are all
@@ -119,6 +120,14 @@ enum dmm_cmd {
 };
 #define DMM_CMD_MAX (__DMM_CMD_MAX - 1)
 
+/* What protects a data connection.  ATTACH refuses a descriptor that is not as it says. */
+enum dmm_security {
+	DMM_SECURITY_NONE,	/* a TCP socket in plaintext; what ATTACH means without the attribute */
+	DMM_SECURITY_TLS,	/* a TCP socket to which the kernel's TLS has been given keys, in both directions */
+	DMM_SECURITY_RELAY,	/* a Unix stream socket, behind which userland encrypts */
+	__DMM_SECURITY_MAX
+};
+
 enum dmm_attr {
 	DMM_A_UNSPEC,
 	DMM_A_PAD,
@@ -184,6 +193,7 @@ enum dmm_attr {
 	DMM_A_FAILED_READS,	/* u64: reads failed by a gate or after RELEASE, since the table was made G */
 	DMM_A_FAILED_WRITES,	/* u64: the same of flushes and all that modifies G */
 	DMM_A_RANGE,		/* binary, u64 each: offset and length in bytes */
+	DMM_A_SECURITY,		/* u32: enum dmm_security G */
 	__DMM_A_MAX,
 };
 #define DMM_A_MAX (__DMM_A_MAX - 1)

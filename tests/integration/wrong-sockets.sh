@@ -5,7 +5,7 @@
 # guest unharmed. nbd accepted any socket type.
 # check-kernels: uml
 . functions.sh
-requires ip
+requires ip module:tls
 load_module
 two_hosts
 make_disk A 8
@@ -43,6 +43,13 @@ done
 # another network namespace's socket, here the receiver's
 phony good --raw
 try ENONET "fd=netns:b:$ADDR_B:$PORT"
+# what is not as protected as it is said to be, or is said to be by a relay and is none's
+try ENOKEY "fd=tcp:$ADDR_B:$PORT" security=1
+try ENOKEY "fd=half-tls:$ADDR_B:$PORT" security=1
+try EPROTONOSUPPORT fd=unix security=1
+try EPROTONOSUPPORT "fd=tcp:$ADDR_B:$PORT" security=2
+try EPROTONOSUPPORT fd=udp security=2
+try ERANGE fd=unix security=3
 dmm-nl stop $dev || fail "stopping what is not started is no error"
 assert "state" "$(st A state)" = idle
 

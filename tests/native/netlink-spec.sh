@@ -4,12 +4,12 @@
 # doc/netlink/dmmigrate.yaml says what include/dmmigrate/uapi.h says: commands and
 # their numbers, attributes in their order and with their types, states and sides,
 # what GET answers (marked G there); and each command takes what its policy in
-# kmod/netlink.c takes.
+# kmod/netlink_policy.h takes.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 spec=${DMM_SPEC:-$top/doc/netlink/dmmigrate.yaml}
 uapi=$top/include/dmmigrate/uapi.h
-kmod=$top/kmod/netlink.c
+kmod="$top/kmod/netlink.c $top/kmod/netlink_policy.h"
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/dmm-spec.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 bad=0
@@ -46,6 +46,9 @@ same sides
 enum dmm_gate DMM_GATE_ >"$tmp/header"
 entries gate >"$tmp/spec"
 same gates
+enum dmm_security DMM_SECURITY_ >"$tmp/header"
+entries security >"$tmp/spec"
+same securities
 
 # attributes: name type
 awk '/^enum dmm_attr/, /^};/' "$uapi" | awk '
@@ -88,7 +91,7 @@ awk '
 			for (j = 1; j <= m; j++)
 				print part[1], substr(list[j], 8, length(list[j]) - 8)
 		}
-	}' "$kmod" | tr 'A-Z_' 'a-z-' | sort -u >"$tmp/header"
+	}' $kmod | tr 'A-Z_' 'a-z-' | sort -u >"$tmp/header"
 awk '/^operations:/ { on = 1 } on && $1 == "name:" { name = $2 } /request:/ { request = 1 }
 	/reply:|dump:|event:|^    -$/ { request = 0 }
 	on && request && $1 == "-" { print name, $2 }' "$spec" | sort -u >"$tmp/spec"

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <linux/tls.h>
 #include <unistd.h>
 
 #include "rawnl.h"
@@ -30,8 +31,9 @@ static const char help[] =
 "          wait DEV SECONDS CONDITION... (all of NAME=VALUE, NAME>=VALUE, NAME<=VALUE at a time)\n"
 "values:   rate= epoch= timeout_ms= conn_epoch= conn_index= conns= features= disk=\n"
 "          migration=TEXT instance=TEXT boot=TEXT force barrier_bytes= barrier_ms=\n"
-"          gate=shut|reads|open if_clean range=OFFSET+LENGTH\n"
+"          gate=shut|reads|open if_clean range=OFFSET+LENGTH security=\n"
 "          fd=KIND of attach: tcp:ADDRESS:PORT, netns:NAME:ADDRESS:PORT (a socket of that namespace),\n"
+"                             half-tls:ADDRESS:PORT (keys of the kernel's TLS for one direction),\n"
 "                             unconnected, listening, udp, unix, file, none, 9999\n"
 "          DEV may be \"host\": none is named; dev=NUMBER instead of the device's own; u8:ATTR=N for a wrong length\n"
 "--no-cap: without CAP_SYS_ADMIN, --userns: as root of a user namespace of its own.\n"
@@ -70,7 +72,7 @@ static const struct {
 	{ "unflushed_bytes", DMM_A_UNFLUSHED_BYTES, 8 }, { "shipped_ns", DMM_A_SHIPPED_NS, 8 },
 	{ "zero_blocks", DMM_A_ZERO_BLOCKS, 8 }, { "data_blocks", DMM_A_DATA_BLOCKS, 8 },
 	{ "failed_reads", DMM_A_FAILED_READS, 8 }, { "failed_writes", DMM_A_FAILED_WRITES, 8 },
-	{ "gate", DMM_A_GATE, 4 },
+	{ "gate", DMM_A_GATE, 4 }, { "security", DMM_A_SECURITY, 4 },
 };
 
 static const struct {
@@ -201,6 +203,22 @@ static int netns_socket(const char *spec)
 	return fd;
 }
 
+/* Sends by TLS, and takes what comes as it is. */
+static int half_tls_socket(const char *spec)
+{
+	struct tls12_crypto_info_aes_gcm_128 ci = {
+		.info = { .version = TLS_1_3_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128 },
+	};
+	int fd = tcp_socket(spec);
+
+	if (setsockopt(fd, IPPROTO_TCP, 31 /* TCP_ULP */, "tls", sizeof("tls")) ||
+	    setsockopt(fd, 282 /* SOL_TLS */, TLS_TX, &ci, sizeof(ci))) {
+		perror("dmm-nl: TLS");
+		exit(EXIT_USAGE);
+	}
+	return fd;
+}
+
 static int make_fd(const char *kind)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
@@ -210,6 +228,8 @@ static int make_fd(const char *kind)
 		return tcp_socket(kind + 4);
 	if (!strncmp(kind, "netns:", 6))
 		return netns_socket(kind + 6);
+	if (!strncmp(kind, "half-tls:", 9))
+		return half_tls_socket(kind + 9);
 	if (!strcmp(kind, "unconnected"))
 		return socket(AF_INET, SOCK_STREAM, 0);
 	if (!strcmp(kind, "listening")) {

@@ -25,12 +25,13 @@ static const struct {
 	{ DMM_A_BARRIER_BYTES, 8 }, { DMM_A_BARRIER_MS, 4 },
 	{ DMM_A_INSTANCE, 16 }, { DMM_A_BOOT, 16 },
 	{ DMM_A_GATE, 4 }, { DMM_A_IF_CLEAN, 0 }, { DMM_A_RANGE, 16 },
+	{ DMM_A_SECURITY, 4 },
 };
 #define NR_ATTRS (sizeof(attrs) / sizeof(attrs[0]))
 
 /* Attributes of each command, as bits of attrs[]. */
 static const uint32_t wants[DMM_CMD_MAX + 1] = {
-	[DMM_CMD_ATTACH] = 0xff | 0xc000,
+	[DMM_CMD_ATTACH] = 0xff | 0xc000 | 0x80000,
 	[DMM_CMD_START] = 0x01 | 0x100 | 0x1000 | 0x2000,
 	[DMM_CMD_PAUSE] = 0x01,
 	[DMM_CMD_RESUME] = 0x01,
@@ -131,6 +132,8 @@ static uint64_t any_value(struct nlfuzz_worker *w, uint8_t cmd, uint16_t type)
 		return 1 + nlfuzz_odds(w, 4);
 	case DMM_A_FEATURES:
 		return !nlfuzz_odds(w, 2);
+	case DMM_A_SECURITY:
+		return nlfuzz_odds(w, 2) ? 0 : rng_below(&w->r, 5);
 	default:
 		return rng_next(&w->r);
 	}

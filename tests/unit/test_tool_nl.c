@@ -173,6 +173,7 @@ static void test_parse_all(void **state)
 		nla_put_u32(msg, u32s[n], 1000 + u32s[n]);
 	nla_put(msg, DMM_A_MIGRATION, sizeof(id), id);
 	nla_put(msg, DMM_A_INSTANCE, sizeof(instance), instance);
+	nla_put_u32(msg, DMM_A_SECURITY, DMM_SECURITY_RELAY);
 	nla_put_u32(msg, DMM_A_ERROR, (u32)-5);
 	nla_put_u32(msg, DMM_A_FREEZE_RESULT, (u32)-62);
 	nla_put_string(msg, DMM_A_REASON, "reading the origin");
@@ -236,6 +237,7 @@ static void test_parse_all(void **state)
 	assert_memory_equal(i.write_latency, latency, sizeof(latency));
 	assert_memory_equal(i.migration, id, sizeof(id));
 	assert_memory_equal(i.instance, instance, sizeof(instance));
+	assert_int_equal(i.security, DMM_SECURITY_RELAY);
 	assert_int_equal(i.error, -5);
 	assert_int_equal(i.freeze_result, -62);
 	assert_string_equal(i.reason, "reading the origin");

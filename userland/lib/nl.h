@@ -20,7 +20,7 @@ struct nlmsghdr;
 
 /* What GET and EVENT say; an attribute that did not come is zero. */
 struct dmm_nl_info {
-	u64 present;			/* bit n: attribute n (enum dmm_attr) came */
+	u64 present;			/* DMM_NL_BIT(enum dmm_attr): it came */
 	u64 dev;			/* dmm_nl_dev() */
 	u8 migration[DMM_ID_BYTES];
 	u32 disk;
@@ -59,6 +59,7 @@ struct dmm_nl_info {
 	u32 remote_status;		/* enum dmm_wire_err */
 	u32 conns;
 	u64 features;			/* DMM_FEATURE_* */
+	u32 security;			/* enum dmm_security */
 	u64 zero_bytes;
 	u64 zero_blocks;
 	u64 data_blocks;
@@ -79,7 +80,7 @@ struct dmm_nl_info {
 /* A request: the attributes of @set are sent. */
 struct dmm_nl_req {
 	enum dmm_cmd cmd;
-	u64 set;			/* bit n: attribute n */
+	u64 set;			/* DMM_NL_BIT(): these are */
 	u64 dev;
 	u8 migration[DMM_ID_BYTES];
 	u32 disk;
@@ -87,6 +88,7 @@ struct dmm_nl_req {
 	u32 conn_index;
 	u32 conns;
 	u64 features;
+	u32 security;			/* enum dmm_security */
 	u32 fd;
 	u64 rate;
 	u64 epoch;
@@ -99,8 +101,10 @@ struct dmm_nl_req {
 	u64 range[2];			/* offset and length in bytes */
 };
 
-#define DMM_NL_BIT(attr)	(1ull << (attr))
-_Static_assert(DMM_A_MAX < 64, "one bit for each attribute");
+#define DMM_NL_BIT(attr)	(1ull << ((attr) - 1))	/* of DMM_A_UNSPEC there is none */
+_Static_assert(DMM_A_MAX <= 64, "one bit for each attribute");
+
+const char *dmm_security_name(u32 security);	/* enum dmm_security: "plaintext"... */
 
 /* The kernel's dev_t. */
 static inline u64 dmm_nl_dev(unsigned int major, unsigned int minor)

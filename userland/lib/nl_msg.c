@@ -32,6 +32,7 @@ static const struct field req_fields[] = {
 	REQ(FD, U32, fd),
 	REQ(CONNS, U32, conns),
 	REQ(FEATURES, U64, features),
+	REQ(SECURITY, U32, security),
 	REQ(RATE, U64, rate),
 	REQ(EPOCH, U64, epoch),
 	REQ(TIMEOUT_MS, U32, timeout_ms),
@@ -84,6 +85,7 @@ static const struct field info_fields[] = {
 	INFO(REMOTE_STATUS, U32, remote_status),
 	INFO(CONNS, U32, conns),
 	INFO(FEATURES, U64, features),
+	INFO(SECURITY, U32, security),
 	INFO(ZERO_BYTES, U64, zero_bytes),
 	INFO(ZERO_BLOCKS, U64, zero_blocks),
 	INFO(DATA_BLOCKS, U64, data_blocks),
@@ -209,4 +211,18 @@ int dmm_nl_parse(struct nlmsghdr *nlh, struct dmm_nl_info *info)
 		return -EINVAL;
 	*info = r;
 	return 0;
+}
+
+const char *dmm_security_name(u32 security)
+{
+	switch (security) {
+	case DMM_SECURITY_NONE:
+		return "plaintext";
+	case DMM_SECURITY_TLS:
+		return "TLS by the kernel";
+	case DMM_SECURITY_RELAY:
+		return "TLS by relays";
+	default:
+		return "unknown";
+	}
 }
