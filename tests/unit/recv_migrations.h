@@ -19,7 +19,7 @@ static char dir[64];
 
 static inline void migrations_start(void)
 {
-	assert_int_equal(dmm_migrations_init(&ms, dir, &rc.registry, rc.instance, rc.boot, rc.stop_fd,
+	assert_int_equal(dmm_migrations_init(&ms, dir, &rc.registry, rc.instance, rc.boot, rc.stop_fd, NULL,
 					     DMM_CONTROL_PATH, true), 0);
 	rc.migrations = &ms;
 }

@@ -31,6 +31,9 @@ static const struct dmm_option copy_options[] = {
 		   "where O_DIRECT is not to be had)"),
 	DMM_OPTION_OVERWRITE,
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL, "check both ends, change nothing"),
+	DMM_OPTION_KEYS,
+	DMM_OPTION_TLS,
+	DMM_OPTION_PLAINTEXT,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -217,6 +220,7 @@ static int copy_open_job(struct dmm_copy *c)
 	if (!ret)
 		ret = dmm_copy_job_open_engine(&c->job);
 	c->job.to = &c->to;
+	c->job.control = &c->remote;
 	memcpy(c->job.id, c->id, sizeof(c->id));
 	/* larger than that of any run before */
 	c->job.conn_epoch = (u64)time(NULL) * 1000;
@@ -304,6 +308,9 @@ static int cmd_copy(struct dmm_tool *t)
 
 	if (dmm_parse_target(t->args.operands[1], &c.to, &why))
 		return dmm_usage(t, "'%.128s': %s", t->args.operands[1], why);
+	c.to.plaintext = t->args.insecure_plaintext;
+	if (dmm_remote_security(t->args.keys, t->args.tls))
+		return dmm_usage(t, "--tls '%.64s' is not auto, kernel or relay", t->args.tls);
 	if (t->args.engine && !dmm_copy_reader_find(t->args.engine))
 		return dmm_usage(t, "--engine '%.64s' is not io_uring, libaio or sync", t->args.engine);
 	c.source.fd = c.source.plain_fd = -1;

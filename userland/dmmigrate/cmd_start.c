@@ -31,6 +31,8 @@ static const struct dmm_option start_options[] = {
 	DMM_OPTION("no-gate", FLAG, no_gate, NULL, "none: the writer uses /DEST itself"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_OVERWRITE,
+	DMM_OPTION_TLS,
+	DMM_OPTION_PLAINTEXT,
 	DMM_OPTION("again", FLAG, again, NULL,
 		   "only go on with what has lost its connections: begin nothing, and nothing anew"),
 	DMM_OPTION("resume", TEXT, resume, "ID",
@@ -271,6 +273,8 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 	if (t->args.nr_operands % 2)
 		return dmm_usage(t, "%.128s has no destination: operands come in pairs, SOURCE HOST:/DEST",
 				 t->args.operands[t->args.nr_operands - 1]);
+	if (dmm_remote_security(NULL, t->args.tls))
+		return dmm_usage(t, "--tls '%.64s' is not auto, kernel or relay", t->args.tls);
 	if (t->args.gate && c->nr > 1)
 		return dmm_usage(t, "--gate names the gate of one disk, and there are %u", c->nr);
 	for (i = 0; i < c->nr; i++) {
@@ -278,6 +282,7 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 		d->conns = t->args.conns == DMM_UNSET ? DMM_DEFAULT_CONNS : (u32)t->args.conns;
 		if (dmm_parse_target(t->args.operands[2 * i + 1], &d->to, &why))
 			return dmm_usage(t, "'%.128s': %s", t->args.operands[2 * i + 1], why);
+		d->to.plaintext = t->args.insecure_plaintext;
 		if (strcmp(d->to.host, c->disks[0].to.host) || d->to.port != c->disks[0].to.port)
 			return dmm_usage(t, "the disks of one migration go to one host, not to %.128s and %.128s",
 					 t->args.operands[1], t->args.operands[2 * i + 1]);

@@ -126,8 +126,8 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 		dmm_format_bytes(shipped, sizeof(shipped), info->shipped_bytes, ""),
 		dmm_format_bytes(zeros, sizeof(zeros), info->zero_bytes, ""),
 		dmm_format_bytes(size, sizeof(size), info->size_bytes, ""), info->resent_blocks);
-	dmm_say(t, "    links: %u, %s of late; in flight %s",
-		info->conns, dmm_format_bytes(shipped, sizeof(shipped), info->speed_bps, "/s"),
+	dmm_say(t, "    links: %u, %s, %s of late; in flight %s",
+		info->conns, dmm_security_name(info->security), dmm_format_bytes(shipped, sizeof(shipped), info->speed_bps, "/s"),
 		dmm_format_bytes(size, sizeof(size), info->inflight_bytes, ""));
 	dmm_say(t, "    guest: reads half <= %s, 99%% <= %s; writes half <= %s, 99%% <= %s",
 		dmm_format_latency(line, 32, info->read_latency, 50),

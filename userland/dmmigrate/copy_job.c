@@ -255,15 +255,13 @@ static int worker_compares(struct dmm_copy_worker *w)
 static int worker_attach(struct dmm_copy_worker *w)
 {
 	struct dmm_copy_job *job = w->job;
+	struct dmm_wire_attach at;
 	int ret;
 
 	w->data.offer = w->ask.offer = job->features;
 	if (!job->differs) {
-		ret = dmm_remote_open(&w->data, job->to);
-		if (!ret)
-			ret = dmm_remote_attach(&w->data, job->id, job->disk, job->conn_epoch, w->index,
-						job->conns);
-		if (ret)
+		dmm_remote_attach_to(&at, job->id, job->disk, job->conn_epoch, w->index, job->conns);
+		if (dmm_remote_open_data(&w->data, job->control, job->to, &at, false))
 			return remote_failed(job, &w->data);
 	}
 	if (job->compare && dmm_remote_open(&w->ask, job->to))

@@ -99,6 +99,7 @@ struct dmm_copy_job {
 	/* constant while workers run */
 	struct dmm_copy_source *source;
 	const struct dmm_target *to;
+	struct dmm_remote *control;	/* keys of data connections are asked for on it, before the threads begin */
 	u8 id[DMM_ID_BYTES];
 	u32 disk;			/* its number; of a copy: 0 */
 	u64 features;			/* common with the receiver */

@@ -68,6 +68,8 @@ static int prepare_failed(struct dmm_copy *c)
 			 a->operands[0], a->operands[1]);
 	else if (c->remote.err == -EADDRNOTAVAIL)
 		dmm_next(c->t, "getent hosts %s", c->to.host);
+	else if (!c->remote.code && c->remote.exit == DMM_EXIT_PREFLIGHT)
+		dmm_next(c->t, "dmmigrate keys list");
 	else if (!c->remote.code)
 		dmm_next(c->t, "systemctl status dmmigrated (on %s)", c->to.host);
 	else

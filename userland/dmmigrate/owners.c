@@ -199,6 +199,7 @@ int dmm_owners_need_settled(struct dmm_tool *t, const u8 id[DMM_ID_BYTES], const
 	int ret;
 
 	dmm_remote_init(&r);
+	to.plaintext = le32_to_cpu(ok->flags) & DMM_GROUP_PLAINTEXT;
 	ret = dmm_parse_hostport((const char *)ok->peer, to.host, &to.port, NULL);
 	if (!ret)
 		ret = dmm_owners_ask_there(&r, &to, id, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_SETTLED), SETTLE_MS,

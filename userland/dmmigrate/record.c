@@ -67,6 +67,7 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "host", json_object_new_string(r->to.host));
 	json_object_object_add(o, "port", json_object_new_int(r->to.port));
 	json_object_object_add(o, "dest", json_object_new_string(r->to.path));
+	json_object_object_add(o, "plaintext", json_object_new_boolean(r->to.plaintext));
 	json_object_object_add(o, "size_bytes", json_object_new_uint64(r->size_bytes));
 	json_object_object_add(o, "block_bytes", json_object_new_int64(r->block_bytes));
 	json_object_object_add(o, "started_s", json_object_new_uint64(r->started_s));
@@ -167,7 +168,7 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u3
 	    dmm_jsonfield_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) || json_witness(o, r) ||
 	    dmm_jsonfield_number(o, "connections", 1, DMM_MAX_CONNS, &conns) ||
 	    dmm_jsonfield_text(o, "gate", r->gate, sizeof(r->gate)) ||
-	    json_flag(o, "start_begun", &r->start_begun))
+	    json_flag(o, "start_begun", &r->start_begun) || json_flag(o, "plaintext", &r->to.plaintext))
 		return -EBADMSG;
 	memcpy(r->id, id, DMM_ID_BYTES);
 	r->disk = disk;

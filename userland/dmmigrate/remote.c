@@ -4,6 +4,7 @@
  * happened and, where the cause is likely, what to look at.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,38 @@
 #include "core/handover.h"
 #include "remote.h"
 #include "tool.h"
+
+/* Of this process. */
+static struct {
+	const char *dir;		/* NULL: by default */
+	enum dmm_tls_carrier carrier;
+	pthread_mutex_t lock;
+	struct dmm_keys *keys;		/* protected by lock until it is set, and constant then */
+} security = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+int dmm_remote_security(const char *keys, const char *tls)
+{
+	security.dir = keys;
+	return tls ? dmm_tls_carrier_parse(tls, &security.carrier) : 0;
+}
+
+/* This host's key, read when it is first needed. */
+static int own_keys(const struct dmm_keys **keys, char why[DMM_KEYS_WHY])
+{
+	char dir[DMM_PATH_MAX];
+	int ret = 0;
+
+	pthread_mutex_lock(&security.lock);
+	if (!security.keys && !security.dir)
+		ret = dmm_keys_default_dir(dir, sizeof(dir));
+	if (ret)
+		snprintf(why, DMM_KEYS_WHY, "where are this user's keys? Neither HOME nor XDG_CONFIG_HOME is set");
+	else if (!security.keys)
+		ret = dmm_keys_load(security.dir ? security.dir : dir, &security.keys, why);
+	*keys = security.keys;
+	pthread_mutex_unlock(&security.lock);
+	return ret;
+}
 
 void dmm_remote_init(struct dmm_remote *r)
 {
@@ -29,7 +62,8 @@ static int remote_fail(struct dmm_remote *r, int err, const char *doing)
 
 	r->err = err;
 	r->code = 0;
-	r->exit = DMM_EXIT_TRANSPORT;
+	/* who is not known cannot go on, however often it is tried */
+	r->exit = err == -EACCES || err == -EPERM ? DMM_EXIT_PREFLIGHT : DMM_EXIT_TRANSPORT;
 	if (err == -EREMOTEIO) {
 		r->code = le32_to_cpu(r->refuse.code);
 		r->exit = dmm_exit_from_wire(r->code);
@@ -46,29 +80,44 @@ static int remote_fail(struct dmm_remote *r, int err, const char *doing)
 	return err;
 }
 
-static int remote_hello(struct dmm_remote *r)
+static int remote_hello(struct dmm_remote *r, bool plaintext)
 {
 	int ret;
 
 	r->client.features = r->offer;
 	ret = dmm_client_hello(&r->client, "dmmigrate " DMM_TOOL_VERSION, &r->hello, &r->refuse);
 	if (ret) {
+		if (plaintext && ret == -ECONNRESET)
+			r->client.why = "it closed the connection at once: was it started with --insecure-plaintext, too?";
 		remote_fail(r, ret, "agree on a version with the receiver");
 		dmm_remote_close(r);
 	}
 	return ret;
 }
 
+static int remote_connect(struct dmm_remote *r, const struct dmm_target *to, const struct dmm_tls_client *tls)
+{
+	int ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, tls, &r->client);
+
+	return ret ? remote_fail(r, ret, "connect to the receiver") : remote_hello(r, !tls);
+}
+
 int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
 {
+	struct dmm_tls_client tls = { .carrier = security.carrier };
 	int ret;
 
 	dmm_remote_close(r);
 	dmm_hostport_format(to->host, to->port, r->where, sizeof(r->where));
-	ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, &r->client);
-	if (ret)
-		return remote_fail(r, ret, "connect to the receiver");
-	return remote_hello(r);
+	if (to->plaintext)
+		return remote_connect(r, to, NULL);
+	ret = own_keys(&tls.keys, r->client.tls_why);
+	if (!ret)
+		return remote_connect(r, to, &tls);
+	remote_fail(r, ret, "connect to the receiver");
+	r->exit = DMM_EXIT_PREFLIGHT;
+	snprintf(r->why, sizeof(r->why), "%s", r->client.tls_why);
+	return ret;
 }
 
 int dmm_remote_open_local(struct dmm_remote *r, const char *path)
@@ -81,7 +130,7 @@ int dmm_remote_open_local(struct dmm_remote *r, const char *path)
 	if (ret)
 		return remote_fail(r, ret, "ask dmmigrated of this host");
 	r->offer |= DMM_FEATURE_GROUP;
-	return remote_hello(r);
+	return remote_hello(r, false);
 }
 
 static int remote_request(struct dmm_remote *r, u16 type, const void *payload, u32 bytes,
@@ -202,17 +251,63 @@ int dmm_remote_compare(struct dmm_remote *r, const struct dmm_wire_compare *req,
 			      DMM_CLIENT_TIMEOUT_MS, "have the receiver compare");
 }
 
-int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
-		      u32 conn_index, u32 conns)
+void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
+			  u32 conn_index, u32 conns)
 {
-	struct dmm_wire_attach req;
+	memset(at, 0, sizeof(*at));
+	disk_id(&at->id, id, disk);
+	at->conn_epoch = cpu_to_le64(conn_epoch);
+	at->conn_index = cpu_to_le32(conn_index);
+	at->conns = cpu_to_le32(conns);
+}
 
-	memset(&req, 0, sizeof(req));
-	disk_id(&req.id, id, disk);
-	req.conn_epoch = cpu_to_le64(conn_epoch);
-	req.conn_index = cpu_to_le32(conn_index);
-	req.conns = cpu_to_le32(conns);
-	return remote_request(r, DMM_MSG_ATTACH, &req, sizeof(req), DMM_MSG_ATTACHED, NULL, 0,
+/* A key for the connection @at. */
+static int remote_key(struct dmm_remote *r, const struct dmm_wire_attach *at, struct dmm_tls_key *key)
+{
+	struct dmm_wire_key_ok ok;
+	int ret = remote_request(r, DMM_MSG_KEY, at, sizeof(*at), DMM_MSG_KEY_OK, &ok, sizeof(ok),
+				 DMM_CLIENT_TIMEOUT_MS, "get a key for the data connection");
+
+	if (ret)
+		return ret;
+	memcpy(key->identity, ok.identity, sizeof(key->identity));
+	memcpy(key->secret, ok.secret, sizeof(key->secret));
+	gnutls_memset(&ok, 0, sizeof(ok));
+	return 0;
+}
+
+/* What went wrong on @from, as if it had on @to. */
+static int remote_fail_as(struct dmm_remote *to, const struct dmm_remote *from)
+{
+	to->err = from->err;
+	to->code = from->code;
+	to->exit = from->exit;
+	memcpy(to->why, from->why, sizeof(to->why));
+	return to->err;
+}
+
+int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, const struct dmm_target *to,
+			 const struct dmm_wire_attach *at, bool outlives)
+{
+	struct dmm_tls_key key;
+	struct dmm_tls_client tls = { .key = &key, .carrier = security.carrier, .outlives = outlives };
+	int ret;
+
+	if (to->plaintext) {
+		ret = dmm_remote_open(data, to);
+	} else {
+		if (control->client.fd < 0 && dmm_remote_open(control, to))
+			return remote_fail_as(data, control);
+		if (remote_key(control, at, &key))
+			return remote_fail_as(data, control);
+		dmm_remote_close(data);
+		dmm_hostport_format(to->host, to->port, data->where, sizeof(data->where));
+		ret = remote_connect(data, to, &tls);
+		gnutls_memset(&key, 0, sizeof(key));
+	}
+	if (ret)
+		return ret;
+	return remote_request(data, DMM_MSG_ATTACH, at, sizeof(*at), DMM_MSG_ATTACHED, NULL, 0,
 			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
 }
 

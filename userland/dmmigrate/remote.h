@@ -26,6 +26,12 @@ struct dmm_remote {
 	u32 code;			/* after a refusal: enum dmm_wire_err, else 0 */
 };
 
+/*
+ * Where keys and peers are (NULL: where they are by default), and who encrypts ("auto"...; NULL: auto).  -EINVAL.
+ * Context: before the first is opened.
+ */
+int dmm_remote_security(const char *keys, const char *tls);
+
 void dmm_remote_init(struct dmm_remote *r);
 void dmm_remote_close(struct dmm_remote *r);	/* idempotent */
 
@@ -46,8 +52,15 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk,
 int dmm_remote_prove(struct dmm_remote *r, const struct dmm_wire_prove *req, struct dmm_wire_prove_ok *ok);
 int dmm_remote_compare(struct dmm_remote *r, const struct dmm_wire_compare *req,
 		       struct dmm_wire_compare_ok *ok);
-int dmm_remote_attach(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
-		      u32 conn_index, u32 conns);
+
+/*
+ * Opens a data connection and attaches it: @at says which.  Within TLS its key is asked for on @control, which is
+ * opened should it not be; a failure there is told as @data's.  @outlives: a relay stays when this process ends.
+ */
+int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, const struct dmm_target *to,
+			 const struct dmm_wire_attach *at, bool outlives);
+void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
+			  u32 conn_index, u32 conns);
 
 /* Of a group; @ok is zeroed after a failure. */
 int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,

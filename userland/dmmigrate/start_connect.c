@@ -32,13 +32,14 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 		       DMM_NL_BIT(DMM_A_CONN_EPOCH) | DMM_NL_BIT(DMM_A_CONN_INDEX) |
 		       DMM_NL_BIT(DMM_A_CONNS) | DMM_NL_BIT(DMM_A_FEATURES) | DMM_NL_BIT(DMM_A_FD),
 	};
+	struct dmm_wire_attach at;
 	struct dmm_remote data;
 	int ret;
 
 	dmm_remote_init(&data);
 	data.offer = DMM_FEATURE_ZERO;
-	if (dmm_remote_open(&data, &d->to) ||
-	    dmm_remote_attach(&data, c->id, d->disk, d->conn_epoch, index, d->conns)) {
+	dmm_remote_attach_to(&at, c->id, d->disk, d->conn_epoch, index, d->conns);
+	if (dmm_remote_open_data(&data, &c->remote, &d->to, &at, true)) {
 		snprintf(c->why, sizeof(c->why), "%s", data.why);
 		dmm_remote_close(&data);
 		return data.exit;
@@ -49,6 +50,10 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 	memcpy(d->receiver, data.hello.instance, sizeof(d->receiver));
 	req.features = data.client.features;	/* what both sides have */
 	req.fd = (u32)data.client.fd;
+	if (!d->to.plaintext) {
+		req.set |= DMM_NL_BIT(DMM_A_SECURITY);
+		req.security = data.client.tls.kernel ? DMM_SECURITY_TLS : DMM_SECURITY_RELAY;
+	}
 	ret = dmm_nl_do(t->nl, &req);
 	dmm_remote_close(&data);	/* the kernel has a reference of its own */
 	if (!ret)

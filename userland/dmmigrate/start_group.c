@@ -60,6 +60,8 @@ static int start_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm_st
 				"%s is being migrated to %s:%u:%s already", t->source,
 				s->record.to.host, s->record.to.port, s->record.to.path);
 	}
+	if (s->has_record)
+		d->to.plaintext = s->record.to.plaintext;
 	d->attached = true;
 	d->again = true;
 	d->conn_epoch = dmm_max_u64(info.conn_epoch, s->record.conn_epoch) + 1;
@@ -117,6 +119,7 @@ static int start_unattached(struct dmm_tool *t, struct dmm_start *c, struct dmm_
 				"a start to %s:%u:%s was interrupted and left its record",
 				d->s.record.to.host, d->s.record.to.port, d->s.record.to.path);
 	}
+	d->to.plaintext = d->s.record.to.plaintext;
 	d->conn_epoch = d->s.record.conn_epoch + 1;
 	d->again = true;
 	return 0;

@@ -20,6 +20,8 @@ int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c, struct dmm_
 			 dmm_start_words(t, words, sizeof(words)));
 	else if (c->remote.err == -EADDRNOTAVAIL)
 		dmm_next(t, "getent hosts %s", d->to.host);
+	else if (!c->remote.code && c->remote.exit == DMM_EXIT_PREFLIGHT)
+		dmm_next(t, "dmmigrate keys list");
 	else if (!c->remote.code)
 		dmm_next(t, "systemctl status dmmigrated (on %s)", d->to.host);
 	else

@@ -154,6 +154,7 @@ struct json_object *dmm_status_json(const struct dmm_nl_info *info, const struct
 	put_u64(o, "size_bytes", info->size_bytes);
 	put_u64(o, "block_bytes", info->block_bytes);
 	put_u64(o, "connections", info->conns);
+	json_object_object_add(o, "security", json_object_new_string(dmm_security_name(info->security)));
 	put_u64(o, "host_bandwidth_bytes_per_s", info->host_rate);
 	put_u64(o, "bandwidth_bytes_per_s", info->rate);
 	json_object_object_add(o, "errno", json_object_new_int(info->error));

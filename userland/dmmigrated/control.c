@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "channel.h"
 #include "control_priv.h"
 #include "fullio.h"
 #include "gate.h"
@@ -37,6 +38,7 @@ struct reply {
 		struct dmm_wire_prove_ok prove;
 		struct dmm_wire_compare_ok compare;
 		struct dmm_wire_group_ok group;
+		struct dmm_wire_key_ok key;
 	} u;
 };
 
@@ -90,6 +92,10 @@ static int control_disk(struct control *c, const struct dmm_disk_name *name,
 	d = dmm_registry_get(&c->s->rc->registry, name, r);
 	if (!d)
 		return -ENOENT;
+	if (!c->s->local && memcmp(&d->prepare.peer, &c->s->peer_pin, sizeof(d->prepare.peer))) {
+		dmm_registry_put(&c->s->rc->registry, d);
+		return dmm_refuse(r, DMM_WERR_DENIED, "disk %u of this migration is another peer's", name->disk);
+	}
 	ret = control_touch(c, d, r);
 	if (!ret)
 		*disk = d;
@@ -167,6 +173,7 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 		ret = dmm_refuse(r, DMM_WERR_PROTOCOL, "CREATE without its feature in HELLO");
 	if (ret)
 		return ret;
+	p.peer = c->s->peer_pin;
 	control_name(c, &p.name);
 	if (!p.group_disks && c->s->rc->migrations)
 		ret = dmm_migrations_refuse_known(c->s->rc->migrations, p.name.migration, r);
@@ -367,6 +374,34 @@ static int control_forget(struct control *c, const u8 *payload, struct reply *re
 	return 0;
 }
 
+/* A secret for one data connection. */
+static int control_key(struct control *c, const u8 *payload, struct reply *reply,
+		       struct dmm_refusal *r)
+{
+	struct dmm_key_use use = { .peer = c->s->peer_pin };
+	struct dmm_tls_key key;
+	struct dmm_disk *d;
+	int ret;
+
+	if (!c->s->tls)
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "KEY without TLS: data connections are plaintext here, too");
+	ret = dmm_attach_decode(payload, &use.attach, r);
+	if (!ret)
+		ret = control_disk(c, &use.attach.name, &d, r);
+	if (ret)
+		return ret;
+	use.size_bytes = d->prepare.size_bytes;
+	ret = dmm_keyring_mint(&c->s->rc->channel->keyring, &use, dmm_now_ms(), &key, r);
+	if (ret)
+		return ret;
+	memcpy(reply->u.key.identity, key.identity, sizeof(key.identity));
+	memcpy(reply->u.key.secret, key.secret, sizeof(key.secret));
+	gnutls_memset(&key, 0, sizeof(key));
+	reply->type = DMM_MSG_KEY_OK;
+	reply->bytes = sizeof(reply->u.key);
+	return 0;
+}
+
 static int control_group(struct control *c, const u8 *payload, struct reply *reply,
 			 struct dmm_refusal *r)
 {
@@ -401,6 +436,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_FORGET, control_forget },
 		{ DMM_MSG_GROUP, control_group },
 		{ DMM_MSG_ADOPT, control_adopt },
+		{ DMM_MSG_KEY, control_key },
 	};
 	size_t i;
 

@@ -126,6 +126,7 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 		link.up = dmm_migration_heard(m);
 	}
 	flags |= link.up ? DMM_GROUP_LINKED : 0;
+	flags |= m->all->tls ? 0 : DMM_GROUP_PLAINTEXT;
 	flags |= dmm_migration_unmarked(m, unmarked) ? DMM_GROUP_UNMARKED : 0;
 	w->flags = cpu_to_le32(flags);
 	w->result = cpu_to_le32(group_result(result));

@@ -269,6 +269,23 @@ static void data_tear_down(struct dmm_data *d)
 	free(d->look);
 }
 
+/* Is it the connection that its key was for? */
+static int data_check_key(const struct dmm_session *s, const struct dmm_attach *a, const struct dmm_disk *d,
+			  struct dmm_refusal *r)
+{
+	const struct dmm_attach *k = &s->key.attach;
+
+	if (!s->by_key)
+		return 0;
+	if (memcmp(k->name.migration, a->name.migration, sizeof(k->name.migration)) || k->name.disk != a->name.disk ||
+	    k->epoch != a->epoch || k->index != a->index || k->conns != a->conns)
+		return dmm_refuse(r, DMM_WERR_DENIED, "the key is that of connection %u of epoch %llu of disk %u, not of this one",
+				  k->index, k->epoch, k->name.disk);
+	if (s->key.size_bytes != d->prepare.size_bytes || memcmp(&s->key.peer, &d->prepare.peer, sizeof(s->key.peer)))
+		return dmm_refuse(r, DMM_WERR_DENIED, "the disk was prepared anew since the key was made");
+	return 0;
+}
+
 void dmm_data_run(struct dmm_session *s, const u8 *payload)
 {
 	struct dmm_data *d = calloc(1, sizeof(*d));
@@ -292,7 +309,9 @@ void dmm_data_run(struct dmm_session *s, const u8 *payload)
 		ret = -ENOENT;
 		goto out_refuse;
 	}
-	ret = data_set_up(d, &a, &r);
+	ret = data_check_key(s, &a, d->disk, &r);
+	if (!ret)
+		ret = data_set_up(d, &a, &r);
 	if (ret)
 		goto out_put;
 	dmm_info(&s->log_id, "data connection %u of epoch %llu attached, by %s", a.index, a.epoch,

@@ -64,7 +64,8 @@ void dmm_data_expect_bytes(struct dmm_data *d)
 {
 	u32 bytes = 1;
 
-	if (d->phase == RX_PAYLOAD)
+	/* the kernel's TLS waits for records, not for bytes */
+	if (d->phase == RX_PAYLOAD && !d->s->tls)
 		bytes = (u32)dmm_min_u64(d->frame.payload_bytes - d->payload_have, WAKE_BYTES);
 	if (bytes == d->wake_bytes)
 		return;

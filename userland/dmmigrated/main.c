@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "fullio.h"
 #include "listener.h"
 #include "log.h"
@@ -36,6 +37,7 @@ enum { EXIT_USAGE = 2, EXIT_LISTEN = 4, EXIT_LOCAL = 5 };
 struct daemon {
 	int argc;
 	char **argv;
+	struct dmm_channel channel;
 	struct dmm_receiver rc;
 	struct dmm_migrations migrations;
 	struct dmm_listener listener;
@@ -164,6 +166,7 @@ static int daemon_stop(struct daemon *dm)
 	}
 	dmm_migrations_exit(&dm->migrations);
 	dmm_receiver_exit(&dm->rc);
+	dmm_channel_close(&dm->channel);
 	close(dm->signal_fd);
 	dmm_notice(NULL, "stopped");
 	return EXIT_SUCCESS;
@@ -238,7 +241,8 @@ static int open_migrations(struct daemon *dm, const struct dmm_config *c)
 		return EXIT_LOCAL;
 	}
 	ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
-				      dm->rc.boot, dm->rc.stop_fd, c->restore ? NULL : c->control, c->by_hand);
+				      dm->rc.boot, dm->rc.stop_fd, dmm_channel_to(&dm->channel),
+				      c->restore ? NULL : c->control, c->by_hand);
 
 	if (ret) {
 		dmm_err(NULL, "cannot read %s: %s", c->state_dir, strerror(-ret));
@@ -298,12 +302,20 @@ int main(int argc, char **argv)
 	}
 	if (!c.nr_allow)
 		dmm_warn(NULL, "no 'allow' in %s: every destination will be refused", c.path);
+	/* what only puts up gates and fences must not fail for a key */
+	if (c.restore)
+		c.insecure_plaintext = true;
+	if (dmm_channel_open(&dm.channel, &c)) {
+		dmm_config_exit(&c);
+		return EXIT_USAGE;
+	}
 	ret = dmm_receiver_init(&dm.rc, &c);
 	if (ret) {
 		dmm_err(NULL, "cannot start: %s", strerror(-ret));
 		dmm_config_exit(&c);
 		return EXIT_LOCAL;
 	}
+	dm.rc.channel = &dm.channel;
 	ret = open_migrations(&dm, &c);
 	if (ret) {
 		dmm_receiver_exit(&dm.rc);

@@ -393,7 +393,7 @@ static const struct dmm_group_ops source_ops = {
 
 static int source_start(struct dmm_migration *m)
 {
-	struct dmm_link_config lc = { .port = m->manifest->port, .message = source_message, .ctx = m };
+	struct dmm_link_config lc = { .port = m->manifest->port, .tls = m->all->tls, .message = source_message, .ctx = m };
 	struct dmm_freezer_config fc = {
 		.log_id = m->log_id, .nr_disks = m->nr_disks, .frozen = source_frozen,
 		.thawed = source_thawed, .ctx = m,

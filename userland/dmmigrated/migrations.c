@@ -290,7 +290,7 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
-			const char *control, bool by_hand)
+			const struct dmm_tls_client *tls, const char *control, bool by_hand)
 {
 	pthread_condattr_t attr;
 	enum dmm_ho_role role;
@@ -303,6 +303,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	memcpy(ms->instance.b, instance, sizeof(ms->instance.b));
 	memcpy(ms->boot, boot, sizeof(ms->boot));
 	ms->stop_fd = stop_fd;
+	ms->tls = tls;
 	ms->offline = !control;
 	ms->by_hand = by_hand;
 	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");

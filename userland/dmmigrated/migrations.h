@@ -64,6 +64,7 @@ struct dmm_migrations {
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* borrowed */
 	bool by_hand;			/* lost data connections are not made anew */
+	const struct dmm_tls_client *tls;	/* borrowed: to other daemons; NULL: plaintext */
 	bool offline;			/* nobody is connected to: gates and fences only */
 	u32 nr_unreadable;		/* directories whose manifest cannot be read */
 	char control[DMM_LOCAL_PATH];	/* socket of this daemon */
@@ -77,12 +78,12 @@ struct dmm_migrations {
 
 /*
  * Takes up every migration that has a directory in @dir/source or @dir/destination; its gates and holds are as its journal says when this
- * returns, or owed.  What cannot be read is logged, and kept.  @control: where the tool finds this daemon.  @by_hand: lost data connections are not made anew.
+ * returns, or owed.  What cannot be read is logged, and kept.  @tls: to other daemons.  @control: where the tool finds this daemon.  @by_hand: lost data connections are not made anew.
  * 0 or -errno: the directory itself cannot be read.
  */
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
-			const char *control, bool by_hand);
+			const struct dmm_tls_client *tls, const char *control, bool by_hand);
 /* Waits until nobody reads a disk back any more, which stop_fd ends soon unless the disk hangs. 0 or -ETIMEDOUT. */
 int dmm_migrations_await_proofs(struct dmm_migrations *ms, u64 timeout_ms);
 /* All references have been put, and no proof is under way. States, gates and holds stay as they are. */

@@ -260,6 +260,7 @@ static void config_init(struct dmm_config *c)
 	c->stall_ms = 60 * 1000;
 	c->ack_ms = 30 * 1000;
 	c->log_level = LOG_INFO;
+	strcpy(c->keys, DMM_KEYS_DIR);
 	strcpy(c->state_dir, DMM_JOURNAL_DIR);
 	strcpy(c->control, DMM_CONTROL_PATH);
 }

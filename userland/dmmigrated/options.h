@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "local.h"
 #include "parse.h"
+#include "tls.h"
 
 #define DMM_DEFAULT_CONFIG	"/etc/dmmigrate/dmmigrated.conf"
 #define DMM_MAX_LISTEN		16
@@ -44,6 +45,9 @@ struct dmm_config {
 	u64 stall_ms;
 	u64 ack_ms;
 	int log_level;
+	bool insecure_plaintext;	/* no TLS, neither way */
+	enum dmm_tls_carrier tls;
+	char keys[DMM_LOCAL_PATH];	/* directory: keys.h */
 	char state_dir[DMM_LOCAL_PATH];
 	char control[DMM_LOCAL_PATH];
 };
@@ -61,7 +65,7 @@ struct dmm_setting {
 };
 
 /* All of them in the order of the help. */
-#define DMM_NR_SETTINGS	19
+#define DMM_NR_SETTINGS	22
 extern const struct dmm_setting dmm_settings[DMM_NR_SETTINGS];
 
 /* The same one by one; NULL after the last. */

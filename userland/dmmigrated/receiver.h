@@ -17,6 +17,7 @@
 #include "options.h"
 #include "registry.h"
 
+struct dmm_channel;
 struct dmm_migrations;
 
 struct dmm_receiver {
@@ -31,6 +32,7 @@ struct dmm_receiver {
 	u8 instance[DMM_ID_BYTES];
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* eventfd: readable once the daemon is going down */
+	struct dmm_channel *channel;	/* borrowed; NULL: plaintext (tests) */
 	struct dmm_migrations *migrations;	/* borrowed; NULL: none hands over here (tests) */
 	/* with locks of their own */
 	struct dmm_bufpool *pool;

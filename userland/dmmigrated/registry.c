@@ -187,7 +187,9 @@ static int prepare_again(struct dmm_disk *d, const struct dmm_prepare *p, struct
 	int ret = 0;
 
 	pthread_mutex_lock(&d->lock);
-	if (d->closed)
+	if (memcmp(&p->peer, &q->peer, sizeof(p->peer)))
+		ret = dmm_refuse(r, DMM_WERR_DENIED, "the disk was prepared by another peer");
+	else if (d->closed)
 		ret = dmm_refuse(r, DMM_WERR_BUSY,
 				 "the disk is being prepared, finished or forgotten: try again");
 	else if (strcmp(p->dest_path, q->dest_path) || p->size_bytes != q->size_bytes ||

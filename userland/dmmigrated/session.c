@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "control.h"
 #include "data.h"
 #include "fullio.h"
@@ -239,11 +240,20 @@ static u32 session_uid(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ? (u32)-1 : who.uid;
 }
 
-/* @start: what is on the list of the silent, or NULL. */
-static void session_life(struct dmm_receiver *rc, int fd, const char *peer, bool local,
+/* What was the key of this connection given out for? */
+static int session_may(const struct dmm_session *s, u16 type, struct dmm_refusal *r)
+{
+	if (!s->tls || s->by_key == (type == DMM_MSG_ATTACH))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_DENIED, s->by_key ? "the key of a data connection is good for nothing but ATTACH" :
+			  "a data connection proves itself by a key that is asked for with KEY");
+}
+
+/* @fd may be another one afterwards.  @start: what is on the list of the silent, or NULL. */
+static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, bool local,
 			 struct session_start *start)
 {
-	struct dmm_session s = { .rc = rc, .fd = fd, .local = local };
+	struct dmm_session s = { .rc = rc, .fd = *fd, .local = local };
 	u8 payload[DMM_MAX_CONTROL_BYTES];
 	struct dmm_refusal r;
 	struct dmm_frame f;
@@ -253,14 +263,22 @@ static void session_life(struct dmm_receiver *rc, int fd, const char *peer, bool
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = s.peer;
 	if (local)
-		s.uid = session_uid(fd);
-	session_set_options(fd);
+		s.uid = session_uid(s.fd);
+	session_set_options(s.fd);
+	if (!local && rc->channel && !rc->channel->plaintext) {
+		ret = dmm_channel_accept(rc->channel, &s);
+		*fd = s.fd;
+		if (ret)
+			return;
+	}
 	if (session_hello(&s))
 		goto out;
 	ret = dmm_session_recv(&s, &f, payload, sizeof(payload), dmm_now_ms() + UNDECIDED_MS, &r);
 	if (ret == -ENODATA)
 		goto out;
 	session_not_silent(start);
+	if (!ret)
+		ret = session_may(&s, f.type, &r);
 	if (ret)
 		dmm_session_refuse(&s, &r);
 	else if (f.type == DMM_MSG_ATTACH)
@@ -276,7 +294,7 @@ out:
 
 void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local)
 {
-	session_life(rc, fd, peer, local, NULL);
+	session_life(rc, &fd, peer, local, NULL);
 }
 
 static void *session_thread(void *arg)
@@ -285,9 +303,10 @@ static void *session_thread(void *arg)
 	struct dmm_receiver *rc = start->rc;
 	int fd = start->fd;
 
-	session_life(rc, fd, start->peer, start->local, start);
+	session_life(rc, &fd, start->peer, start->local, start);
 	session_not_silent(start);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	free(start);
 	pthread_mutex_lock(&rc->lock);
 	rc->nr_sessions--;
@@ -327,7 +346,9 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 			   "dmmigrated.conf", rc->max_sessions);
 	if (session_may_complain(rc, &unsaid))
 		dmm_warn(&s.log_id, "refused: %s (and %u before, unsaid)", r.text, unsaid);
-	session_say_refused(&s, &r);
+	/* within TLS it would take a handshake */
+	if (!rc->channel || rc->channel->plaintext)
+		session_say_refused(&s, &r);
 	shutdown(fd, SHUT_WR);
 }
 

@@ -9,6 +9,7 @@
 #define DMM_SESSION_H
 
 #include "core/wire.h"
+#include "keyring.h"
 #include "log.h"
 #include "receiver.h"
 
@@ -23,6 +24,10 @@ struct dmm_session {
 	u64 features;			/* common to both; 0 before HELLO_OK */
 	u64 tx_seq;
 	u64 rx_seq;
+	bool tls;			/* the peer is known: */
+	struct dmm_pin peer_pin;	/* by its key; zero without TLS */
+	bool by_key;			/* it was given a key for one data connection: */
+	struct dmm_key_use key;		/* this one */
 	bool local;			/* by the local socket: this host itself */
 	u32 uid;			/* of a local peer, else 0 */
 	bool refused;			/* nothing more is said to this peer */
@@ -35,7 +40,7 @@ struct dmm_session {
  */
 int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local);
 
-/* The whole life of a connection in the caller's thread; does not close @fd. For tests. */
+/* The whole life of a connection in the caller's thread; does not close @fd. For tests, in plaintext. */
 void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local);
 
 /* --- for control.c, data.c and handover.c, on the session's own thread --- */

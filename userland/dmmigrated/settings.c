@@ -176,6 +176,23 @@ static const char *set_control(struct dmm_config *c, const char *value)
 	return set_path(c->control, value);
 }
 
+static const char *set_keys(struct dmm_config *c, const char *value)
+{
+	return set_path(c->keys, value);
+}
+
+static const char *set_tls(struct dmm_config *c, const char *value)
+{
+	return dmm_tls_carrier_parse(value, &c->tls) ? "not one of auto, kernel, relay" : NULL;
+}
+
+/* A switch on the command line, yes or no in the file. */
+static const char *set_plaintext(struct dmm_config *c, const char *value)
+{
+	c->insecure_plaintext = !value || !strcmp(value, "yes");
+	return c->insecure_plaintext || !strcmp(value, "no") ? NULL : "not one of yes, no";
+}
+
 static const char *set_reconnect(struct dmm_config *c, const char *value)
 {
 	c->by_hand = !strcmp(value, "manual");
@@ -211,6 +228,11 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	{ "state_dir", 's', "DIR", false, false, "journals of hand-overs (" DMM_JOURNAL_DIR ")", set_state_dir },
 	{ "control", 'C', "PATH", false, false, "socket that dmmigrate on this host asks (" DMM_CONTROL_PATH ")",
 	  set_control },
+	{ "keys", 'k', "DIR", false, false, "this host's key, and the peers that it trusts (" DMM_KEYS_DIR ")", set_keys },
+	{ "tls", 't', "WHERE", false, false,
+	  "who encrypts data connections: the kernel, a relay, or auto, which takes the kernel where it can (auto)", set_tls },
+	{ "insecure_plaintext", 'P', NULL, false, false, "no TLS: anybody may write the destinations, and read what is sent (no)",
+	  set_plaintext },
 	{ "reconnect", 'R', "WHEN", false, false,
 	  "lost connections of sources here are made anew: auto, or manual by dmmigrate start (auto)", set_reconnect },
 	{ "restore", 'r', NULL, false, true,
@@ -243,6 +265,8 @@ const char *dmm_setting_choice(const struct dmm_setting *s, unsigned int i)
 		return i < NR_LOG_LEVELS ? log_levels[i].name : NULL;
 	if (s->set == set_reconnect)
 		return i < 2 ? (i ? "manual" : "auto") : NULL;
+	if (s->set == set_tls)
+		return i <= DMM_TLS_RELAY ? dmm_tls_carrier_name((enum dmm_tls_carrier)i) : NULL;
 	return s->set == set_engine ? dmm_engine_name(i) : NULL;
 }
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The daemon's end of the channel.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "channel.h"
+#include "fullio.h"
+#include "session.h"
+
+int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
+{
+	char why[DMM_KEYS_WHY];
+	int ret;
+
+	memset(ch, 0, sizeof(*ch));
+	dmm_keyring_init(&ch->keyring);
+	ch->plaintext = c->insecure_plaintext;
+	if (ch->plaintext) {
+		dmm_warn(NULL, "--insecure-plaintext: whoever reaches this host's addresses may read and write the destinations, "
+			 "and nobody is known by more than an address");
+		return 0;
+	}
+	ret = dmm_keys_load(c->keys, &ch->keys, why);
+	if (ret) {
+		dmm_err(NULL, "%s", why);
+		dmm_keyring_exit(&ch->keyring);
+		return ret;
+	}
+	ch->to.keys = ch->keys;
+	ch->to.carrier = c->tls;
+	return 0;
+}
+
+void dmm_channel_close(struct dmm_channel *ch)
+{
+	dmm_keys_free(ch->keys);
+	ch->keys = NULL;
+	dmm_keyring_exit(&ch->keyring);
+}
+
+const struct dmm_tls_client *dmm_channel_to(const struct dmm_channel *ch)
+{
+	return ch->plaintext ? NULL : &ch->to;
+}
+
+static int accept_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES])
+{
+	struct dmm_session *s = ctx;
+
+	return dmm_keyring_find(&s->rc->channel->keyring, identity, dmm_now_ms(), secret);
+}
+
+static int accept_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES])
+{
+	struct dmm_session *s = ctx;
+
+	return dmm_keyring_use(&s->rc->channel->keyring, identity, dmm_now_ms(), &s->key);
+}
+
+int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
+{
+	const struct dmm_tls_server server = {
+		.keys = ch->keys, .carrier = ch->to.carrier, .ctx = s, .find = accept_find, .use = accept_use,
+	};
+	char why[DMM_KEYS_WHY], pin[DMM_PIN_TEXT];
+	struct dmm_tls_end end;
+	int ret;
+
+	ret = dmm_tls_accept(&s->fd, &server, dmm_now_ms() + s->rc->handshake_ms, s->rc->stop_fd, &end, why);
+	if (ret) {
+		dmm_log(ret == -EACCES ? LOG_WARNING : LOG_INFO, &s->log_id, "closed before HELLO: %s", why);
+		return ret;
+	}
+	s->tls = true;
+	s->by_key = end.by_key;
+	if (end.by_key) {
+		s->peer_pin = s->key.peer;
+		return 0;
+	}
+	s->peer_pin = end.who.pin;
+	dmm_pin_format(&end.who.pin, pin);
+	dmm_debug(&s->log_id, "it is %s, %s", end.who.name, pin);
+	return 0;
+}
