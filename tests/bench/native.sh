@@ -69,7 +69,7 @@ wait_port()
 start_servers()
 {
 	our_port=$(free_port)
-	printf '[dmmigrated]\nlisten = 127.0.0.1\nport = %s\nallow = %s/*.img\nstate_dir = %s/state\n' "$our_port" "$dir" "$dir" \
+	printf '[dmmigrated]\nlisten = 127.0.0.1\nport = %s\nallow = %s/*.img\nstate_dir = %s/state\ninsecure_plaintext = yes\n' "$our_port" "$dir" "$dir" \
 		> "$dir/dmmigrated.conf"
 	"$bin/dmmigrated" --config "$dir/dmmigrated.conf" --foreground > "$dir/dmmigrated.log" 2>&1 &
 	pids+=($!)
@@ -82,7 +82,7 @@ start_servers()
 	wait_port "$nbd_port"
 }
 
-run_ours() { "$bin/dmmigrate" copy --no-verify --connections "$conns" "$src" "127.0.0.1:$our_port:$dir/dest.img"; }
+run_ours() { "$bin/dmmigrate" copy --insecure-plaintext --no-verify --connections "$conns" "$src" "127.0.0.1:$our_port:$dir/dest.img"; }
 run_nbdcopy() { nbdcopy --flush "$src" "nbd://127.0.0.1:$nbd_port"; }
 run_nbdcopy_zero() { nbdcopy --flush --destination-is-zero "$src" "nbd://127.0.0.1:$nbd_port"; }
 run_qemu_img() { qemu-img convert -n -f raw -O raw -W "$src" "nbd://127.0.0.1:$nbd_port"; }

@@ -9,6 +9,7 @@
 . functions.sh
 requires ip dmmigrated fire
 two_hosts
+RECEIVER_OPTIONS=--insecure-plaintext	# as `fire` speaks
 start_receiver
 
 seed=$(($(od -An -N4 -tu4 /dev/urandom)))

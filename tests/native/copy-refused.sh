@@ -104,7 +104,7 @@ if [ "$(id -u)" = 0 ]; then
 	chown -R nobody "$dir"
 	nobody_copies()
 	{
-		setpriv --reuid=nobody --regid=nogroup --clear-groups timeout 60 "$dir/dmmigrate" copy "$@"
+		setpriv --reuid=nobody --regid=nogroup --clear-groups timeout 60 "$dir/dmmigrate" copy --insecure-plaintext "$@"
 	}
 	expect "nobody copies his own file" nobody_copies --yes "$dir/mine.raw" "$to:$img"
 	same "  whole" "$src" "$img"

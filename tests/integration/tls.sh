@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# This test will move a busy disk within TLS, encrypted by the kernel and by relays, which outlive the tool; have the link lost
+# in the middle, and the connections made anew; see that nothing of it can be read on the way; and then be a peer
+# that is not trusted, was revoked, speaks plaintext, or is asked to.
+. functions.sh
+. functions-handover.sh
+requires ip ss dmmigrate dmmigrated module:tls
+load_module
+two_hosts
+make_disk A 16
+make_disk B 16
+fill A
+KEYS=/etc/dmmigrate
+cp -a $KEYS "$TMP/keys"
+cleanup_fn "rm -rf $KEYS; cp -a $TMP/keys $KEYS"
+
+# ciphers: of the connections to the receiver, as the kernel tells
+ciphers() { ss -tHnie dst "$ADDR_B:$PORT" | grep -c 'tcp-ulp-tls.*1.3.*aes-gcm-128.*rxconf: sw txconf: sw' || true; }
+relays() { pgrep -c dmmigrate-tls || true; }
+
+start_receiver
+start_load A --rate 20
+LOAD=$PID
+for how in kernel relay; do
+	start_migration --yes --connections 2 --bandwidth 2M --tls $how
+	dmmigrate status --json A >"$TMP/status.json"
+	if [ $how = kernel ]; then
+		assert "security" "$(nl A security)" = 1
+		assert "connections that the kernel encrypts" "$(ciphers)" -ge 2
+		grep -q '"security": *"TLS by the kernel"' "$TMP/status.json" || fail "status: $(cat "$TMP/status.json")"
+		assert "relays" "$(relays)" = 0
+	else
+		assert "security" "$(nl A security)" = 2
+		assert "relays" "$(relays)" = 2
+		dmmigrate status A | grep -q 'TLS by relays' || fail "status: $(dmmigrate status A)"
+	fi
+	# a lost link, and new keys
+	await A 20 'acked_bytes>=1000000'
+	if [ $how = kernel ]; then
+		ss -K dst "$ADDR_B" dport = $PORT >/dev/null
+	else
+		pkill -9 dmmigrate-tls
+	fi
+	await A 30 'conn_epoch>=2'
+	await A 30 state=copying
+	[ $how = kernel ] || break
+	dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel: $(cat "$TMP/cancel.out")"
+done
+dmmigrate throttle A unlimited >/dev/null
+finish_migration
+forget_there
+no_relay() { [ "$(relays)" = 0 ]; }
+must_wait_for 10 no_relay
+
+# ---- who may not
+
+# refused_by WHAT TEXT COMMAND...: a start of A fails, and says so
+refused_start() {
+	local text=$1
+	shift
+	! dmmigrate start --yes "$@" A "$ADDR_B:/dev/mapper/B" >"$TMP/refused.out" 2>&1 || fail "started, though: $text"
+	grep -q -- "$text" "$TMP/refused.out" || fail "expected '$text': $(cat "$TMP/refused.out")"
+}
+refused_start 'TLS' --insecure-plaintext
+PIN=$(dmmigrate keys show | grep -o 'SHA256:[A-Za-z0-9+/]*' | head -n 1)
+dmmigrate keys revoke self >/dev/null
+refused_start revoked
+rm -rf $KEYS
+cp -a "$TMP/keys" $KEYS
+rm -rf "$TMP/other"
+dmmigrate keys init --keys "$TMP/other" >/dev/null
+dmmigrate keys trust --keys "$TMP/other" b "$PIN" $ADDR_B >/dev/null
+cp "$TMP/other/host.key" "$TMP/other/host.crt" "$TMP/other/peers" $KEYS/
+refused_start 'does not trust this host'
+chmod 644 $KEYS/host.key
+refused_start 'chmod 600'
+rm -rf $KEYS
+cp -a "$TMP/keys" $KEYS
+kill "$RECEIVER"
+RECEIVER_OPTIONS=--insecure-plaintext
+start_receiver
+refused_start 'insecure-plaintext'
+grep -q 'insecure-plaintext' "$TMP"/receiver-b*.log || fail "a receiver in plaintext does not say so"
