@@ -61,6 +61,7 @@ goes_on
 # without a full proof: what came last is looked at before the source gives up
 ready
 kill -STOP "$LOAD"
+await_quiet A	# hot chunks come late, and then this would not be the last
 one A write:$((19 * MIB + 4096)):4096
 await_quiet A
 spoil $((19 * MIB + 4096))

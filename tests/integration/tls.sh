@@ -17,7 +17,7 @@ cleanup_fn "rm -rf $KEYS; cp -a $TMP/keys $KEYS"
 
 # ciphers: of the connections to the receiver, as the kernel tells
 ciphers() { ss -tHnie dst "$ADDR_B:$PORT" | grep -c 'tcp-ulp-tls.*1.3.*aes-gcm-128.*rxconf: sw txconf: sw' || true; }
-relays() { pgrep -c dmmigrate-tls || true; }
+relays() { pgrep dmmigrate-tls | wc -l; }
 
 start_receiver
 start_load A --rate 20
