@@ -16,6 +16,7 @@
 
 #include "conn.h"
 #include "core/env.h"
+#include "stop.h"
 
 #define CONN_KVECS	16	/* at a time, on the stack */
 
@@ -40,19 +41,20 @@ static int add_conn(struct dmm_conn *c, struct socket *sock)
 	return 0;
 }
 
-/* Does the kernel encrypt what is sent, and decrypt what comes?  That cannot be taken back as long as the socket lives. */
-static bool has_tls(struct sock *sk)
+/* In how many directions does the kernel encrypt?  That cannot be taken back as long as the socket lives. */
+static unsigned int tls_directions(struct sock *sk)
 {
 	const struct inet_connection_sock *icsk = inet_csk(sk);
 	const struct tls_context *tls;
-	bool has;
+	unsigned int nr = 0;
 
 	lock_sock(sk);
-	has = icsk->icsk_ulp_ops && !strcmp(icsk->icsk_ulp_ops->name, "tls");
-	tls = has ? tls_get_ctx(sk) : NULL;
-	has = tls && tls->tx_conf != TLS_BASE && tls->rx_conf != TLS_BASE;
+	if (icsk->icsk_ulp_ops && !strcmp(icsk->icsk_ulp_ops->name, "tls")) {
+		tls = tls_get_ctx(sk);
+		nr = (tls->tx_conf != TLS_BASE) + (tls->rx_conf != TLS_BASE);
+	}
 	release_sock(sk);
-	return has;
+	return nr;
 }
 
 static bool is_tcp(const struct socket *sock)
@@ -89,9 +91,13 @@ static int check_socket(struct socket *sock, enum dmm_security security, struct 
 		NL_SET_ERR_MSG(extack, "the socket is not connected");
 		return -ENOTCONN;
 	}
-	if (security == DMM_SECURITY_TLS && !has_tls(sk)) {
+	if (security == DMM_SECURITY_TLS && tls_directions(sk) != 2) {
 		NL_SET_ERR_MSG(extack, "the socket has no TLS, or only in one direction");
 		return -ENOKEY;
+	}
+	if (security == DMM_SECURITY_NONE && tls_directions(sk)) {
+		NL_SET_ERR_MSG(extack, "the socket has TLS, of which nothing is said");
+		return -EPROTOTYPE;
 	}
 	return 0;
 }
@@ -123,6 +129,7 @@ int dmm_conn_open(struct dmm_conn *c, int fd, enum dmm_security security, struct
 	sock->sk->sk_rcvtimeo = DMM_CONN_POLL_JIFFIES;
 	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;	/* ack.c watches the clock */
 	c->security = security;
+	c->sent_bytes = 0;
 	if (security != DMM_SECURITY_RELAY)
 		tcp_sock_set_nodelay(sock->sk);
 	return 0;
@@ -186,6 +193,9 @@ int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_
 {
 	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
 
+	c->sent_bytes += bytes;
+	if (c->security != DMM_SECURITY_NONE && c->sent_bytes > dmm_stop_key_bytes())
+		return -EKEYEXPIRED;
 	if (c->security == DMM_SECURITY_TLS)
 		return send_copied(c, bv, nr);
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, nr, bytes);

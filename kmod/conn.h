@@ -17,6 +17,7 @@ struct socket;
 struct dmm_conn {
 	struct socket *sock;	/* constant from open to close; a reference of ours */
 	enum dmm_security security;	/* the same */
+	u64 sent_bytes;		/* by the key that it has; the send thread's */
 	struct list_head node;	/* of all that are open */
 };
 
@@ -28,7 +29,7 @@ struct dmm_conn {
  * @extack: says why not; may be NULL.
  *
  * Context: process, in the task that owns @fd.
- * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN, -ENOKEY (no TLS), -EBUSY (ours already).
+ * Return: 0, -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENONET, -ENOTCONN, -ENOKEY (no TLS), -EPROTOTYPE (TLS), -EBUSY (ours already).
  */
 int dmm_conn_open(struct dmm_conn *c, int fd, enum dmm_security security, struct netlink_ext_ack *extack);
 /* Drops the reference.  No send or receive may be running.  Accepts a closed one. */
@@ -48,7 +49,7 @@ void dmm_conn_shutdown(struct dmm_conn *c);
  *
  * Resumes partial sends; after an error the stream is broken and the caller
  * never sends on it again.  Context: the send thread; sleeps while the peer is slow.
- * Return: 0 or negative errno.
+ * Return: 0 or negative errno; -EKEYEXPIRED: no more by this key, there has to be another connection.
  */
 int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_t bytes);
 

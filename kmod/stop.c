@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * debugfs dm-migrate/ack_timeout_ms: how long a link waits for an acknowledgement.
+ * debugfs dm-migrate/ack_timeout_ms: how long a link waits for an acknowledgement; key_bytes: how much it sends by
+ * one key.
  * debugfs dm-migrate/unknown_discards: Y takes discards for an unknown operation.
  * debugfs dm-migrate/stop: `<point> <count>` arms: the thread that reaches the
  * point for the count-th time waits there; `go <point>` lets it go and
@@ -106,6 +107,13 @@ u64 dmm_stop_ack_timeout_ns(void)
 	return READ_ONCE(ack_timeout_ms) * (u64)NSEC_PER_MSEC;
 }
 
+static u64 key_bytes = DMM_KEY_BYTES;
+
+u64 dmm_stop_key_bytes(void)
+{
+	return READ_ONCE(key_bytes);
+}
+
 static bool unknown_discards;
 
 bool dmm_stop_unknown(const struct bio *bio)
@@ -178,6 +186,7 @@ void dmm_stop_init(void)
 {
 	stop_dir = debugfs_create_dir("dm-migrate", NULL);
 	debugfs_create_u32("ack_timeout_ms", 0600, stop_dir, &ack_timeout_ms);
+	debugfs_create_u64("key_bytes", 0600, stop_dir, &key_bytes);
 	debugfs_create_bool("unknown_discards", 0600, stop_dir, &unknown_discards);
 	debugfs_create_file("stop", 0600, stop_dir, NULL, &stop_fops);
 }

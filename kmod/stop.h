@@ -14,6 +14,7 @@
 struct bio;
 
 #define DMM_ACK_TIMEOUT_MS	30000u
+#define DMM_KEY_BYTES		(1ull << 38)
 
 enum dmm_stop_point {
 	/* the copy, in the thread whose step it is */
@@ -88,7 +89,13 @@ void dmm_stop_at(enum dmm_stop_point point, const bool *abort);
 bool dmm_stop_unknown(const struct bio *bio);
 /* How long a link waits for an acknowledgement.  Context: any. */
 u64 dmm_stop_ack_timeout_ns(void);
+/* How much a connection sends by one key of TLS.  Context: any. */
+u64 dmm_stop_key_bytes(void);
 #else
+static inline u64 dmm_stop_key_bytes(void)
+{
+	return DMM_KEY_BYTES;
+}
 static inline u64 dmm_stop_ack_timeout_ns(void)
 {
 	return DMM_ACK_TIMEOUT_MS * (u64)NSEC_PER_MSEC;

@@ -25,7 +25,7 @@
  *		read; STOP closes them all.  -ERANGE for
  *		an index or number out of range, -EOPNOTSUPP for a feature that is unknown;
  *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor, -ENOKEY for one without
- *		the TLS that SECURITY says it has.
+ *		the TLS that SECURITY says it has, -EPROTOTYPE for one with TLS that it does not say.
  * START	DEV, optional RATE, optional BARRIER_BYTES (u64) and BARRIER_MS (u32): a barrier is sent when
  *		so much was acknowledged since the last one, or what was is so old; at first
  *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  -ENOTCONN before there are all

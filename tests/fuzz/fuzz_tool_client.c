@@ -53,6 +53,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_wire_prepare prepare = { 0 };
 	struct dmm_wire_prepared prepared;
 	struct dmm_wire_query_ok q;
+	struct dmm_wire_attach at;
 	struct dmm_remote r;
 	u8 digest[16];
 	int sv[2], ret;
@@ -70,7 +71,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			fuzz_assert(memchr(prepared.signature, '\0', sizeof(prepared.signature)));
 		after(&r, dmm_remote_query(&r, id, 1, &q));
 		after(&r, dmm_remote_digest(&r, id, 1, 0, 4096, digest));
-		after(&r, dmm_remote_attach(&r, id, 1, 1, 0, 1));
+		dmm_remote_attach_to(&at, id, 1, 1, 0, 1);
+		after(&r, dmm_remote_attach(&r, &at));
 		after(&r, dmm_remote_finish(&r, id, 1));
 		after(&r, dmm_remote_forget(&r, id, 1));
 	}

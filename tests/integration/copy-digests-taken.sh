@@ -9,6 +9,7 @@ requires ip dmmigrate dmmigrated phony target:delay
 two_hosts
 make_disk H 4
 make_disk D 32
+RECEIVER_OPTIONS=--insecure-plaintext	# as `phony` speaks
 start_receiver
 truncate -s 32M "$TMP/source"
 for i in 9 10 11 12 13 17 18 19 20 21; do	# islands: each is asked about by itself, and so is what lies between
@@ -23,7 +24,7 @@ for i in 1 2 3 4; do
 done
 asked() { [ "$(cat "$TMP"/digest?.log | grep -c asks)" = 4 ]; }
 must_wait_for 10 asked
-timeout 15 dmmigrate copy --yes "$TMP/source" "$ADDR_B:$PORT:/dev/mapper/D" >"$TMP/first.out" 2>&1 ||
+timeout 15 dmmigrate copy --insecure-plaintext --yes "$TMP/source" "$ADDR_B:$PORT:/dev/mapper/D" >"$TMP/first.out" 2>&1 ||
 	fail "exit $?: $(cat "$TMP/first.out")"
 grep -q 'trying again' "$TMP/first.out" && fail "$(cat "$TMP/first.out")"
 [ "$(cat "$TMP"/digest?.log | wc -l)" = 4 ] || fail "H does not hang"
@@ -35,7 +36,7 @@ node=$(raw_of D)
 dm_replace D-low "0 16384 linear $node 0
 16384 32768 delay $node 16384 30000 $node 16384 0
 49152 16384 linear $node 49152"
-background copy dmmigrate copy --yes --connections 8 "$TMP/source" "$ADDR_B:$PORT:/dev/mapper/D"
+background copy dmmigrate copy --insecure-plaintext --yes --connections 8 "$TMP/source" "$ADDR_B:$PORT:/dev/mapper/D"
 copy=$PID
 waits() { grep -q 'digests of this disk are being read.*trying again' "$TMP/copy.log"; }
 must_wait_for 40 waits

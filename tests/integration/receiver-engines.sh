@@ -29,7 +29,7 @@ grep -q '^writes by io_uring' "$TMP/version.out" && engines="io_uring libaio"
 m=0
 for engine in $engines; do
 	m=$((m + 10))
-	RECEIVER_OPTIONS="--engine $engine"
+	RECEIVER_OPTIONS="--insecure-plaintext --engine $engine"	# as `phony` speaks
 	start_receiver
 	say "$engine: overlapping extents, zero runs and barriers"
 	rm -f "$TMP/model"
@@ -67,7 +67,7 @@ got=0
 dmmigrated --engine io_uring --foreground >"$TMP/refused.out" 2>&1 </dev/null || got=$?
 assert "exit code" $got = 5
 grep -q 'engine io_uring: .*io_uring_disabled' "$TMP/refused.out" || fail "$(cat "$TMP/refused.out")"
-RECEIVER_OPTIONS=
+RECEIVER_OPTIONS=--insecure-plaintext
 start_receiver
 grep -q 'writing by libaio; no io_uring here: .*io_uring_disabled' "$TMP/receiver-b$RECEIVERS.log" ||
 	fail "it was not said: $(cat "$TMP/receiver-b$RECEIVERS.log")"

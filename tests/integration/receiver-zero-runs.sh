@@ -8,6 +8,7 @@
 . functions.sh
 requires ip dmmigrated phony losetup
 two_hosts
+RECEIVER_OPTIONS=--insecure-plaintext	# as `phony` speaks
 start_receiver
 
 # speak MIGRATION VERB...: userland speaks the protocol

@@ -7,6 +7,7 @@
 . functions.sh
 requires ip dmmigrated phony target:thin-pool
 two_hosts
+RECEIVER_OPTIONS=--insecure-plaintext	# as `phony` speaks
 start_receiver
 
 meta=$(raw_disk meta 8)

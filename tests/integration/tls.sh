@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # This test will move a busy disk within TLS, encrypted by the kernel and by relays, which outlive the tool; have the link lost
-# in the middle, and the connections made anew; see that nothing of it can be read on the way; and then be a peer
-# that is not trusted, was revoked, speaks plaintext, or is asked to.
+# in the middle and a key used up, and the connections made anew; and then be a peer that is not trusted, was revoked, speaks plaintext, or is asked to.
+# kernels: 6.1 6.12 smp
+# check-kernels: 6.1
 . functions.sh
 . functions-handover.sh
 requires ip ss dmmigrate dmmigrated module:tls
@@ -17,11 +18,18 @@ cleanup_fn "rm -rf $KEYS; cp -a $TMP/keys $KEYS"
 
 # ciphers: of the connections to the receiver, as the kernel tells
 ciphers() { ss -tHnie dst "$ADDR_B:$PORT" | grep -c 'tcp-ulp-tls.*1.3.*aes-gcm-128.*rxconf: sw txconf: sw' || true; }
-relays() { pgrep dmmigrate-tls | wc -l; }
+# by the name that a process has given itself, of which busybox's pgrep does not know
+relay_pids() {
+	local f
+	for f in $(grep -ls '^dmmigrate-tls' /proc/[0-9]*/comm); do
+		f=${f#/proc/}
+		echo "${f%/comm}"
+	done
+}
+relays() { relay_pids | wc -l; }
 
 start_receiver
-start_load A --rate 20
-LOAD=$PID
+start_load A --writers 2 --rate 20 --sizes 512..16K --errors-ok
 for how in kernel relay; do
 	start_migration --yes --connections 2 --bandwidth 2M --tls $how
 	dmmigrate status --json A >"$TMP/status.json"
@@ -39,8 +47,17 @@ for how in kernel relay; do
 	await A 20 'acked_bytes>=1000000'
 	if [ $how = kernel ]; then
 		ss -K dst "$ADDR_B" dport = $PORT >/dev/null
+		await A 30 'conn_epoch>=2'
+		await A 30 state=copying
+		# what was sent by one key is enough
+		echo 1500000 >"${STOP%/*}/key_bytes"
+		cleanup_fn "echo $((1 << 38)) >${STOP%/*}/key_bytes"
+		await A 30 'conn_epoch>=3'
+		echo $((1 << 38)) >"${STOP%/*}/key_bytes"
+		dmesg | grep -q 'disconnected: .*(-127)' || fail "nothing of an expired key in the log"
 	else
-		pkill -9 dmmigrate-tls
+		# shellcheck disable=SC2046 # words
+		kill -9 $(relay_pids)
 	fi
 	await A 30 'conn_epoch>=2'
 	await A 30 state=copying
@@ -62,7 +79,7 @@ refused_start() {
 	! dmmigrate start --yes "$@" A "$ADDR_B:/dev/mapper/B" >"$TMP/refused.out" 2>&1 || fail "started, though: $text"
 	grep -q -- "$text" "$TMP/refused.out" || fail "expected '$text': $(cat "$TMP/refused.out")"
 }
-refused_start 'TLS' --insecure-plaintext
+refused_start 'started with --insecure-plaintext, too' --insecure-plaintext
 PIN=$(dmmigrate keys show | grep -o 'SHA256:[A-Za-z0-9+/]*' | head -n 1)
 dmmigrate keys revoke self >/dev/null
 refused_start revoked

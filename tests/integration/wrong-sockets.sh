@@ -46,6 +46,7 @@ try ENONET "fd=netns:b:$ADDR_B:$PORT"
 # what is not as protected as it is said to be, or is said to be by a relay and is none's
 try ENOKEY "fd=tcp:$ADDR_B:$PORT" security=1
 try ENOKEY "fd=half-tls:$ADDR_B:$PORT" security=1
+try EPROTOTYPE "fd=half-tls:$ADDR_B:$PORT"
 try EPROTONOSUPPORT fd=unix security=1
 try EPROTONOSUPPORT "fd=tcp:$ADDR_B:$PORT" security=2
 try EPROTONOSUPPORT fd=udp security=2

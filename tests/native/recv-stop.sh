@@ -116,7 +116,7 @@ wrong "a time" '/c:2: stall_timeout = never: not a time' --config "$tmp/c"
 wrong "a directory for a file" 'directory' --config "$tmp"
 
 rc=0
-"$bin/dmmigrated" --listen 192.0.2.1 --foreground > "$tmp/out" 2>&1 || rc=$?
+"$bin/dmmigrated" --insecure-plaintext --listen 192.0.2.1 --foreground > "$tmp/out" 2>&1 || rc=$?
 if [ $rc = 4 ] && grep -q 'not an address of this host' "$tmp/out"; then
 	ok "an address of another host: exit 4"
 else

@@ -309,8 +309,6 @@ static int cmd_copy(struct dmm_tool *t)
 	if (dmm_parse_target(t->args.operands[1], &c.to, &why))
 		return dmm_usage(t, "'%.128s': %s", t->args.operands[1], why);
 	c.to.plaintext = t->args.insecure_plaintext;
-	if (dmm_remote_security(t->args.keys, t->args.tls))
-		return dmm_usage(t, "--tls '%.64s' is not auto, kernel or relay", t->args.tls);
 	if (t->args.engine && !dmm_copy_reader_find(t->args.engine))
 		return dmm_usage(t, "--engine '%.64s' is not io_uring, libaio or sync", t->args.engine);
 	c.source.fd = c.source.plain_fd = -1;

@@ -273,8 +273,6 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 	if (t->args.nr_operands % 2)
 		return dmm_usage(t, "%.128s has no destination: operands come in pairs, SOURCE HOST:/DEST",
 				 t->args.operands[t->args.nr_operands - 1]);
-	if (dmm_remote_security(NULL, t->args.tls))
-		return dmm_usage(t, "--tls '%.64s' is not auto, kernel or relay", t->args.tls);
 	if (t->args.gate && c->nr > 1)
 		return dmm_usage(t, "--gate names the gate of one disk, and there are %u", c->nr);
 	for (i = 0; i < c->nr; i++) {

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "dm.h"
 #include "nl.h"
+#include "remote.h"
 
 static int run_verb(struct dmm_tool *t, int argc, char **argv)
 {
@@ -32,6 +33,8 @@ static int run_verb(struct dmm_tool *t, int argc, char **argv)
 	if (t->args.nr_operands > t->verb->max_operands)
 		return dmm_usage(t, "'%.64s' is one operand too many",
 				 t->args.operands[t->verb->max_operands]);
+	if (dmm_remote_security(t->args.keys, t->args.tls))
+		return dmm_usage(t, "--tls '%.64s' is not auto, kernel or relay", t->args.tls);
 	if (t->verb->needs_root && geteuid()) {
 		dmm_next(t, "sudo dmmigrate %s ...", t->verb->name);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,

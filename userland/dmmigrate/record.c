@@ -168,8 +168,11 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u3
 	    dmm_jsonfield_number(o, "conn_epoch", 0, ~0ull >> 1, &epoch) || json_witness(o, r) ||
 	    dmm_jsonfield_number(o, "connections", 1, DMM_MAX_CONNS, &conns) ||
 	    dmm_jsonfield_text(o, "gate", r->gate, sizeof(r->gate)) ||
-	    json_flag(o, "start_begun", &r->start_begun) || json_flag(o, "plaintext", &r->to.plaintext))
+	    json_flag(o, "start_begun", &r->start_begun))
 		return -EBADMSG;
+	/* one that is older than TLS */
+	if (json_flag(o, "plaintext", &r->to.plaintext))
+		r->to.plaintext = true;
 	memcpy(r->id, id, DMM_ID_BYTES);
 	r->disk = disk;
 	r->disks = disks;

@@ -62,8 +62,9 @@ static int remote_fail(struct dmm_remote *r, int err, const char *doing)
 
 	r->err = err;
 	r->code = 0;
-	/* who is not known cannot go on, however often it is tried */
-	r->exit = err == -EACCES || err == -EPERM ? DMM_EXIT_PREFLIGHT : DMM_EXIT_TRANSPORT;
+	/* whose certificate is not known cannot go on, however often it is tried */
+	r->exit = text && text == r->client.tls_why && !r->client.tls.by_key && (err == -EACCES || err == -EPERM) ?
+		  DMM_EXIT_PREFLIGHT : DMM_EXIT_TRANSPORT;
 	if (err == -EREMOTEIO) {
 		r->code = le32_to_cpu(r->refuse.code);
 		r->exit = dmm_exit_from_wire(r->code);
@@ -286,6 +287,12 @@ static int remote_fail_as(struct dmm_remote *to, const struct dmm_remote *from)
 	return to->err;
 }
 
+int dmm_remote_attach(struct dmm_remote *r, const struct dmm_wire_attach *at)
+{
+	return remote_request(r, DMM_MSG_ATTACH, at, sizeof(*at), DMM_MSG_ATTACHED, NULL, 0,
+			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
+}
+
 int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, const struct dmm_target *to,
 			 const struct dmm_wire_attach *at, bool outlives)
 {
@@ -307,8 +314,7 @@ int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, co
 	}
 	if (ret)
 		return ret;
-	return remote_request(data, DMM_MSG_ATTACH, at, sizeof(*at), DMM_MSG_ATTACHED, NULL, 0,
-			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
+	return dmm_remote_attach(data, at);
 }
 
 static int group_check(struct dmm_remote *r, int ret, struct dmm_wire_group_ok *ok)

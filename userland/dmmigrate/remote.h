@@ -59,6 +59,7 @@ int dmm_remote_compare(struct dmm_remote *r, const struct dmm_wire_compare *req,
  */
 int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, const struct dmm_target *to,
 			 const struct dmm_wire_attach *at, bool outlives);
+int dmm_remote_attach(struct dmm_remote *r, const struct dmm_wire_attach *at);
 void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
 			  u32 conn_index, u32 conns);
 

@@ -35,6 +35,18 @@ static bool same_target(const struct dmm_target *a, const struct dmm_target *b)
 	return !strcmp(a->host, b->host) && a->port == b->port && !strcmp(a->path, b->path);
 }
 
+/* What was begun within TLS does not go on without, nor the other way round unless that is said again. */
+static int start_security(struct dmm_tool *t, struct dmm_start_disk *d)
+{
+	bool plaintext = d->s.record.to.plaintext;
+
+	d->to.plaintext = plaintext;
+	if (t->args.again || t->args.resume || plaintext == t->args.insecure_plaintext)
+		return 0;
+	return dmm_usage(t, plaintext ? "the migration of %s was begun with --insecure-plaintext: say so again, or cancel it" :
+			 "the migration of %s was begun within TLS: leave out --insecure-plaintext, or cancel it", t->source);
+}
+
 /* The target is live: it is this migration, or another one is in the way. */
 static int start_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
 {
@@ -60,8 +72,11 @@ static int start_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm_st
 				"%s is being migrated to %s:%u:%s already", t->source,
 				s->record.to.host, s->record.to.port, s->record.to.path);
 	}
-	if (s->has_record)
-		d->to.plaintext = s->record.to.plaintext;
+	if (s->has_record) {
+		ret = start_security(t, d);
+		if (ret)
+			return ret;
+	}
 	d->attached = true;
 	d->again = true;
 	d->conn_epoch = dmm_max_u64(info.conn_epoch, s->record.conn_epoch) + 1;
@@ -119,7 +134,9 @@ static int start_unattached(struct dmm_tool *t, struct dmm_start *c, struct dmm_
 				"a start to %s:%u:%s was interrupted and left its record",
 				d->s.record.to.host, d->s.record.to.port, d->s.record.to.path);
 	}
-	d->to.plaintext = d->s.record.to.plaintext;
+	ret = start_security(t, d);
+	if (ret)
+		return ret;
 	d->conn_epoch = d->s.record.conn_epoch + 1;
 	d->again = true;
 	return 0;

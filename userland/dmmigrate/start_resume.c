@@ -71,6 +71,7 @@ static int ask_there(struct dmm_tool *t, struct dmm_start *c)
 	struct dmm_remote r;
 	int ret;
 
+	to.plaintext = t->args.insecure_plaintext;
 	snprintf(to.host, sizeof(to.host), "%s", m->host);
 	dmm_remote_init(&r);
 	ret = dmm_owners_ask_there(&r, &to, c->id, DMM_GROUP_STATUS, 0, 0, &there);

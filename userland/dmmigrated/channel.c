@@ -35,8 +35,7 @@ int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 
 void dmm_channel_close(struct dmm_channel *ch)
 {
-	dmm_keys_free(ch->keys);
-	ch->keys = NULL;
+	/* the key stays: whoever is in a handshake is not waited for */
 	dmm_keyring_exit(&ch->keyring);
 }
 
@@ -70,16 +69,17 @@ int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
 
 	ret = dmm_tls_accept(&s->fd, &server, dmm_now_ms() + s->rc->handshake_ms, s->rc->stop_fd, &end, why);
 	if (ret) {
-		dmm_log(ret == -EACCES ? LOG_WARNING : LOG_INFO, &s->log_id, "closed before HELLO: %s", why);
+		dmm_log(ret == -EPROTO || ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -ECANCELED ? LOG_INFO :
+			LOG_WARNING, &s->log_id, "closed before HELLO: %s", why);
 		return ret;
 	}
 	s->tls = true;
 	s->by_key = end.by_key;
 	if (end.by_key) {
-		s->peer_pin = s->key.peer;
+		memcpy(s->peer_name, s->key.peer, sizeof(s->peer_name));
 		return 0;
 	}
-	s->peer_pin = end.who.pin;
+	memcpy(s->peer_name, end.who.name, sizeof(s->peer_name));
 	dmm_pin_format(&end.who.pin, pin);
 	dmm_debug(&s->log_id, "it is %s, %s", end.who.name, pin);
 	return 0;

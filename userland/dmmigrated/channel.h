@@ -22,6 +22,7 @@ struct dmm_channel {
 
 /* 0, or -errno, with a line in the log: no key, say. */
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c);
+/* Wipes what was given out.  The key itself is there as long as the process. */
 void dmm_channel_close(struct dmm_channel *ch);
 
 /* What dmm_client_connect() wants; NULL: plaintext. */

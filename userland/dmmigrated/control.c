@@ -92,7 +92,7 @@ static int control_disk(struct control *c, const struct dmm_disk_name *name,
 	d = dmm_registry_get(&c->s->rc->registry, name, r);
 	if (!d)
 		return -ENOENT;
-	if (!c->s->local && memcmp(&d->prepare.peer, &c->s->peer_pin, sizeof(d->prepare.peer))) {
+	if (!c->s->local && strcmp(d->prepare.peer, c->s->peer_name)) {
 		dmm_registry_put(&c->s->rc->registry, d);
 		return dmm_refuse(r, DMM_WERR_DENIED, "disk %u of this migration is another peer's", name->disk);
 	}
@@ -173,7 +173,7 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 		ret = dmm_refuse(r, DMM_WERR_PROTOCOL, "CREATE without its feature in HELLO");
 	if (ret)
 		return ret;
-	p.peer = c->s->peer_pin;
+	memcpy(p.peer, c->s->peer_name, sizeof(p.peer));
 	control_name(c, &p.name);
 	if (!p.group_disks && c->s->rc->migrations)
 		ret = dmm_migrations_refuse_known(c->s->rc->migrations, p.name.migration, r);
@@ -378,7 +378,7 @@ static int control_forget(struct control *c, const u8 *payload, struct reply *re
 static int control_key(struct control *c, const u8 *payload, struct reply *reply,
 		       struct dmm_refusal *r)
 {
-	struct dmm_key_use use = { .peer = c->s->peer_pin };
+	struct dmm_key_use use = { .size_bytes = 0 };
 	struct dmm_tls_key key;
 	struct dmm_disk *d;
 	int ret;
@@ -391,6 +391,7 @@ static int control_key(struct control *c, const u8 *payload, struct reply *reply
 	if (ret)
 		return ret;
 	use.size_bytes = d->prepare.size_bytes;
+	memcpy(use.peer, c->s->peer_name, sizeof(use.peer));
 	ret = dmm_keyring_mint(&c->s->rc->channel->keyring, &use, dmm_now_ms(), &key, r);
 	if (ret)
 		return ret;

@@ -153,7 +153,7 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 	if (ret)
 		return ret;
 	name_take(&w.id, &p->name);
-	memset(&p->peer, 0, sizeof(p->peer));
+	memset(p->peer, 0, sizeof(p->peer));
 	p->size_bytes = le64_to_cpu(w.size_bytes);
 	p->block_bytes = le32_to_cpu(w.block_bytes);
 	p->lbs_bytes = le32_to_cpu(w.lbs_bytes);

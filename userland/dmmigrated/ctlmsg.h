@@ -39,7 +39,7 @@ struct dmm_prepare {
 	char source_host[64];
 	char source_path[256];
 	char dest_path[DMM_PATH_MAX];
-	struct dmm_pin peer;		/* who asked; not of the message, zero without TLS */
+	char peer[DMM_PEER_NAME];	/* who asked; not of the message, zero without TLS */
 	u32 group_disks;		/* 0: does not hand over as a group */
 	char gate[124];			/* dm name, "": none */
 };

@@ -45,6 +45,15 @@ static struct dmm_keyring_entry *find_locked(struct dmm_keyring *k, const u8 *id
 	return found;
 }
 
+static u32 count_locked(const struct dmm_keyring *k, const char *peer)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < k->nr; i++)
+		nr += !strcmp(k->entries[i].use.peer, peer);
+	return nr;
+}
+
 int dmm_keyring_mint(struct dmm_keyring *k, const struct dmm_key_use *use, u64 now_ms, struct dmm_tls_key *key,
 		     struct dmm_refusal *r)
 {
@@ -55,15 +64,15 @@ int dmm_keyring_mint(struct dmm_keyring *k, const struct dmm_key_use *use, u64 n
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "no random numbers for a key");
 	pthread_mutex_lock(&k->lock);
 	find_locked(k, NULL, now_ms);
-	e = k->nr < DMM_KEYRING_MAX ? &k->entries[k->nr++] : NULL;
+	e = k->nr < DMM_KEYRING_MAX && count_locked(k, use->peer) < DMM_KEYRING_PEER ? &k->entries[k->nr++] : NULL;
 	if (e) {
 		e->key = *key;
 		e->use = *use;
 		e->until_ms = now_ms + DMM_KEY_MS;
 	}
 	pthread_mutex_unlock(&k->lock);
-	return e ? 0 : dmm_refuse(r, DMM_WERR_LIMIT, "more than %u keys of data connections are unused: try again in "
-				  "%u s", DMM_KEYRING_MAX, DMM_KEY_MS / 1000);
+	return e ? 0 : dmm_refuse(r, DMM_WERR_LIMIT, "%u keys of data connections are unused: try again in %u s",
+				  DMM_KEYRING_PEER, DMM_KEY_MS / 1000);
 }
 
 int dmm_keyring_find(struct dmm_keyring *k, const u8 identity[DMM_KEY_IDENTITY_BYTES], u64 now_ms,

@@ -12,12 +12,13 @@
 #include "tls.h"
 
 #define DMM_KEYRING_MAX	512u	/* a disk has at most 16 connections, and makes them one after another */
+#define DMM_KEYRING_PEER	128u	/* of these, one peer's */
 
 /* What a key is for. */
 struct dmm_key_use {
 	struct dmm_attach attach;
 	u64 size_bytes;		/* of the disk, as prepared */
-	struct dmm_pin peer;	/* who was given it */
+	char peer[DMM_PEER_NAME];	/* who was given it */
 };
 
 struct dmm_keyring {

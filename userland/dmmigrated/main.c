@@ -272,10 +272,12 @@ static int daemon_restore(struct daemon *dm)
 
 int main(int argc, char **argv)
 {
-	struct daemon dm = { .argc = argc, .argv = argv };
+	static struct daemon dm;	/* a link that is connecting looks at the channel as long as the process lives */
 	struct dmm_config c;
 	int ret;
 
+	dm.argc = argc;
+	dm.argv = argv;
 	switch (dmm_options_parse(argc, argv, &c)) {
 	case DMM_OPTIONS_DONE:
 		return EXIT_SUCCESS;
@@ -302,10 +304,8 @@ int main(int argc, char **argv)
 	}
 	if (!c.nr_allow)
 		dmm_warn(NULL, "no 'allow' in %s: every destination will be refused", c.path);
-	/* what only puts up gates and fences must not fail for a key */
-	if (c.restore)
-		c.insecure_plaintext = true;
-	if (dmm_channel_open(&dm.channel, &c)) {
+	/* what only puts up gates and fences speaks to nobody, and must not fail for a key */
+	if (!c.restore && dmm_channel_open(&dm.channel, &c)) {
 		dmm_config_exit(&c);
 		return EXIT_USAGE;
 	}

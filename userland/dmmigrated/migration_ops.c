@@ -399,7 +399,7 @@ static int source_start(struct dmm_migration *m)
 		.thawed = source_thawed, .ctx = m,
 	};
 	struct dmm_reconnect_config rc = {
-		.log_id = m->log_id, .nr_disks = m->nr_disks, .control = m->all->control,
+		.log_id = m->log_id, .nr_disks = m->nr_disks, .control = m->all->control, .tls = m->all->tls,
 		.active = source_active, .heard = source_heard, .where = source_where, .ctx = m,
 	};
 	int ret;

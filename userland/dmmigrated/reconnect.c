@@ -134,8 +134,10 @@ static int tool_run(struct dmm_reconnect *r, u32 disk, char line[DMM_RECONNECT_W
 	char path[600], source[DMM_DM_NAME_BYTES], host[DMM_HOST_MAX + 16];
 	char target[sizeof(host) + DMM_PATH_MAX];
 	char *argv[] = {
-		path, (char *)"start", (char *)"--again", (char *)"--control", (char *)r->c.control, (char *)"--",
-		source, target, NULL,
+		path, (char *)"start", (char *)"--again", (char *)"--control", (char *)r->c.control,
+		(char *)"--keys", (char *)(r->c.tls ? dmm_keys_dir(r->c.tls->keys) : DMM_KEYS_DIR),
+		(char *)"--tls", (char *)dmm_tls_carrier_name(r->c.tls ? r->c.tls->carrier : DMM_TLS_AUTO),
+		(char *)"--", source, target, NULL,
 	};
 	struct dmm_runner run;
 	struct dmm_target to;

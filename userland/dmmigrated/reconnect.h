@@ -16,6 +16,7 @@
 #include "dmtable.h"
 #include "log.h"
 #include "parse.h"
+#include "tls.h"
 
 #define DMM_RECONNECT_WHY	256u
 #define DMM_RECONNECT_MIN_MS	1000u	/* the first pause; each is twice the one before */
@@ -43,6 +44,7 @@ struct dmm_reconnect_config {
 	struct dmm_log_id log_id;	/* with the migration; borrowed texts live as long as this */
 	u32 nr_disks;
 	const char *control;		/* socket of this daemon; borrowed */
+	const struct dmm_tls_client *tls;	/* borrowed; NULL: plaintext, as the tool's record says, too */
 	/* From the thread: does the source own its disks, with no hand-over under way?  Is the other daemon heard? */
 	bool (*active)(void *ctx);
 	bool (*heard)(void *ctx);

@@ -187,7 +187,7 @@ static int prepare_again(struct dmm_disk *d, const struct dmm_prepare *p, struct
 	int ret = 0;
 
 	pthread_mutex_lock(&d->lock);
-	if (memcmp(&p->peer, &q->peer, sizeof(p->peer)))
+	if (strcmp(p->peer, q->peer))
 		ret = dmm_refuse(r, DMM_WERR_DENIED, "the disk was prepared by another peer");
 	else if (d->closed)
 		ret = dmm_refuse(r, DMM_WERR_BUSY,

@@ -102,7 +102,7 @@ int dmm_session_recv(struct dmm_session *s, struct dmm_frame *f, void *payload, 
 		return dmm_refuse(r, DMM_WERR_PROTOCOL, "no message, or the rest of one, in time");
 	case -EBADMSG:
 		return dmm_refuse(r, why && strstr(why, "checksum") ? DMM_WERR_CRC : DMM_WERR_PROTOCOL,
-				  "malformed message: %s", why ? why : "?");
+				  "malformed message: %s", why ? why : "it was altered within TLS");
 	case -EMSGSIZE:
 		return dmm_refuse(r, DMM_WERR_PROTOCOL, "malformed message: too long");
 	default:

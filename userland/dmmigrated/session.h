@@ -25,7 +25,7 @@ struct dmm_session {
 	u64 tx_seq;
 	u64 rx_seq;
 	bool tls;			/* the peer is known: */
-	struct dmm_pin peer_pin;	/* by its key; zero without TLS */
+	char peer_name[DMM_PEER_NAME];	/* as the file of peers has it; zero without TLS */
 	bool by_key;			/* it was given a key for one data connection: */
 	struct dmm_key_use key;		/* this one */
 	bool local;			/* by the local socket: this host itself */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -260,6 +261,14 @@ out_key:
 	return ret;
 }
 
+/* Whoever may read a core dump, or trace the process, would have the key. */
+static void keep_secrets(void)
+{
+#ifndef __SANITIZE_ADDRESS__	/* whose search for leaks traces */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY])
 {
 	struct dmm_keys *k = calloc(1, sizeof(*k));
@@ -272,6 +281,7 @@ int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY
 		dmm_keys_free(k);
 		return -ENOMEM;
 	}
+	keep_secrets();
 	ret = keys_fill(k, why);
 	if (ret) {
 		dmm_keys_free(k);
@@ -299,4 +309,9 @@ gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys *k)
 const struct dmm_pin *dmm_keys_pin(const struct dmm_keys *k)
 {
 	return &k->pin;
+}
+
+const char *dmm_keys_dir(const struct dmm_keys *k)
+{
+	return k->dir;
 }

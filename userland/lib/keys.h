@@ -48,7 +48,7 @@ struct dmm_keys;	/* immutable: any thread may use it */
 /*
  * Reads key and certificate of @dir; @why says what is wrong and what to type.
  * -ENOENT: there is no key yet; -EACCES: not ours to read; -EPERM: others may read the key; -EBADMSG: damaged, or
- * the two do not belong together; -errno.
+ * the two do not belong together; -errno.  From then on the process leaves no core dump.
  */
 int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY]);
 void dmm_keys_free(struct dmm_keys *k);		/* NULL is fine; overwrites the key's memory as far as GnuTLS does */
@@ -56,6 +56,7 @@ void dmm_keys_free(struct dmm_keys *k);		/* NULL is fine; overwrites the key's m
 /* For gnutls_credentials_set(); borrowed, as long as @k lives. */
 gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys *k);
 const struct dmm_pin *dmm_keys_pin(const struct dmm_keys *k);
+const char *dmm_keys_dir(const struct dmm_keys *k);
 
 /*
  * Is the peer with this certificate @chain (DER, its own first) trusted now?

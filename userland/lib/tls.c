@@ -19,7 +19,8 @@
 			"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1"
 #define BY_CERTIFICATE	"+ECDHE-ECDSA:+ECDHE-RSA"
 #define BY_KEY		"+ECDHE-PSK"
-#define FLAGS		(GNUTLS_NO_TICKETS | GNUTLS_NO_SIGNAL | GNUTLS_NONBLOCK)
+/* no KeyUpdate either: to a kernel that decrypts it is no data */
+#define FLAGS		(GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_REKEY | GNUTLS_NO_SIGNAL | GNUTLS_NONBLOCK)
 #define CONTENT		0x06	/* the server's byte */
 
 /* One handshake. */
@@ -28,6 +29,7 @@ struct hs {
 	gnutls_psk_client_credentials_t client_psk;
 	gnutls_psk_server_credentials_t server_psk;
 	const struct dmm_tls_server *server;	/* NULL: the client's side */
+	bool unknown_key;			/* the server's: of the identity that was shown */
 	int fd;
 	u64 deadline_ms;
 	int stop_fd;
@@ -49,6 +51,8 @@ static int fail(struct hs *h, int err, const char *fmt, ...)
 /* What GnuTLS or the peer has against it. */
 static int fail_gnutls(struct hs *h, int err)
 {
+	if (h->unknown_key)
+		return fail(h, -EACCES, "the key of this connection is not known: used or expired");
 	switch (err) {
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
 		switch (gnutls_alert_get(h->session)) {
@@ -64,7 +68,8 @@ static int fail_gnutls(struct hs *h, int err)
 	case GNUTLS_E_PREMATURE_TERMINATION:
 	case GNUTLS_E_PULL_ERROR:
 	case GNUTLS_E_PUSH_ERROR:
-		return fail(h, -ECONNRESET, "the peer closed the connection in the TLS handshake: plaintext, or too many connections there?");
+		return fail(h, -ECONNRESET, h->server ? "the peer closed the connection in the TLS handshake" :
+			    "the peer closed the connection in the TLS handshake: plaintext, or too many connections there?");
 	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 	case GNUTLS_E_UNEXPECTED_PACKET:
@@ -95,7 +100,7 @@ static void hs_alert(struct hs *h, gnutls_alert_description_t alert)
 /* An alert that GnuTLS itself would send for @err. */
 static void hs_alert_for(struct hs *h, int err)
 {
-	int level, alert = gnutls_error_to_alert(err, &level);
+	int level, alert = h->unknown_key ? GNUTLS_A_ACCESS_DENIED : gnutls_error_to_alert(err, &level);
 
 	if (err != GNUTLS_E_FATAL_ALERT_RECEIVED && err != GNUTLS_E_PREMATURE_TERMINATION && err != GNUTLS_E_PULL_ERROR &&
 	    err != GNUTLS_E_PUSH_ERROR)
@@ -134,7 +139,7 @@ static int hs_check_certificate(struct hs *h, const struct dmm_keys *keys, const
 	ret = dmm_keys_check(keys, chain, nr, host, &h->end->who, why);
 	if (!ret)
 		return 0;
-	hs_alert(h, GNUTLS_A_ACCESS_DENIED);
+	hs_alert(h, ret == -EACCES ? GNUTLS_A_ACCESS_DENIED : GNUTLS_A_INTERNAL_ERROR);
 	return fail(h, ret, "%s", why);
 }
 
@@ -278,6 +283,7 @@ static int server_find(gnutls_session_t session, const char *username, gnutls_da
 
 	if (!ret)
 		ret = h->server->find(h->server->ctx, h->end->identity, secret);
+	h->unknown_key = ret;
 	if (ret)
 		return -1;
 	key->data = gnutls_malloc(sizeof(secret));

@@ -51,5 +51,6 @@ int dmm_tls_kernel(gnutls_session_t session, int fd)
 	ret = give_one(session, fd, true);
 	if (ret)	/* of older kernels that only send; what has no keys is a socket as before */
 		return ret == -EPROTO ? ret : -EOPNOTSUPP;
-	return give_one(session, fd, false);
+	ret = give_one(session, fd, false);
+	return ret == -EOPNOTSUPP ? -EPROTO : ret;	/* what comes is the kernel's already */
 }

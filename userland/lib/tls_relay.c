@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,6 +22,15 @@
 #include "tls_priv.h"
 
 #define RECORD_BYTES	16384u
+#define TURN		16u		/* records, and then the other way's */
+#if defined(__SANITIZE_ADDRESS__)
+#define STACK_BYTES	(1u << 20)
+#else
+#define STACK_BYTES	(256u << 10)
+#endif
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57
+#endif
 #define LOCAL_BYTES	(1 << 20)	/* of the socketpair's buffers: what a frame has */
 
 struct relay {
@@ -29,6 +41,7 @@ struct relay {
 	size_t in_bytes, in_done;	/* not yet passed on */
 	bool out_over, in_over;		/* nothing more comes from the local side, from the net */
 	bool net_closed;
+	bool more;			/* a turn was over before all was passed on */
 };
 
 static ssize_t transport_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
@@ -78,9 +91,14 @@ static bool is_again(ssize_t err)
 /* From the local side to the net.  False: the connection is over. */
 static bool relay_out(struct relay *r)
 {
+	unsigned int turn;
 	ssize_t n;
 
-	while (!r->out_over) {
+	for (turn = 0; !r->out_over; turn++) {
+		if (turn == TURN) {
+			r->more = true;
+			return true;
+		}
 		if (!r->out_bytes) {
 			n = recv(r->local, r->out, RECORD_BYTES, MSG_DONTWAIT);
 			if (n < 0)
@@ -98,7 +116,9 @@ static bool relay_out(struct relay *r)
 		}
 		if (n < 0)
 			return is_again(n);
-		r->out_bytes = 0;	/* a record is taken whole */
+		if ((size_t)n != r->out_bytes)	/* a peer that wants small records, as none of ours does */
+			return false;
+		r->out_bytes = 0;
 	}
 	return true;
 }
@@ -106,9 +126,14 @@ static bool relay_out(struct relay *r)
 /* From the net to the local side. */
 static bool relay_in(struct relay *r)
 {
+	unsigned int turn;
 	ssize_t n;
 
-	while (!r->in_over) {
+	for (turn = 0; !r->in_over; turn++) {
+		if (turn == TURN) {
+			r->more = true;
+			return true;
+		}
 		if (r->in_done == r->in_bytes) {
 			n = gnutls_record_recv(r->session, r->in, RECORD_BYTES);
 			if (is_again(n) && !r->net_closed)
@@ -131,8 +156,9 @@ static bool relay_in(struct relay *r)
 }
 
 /* False: the local side is closed for good. */
-static bool relay_wait(const struct relay *r)
+static bool relay_wait(struct relay *r)
 {
+	int timeout_ms = r->more ? 0 : -1;
 	struct pollfd p[2] = { { .fd = r->net }, { .fd = r->local } };
 
 	if (r->out_bytes)
@@ -148,7 +174,8 @@ static bool relay_wait(const struct relay *r)
 		p[0].fd = -1;
 	if (!p[1].events && !r->out_over)
 		p[1].fd = -1;
-	return poll(p, 2, -1) < 0 || !r->out_over || !(p[1].revents & POLLHUP);
+	r->more = false;
+	return poll(p, 2, timeout_ms) < 0 || !r->out_over || !(p[1].revents & POLLHUP);
 }
 
 static void relay_run(struct relay *r)
@@ -172,6 +199,18 @@ static void relay_free(struct relay *r)
 	free(r);
 }
 
+/* Who has gone without a word is noticed soon by who hands over, and by who ships before the kernel gives up. */
+static void relay_options(int fd)
+{
+	static const struct { int name, value; } options[] = {
+		{ TCP_KEEPIDLE, 5 }, { TCP_KEEPINTVL, 5 }, { TCP_KEEPCNT, 2 }, { TCP_USER_TIMEOUT, 30000 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)	/* not essential */
+		setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value, sizeof(options[i].value));
+}
+
 static void *relay_thread(void *arg)
 {
 	relay_run(arg);
@@ -187,6 +226,7 @@ static int begin_thread(struct relay *r)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	ret = -pthread_create(&thread, &attr, relay_thread, r);
 	pthread_attr_destroy(&attr);
 	return ret;
@@ -197,21 +237,30 @@ __attribute__((noreturn))
 static void relay_process(struct relay *r)
 {
 	int null = open("/dev/null", O_RDWR), fd;
+	long max = sysconf(_SC_OPEN_MAX);
+	sigset_t none;
 
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "dmmigrate-tls");
+	/* a source that is frozen waits for it: it must not wait for a disk (hazard 19); who is not root does without */
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
-	if (chdir("/") || null < 0)
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	r->net = fcntl(r->net, F_DUPFD, 5);
+	r->local = fcntl(r->local, F_DUPFD, 5);
+	if (chdir("/") || null < 0 || r->net < 0 || r->local < 0)
 		_exit(1);
 	for (fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	for (fd = 3; fd < 1024; fd++) {
-		if (fd != r->net && fd != r->local)
-			close(fd);
-	}
+	r->net = dup2(r->net, 3);
+	r->local = dup2(r->local, 4);
+	for (fd = 5; fd < (max > 0 && max < 65536 ? max : 65536); fd++)
+		close(fd);
 	relay_run(r);
 	_exit(0);
 }
@@ -252,6 +301,7 @@ int dmm_tls_relay(gnutls_session_t session, int fd, bool outlives)
 	gnutls_transport_set_pull_function(session, relay_pull);
 	gnutls_transport_set_vec_push_function(session, relay_push);
 	r->net = fd;
+	relay_options(fd);
 	r->local = -1;
 	r->out = malloc(RECORD_BYTES);
 	r->in = malloc(RECORD_BYTES);

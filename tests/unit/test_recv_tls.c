@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whose requests are answered within TLS, and what a key of a data connection is good for.
+ */
+#include <signal.h>
+
+#include "dmmigrated/channel.h"
+#include "recv_fake.h"
+
+#include "fullio.h"
+#include "keys_edit.h"
+
+#define SIZE	(1u << 20)
+
+enum { US, THEM, NR_PEERS };	/* both are trusted by the receiver, which is us, too */
+
+static char dirs[NR_PEERS][64];
+static struct dmm_keys *keys[NR_PEERS];
+static struct dmm_channel channel;
+
+static void make_keys(int i)
+{
+	char why[DMM_KEYS_WHY];
+	int fd;
+
+	strcpy(dirs[i], "/tmp/dmm-unit-keys.XXXXXX");
+	assert_non_null(mkdtemp(dirs[i]));
+	fd = dmm_keys_edit(dirs[i], true);
+	assert_true(fd >= 0);
+	assert_int_equal(dmm_keys_create(fd, "host", why), 0);
+	close(fd);
+	assert_int_equal(dmm_keys_load(dirs[i], &keys[i], why), 0);
+}
+
+static void trust(int whose)
+{
+	struct dmm_peers p = { 0 };
+	int fd = dmm_keys_edit(dirs[whose], false);
+
+	assert_int_equal(dmm_peers_set(&p, "us", dmm_keys_pin(keys[US]), "10.0.0.1"), 0);
+	assert_int_equal(dmm_peers_set(&p, "them", dmm_keys_pin(keys[THEM]), ""), 0);
+	assert_int_equal(dmm_peers_save(fd, &p), 0);
+	dmm_peers_clear(&p);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	struct dmm_config c = { .tls = DMM_TLS_RELAY };
+	int i;
+
+	(void)state;
+	for (i = 0; i < NR_PEERS; i++)
+		make_keys(i);
+	for (i = 0; i < NR_PEERS; i++)
+		trust(i);
+	strcpy(c.keys, dirs[US]);
+	receiver_start(SIZE, &dmm_engine_libaio);
+	rc.handshake_ms = WAIT_MS;
+	assert_int_equal(dmm_channel_open(&channel, &c), 0);
+	rc.channel = &channel;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char cmd[160];
+	int i;
+
+	(void)state;
+	receiver_end();
+	dmm_channel_close(&channel);
+	dmm_keys_free(channel.keys);
+	for (i = 0; i < NR_PEERS; i++) {
+		dmm_keys_free(keys[i]);
+		snprintf(cmd, sizeof(cmd), "rm -rf %s", dirs[i]);
+		assert_int_equal(system(cmd), 0);
+	}
+	return 0;
+}
+
+/* A handshake by @who, or by @key; 0 or what came of it. */
+static int tls_open(struct peer *p, int who, const struct dmm_tls_key *key)
+{
+	struct dmm_tls_client tls = { .keys = keys[who], .key = key, .host = "10.0.0.1", .carrier = DMM_TLS_RELAY };
+
+	peer_open(p);
+	return dmm_tls_connect(&p->c.fd, &tls, dmm_now_ms() + WAIT_MS, -1, &p->c.tls, p->c.tls_why);
+}
+
+static void tls_hello(struct peer *p, int who, const struct dmm_tls_key *key)
+{
+	struct dmm_wire_refuse refuse;
+	struct dmm_wire_hello_ok ok;
+
+	assert_int_equal(tls_open(p, who, key), 0);
+	assert_int_equal(dmm_client_hello(&p->c, "test", &ok, &refuse), 0);
+}
+
+static void fill_attach(struct dmm_wire_attach *a, u64 epoch, u32 index)
+{
+	memset(a, 0, sizeof(*a));
+	disk_id(&a->id);
+	a->conn_epoch = cpu_to_le64(epoch);
+	a->conn_index = cpu_to_le32(index);
+	a->conns = cpu_to_le32(2);
+}
+
+static u32 ask_key(struct peer *p, u64 epoch, u32 index, struct dmm_tls_key *key)
+{
+	struct dmm_wire_attach a;
+	struct dmm_wire_key_ok ok;
+	u32 code;
+
+	fill_attach(&a, epoch, index);
+	code = peer_request(p, DMM_MSG_KEY, &a, sizeof(a), DMM_MSG_KEY_OK, &ok, sizeof(ok));
+	if (!code) {
+		memcpy(key->identity, ok.identity, sizeof(key->identity));
+		memcpy(key->secret, ok.secret, sizeof(key->secret));
+	}
+	return code;
+}
+
+static u32 attach(struct peer *p, u64 epoch, u32 index)
+{
+	struct dmm_wire_attach a;
+
+	fill_attach(&a, epoch, index);
+	return peer_request(p, DMM_MSG_ATTACH, &a, sizeof(a), DMM_MSG_ATTACHED, NULL, 0);
+}
+
+static void a_key_is_for_one_connection(void **state)
+{
+	struct dmm_tls_key key, again;
+	struct peer control, data;
+
+	(void)state;
+	tls_hello(&control, US, NULL);
+	peer_prepare(&control, SIZE);
+	assert_int_equal(ask_key(&control, 1, 0, &key), 0);
+	assert_int_equal(ask_key(&control, 1, 0, &again), 0);
+	assert_memory_not_equal(&key, &again, sizeof(key));
+	tls_hello(&data, US, &key);
+	assert_int_equal(attach(&data, 1, 0), 0);
+	peer_close(&data);
+	/* once */
+	assert_int_equal(tls_open(&data, US, &key), -EPERM);
+	assert_non_null(strstr(data.c.tls_why, "used or expired"));
+	peer_close(&data);
+	/* not for another number, epoch, or anything else */
+	tls_hello(&data, US, &again);
+	assert_int_equal(attach(&data, 1, 1), DMM_WERR_DENIED);
+	peer_close(&data);
+	assert_int_equal(ask_key(&control, 2, 1, &key), 0);
+	tls_hello(&data, US, &key);
+	assert_int_equal(attach(&data, 3, 1), DMM_WERR_DENIED);
+	peer_close(&data);
+	assert_int_equal(ask_key(&control, 2, 1, &key), 0);
+	tls_hello(&data, US, &key);
+	{
+		struct dmm_wire_query_ok q;
+		struct dmm_wire_disk id;
+
+		disk_id(&id);
+		assert_int_equal(peer_request(&data, DMM_MSG_QUERY, &id, sizeof(id), DMM_MSG_QUERY_OK, &q, sizeof(q)),
+				 DMM_WERR_DENIED);
+	}
+	peer_close(&data);
+	peer_close(&control);
+}
+
+static void a_certificate_is_for_no_data(void **state)
+{
+	struct peer control, data;
+
+	(void)state;
+	tls_hello(&control, US, NULL);
+	peer_prepare(&control, SIZE);
+	tls_hello(&data, US, NULL);
+	assert_int_equal(attach(&data, 1, 0), DMM_WERR_DENIED);
+	peer_close(&data);
+	peer_close(&control);
+}
+
+static void a_disk_is_its_peers(void **state)
+{
+	struct dmm_wire_prepared prepared;
+	struct dmm_wire_prepare w;
+	struct peer control, other;
+	struct dmm_tls_key key;
+
+	(void)state;
+	tls_hello(&control, US, NULL);
+	peer_prepare(&control, SIZE);
+	tls_hello(&other, THEM, NULL);
+	assert_int_equal(ask_key(&other, 1, 0, &key), DMM_WERR_DENIED);
+	peer_close(&other);
+	tls_hello(&other, THEM, NULL);
+	fill_prepare(&w, SIZE);
+	assert_int_equal(peer_request(&other, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &prepared,
+				      sizeof(prepared)), DMM_WERR_DENIED);
+	peer_close(&other);
+	peer_close(&control);
+}
+
+static void keys_need_tls(void **state)
+{
+	struct dmm_tls_key key;
+	struct peer control;
+
+	(void)state;
+	channel.plaintext = true;
+	peer_hello(&control);
+	peer_prepare(&control, SIZE);
+	assert_int_equal(ask_key(&control, 1, 0, &key), DMM_WERR_PROTOCOL);
+	peer_close(&control);
+}
+
+/* --- the ring --- */
+
+static void keys_end_with_their_time(void **state)
+{
+	static struct dmm_keyring k;
+	struct dmm_key_use use = { .size_bytes = 7, .peer = "one" }, got;
+	u8 secret[DMM_KEY_SECRET_BYTES];
+	struct dmm_tls_key key, other;
+	struct dmm_refusal r;
+	u32 i;
+
+	(void)state;
+	dmm_keyring_init(&k);
+	assert_int_equal(dmm_keyring_mint(&k, &use, 1000, &key, &r), 0);
+	assert_int_equal(dmm_keyring_find(&k, key.identity, 1000 + DMM_KEY_MS - 1, secret), 0);
+	assert_memory_equal(secret, key.secret, sizeof(secret));
+	assert_int_equal(dmm_keyring_find(&k, key.identity, 1000 + DMM_KEY_MS, secret), -ENOENT);
+	assert_int_equal(k.nr, 0);
+	/* a peer has its share */
+	for (i = 0; i < DMM_KEYRING_PEER; i++)
+		assert_int_equal(dmm_keyring_mint(&k, &use, 1000, &key, &r), 0);
+	assert_true(dmm_keyring_mint(&k, &use, 1000, &other, &r) < 0);
+	assert_int_equal(r.code, DMM_WERR_LIMIT);
+	strcpy(use.peer, "two");
+	assert_int_equal(dmm_keyring_mint(&k, &use, 1000, &other, &r), 0);
+	assert_int_equal(dmm_keyring_use(&k, key.identity, 1001, &got), 0);
+	assert_string_equal(got.peer, "one");
+	assert_int_equal(got.size_bytes, 7);
+	assert_int_equal(dmm_keyring_use(&k, key.identity, 1001, &got), -ENOENT);
+	assert_int_equal(dmm_keyring_use(&k, other.identity, 1001, &got), 0);
+	assert_string_equal(got.peer, "two");
+	dmm_keyring_exit(&k);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_key_is_for_one_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_certificate_is_for_no_data, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_disk_is_its_peers, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_need_tls, setup, teardown),
+		cmocka_unit_test(keys_end_with_their_time),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
