@@ -8,6 +8,7 @@
 #include <net/genetlink.h>
 
 #include <dmmigrate/uapi.h>
+#include <dmmigrate/wire.h>
 
 static const struct nla_policy dev_policy[DMM_A_MAX + 1] = {
 	[DMM_A_DEV] = { .type = NLA_U64 },

@@ -21,7 +21,7 @@ ciphers() { ss -tHnie dst "$ADDR_B:$PORT" | grep -c 'tcp-ulp-tls.*1.3.*aes-gcm-1
 # by the name that a process has given itself, of which busybox's pgrep does not know
 relay_pids() {
 	local f
-	for f in $(grep -ls '^dmmigrate-tls' /proc/[0-9]*/comm); do
+	grep -ls '^dmmigrate-tls' /proc/[0-9]*/comm | while read -r f; do
 		f=${f#/proc/}
 		echo "${f%/comm}"
 	done

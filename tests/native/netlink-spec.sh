@@ -77,6 +77,7 @@ awk '/reply: &info/ { on = 1; next } /dump:/ { on = 0 } on && $1 == "-" { print 
 same "attributes that GET answers with"
 
 # what each command takes: command attribute
+# shellcheck disable=SC2086 # files
 awk '
 	/^static const struct nla_policy [a-z]+_policy/ { policy = $5; sub(/\[.*/, "", policy) }
 	policy && match($1, /^\[DMM_A_[A-Z_]+\]$/) { takes[policy] = takes[policy] " " $1 }

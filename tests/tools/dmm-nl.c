@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
-#include <linux/tls.h>
 #include <unistd.h>
 
+#include "nlfd.h"
 #include "rawnl.h"
 #include "util.h"
 
@@ -89,7 +89,7 @@ static const char *const states[] = {
 
 static const char *const gates[] = { "-", "shut", "reads", "open" };
 
-static void __attribute__((noreturn)) usage(const char *what)
+void usage(const char *what)
 {
 	fprintf(stderr, "dmm-nl: %s; dmm-nl --help shows what there is\n", what);
 	exit(EXIT_USAGE);
@@ -155,98 +155,6 @@ static void print_msg(uint8_t cmd, const void *attrs, size_t bytes, void *arg)
 	fflush(stdout);
 }
 
-static int tcp_socket(const char *spec)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	char host[64];
-	const char *colon = strrchr(spec, ':');
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (!colon || (size_t)(colon - spec) >= sizeof(host))
-		usage("fd=tcp:ADDRESS:PORT");
-	memcpy(host, spec, (size_t)(colon - spec));
-	host[colon - spec] = 0;
-	a.sin_port = htons((uint16_t)need_number(colon + 1, "port", 1, 65535));
-	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
-		usage("fd=tcp:ADDRESS:PORT, the address as 10.0.0.1");
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
-		perror("dmm-nl: connect");
-		exit(EXIT_USAGE);
-	}
-	return fd;
-}
-
-static void enter_netns(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
-		perror(path);
-		exit(EXIT_USAGE);
-	}
-	close(fd);
-}
-
-/* A socket keeps the namespace in which it was made. */
-static int netns_socket(const char *spec)
-{
-	const char *colon = strchr(spec, ':');
-	char path[80];
-	int fd;
-
-	if (!colon)
-		usage("fd=netns:NAME:ADDRESS:PORT");
-	snprintf(path, sizeof(path), "/run/netns/%.*s", (int)(colon - spec), spec);
-	enter_netns(path);
-	fd = tcp_socket(colon + 1);
-	enter_netns("/proc/1/ns/net");
-	return fd;
-}
-
-/* Sends by TLS, and takes what comes as it is. */
-static int half_tls_socket(const char *spec)
-{
-	struct tls12_crypto_info_aes_gcm_128 ci = {
-		.info = { .version = TLS_1_3_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128 },
-	};
-	int fd = tcp_socket(spec);
-
-	if (setsockopt(fd, IPPROTO_TCP, 31 /* TCP_ULP */, "tls", sizeof("tls")) ||
-	    setsockopt(fd, 282 /* SOL_TLS */, TLS_TX, &ci, sizeof(ci))) {
-		perror("dmm-nl: TLS");
-		exit(EXIT_USAGE);
-	}
-	return fd;
-}
-
-static int make_fd(const char *kind)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	int pair[2], fd;
-
-	if (!strncmp(kind, "tcp:", 4))
-		return tcp_socket(kind + 4);
-	if (!strncmp(kind, "netns:", 6))
-		return netns_socket(kind + 6);
-	if (!strncmp(kind, "half-tls:", 9))
-		return half_tls_socket(kind + 9);
-	if (!strcmp(kind, "unconnected"))
-		return socket(AF_INET, SOCK_STREAM, 0);
-	if (!strcmp(kind, "listening")) {
-		fd = socket(AF_INET, SOCK_STREAM, 0);
-		return bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1) ? -1 : fd;
-	}
-	if (!strcmp(kind, "udp"))
-		return socket(AF_INET, SOCK_DGRAM, 0);
-	if (!strcmp(kind, "unix"))
-		return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) ? -1 : pair[0];
-	if (!strcmp(kind, "file"))
-		return open("/dev/zero", O_RDWR);
-	if (!strcmp(kind, "9999"))
-		return 9999;
-	usage("unknown kind of fd");
-}
-
 static void put_range(struct rawnl_msg *m, const char *text)
 {
 	const char *plus = strchr(text, '+');
@@ -279,7 +187,7 @@ static void put_value(struct rawnl_msg *m, const char *text)
 		usage("arguments are NAME=VALUE");
 	if (!strncmp(text, "fd=", 3)) {
 		if (strcmp(eq + 1, "none"))
-			rawnl_put_u32(m, DMM_A_FD, (uint32_t)make_fd(eq + 1));
+			rawnl_put_u32(m, DMM_A_FD, (uint32_t)nl_make_fd(eq + 1));
 		return;
 	}
 	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {

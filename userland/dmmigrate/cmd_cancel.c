@@ -23,6 +23,7 @@ static const struct dmm_option cancel_options[] = {
 		   "the writer does not run at the destination, and has written nothing there: take the\n"
 		   "source back"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

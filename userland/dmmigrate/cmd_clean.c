@@ -23,6 +23,7 @@
 static const struct dmm_option clean_options[] = {
 	DMM_OPTION("yes", FLAG, yes, NULL, "give up a cut-over source without asking"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -29,6 +29,7 @@ static const struct dmm_option cutover_options[] = {
 		   "compare both sides before the writer starts there; =full: before the freeze, while\n"
 		   "it is copied, the destination's disk with what it received, and with the source's"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

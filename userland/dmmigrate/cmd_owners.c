@@ -15,6 +15,7 @@
 
 static const struct dmm_option plain_options[] = {
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -175,6 +176,7 @@ static const struct dmm_option acquire_options[] = {
 		   "give up after so long (default 30): what is under way then is refused, and the\n"
 		   "source goes on"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -221,6 +223,7 @@ static const struct dmm_option run_options[] = {
 	DMM_OPTION("unconfirmed", FLAG, unconfirmed, NULL,
 		   "only open the gates: the writer may still turn out not to run, see return"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -336,6 +339,7 @@ static const struct dmm_option release_options[] = {
 		   "the source's host is gone for good, or has cancelled: its guest waits for no answer of this\n"
 		   "host, whose device is called NAME"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -13,6 +13,7 @@
 
 static const struct dmm_option pace_options[] = {
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
@@ -71,6 +72,7 @@ static const struct dmm_option throttle_options[] = {
 		   "limit what all disks of this host ship together; they share it equally, and\n"
 		   "what one does not use is the others'"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -137,6 +137,7 @@ static const struct dmm_option recover_options[] = {
 		   "the destination is certainly off, and stays so: the source owns the disks, whose\n"
 		   "device is called NAME.  What was written at the destination is lost"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -30,6 +30,7 @@ static const struct dmm_option start_options[] = {
 		   "keeps it)"),
 	DMM_OPTION("no-gate", FLAG, no_gate, NULL, "none: the writer uses /DEST itself"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_OVERWRITE,
 	DMM_OPTION_TLS,
 	DMM_OPTION_PLAINTEXT,

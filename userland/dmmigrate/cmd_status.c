@@ -20,6 +20,7 @@
 
 static const struct dmm_option status_options[] = {
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -14,6 +14,7 @@
 
 static const struct dmm_option verify_options[] = {
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

@@ -16,6 +16,7 @@ static const struct dmm_option wait_options[] = {
 	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
 		   "what is left must ship in so long (default 1000)"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

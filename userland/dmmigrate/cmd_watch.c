@@ -12,6 +12,7 @@
 static const struct dmm_option watch_options[] = {
 	DMM_OPTION("interval", TIME, interval_ms, "TIME", "between two looks (default 1s)"),
 	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };

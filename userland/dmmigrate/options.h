@@ -52,11 +52,9 @@ struct dmm_option {
 #define DMM_OPTION_OVERWRITE \
 	DMM_OPTION("yes", FLAG, yes, NULL, \
 		   "overwrite a destination that carries a signature, without asking")
-/* Of whoever speaks to daemons. */
 #define DMM_OPTION_CONTROL \
 	DMM_OPTION("control", TEXT, control, "PATH", \
-		   "socket of this host's dmmigrated (default " DMM_CONTROL_PATH ")"), \
-	DMM_OPTION_KEYS
+		   "socket of this host's dmmigrated (default " DMM_CONTROL_PATH ")")
 #define DMM_OPTION_KEYS \
 	DMM_OPTION("keys", TEXT, keys, "DIR", \
 		   "directory of this host's key and its peers (root's default " DMM_KEYS_DIR ", else\n" \
