@@ -9,6 +9,7 @@
 #   make check			all tests, see CONTRIBUTING.md
 #   make check-long		what takes too long for that
 #   make check-model		the hand-over's model
+#   make check-security		attacks on the channel, and who may what
 #   make sim			the hand-over, simulated
 #   make check-live		a disk moves while it is written to
 #   make mutants		can the tests fail: rules broken one at a time
@@ -23,7 +24,7 @@ TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
 .PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
-.PHONY: check-model sim fuzz mutants style check-headers
+.PHONY: check-model check-security sim fuzz mutants style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -105,6 +106,12 @@ check-model:
 # The C code of it against faults of every kind, from seeds.
 sim:
 	@tests/sim/run
+
+# Who may what, and attacks on the channel: a part of `make check`, by itself.
+check-security:
+	$(MAKE) -s -C tests/unit all
+	set -e; for t in lib_keys lib_peers lib_tls recv_tls; do $(BUILD)/tests/unit/test_$$t; done
+	set -e; for t in keys copy-tls attack; do tests/native/$$t.sh; done
 
 # One claim, on both stock kernels: the move is live.  With DMM_MUTANT=n it must fail.
 check-live:

@@ -52,6 +52,7 @@ lane_rest()
 		done
 	done
 	step campaign tests/campaign 1-300
+	step attack env DMM_TRIES=10000 tests/native/attack.sh
 	for kernel in 6.1 6.12; do
 		# 20 of them, five a machine
 		for first in 1 6 11 16; do
