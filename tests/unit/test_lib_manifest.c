@@ -98,6 +98,7 @@ static struct dmm_manifest *dest(u32 nr)
 	u32 i;
 
 	snprintf(m->host, sizeof(m->host), "host-a");
+	snprintf(m->peer, sizeof(m->peer), "xen-a");
 	for (i = 0; i < nr; i++) {
 		m->disks[i] = (struct dmm_manifest_disk) {
 			.known = true, .size_bytes = 1ull << 40, .block_bytes = 65536,
@@ -228,6 +229,7 @@ static void test_fields(void **state)
 		{ "\"begun\":0", "\"begun\":2", "begun" },
 		{ "\"begun\":0", "\"began\":0", "begun" },
 		{ "\"host-a\"", "null", "host" },
+		{ "\"xen-a\"", "7", "peer" },
 	};
 	struct dmm_manifest *m = source(), *got;
 	char good[8192], more[512];

@@ -7,6 +7,7 @@
 #include "dmmigrated/channel.h"
 #include "recv_fake.h"
 
+#include "dmmigrated/migrations.h"
 #include "fullio.h"
 #include "keys_edit.h"
 
@@ -216,6 +217,85 @@ static void keys_need_tls(void **state)
 	peer_close(&control);
 }
 
+static struct dmm_migrations ms;
+
+static void migrations_start(void)
+{
+	assert_int_equal(dmm_migrations_init(&ms, dirs[US], &rc.registry, rc.instance, rc.boot, rc.stop_fd, NULL,
+					     DMM_CONTROL_PATH, true), 0);
+	rc.migrations = &ms;
+}
+
+static void migrations_stop(void)
+{
+	dmm_receiver_stop(&rc);
+	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
+	assert_int_equal(dmm_migrations_await_proofs(&ms, WAIT_MS), 0);
+	dmm_migrations_exit(&ms);
+	rc.migrations = NULL;
+}
+
+static u32 prepare_by(int who)
+{
+	struct dmm_wire_prepared ok;
+	struct dmm_wire_prepare w;
+	struct peer p;
+	u32 code;
+
+	fill_prepare(&w, SIZE);
+	w.group_disks = cpu_to_le32(1);
+	strcpy((char *)w.source_host, "alpha");
+	tls_hello(&p, who, NULL);
+	code = peer_request(&p, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok, sizeof(ok));
+	peer_close(&p);
+	return code;
+}
+
+static u32 ask_by(int who, u16 type)
+{
+	struct dmm_handover_msg msg = { .event = DMM_HANDOVER_JOIN };
+	struct dmm_wire_handover join, joined;
+	struct dmm_wire_group_ok ok;
+	struct dmm_wire_group w;
+	struct peer p;
+	u32 code;
+
+	tls_hello(&p, who, NULL);
+	memset(&w, 0, sizeof(w));
+	w.migration[0] = msg.migration[0] = 1;
+	w.verb = cpu_to_le32(DMM_GROUP_STATUS);
+	dmm_handover_encode(&msg, &join);
+	code = type == DMM_MSG_GROUP ?
+	       peer_request(&p, type, &w, sizeof(w), DMM_MSG_GROUP_OK, &ok, sizeof(ok)) :
+	       peer_request(&p, type, &join, sizeof(join), DMM_MSG_HANDOVER, &joined, sizeof(joined));
+	peer_close(&p);
+	return code;
+}
+
+/* Its hand-over, too; and the daemon remembers whose it is when it has forgotten all else. */
+static void a_migration_is_its_peers(void **state)
+{
+	(void)state;
+	peer_features = DMM_FEATURE_ZERO | DMM_FEATURE_GROUP;
+	migrations_start();
+	assert_int_equal(prepare_by(US), 0);
+	assert_int_equal(ask_by(US, DMM_MSG_GROUP), 0);
+	assert_int_equal(ask_by(US, DMM_MSG_HANDOVER), 0);
+	assert_int_equal(ask_by(THEM, DMM_MSG_GROUP), DMM_WERR_DENIED);
+	assert_int_equal(ask_by(THEM, DMM_MSG_HANDOVER), DMM_WERR_DENIED);
+	migrations_stop();
+	receiver_end();
+	receiver_start(SIZE, &dmm_engine_libaio);
+	rc.handshake_ms = WAIT_MS;
+	rc.channel = &channel;
+	migrations_start();
+	assert_int_equal(prepare_by(THEM), DMM_WERR_DENIED);
+	assert_int_equal(ask_by(THEM, DMM_MSG_GROUP), DMM_WERR_DENIED);
+	assert_int_equal(ask_by(US, DMM_MSG_GROUP), 0);
+	migrations_stop();
+	peer_features = DMM_FEATURE_ZERO;
+}
+
 /* --- the ring --- */
 
 static void keys_end_with_their_time(void **state)
@@ -257,6 +337,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_certificate_is_for_no_data, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_disk_is_its_peers, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_need_tls, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_migration_is_its_peers, setup, teardown),
 		cmocka_unit_test(keys_end_with_their_time),
 	};
 

@@ -176,7 +176,9 @@ int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 							    role) : NULL;
 	if (!m)
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here");
-	ret = group_check(s, m, &rq, r);
+	ret = s->local ? 0 : dmm_migration_check_peer(m, s->peer_name, r);
+	if (!ret)
+		ret = group_check(s, m, &rq, r);
 	if (ret)
 		goto out_put;
 	g = dmm_migration_group(m);

@@ -316,10 +316,11 @@ static struct dmm_migration *handover_join(struct dmm_session *s, const u8 *payl
 	memcpy(s->log_id.migration, msg.migration, sizeof(s->log_id.migration));
 	if (s->rc->migrations)
 		m = dmm_migrations_get(s->rc->migrations, msg.migration);
-	if (m && m->role == DMM_HO_DEST)
+	if (!m || m->role != DMM_HO_DEST)
+		dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here");
+	else if (!dmm_migration_check_peer(m, s->peer_name, r))
 		return m;
 	dmm_migration_put(m);
-	dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here");
 	return NULL;
 }
 

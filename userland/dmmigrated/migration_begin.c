@@ -64,6 +64,30 @@ static bool receives(enum dmm_ho_state s)
 	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED;
 }
 
+/* The first disk says whose the migration is. */
+static int prepare_peer(struct dmm_migration *m, const struct dmm_prepare *p, struct dmm_refusal *r)
+{
+	bool begun = false;
+	u32 i;
+
+	for (i = 0; i < m->nr_disks; i++)
+		begun |= m->manifest->disks[i].known;
+	if (!begun)
+		snprintf(m->manifest->peer, sizeof(m->manifest->peer), "%s", p->peer);
+	if (!*m->manifest->peer || !strcmp(m->manifest->peer, p->peer))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_DENIED, "this migration is another peer's");
+}
+
+int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r)
+{
+	/* before that nothing is journalled, and nobody asks for anything */
+	if (m->role != DMM_HO_DEST || !dmm_migration_group(m) || !*m->manifest->peer ||
+	    !strcmp(m->manifest->peer, peer))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_DENIED, "this migration is another peer's");
+}
+
 static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bool gate,
 			struct dmm_refusal *r)
 {
@@ -71,6 +95,9 @@ static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bo
 	struct dmm_group_status st;
 	int ret;
 
+	ret = prepare_peer(m, p, r);
+	if (ret)
+		return ret;
 	snprintf(d.name, sizeof(d.name), "%s", gate ? p->gate : "");
 	snprintf(d.path, sizeof(d.path), "%s", p->dest_path);
 	d.size_bytes = p->size_bytes;

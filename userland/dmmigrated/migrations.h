@@ -106,6 +106,9 @@ void dmm_migration_put(struct dmm_migration *m);	/* accepts NULL */
 int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *p, bool gate,
 			   struct dmm_refusal *r);
 
+/* May the trusted peer of this name ("": no TLS) ask about a migration whose destination is here?  0, or -errno with @r filled. */
+int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r);
+
 /* The same for a disk whose source is here; for one that is known, what may change of it. */
 int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, struct dmm_refusal *r);
 

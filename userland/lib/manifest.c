@@ -87,6 +87,8 @@ static struct json_object *manifest_to_json(const struct dmm_manifest *m)
 	json_object_object_add(o, "role", json_object_new_string(role_names[m->role]));
 	json_object_object_add(o, "begun", json_object_new_int(m->begun));
 	json_object_object_add(o, "host", json_object_new_string(m->host));
+	if (*m->peer)
+		json_object_object_add(o, "peer", json_object_new_string(m->peer));
 	if (m->role == DMM_HO_SOURCE)
 		json_object_object_add(o, "port", json_object_new_int(m->port));
 	for (i = 0; i < m->nr_disks; i++)
@@ -164,7 +166,8 @@ static const char *peer_from_json(struct json_object *o, struct dmm_manifest *m)
 	    (m->role == DMM_HO_SOURCE && !*m->host))
 		return "host";
 	if (m->role == DMM_HO_DEST)
-		return NULL;
+		return json_object_object_get_ex(o, "peer", NULL) &&
+		       dmm_jsonfield_text(o, "peer", m->peer, sizeof(m->peer)) ? "peer" : NULL;
 	if (dmm_jsonfield_number(o, "port", 1, 65535, &port))
 		return "port";
 	m->port = port;

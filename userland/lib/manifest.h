@@ -32,6 +32,7 @@ struct dmm_manifest {
 	enum dmm_ho_role role;
 	char host[DMM_HOST_MAX];	/* source: of the other daemon; destination: how the source calls itself */
 	u16 port;			/* source only */
+	char peer[256];			/* destination: whose it is, by the name of a trusted peer; "": of before TLS, or without */
 	bool begun;			/* its journal was: should that be missing, it is lost */
 	u32 nr_disks;			/* 1 to DMM_MAX_GROUP */
 	struct dmm_manifest_disk disks[];
