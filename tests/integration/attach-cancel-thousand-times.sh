@@ -58,7 +58,7 @@ done
 after=$(kernel_kb)
 say "$CYCLES cycles: $kb kB before, $after kB after"
 assert "areas of the module" "$(areas)" = "$areas"
-assert "threads" "$(threads)" = "$threads"
+assert "threads" "$(threads)" -le "$threads"	# one that was ending may have been counted at first
 assert "TCP sockets" "$(sockets)" = "$sockets"
 # what a cycle has at the least: a target, a connection, a bitmap of a page; a tenth of that each would show
 assert "kB more than before" $((after - kb)) -lt $((CYCLES * 2 / 5 + 1024))

@@ -264,12 +264,33 @@ static u32 ask_by(int who, u16 type)
 	memset(&w, 0, sizeof(w));
 	w.migration[0] = msg.migration[0] = 1;
 	w.verb = cpu_to_le32(DMM_GROUP_STATUS);
+	w.role = cpu_to_le32(DMM_HO_DEST);
 	dmm_handover_encode(&msg, &join);
 	code = type == DMM_MSG_GROUP ?
 	       peer_request(&p, type, &w, sizeof(w), DMM_MSG_GROUP_OK, &ok, sizeof(ok)) :
 	       peer_request(&p, type, &join, sizeof(join), DMM_MSG_HANDOVER, &joined, sizeof(joined));
 	peer_close(&p);
 	return code;
+}
+
+static void who_was_revoked_gets_no_key(void **state)
+{
+	struct dmm_tls_key key;
+	struct dmm_peers p = { 0 };
+	struct peer control;
+	int fd;
+
+	(void)state;
+	tls_hello(&control, THEM, NULL);
+	peer_prepare(&control, SIZE);
+	assert_int_equal(ask_key(&control, 1, 0, &key), 0);
+	fd = dmm_keys_edit(dirs[US], false);
+	assert_int_equal(dmm_peers_revoke(&p, dmm_keys_pin(keys[THEM])), 0);
+	assert_int_equal(dmm_peers_save(fd, &p), 0);
+	dmm_peers_clear(&p);
+	close(fd);
+	assert_int_equal(ask_key(&control, 1, 0, &key), DMM_WERR_DENIED);
+	peer_close(&control);
 }
 
 /* Its hand-over, too; and the daemon remembers whose it is when it has forgotten all else. */
@@ -337,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_certificate_is_for_no_data, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_disk_is_its_peers, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_need_tls, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_was_revoked_gets_no_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_migration_is_its_peers, setup, teardown),
 		cmocka_unit_test(keys_end_with_their_time),
 	};

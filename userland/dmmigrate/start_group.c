@@ -187,6 +187,9 @@ int dmm_start_open(struct dmm_tool *t, struct dmm_start *c)
 		if (!ret)
 			ret = start_named_twice(t, c, i);
 	}
+	/* what was begun without TLS goes on like that */
+	if (!ret && t->args.again && c->disks[0].s.has_record)
+		c->disks[0].to.plaintext = c->disks[0].s.record.to.plaintext;
 	/* nobody's way is barred while a host that is off is waited for */
 	if (!ret && t->args.again && dmm_remote_open(&c->remote, &c->disks[0].to))
 		return dmm_start_remote_failed(t, c, &c->disks[0]);

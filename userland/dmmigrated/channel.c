@@ -80,7 +80,22 @@ int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
 		return 0;
 	}
 	memcpy(s->peer_name, end.who.name, sizeof(s->peer_name));
+	s->peer_pin = end.who.pin;
 	dmm_pin_format(&end.who.pin, pin);
 	dmm_debug(&s->log_id, "it is %s, %s", end.who.name, pin);
 	return 0;
+}
+
+int dmm_channel_check_again(const struct dmm_session *s, struct dmm_refusal *r)
+{
+	char why[DMM_KEYS_WHY];
+	struct dmm_peer_id who;
+
+	if (!s->tls || s->by_key)
+		return 0;
+	memcpy(who.name, s->peer_name, sizeof(who.name));
+	who.pin = s->peer_pin;
+	if (!dmm_keys_check_again(s->rc->channel->keys, &who, why))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_DENIED, "%.200s", why);
 }

@@ -8,6 +8,7 @@
 #include "keyring.h"
 #include "log.h"
 #include "options.h"
+#include "refusal.h"
 
 struct dmm_session;
 
@@ -33,5 +34,8 @@ const struct dmm_tls_client *dmm_channel_to(const struct dmm_channel *ch);
  * peer, and replaces s->fd.  0, or -errno with a line in the log.
  */
 int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s);
+
+/* Is its peer still trusted?  Asked before it is given a disk or a key.  0, or -EACCES with @r filled. */
+int dmm_channel_check_again(const struct dmm_session *s, struct dmm_refusal *r);
 
 #endif

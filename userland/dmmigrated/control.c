@@ -12,6 +12,7 @@
 #include "control_priv.h"
 #include "fullio.h"
 #include "gate.h"
+#include "keys_peers.h"
 #include "migrations.h"
 #include "nbduri.h"
 #include "prove.h"
@@ -92,7 +93,7 @@ static int control_disk(struct control *c, const struct dmm_disk_name *name,
 	d = dmm_registry_get(&c->s->rc->registry, name, r);
 	if (!d)
 		return -ENOENT;
-	if (!c->s->local && strcmp(d->prepare.peer, c->s->peer_name)) {
+	if (!c->s->local && !dmm_peer_host_equal(d->prepare.peer, c->s->peer_name)) {
 		dmm_registry_put(&c->s->rc->registry, d);
 		return dmm_refuse(r, DMM_WERR_DENIED, "disk %u of this migration is another peer's", name->disk);
 	}
@@ -169,6 +170,8 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 	int ret;
 
 	ret = dmm_prepare_decode(payload, &p, r);
+	if (!ret)
+		ret = dmm_channel_check_again(c->s, r);
 	if (!ret && (p.flags & DMM_PREPARE_CREATE) && !(c->s->features & DMM_FEATURE_CREATE))
 		ret = dmm_refuse(r, DMM_WERR_PROTOCOL, "CREATE without its feature in HELLO");
 	if (ret)
@@ -386,6 +389,8 @@ static int control_key(struct control *c, const u8 *payload, struct reply *reply
 	if (!c->s->tls)
 		return dmm_refuse(r, DMM_WERR_PROTOCOL, "KEY without TLS: data connections are plaintext here, too");
 	ret = dmm_attach_decode(payload, &use.attach, r);
+	if (!ret)
+		ret = dmm_channel_check_again(c->s, r);
 	if (!ret)
 		ret = control_disk(c, &use.attach.name, &d, r);
 	if (ret)

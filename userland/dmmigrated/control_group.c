@@ -176,7 +176,11 @@ int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 							    role) : NULL;
 	if (!m)
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here");
-	ret = s->local ? 0 : dmm_migration_check_peer(m, s->peer_name, r);
+	/* a source is asked about by its own host alone */
+	if (!s->local && m->role == DMM_HO_SOURCE)
+		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here");
+	else
+		ret = s->local ? 0 : dmm_migration_check_peer(m, s->peer_name, r);
 	if (!ret)
 		ret = group_check(s, m, &rq, r);
 	if (ret)

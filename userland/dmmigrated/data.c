@@ -14,6 +14,7 @@
 
 #include "data_priv.h"
 #include "fullio.h"
+#include "keys_peers.h"
 #include "migrations.h"
 #include "wireio.h"
 
@@ -281,7 +282,7 @@ static int data_check_key(const struct dmm_session *s, const struct dmm_attach *
 	    k->epoch != a->epoch || k->index != a->index || k->conns != a->conns)
 		return dmm_refuse(r, DMM_WERR_DENIED, "the key is that of connection %u of epoch %llu of disk %u, not of this one",
 				  k->index, k->epoch, k->name.disk);
-	if (s->key.size_bytes != d->prepare.size_bytes || strcmp(s->key.peer, d->prepare.peer))
+	if (s->key.size_bytes != d->prepare.size_bytes || !dmm_peer_host_equal(s->key.peer, d->prepare.peer))
 		return dmm_refuse(r, DMM_WERR_DENIED, "the disk was prepared anew since the key was made");
 	return 0;
 }

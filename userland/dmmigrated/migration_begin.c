@@ -10,6 +10,7 @@
 #include "dm.h"
 #include "dmlock.h"
 #include "gate.h"
+#include "keys_peers.h"
 #include "migration_priv.h"
 #include "sysfs.h"
 
@@ -64,6 +65,21 @@ static bool receives(enum dmm_ho_state s)
 	return s == DMM_HO_RECEIVING || s == DMM_HO_COMPLETE || s == DMM_HO_REFUSED;
 }
 
+int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r)
+{
+	char whose[sizeof(m->manifest->peer)];
+
+	if (m->role != DMM_HO_DEST || !m->manifest)	/* a test's has none */
+		return 0;
+	pthread_mutex_lock(&m->lock);
+	snprintf(whose, sizeof(whose), "%s", m->manifest->peer);
+	pthread_mutex_unlock(&m->lock);
+	if (!*whose || dmm_peer_host_equal(whose, peer))
+		return 0;
+	dmm_warn(&m->log_id, "it is %s's, and asked for by %s: was one called otherwise in the file of peers?", whose, peer);
+	return dmm_refuse(r, DMM_WERR_DENIED, "this migration is another peer's");
+}
+
 /* The first disk says whose the migration is. */
 static int prepare_peer(struct dmm_migration *m, const struct dmm_prepare *p, struct dmm_refusal *r)
 {
@@ -72,20 +88,15 @@ static int prepare_peer(struct dmm_migration *m, const struct dmm_prepare *p, st
 
 	for (i = 0; i < m->nr_disks; i++)
 		begun |= m->manifest->disks[i].known;
-	if (!begun)
+	/* or who comes first to one that is older than TLS */
+	if (!begun || !*m->manifest->peer) {
+		pthread_mutex_lock(&m->lock);
 		snprintf(m->manifest->peer, sizeof(m->manifest->peer), "%s", p->peer);
-	if (!*m->manifest->peer || !strcmp(m->manifest->peer, p->peer))
-		return 0;
-	return dmm_refuse(r, DMM_WERR_DENIED, "this migration is another peer's");
-}
-
-int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r)
-{
-	/* before that nothing is journalled, and nobody asks for anything */
-	if (m->role != DMM_HO_DEST || !dmm_migration_group(m) || !*m->manifest->peer ||
-	    !strcmp(m->manifest->peer, peer))
-		return 0;
-	return dmm_refuse(r, DMM_WERR_DENIED, "this migration is another peer's");
+		pthread_mutex_unlock(&m->lock);
+		if (begun && *p->peer && dmm_manifest_save(dmm_migration_dir(m), m->manifest))
+			dmm_warn(&m->log_id, "cannot write in the manifest that it is %s's", p->peer);
+	}
+	return dmm_migration_check_peer(m, p->peer, r);
 }
 
 static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bool gate,

@@ -13,6 +13,7 @@
 #include "dmtable.h"
 #include "fullio.h"
 #include "nbduri.h"
+#include "keys_peers.h"
 #include "registry_priv.h"
 
 void dmm_registry_init(struct dmm_registry *reg, u32 max_disks, struct dmm_allow *allow)
@@ -187,7 +188,7 @@ static int prepare_again(struct dmm_disk *d, const struct dmm_prepare *p, struct
 	int ret = 0;
 
 	pthread_mutex_lock(&d->lock);
-	if (strcmp(p->peer, q->peer))
+	if (!dmm_peer_host_equal(p->peer, q->peer))
 		ret = dmm_refuse(r, DMM_WERR_DENIED, "the disk was prepared by another peer");
 	else if (d->closed)
 		ret = dmm_refuse(r, DMM_WERR_BUSY,

@@ -26,6 +26,7 @@ struct dmm_session {
 	u64 rx_seq;
 	bool tls;			/* the peer is known: */
 	char peer_name[DMM_PEER_NAME];	/* as the file of peers has it; zero without TLS */
+	struct dmm_pin peer_pin;	/* unless by_key */
 	bool by_key;			/* it was given a key for one data connection: */
 	struct dmm_key_use key;		/* this one */
 	bool local;			/* by the local socket: this host itself */

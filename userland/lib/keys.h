@@ -68,6 +68,9 @@ const char *dmm_keys_dir(const struct dmm_keys *k);
 int dmm_keys_check(const struct dmm_keys *k, const gnutls_datum_t *chain, unsigned int nr, const char *host,
 		   struct dmm_peer_id *who, char why[DMM_KEYS_WHY]);
 
+/* Is a peer that was accepted still one? As above. */
+int dmm_keys_check_again(const struct dmm_keys *k, const struct dmm_peer_id *who, char why[DMM_KEYS_WHY]);
+
 void dmm_pin_format(const struct dmm_pin *pin, char text[DMM_PIN_TEXT]);
 int dmm_pin_parse(const char *text, struct dmm_pin *pin);	/* -EINVAL */
 

@@ -237,3 +237,21 @@ out:
 		gnutls_x509_crt_deinit(c.chain[--c.nr]);
 	return ret;
 }
+
+int dmm_keys_check_again(const struct dmm_keys *k, const struct dmm_peer_id *who, char why[DMM_KEYS_WHY])
+{
+	const struct dmm_peer_line *l;
+	struct dmm_peers peers;
+	int ret = dmm_peers_load(k->dir, &peers, why);
+
+	if (ret)
+		return ret;
+	l = dmm_peers_find(&peers, who->name);
+	if (!l || dmm_peers_revoked(&peers, &who->pin) ||
+	    (l->kind == DMM_PEER_PIN && !dmm_pin_equal(&l->pin, &who->pin))) {
+		snprintf(why, DMM_KEYS_WHY, "%.100s is not trusted any more", who->name);
+		ret = -EACCES;
+	}
+	dmm_peers_clear(&peers);
+	return ret;
+}
