@@ -210,7 +210,7 @@ static void keys_need_tls(void **state)
 	struct peer control;
 
 	(void)state;
-	channel.plaintext = true;
+	rc.channel = NULL;
 	peer_hello(&control);
 	peer_prepare(&control, SIZE);
 	assert_int_equal(ask_key(&control, 1, 0, &key), DMM_WERR_PROTOCOL);

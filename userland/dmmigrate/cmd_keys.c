@@ -52,6 +52,13 @@ int dmm_keys_cmd_unread(struct dmm_keys_cmd *k, int err, const char *why)
 	return dmm_keys_cmd_fail(k, person ? DMM_EXIT_PREFLIGHT : DMM_EXIT_LOCAL, "%s", why);
 }
 
+int dmm_keys_cmd_edit(struct dmm_keys_cmd *k)
+{
+	k->dir_fd = dmm_keys_edit(k->dir, true);
+	return k->dir_fd >= 0 ? 0 : dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "cannot use %.200s: %s", k->dir,
+						      strerror(-k->dir_fd));
+}
+
 void dmm_keys_words_add(char *words, size_t bytes, const char *word)
 {
 	const char *at = words;
@@ -169,9 +176,9 @@ static int keys_init(struct dmm_keys_cmd *k)
 	bool there;
 	int ret;
 
-	k->dir_fd = dmm_keys_edit(k->dir, true);
-	if (k->dir_fd < 0)
-		return dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "cannot use %.200s: %s", k->dir, strerror(-k->dir_fd));
+	ret = dmm_keys_cmd_edit(k);
+	if (ret)
+		return ret;
 	there = !fstatat(k->dir_fd, "host.key", &st, AT_SYMLINK_NOFOLLOW);
 	if (there && !k->t->args.yes) {
 		dmm_next(k->t, "dmmigrate keys show%s", k->option);
@@ -206,9 +213,9 @@ static int keys_ca(struct dmm_keys_cmd *k)
 	unsigned int nr = 0;
 	int ret;
 
-	k->dir_fd = dmm_keys_edit(k->dir, true);
-	if (k->dir_fd < 0)
-		return dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "cannot use %.200s: %s", k->dir, strerror(-k->dir_fd));
+	ret = dmm_keys_cmd_edit(k);
+	if (ret)
+		return ret;
 	ret = dmm_keys_install_ca(k->dir_fd, k->t->args.operands[1], &nr, why);
 	if (ret)
 		return dmm_keys_cmd_unread(k, ret, why);

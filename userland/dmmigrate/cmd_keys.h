@@ -26,6 +26,9 @@ int dmm_keys_cmd_fail(struct dmm_keys_cmd *k, enum dmm_exit code, const char *fm
 /* By @err and @why of reading: what a person has to mend first, or what this host can't do. */
 int dmm_keys_cmd_unread(struct dmm_keys_cmd *k, int err, const char *why);
 
+/* Locks the directory, which is made if need be. 0 or an exit code, reported. */
+int dmm_keys_cmd_edit(struct dmm_keys_cmd *k);
+
 /* Puts a word behind the others, once; what does not fit is left out. */
 void dmm_keys_words_add(char *words, size_t bytes, const char *word);
 struct json_object *dmm_keys_words_json(const char *words);

@@ -20,9 +20,9 @@ static int keys_edit(struct dmm_keys_cmd *k)
 	char why[DMM_KEYS_WHY];
 	int ret;
 
-	k->dir_fd = dmm_keys_edit(k->dir, true);
-	if (k->dir_fd < 0)
-		return dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "cannot use %.200s: %s", k->dir, strerror(-k->dir_fd));
+	ret = dmm_keys_cmd_edit(k);
+	if (ret)
+		return ret;
 	ret = dmm_peers_load(k->dir, &k->peers, why);
 	return ret ? dmm_keys_cmd_unread(k, ret, why) : 0;
 }

@@ -16,8 +16,7 @@ int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 
 	memset(ch, 0, sizeof(*ch));
 	dmm_keyring_init(&ch->keyring);
-	ch->plaintext = c->insecure_plaintext;
-	if (ch->plaintext) {
+	if (c->insecure_plaintext) {
 		dmm_warn(NULL, "--insecure-plaintext: whoever reaches this host's addresses may read and write the destinations, "
 			 "and nobody is known by more than an address");
 		return 0;
@@ -41,7 +40,7 @@ void dmm_channel_close(struct dmm_channel *ch)
 
 const struct dmm_tls_client *dmm_channel_to(const struct dmm_channel *ch)
 {
-	return ch->plaintext ? NULL : &ch->to;
+	return dmm_channel_has_tls(ch) ? &ch->to : NULL;
 }
 
 static int accept_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES])

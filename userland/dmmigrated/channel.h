@@ -14,8 +14,7 @@ struct dmm_session;
 
 struct dmm_channel {
 	/* constant after open */
-	bool plaintext;			/* the rest is unused then */
-	struct dmm_keys *keys;		/* owned */
+	struct dmm_keys *keys;		/* owned; NULL: plaintext, and the rest is unused */
 	struct dmm_tls_client to;	/* other daemons */
 	/* with a lock of its own */
 	struct dmm_keyring keyring;
@@ -25,6 +24,12 @@ struct dmm_channel {
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c);
 /* Wipes what was given out.  The key itself is there as long as the process. */
 void dmm_channel_close(struct dmm_channel *ch);
+
+/* Is there TLS?  Accepts NULL, as a test's receiver has it. */
+static inline bool dmm_channel_has_tls(const struct dmm_channel *ch)
+{
+	return ch && ch->keys;
+}
 
 /* What dmm_client_connect() wants; NULL: plaintext. */
 const struct dmm_tls_client *dmm_channel_to(const struct dmm_channel *ch);

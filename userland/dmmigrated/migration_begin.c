@@ -83,17 +83,17 @@ int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct d
 /* The first disk says whose the migration is. */
 static int prepare_peer(struct dmm_migration *m, const struct dmm_prepare *p, struct dmm_refusal *r)
 {
-	bool begun = false;
+	bool known = false;
 	u32 i;
 
 	for (i = 0; i < m->nr_disks; i++)
-		begun |= m->manifest->disks[i].known;
+		known |= m->manifest->disks[i].known;
 	/* or who comes first to one that is older than TLS */
-	if (!begun || !*m->manifest->peer) {
+	if (!known || !*m->manifest->peer) {
 		pthread_mutex_lock(&m->lock);
 		snprintf(m->manifest->peer, sizeof(m->manifest->peer), "%s", p->peer);
 		pthread_mutex_unlock(&m->lock);
-		if (begun && *p->peer && dmm_manifest_save(dmm_migration_dir(m), m->manifest))
+		if (known && *p->peer && dmm_manifest_save(dmm_migration_dir(m), m->manifest))
 			dmm_warn(&m->log_id, "cannot write in the manifest that it is %s's", p->peer);
 	}
 	return dmm_migration_check_peer(m, p->peer, r);

@@ -4,8 +4,8 @@
  * make their own.
  *
  * Threads: main (signals, accepting, timers: main.c, listener.c) and one per
- * connection (session.c), and one per destination that is an NBD export (nbd.c).  No other
- * that lasts.
+ * connection (session.c), another one per connection where a relay encrypts (lib/tls_relay.c), and one per destination
+ * that is an NBD export (nbd.c).  No other that lasts.
  */
 #ifndef DMM_RECEIVER_H
 #define DMM_RECEIVER_H

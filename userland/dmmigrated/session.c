@@ -265,7 +265,7 @@ static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, boo
 	if (local)
 		s.uid = session_uid(s.fd);
 	session_set_options(s.fd);
-	if (!local && rc->channel && !rc->channel->plaintext) {
+	if (!local && dmm_channel_has_tls(rc->channel)) {
 		ret = dmm_channel_accept(rc->channel, &s);
 		*fd = s.fd;
 		if (ret)
@@ -347,7 +347,7 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 	if (session_may_complain(rc, &unsaid))
 		dmm_warn(&s.log_id, "refused: %s (and %u before, unsaid)", r.text, unsaid);
 	/* within TLS it would take a handshake */
-	if (!rc->channel || rc->channel->plaintext)
+	if (!dmm_channel_has_tls(rc->channel))
 		session_say_refused(&s, &r);
 	shutdown(fd, SHUT_WR);
 }

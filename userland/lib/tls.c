@@ -116,7 +116,7 @@ static int hs_shake(struct hs *h)
 			hs_alert_for(h, err);
 			return fail_gnutls(h, err);
 		}
-		ret = err == GNUTLS_E_AGAIN || err == GNUTLS_E_INTERRUPTED ? hs_wait(h) : 0;
+		ret = dmm_tls_is_again(err) ? hs_wait(h) : 0;
 		if (ret)
 			return ret;
 	}
@@ -143,6 +143,12 @@ static int hs_check_certificate(struct hs *h, const struct dmm_keys *keys, const
 	return fail(h, ret, "%s", why);
 }
 
+/* What a record's call said: 0 once it may be called again, or why not. */
+static int hs_again(struct hs *h, ssize_t err)
+{
+	return dmm_tls_is_again(err) ? hs_wait(h) : fail_gnutls(h, (int)err);
+}
+
 static int hs_send_content(struct hs *h)
 {
 	const u8 byte = CONTENT;
@@ -150,9 +156,7 @@ static int hs_send_content(struct hs *h)
 	int ret;
 
 	while ((n = gnutls_record_send(h->session, &byte, 1)) != 1) {
-		if (n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED)
-			return fail_gnutls(h, (int)n);
-		ret = hs_wait(h);
+		ret = hs_again(h, n);
 		if (ret)
 			return ret;
 	}
@@ -168,9 +172,7 @@ static int hs_receive_content(struct hs *h)
 	while ((n = gnutls_record_recv(h->session, &byte, 1)) != 1) {
 		if (!n)
 			return fail(h, -ECONNRESET, "the peer closed the connection");
-		if (n != GNUTLS_E_AGAIN && n != GNUTLS_E_INTERRUPTED)
-			return fail_gnutls(h, (int)n);
-		ret = hs_wait(h);
+		ret = hs_again(h, n);
 		if (ret)
 			return ret;
 	}
@@ -278,7 +280,7 @@ out:
 static int server_find(gnutls_session_t session, const char *username, gnutls_datum_t *key)
 {
 	struct hs *h = gnutls_session_get_ptr(session);
-	u8 secret[DMM_TLS_SECRET_BYTES];
+	u8 secret[DMM_KEY_SECRET_BYTES];
 	int ret = dmm_id_parse(username, h->end->identity);
 
 	if (!ret)

@@ -13,9 +13,6 @@
 #include "keys.h"
 #include <dmmigrate/wire.h>
 
-#define DMM_TLS_IDENTITY_BYTES	DMM_KEY_IDENTITY_BYTES
-#define DMM_TLS_SECRET_BYTES	DMM_KEY_SECRET_BYTES
-
 enum dmm_tls_carrier {
 	DMM_TLS_AUTO,		/* the kernel where it can, else a relay */
 	DMM_TLS_KERNEL,		/* or fail */
@@ -24,15 +21,15 @@ enum dmm_tls_carrier {
 
 /* For one connection. */
 struct dmm_tls_key {
-	u8 identity[DMM_TLS_IDENTITY_BYTES];
-	u8 secret[DMM_TLS_SECRET_BYTES];
+	u8 identity[DMM_KEY_IDENTITY_BYTES];
+	u8 secret[DMM_KEY_SECRET_BYTES];
 };
 
 /* What a handshake has found. */
 struct dmm_tls_end {
 	bool kernel;				/* else a relay's */
 	bool by_key;				/* else by certificate */
-	u8 identity[DMM_TLS_IDENTITY_BYTES];	/* by_key */
+	u8 identity[DMM_KEY_IDENTITY_BYTES];	/* by_key */
 	struct dmm_peer_id who;			/* else */
 };
 
@@ -49,9 +46,9 @@ struct dmm_tls_server {
 	enum dmm_tls_carrier carrier;
 	void *ctx;
 	/* The secret of an identity that may be used now, without using it up. -ENOENT. */
-	int (*find)(void *ctx, const u8 identity[DMM_TLS_IDENTITY_BYTES], u8 secret[DMM_TLS_SECRET_BYTES]);
+	int (*find)(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES]);
 	/* The peer has proven that it knows it: use it up. -ENOENT: somebody else has. */
-	int (*use)(void *ctx, const u8 identity[DMM_TLS_IDENTITY_BYTES]);
+	int (*use)(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES]);
 };
 
 /*

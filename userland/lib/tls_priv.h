@@ -19,6 +19,12 @@ int dmm_tls_kernel(gnutls_session_t session, int fd);
  */
 int dmm_tls_relay(gnutls_session_t session, int fd, bool outlives);
 
+/* Of a call to GnuTLS: nothing is wrong, it waits for the connection. */
+static inline bool dmm_tls_is_again(ssize_t err)
+{
+	return err == GNUTLS_E_AGAIN || err == GNUTLS_E_INTERRUPTED;
+}
+
 /* The transport of a session: never blocks, never raises SIGPIPE. */
 void dmm_tls_transport(gnutls_session_t session, int fd);
 

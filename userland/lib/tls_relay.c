@@ -83,11 +83,6 @@ static ssize_t relay_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
 	return -1;
 }
 
-static bool is_again(ssize_t err)
-{
-	return err == GNUTLS_E_AGAIN || err == GNUTLS_E_INTERRUPTED;
-}
-
 /* From the local side to the net.  False: the connection is over. */
 static bool relay_out(struct relay *r)
 {
@@ -115,7 +110,7 @@ static bool relay_out(struct relay *r)
 			n = gnutls_record_send(r->session, NULL, 0);
 		}
 		if (n < 0)
-			return is_again(n);
+			return dmm_tls_is_again(n);
 		if ((size_t)n != r->out_bytes)	/* a peer that wants small records, as none of ours does */
 			return false;
 		r->out_bytes = 0;
@@ -136,13 +131,13 @@ static bool relay_in(struct relay *r)
 		}
 		if (r->in_done == r->in_bytes) {
 			n = gnutls_record_recv(r->session, r->in, RECORD_BYTES);
-			if (is_again(n) && !r->net_closed)
+			if (dmm_tls_is_again(n) && !r->net_closed)
 				return true;
 			if (n <= 0) {
 				/* closed; or altered, or no data: then nothing that comes after counts either */
 				r->in_over = true;
 				shutdown(r->local, SHUT_WR);
-				return !n || is_again(n);
+				return !n || dmm_tls_is_again(n);
 			}
 			r->in_bytes = (size_t)n;
 			r->in_done = 0;
