@@ -74,11 +74,11 @@ dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
 
 # interrupted before anybody owned it there: the source goes on
 ready
-kill -STOP "$RECEIVER"
+signal_all STOP "$RECEIVER"
 background cutover dmmigrate cutover A --hook-start "touch $TMP/started"
 usleep 1500000
 kill -TERM "$PID"
-kill -CONT "$RECEIVER"
+signal_all CONT "$RECEIVER"
 status=0
 wait "$PID" || status=$?
 assert "exit code of a cutover that was interrupted" $status = 8

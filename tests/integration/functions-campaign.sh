@@ -243,7 +243,7 @@ begin_fault() {
 	loss-there) link_is there loss 25% ;;
 	slow-there) link_is there rate 64kbit ;;
 	kill-receiver) KILLED_RECEIVER=$RECEIVER; kill -9 "$RECEIVER" ;;
-	stop-receiver) kill -STOP "$RECEIVER" ;;
+	stop-receiver) signal_all STOP "$RECEIVER" ;;
 	kill-daemon) KILLED_DAEMON=$DAEMON; kill -9 "$DAEMON" ;;
 	stop-daemon) kill -STOP "$DAEMON" ;;
 	kill-tool) touch "$TMP/attempt.killed"; signal_tool KILL ;;
@@ -266,7 +266,7 @@ end_fault() {
 	drop-* | reset | half-open) nft delete table inet "campaign$1" ;;
 	kill-receiver) up receiver ;;
 	kill-daemon) up daemon ;;
-	stop-receiver) kill -CONT "$RECEIVER" ;;
+	stop-receiver) signal_all CONT "$RECEIVER" ;;
 	stop-daemon) kill -CONT "$DAEMON" ;;
 	kill-tool) ;;
 	stop-tool) signal_tool CONT ;;

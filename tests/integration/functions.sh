@@ -282,6 +282,19 @@ start_receiver() {
 	[ -n "${DAEMON:-}" ] || start_daemon
 }
 
+# family PID: it and its descendants
+family() {
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$1" '
+		{ sub(/\(.*\) /, ""); parent[$1] = $3 }
+		END { for (p in parent) { for (q = p; q != root && q in parent; q = parent[q]) ; if (q == root) print p } }'
+}
+
+# signal_all SIGNAL PID: a daemon is several processes
+signal_all() {
+	# shellcheck disable=SC2046
+	kill -"$1" $(family "$2")
+}
+
 # start_receiver_on NETNS ADDRESS: dmmigrated with the words of $RECEIVER_OPTIONS, its pid in $RECEIVER
 start_receiver_on() {
 	local ns=$1 address=$2

@@ -64,11 +64,11 @@ reboot_source
 ! reads A || fail "the source can be read after a reboot"
 ! writes A || fail "the source can be written after a reboot"
 # the other host can't be reached: nobody knows
-kill -STOP "$RECEIVER"
+signal_all STOP "$RECEIVER"
 start_daemon
 refused 9 'start the writer on neither' dmmigrate recover "$ID"
 ! reads A || fail "the source can be read though nobody knows"
-kill -CONT "$RECEIVER"
+signal_all CONT "$RECEIVER"
 # on either host, and twice at once
 recovers=
 for i in 1 2; do

@@ -66,10 +66,10 @@ must_wait_for 5 linear
 checker_verdict /dev/mapper/A.dmm A
 listed_there ' settled '
 on_b status "$ID" | grep -q 'Handed over: this host owns the disks' || fail "status there: $(on_b status "$ID")"
-kill -STOP "$RECEIVER"
+signal_all STOP "$RECEIVER"
 on_b status "$ID" >"$TMP/silent.out" 2>&1 || fail "status there, of a daemon that is silent: exit $?"
 grep -q 'action: systemctl status dmmigrated' "$TMP/silent.out" || fail "$(cat "$TMP/silent.out")"
-kill -CONT "$RECEIVER"
+signal_all CONT "$RECEIVER"
 dmmigrate cutover A >"$TMP/again.out" 2>&1 || fail "cutover again: exit $?"
 grep -q 'cut over already' "$TMP/again.out" || fail "$(cat "$TMP/again.out")"
 refused 3 'cutover is done' dmmigrate cancel A

@@ -25,7 +25,7 @@ start_load A --writers 3 --rate 60 --sizes 512..64K --errors-ok
 start_migration --bandwidth 1M
 await A 10 "acked_bytes>=1048576"
 
-kill -STOP "$RECEIVER"
+signal_all STOP "$RECEIVER"
 usleep 500000
 writes=$(nl A writes_completed) acked=$(nl A acked_bytes)
 usleep 1000000
@@ -36,7 +36,7 @@ assert "state" "$(st A state)" = copying
 dmm-nl freeze /dev/mapper/A epoch=1 timeout_ms=1000
 await A 5 state=copying
 assert "result of a freeze that could not end" "$(nl A freeze_result)" = -62
-kill -CONT "$RECEIVER"
+signal_all CONT "$RECEIVER"
 acked=$(nl A acked_bytes)
 await A 10 "acked_bytes>=$((acked + 1048576))"
 stop_load
@@ -62,7 +62,7 @@ slow_writes() {
 		awk -F, '{ for (i = 23; i <= NF; i++) n += $i; print n + 0 }'
 }
 
-kill -STOP "$RECEIVER"
+signal_all STOP "$RECEIVER"
 usleep 500000
 acked=$(nl A acked_bytes)
 slow=$(slow_writes)
@@ -98,7 +98,7 @@ for p in 50 99; do
 	# what one quarter of an octave and the host's other work make of it
 	assert "us of $p %, $beside beside it" "$(said A p${p}_us)" -le $((beside * 2 + 2000 * SLOW))
 done
-kill -CONT "$RECEIVER"
+signal_all CONT "$RECEIVER"
 await A 60 "acked_bytes>=$((acked + 1048576))"
 assert "failed reads and writes" "$(nl A failed_reads) $(nl A failed_writes)" = "0 0"
 

@@ -26,7 +26,7 @@ start_migration --bandwidth 1M
 dmmigrate start --bandwidth 1M C 10.77.1.2:/dev/mapper/D >/dev/null || fail "start: exit $?"
 for d in A C; do await $d 10 "acked_bytes>=1048576"; done
 ID=$(basename "$(grep -l '"source": *"C"' /run/dmmigrate/*.json)" .json)
-kill -STOP "$STOPPED"
+signal_all STOP "$STOPPED"
 ip -n c link set eth0 down
 begun=$(now_ms)
 short_ack_timeout 1500	# from now on: a slow machine was late before
@@ -45,7 +45,7 @@ pid_c=$!
 for d in A C; do
 	must_wait_for 5 sh -c "dmsetup table $d | grep -q linear"
 done
-kill -CONT "$STOPPED"
+signal_all CONT "$STOPPED"
 wait $pid_a || fail "cancel A: exit $?: $(cat "$TMP/cancel-A.out")"
 wait $pid_c || fail "cancel C: exit $?: $(cat "$TMP/cancel-C.out")"
 grep -q 'not told' "$TMP/cancel-C.out" || fail "cancel C: $(cat "$TMP/cancel-C.out")"

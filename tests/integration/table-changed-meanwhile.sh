@@ -16,13 +16,13 @@ before=$(dmsetup table A)
 other="0 $(sectors_of A) linear $(dmsetup info -c --noheadings -o major,minor A2-low) 0"
 
 # while start waits for the receiver
-kill -STOP "$RECEIVER"
+signal_all STOP "$RECEIVER"
 background start dmmigrate start A $ADDR_B:/dev/mapper/B
 must_wait_for 10 test -e /run/dmmigrate/lock."$(dmsetup info -c --noheadings -o major,minor A)"
 usleep 500000
 dm_replace A "$other"
 remember_devices
-kill -CONT "$RECEIVER"
+signal_all CONT "$RECEIVER"
 status=0
 wait "$PID" || status=$?
 assert "exit code of start" $status = 3

@@ -64,20 +64,33 @@ make -s -C "$top/userland" dmmigrated
 bin=$top/build/userland
 : > "$log"
 start_daemon 'buffers = 16M' 'max_sessions = 64' 'stall_timeout = 60s' 'handshake_timeout = 60s'
-rss() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$daemon_pid/status"; }
+# rss: of all of the daemon's processes, at most
+rss()
+{
+	local pid all=0
+
+	for pid in $(family "$daemon_pid"); do
+		all=$((all + $(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")))
+	done
+	echo $all
+}
+# the migration, and so its process, stays as long as this disk
+truncate -s 16M "$tmp/0.img" "$tmp/9.img"
+phony_bg "$tmp/stays" "$to" 1/0 prepare "$tmp/0.img" 16M sleep 60000
+stays=$!
+eventually "a process for the migration" 20 logged '/0 .*prepared'
 idle=$(rss)
 flood=()
 for i in $(seq 8); do
 	truncate -s 16M "$tmp/$i.img"
-	phony_bg "$tmp/flood.$i" "$to" "$i" prepare "$tmp/$i.img" 16M attach 1 sleep 3000 \
+	phony_bg "$tmp/flood.$i" "$to" "1/$i" prepare "$tmp/$i.img" 16M attach 1 sleep 3000 \
 		bulk 200 1M bulk 10 4K end forget
 	flood+=($!)
 done
-truncate -s 16M "$tmp/9.img"
 eight_attached() { [ "$(grep -c 'of epoch 1 attached' "$log")" = 8 ]; }
 until_true 20 eight_attached || bad "8 do not attach"
 expect_text "no ninth where 16 MiB are promised to 8" 'all buffers are taken' \
-	phony "$to" 9 prepare "$tmp/9.img" 16M refused $limit attach 1 forget
+	phony "$to" 1/9 prepare "$tmp/9.img" 16M refused $limit attach 1 forget
 for pid in "${flood[@]}"; do
 	wait "$pid" || { bad "a flood failed"; cat "$tmp"/flood.*; }
 done
@@ -87,6 +100,7 @@ if [ $used -lt $((16 * 1024 + 8 * 1024)) ]; then
 else
 	bad "8 floods through 16 MiB of buffers: $used kB more than idle"
 fi
+kill $stays
 # 200 connections of which 64 are served; each sends and says nothing sensible, and stays
 # until all have come, however long this machine takes to start them
 many=()

@@ -298,7 +298,7 @@ static void digests_hold_the_claim(void **state)
 	peer_hello(&p);
 	peer_prepare(&p, SIZE);
 	d = dmm_list_entry(rc.registry.disks.next, struct dmm_disk, node);
-	assert_int_equal(dmm_disk_digest_begin(d, &rd, &r), 0);
+	assert_int_equal(dmm_disk_digest_begin(d, -1, &rd, &r), 0);
 	assert_int_equal(peer_request(&p, DMM_MSG_FINISH, &id, sizeof(id), DMM_MSG_FINISH_OK, NULL,
 				      0), DMM_WERR_BUSY);
 	peer_close(&p);
@@ -313,7 +313,7 @@ static void digests_hold_the_claim(void **state)
 	assert_int_equal(peer_request(&p, DMM_MSG_FINISH, &id, sizeof(id), DMM_MSG_FINISH_OK, NULL,
 				      0), 0);
 	/* now it claims nothing */
-	assert_int_equal(dmm_disk_digest_begin(d, &rd, &r), 0);
+	assert_int_equal(dmm_disk_digest_begin(d, -1, &rd, &r), 0);
 	assert_int_equal(peer_request(&p, DMM_MSG_FORGET, &id, sizeof(id), DMM_MSG_FORGET_OK, NULL,
 				      0), 0);
 	close(rd.from.fd);

@@ -168,19 +168,19 @@ static void hashes_beside_writes(void **state)
 	dmm_order_done(&d->order, &e);
 
 	/* one that begins and ends meanwhile */
-	assert_int_equal(dmm_disk_hashes_begin(d, 0, GRANULE, &rd, &r), 0);
+	assert_int_equal(dmm_disk_hashes_begin(d, -1, 0, GRANULE, &rd, &r), 0);
 	assert_true(dmm_order_add(&d->order, &e));
 	dmm_order_done(&d->order, &e);
 	assert_int_equal(dmm_disk_hashes_end(d, &rd, &r), 0);
-	assert_int_equal(dmm_disk_hashes_begin(d, 0, 2 * GRANULE, &rd, &r), 0);
+	assert_int_equal(dmm_disk_hashes_begin(d, -1, 0, 2 * GRANULE, &rd, &r), 0);
 	assert_true(dmm_order_add(&d->order, &e));
 	dmm_order_done(&d->order, &e);
 	assert_int_equal(dmm_disk_hashes_end(d, &rd, &r), -EBUSY);
 	assert_int_equal(r.code, DMM_WERR_BUSY);
 
 	/* they hold the claim as digests do, and each lets go of it */
-	assert_int_equal(dmm_disk_hashes_begin(d, 0, GRANULE, &rd, &r), 0);
-	assert_int_equal(dmm_disk_digest_begin(d, &whole, &r), 0);
+	assert_int_equal(dmm_disk_hashes_begin(d, -1, 0, GRANULE, &rd, &r), 0);
+	assert_int_equal(dmm_disk_digest_begin(d, -1, &whole, &r), 0);
 	assert_int_equal(d->digests, 2);
 	assert_int_equal(dmm_disk_digest_end(d, &whole, &r), 0);
 	assert_int_equal(dmm_disk_hashes_end(d, &rd, &r), 0);

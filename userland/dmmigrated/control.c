@@ -10,12 +10,12 @@
 #include "control.h"
 #include "channel.h"
 #include "control_priv.h"
+#include "disk_ops.h"
 #include "fullio.h"
 #include "gate.h"
 #include "keys_peers.h"
 #include "migrations.h"
 #include "nbduri.h"
-#include "prove.h"
 
 #define MAX_TOUCHED	DMM_MAX_DISKS	/* disks that one connection may deal with */
 
@@ -205,39 +205,23 @@ static int control_digest(struct control *c, const u8 *payload, struct reply *re
 			  struct dmm_refusal *r)
 {
 	struct dmm_digest_request rq;
-	struct dmm_digest_reader rd;
-	struct dmm_refusal late;
 	struct dmm_disk *d;
-	int ret, end;
+	int ret;
 
 	ret = dmm_digest_decode(payload, &rq, r);
 	if (!ret)
 		ret = control_range(c, &rq.name, rq.offset_bytes, rq.length_bytes, "digest", &d, r);
-	if (ret)
-		return ret;
-	ret = dmm_disk_digest_begin(d, &rd, r);
-	if (ret)
-		return ret;
-	ret = dmm_digest_range(&d->digester, &rd.from, rq.offset_bytes, rq.length_bytes,
-			       d->dest.align_bytes, c->s->rc->stop_fd, reply->u.digest.digest, r);
-	end = dmm_disk_digest_end(d, &rd, &late);
-	if (!ret && end) {
-		*r = late;
-		ret = end;
-	}
 	reply->type = DMM_MSG_DIGEST_OK;
 	reply->bytes = sizeof(reply->u.digest);
-	return ret;
+	return ret ? ret : d->ops->digest(d, &rq, c->s->rc->stop_fd, reply->u.digest.digest, r);
 }
 
 static int control_hashes(struct control *c, const u8 *payload, struct reply *reply,
 			  struct dmm_refusal *r)
 {
 	struct dmm_hashes_request rq;
-	struct dmm_digest_reader rd;
-	struct dmm_refusal late;
 	struct dmm_disk *d;
-	int ret, end;
+	int ret;
 
 	if (!(c->s->features & DMM_FEATURE_HASHES))
 		return dmm_refuse(r, DMM_WERR_PROTOCOL, "HASHES without its feature in HELLO");
@@ -250,21 +234,10 @@ static int control_hashes(struct control *c, const u8 *payload, struct reply *re
 		c->hashes = malloc(DMM_MAX_HASHES_BYTES);
 	if (!c->hashes)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
-	ret = dmm_disk_hashes_begin(d, rq.offset_bytes, rq.length_bytes, &rd, r);
-	if (ret)
-		return ret;
-	ret = dmm_digest_granules(&d->digester, &rd.from, d->dest.flags & DMM_PREPARED_FILE,
-				  rq.offset_bytes, rq.length_bytes, rq.granule_bytes,
-				  d->dest.align_bytes, c->s->rc->stop_fd, c->hashes, r);
-	end = dmm_disk_hashes_end(d, &rd, &late);
-	if (!ret && end) {
-		*r = late;
-		ret = end;
-	}
 	reply->type = DMM_MSG_HASHES_OK;
 	reply->payload = c->hashes;
 	reply->bytes = rq.nr * DMM_HASH_BYTES;
-	return ret;
+	return d->ops->hashes(d, &rq, c->s->rc->stop_fd, c->hashes, r);
 }
 
 static int control_prove(struct control *c, const u8 *payload, struct reply *reply,
@@ -283,7 +256,7 @@ static int control_prove(struct control *c, const u8 *payload, struct reply *rep
 		ret = control_range(c, &rq.name, rq.first * DMM_PROVE_BYTES,
 				    (rq.nr - 1) * (u64)DMM_PROVE_BYTES + 1, "proof", &d, r);
 	if (!ret)
-		ret = dmm_disk_prove(d, rq.first, rq.nr, rq.read, c->s->rc->stop_fd, out, r);
+		ret = d->ops->prove(d, &rq, c->s->rc->stop_fd, out, r);
 	if (ret)
 		return ret;
 	for (i = 0; i < rq.nr; i++) {
@@ -311,11 +284,8 @@ static int control_compare(struct control *c, const u8 *payload, struct reply *r
 		ret = control_disk(c, &rq.name, &d, r);
 	for (i = 0; i < rq.nr && !ret; i++)
 		ret = control_range(c, &rq.name, rq.extents[i].number * DMM_PROVE_BYTES, 1, "comparison", &d, r);
-	for (i = 0; i < rq.nr && !ret; i++)
-		differ += dmm_disk_compare(d, rq.extents[i].number, rq.extents[i].generation,
-					   rq.extents[i].crc);
-	if (!ret && rq.judge)
-		ret = dmm_disk_judge(d, r);
+	if (!ret)
+		ret = d->ops->compare(d, &rq, &differ, r);
 	reply->u.compare.differ = cpu_to_le32(differ);
 	reply->type = DMM_MSG_COMPARE_OK;
 	reply->bytes = sizeof(reply->u.compare);
@@ -342,7 +312,7 @@ static int control_query(struct control *c, const u8 *payload, struct reply *rep
 		return ret;
 	reply->type = DMM_MSG_QUERY_OK;
 	reply->bytes = sizeof(reply->u.query);
-	return dmm_disk_query(d, &reply->u.query, r);
+	return d->ops->query(d, &reply->u.query, r);
 }
 
 static int control_finish(struct control *c, const u8 *payload, struct reply *reply,
@@ -352,7 +322,7 @@ static int control_finish(struct control *c, const u8 *payload, struct reply *re
 	int ret = control_named(c, payload, &d, r);
 
 	if (!ret)
-		ret = dmm_disk_finish(d, c->s->rc->stop_fd, r);
+		ret = d->ops->finish(d, false, c->s->rc->stop_fd, r);
 	if (ret)
 		return ret;
 	dmm_info(&c->s->log_id, "%s finished: flushed and closed", d->dest.path);
@@ -367,7 +337,7 @@ static int control_forget(struct control *c, const u8 *payload, struct reply *re
 	int ret = control_named(c, payload, &d, r);
 
 	if (!ret)
-		ret = dmm_disk_release(d, c->s->rc->stop_fd, r);
+		ret = d->ops->release(d, c->s->rc->stop_fd, r);
 	if (ret)
 		return ret;
 	dmm_info(&c->s->log_id, "%s forgotten; its contents stay as they are", d->dest.path);

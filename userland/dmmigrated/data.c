@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "data_priv.h"
+#include "disk_ops.h"
 #include "fullio.h"
 #include "keys_peers.h"
 #include "migrations.h"
@@ -287,45 +288,55 @@ static int data_check_key(const struct dmm_session *s, const struct dmm_attach *
 	return 0;
 }
 
-void dmm_data_run(struct dmm_session *s, const u8 *payload)
+void dmm_data_serve(struct dmm_disk *disk, struct dmm_session *s, const struct dmm_attach *a)
 {
 	struct dmm_data *d = calloc(1, sizeof(*d));
 	struct dmm_refusal r;
-	struct dmm_attach a;
 	int ret;
 
-	ret = dmm_attach_decode(payload, &a, &r);
-	if (!ret && !d)
+	if (d) {
+		d->s = s;
+		d->disk = disk;
+		ret = data_set_up(d, a, &r);
+	} else {
 		ret = dmm_refuse(&r, DMM_WERR_INTERNAL, "out of memory");
-	if (ret)
-		goto out_refuse;
-	memcpy(s->log_id.migration, a.name.migration, DMM_ID_BYTES);
-	s->log_id.disk = a.name.disk;
-	d->s = s;
-	ret = s->rc->migrations ? dmm_migrations_may_attach(s->rc->migrations, &a.name, &r) : 0;
-	if (ret)
-		goto out_refuse;
-	d->disk = dmm_registry_get(&s->rc->registry, &a.name, &r);
-	if (!d->disk) {
-		ret = -ENOENT;
-		goto out_refuse;
 	}
-	ret = data_check_key(s, &a, d->disk, &r);
-	if (!ret)
-		ret = data_set_up(d, &a, &r);
-	if (ret)
-		goto out_put;
-	dmm_info(&s->log_id, "data connection %u of epoch %llu attached, by %s", a.index, a.epoch,
+	if (ret) {
+		dmm_session_refuse(s, &r);
+		free(d);
+		return;
+	}
+	dmm_info(&s->log_id, "data connection %u of epoch %llu attached, by %s", a->index, a->epoch,
 		 dmm_writer_describe(&d->writer));
 	if (!dmm_session_reply(s, DMM_MSG_ATTACHED, NULL, 0))
 		data_loop(d);
 	/* the peer may still be sending: let it read what was said last */
 	s->refused = !d->broken;
 	data_tear_down(d);
-out_put:
-	dmm_registry_put(&s->rc->registry, d->disk);
+	free(d);
+}
+
+void dmm_data_run(struct dmm_session *s, const u8 *payload)
+{
+	struct dmm_disk *d = NULL;
+	struct dmm_refusal r;
+	struct dmm_attach a;
+	int ret;
+
+	ret = dmm_attach_decode(payload, &a, &r);
+	if (ret)
+		goto out_refuse;
+	memcpy(s->log_id.migration, a.name.migration, DMM_ID_BYTES);
+	s->log_id.disk = a.name.disk;
+	ret = s->rc->migrations ? dmm_migrations_may_attach(s->rc->migrations, &a.name, &r) : 0;
+	if (ret)
+		goto out_refuse;
+	d = dmm_registry_get(&s->rc->registry, &a.name, &r);
+	ret = d ? data_check_key(s, &a, d, &r) : -ENOENT;
+	if (!ret)
+		d->ops->serve(d, s, &a);
 out_refuse:
 	if (ret)
 		dmm_session_refuse(s, &r);
-	free(d);
+	dmm_registry_put(&s->rc->registry, d);
 }

@@ -16,4 +16,8 @@
  */
 void dmm_data_run(struct dmm_session *s, const u8 *attach);
 
+/* The same once it is known that it may have the disk, which is this process's: disk_ops.h. */
+struct dmm_disk;
+void dmm_data_serve(struct dmm_disk *disk, struct dmm_session *s, const struct dmm_attach *a);
+
 #endif

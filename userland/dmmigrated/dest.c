@@ -439,7 +439,7 @@ int dmm_dest_still_there(const struct dmm_dest *d, u64 size_bytes, struct dmm_re
 	struct stat st;
 	char buf[96];
 
-	if (!(d->flags & DMM_PREPARED_FILE))
+	if (!(d->flags & DMM_PREPARED_FILE) || d->nameless)
 		return 0;
 	if (stat(d->path, &st) || !dest_is_what_it_was(d, &st))
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s was removed, renamed or replaced while it "

@@ -31,6 +31,7 @@ struct dmm_dest_request {
 struct dmm_dest {
 	int fd;				/* -1: closed; of an NBD export a stand-in, to own like one */
 	struct dmm_nbd *nbd;		/* the export, or NULL; goes with fd */
+	bool nameless;			/* this process sees no files: who gave it the descriptor does (worker.h) */
 	char path[DMM_PATH_MAX];	/* as asked for */
 	dev_t dev;			/* block device: its number; file: that of its filesystem */
 	ino_t ino;			/* file; 0 for a block device */

@@ -17,7 +17,7 @@
 
 #define PROBE_BYTES	(1u << 20)	/* at either end: where signatures are */
 
-static int nbd_check_path(struct dmm_allow *allow, const char *uri, struct dmm_refusal *r)
+int dmm_dest_allow_export(struct dmm_allow *allow, const char *uri, struct dmm_refusal *r)
 {
 	const char *why = "?";
 	char buf[96];
@@ -93,26 +93,31 @@ static int nbd_check_signature(struct dmm_dest *d, const struct dmm_dest_request
 	return ret;
 }
 
-int dmm_dest_open_nbd(struct dmm_allow *allow, const struct dmm_dest_request *rq,
-		      struct dmm_dest *d, struct dmm_refusal *r)
+int dmm_dest_connect_export(const struct dmm_dest_request *rq, struct dmm_dest *d, struct dmm_refusal *r)
 {
-	int ret = nbd_check_path(allow, rq->path, r);
+	int ret = dmm_nbd_open(rq->path, &d->nbd, r);
 
-	if (!ret)
-		ret = dmm_nbd_open(rq->path, &d->nbd, r);
 	if (ret)
 		return ret;
 	ret = nbd_check_geometry(d, rq, r);
 	if (!ret)
 		ret = nbd_check_signature(d, rq, r);
 	if (!ret) {
-		d->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		d->fd = memfd_create("dmm-export", MFD_CLOEXEC);
 		if (d->fd < 0)
 			ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
 	}
 	if (ret)
 		dmm_dest_close(d);
 	return ret;
+}
+
+int dmm_dest_open_nbd(struct dmm_allow *allow, const struct dmm_dest_request *rq,
+		      struct dmm_dest *d, struct dmm_refusal *r)
+{
+	int ret = dmm_dest_allow_export(allow, rq->path, r);
+
+	return ret ? ret : dmm_dest_connect_export(rq, d, r);
 }
 
 int dmm_dest_reopen_nbd(const struct dmm_dest *d, struct dmm_nbd **nbd, struct dmm_refusal *r)
@@ -127,7 +132,7 @@ int dmm_dest_reopen_nbd(const struct dmm_dest *d, struct dmm_nbd **nbd, struct d
 		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "%s has another size than when it was written",
 				 dmm_short_path(d->path, buf));
 	else
-		ret = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		ret = memfd_create("dmm-export", MFD_CLOEXEC);
 	if (ret == -1)
 		ret = dmm_refuse(r, DMM_WERR_LIMIT, "out of file descriptors");
 	if (ret < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between dest.c and dest_nbd.c.
+ * Between dest*.c, and who opens exports by itself.
  */
 #ifndef DMM_DEST_PRIV_H
 #define DMM_DEST_PRIV_H
@@ -14,6 +14,11 @@ int dmm_dest_check_geometry(const struct dmm_dest *d, const struct dmm_dest_requ
 /* What @fd carries, into d->signature; refused unless that may be overwritten. */
 int dmm_dest_check_signature(struct dmm_dest *d, int fd, const struct dmm_dest_request *rq,
 			     struct dmm_refusal *r);
+
+/* Is the export of this URI allowed? 0, or a negative errno with @r filled. */
+int dmm_dest_allow_export(struct dmm_allow *allow, const char *uri, struct dmm_refusal *r);
+/* Connects to one that is, and checks it; @d is empty but for its path. */
+int dmm_dest_connect_export(const struct dmm_dest_request *rq, struct dmm_dest *d, struct dmm_refusal *r);
 
 /* dmm_dest_open() for an NBD export; @d is empty but for its path. */
 int dmm_dest_open_nbd(struct dmm_allow *allow, const struct dmm_dest_request *rq,

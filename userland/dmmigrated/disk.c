@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "core/wire.h"
+#include "disk_ops.h"
 #include "disk_priv.h"
 #include "fullio.h"
 
@@ -25,6 +26,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 
 	if (!d)
 		return NULL;
+	d->ops = &dmm_disk_here;
 	d->prepare = *p;
 	memcpy(d->log_id.migration, p->name.migration, sizeof(d->log_id.migration));
 	d->log_id.disk = p->name.disk;
@@ -48,6 +50,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 
 void dmm_disk_destroy(struct dmm_disk *d)
 {
+	d->ops->destroy(d);
 	dmm_dest_close(&d->dest);
 	dmm_digester_exit(&d->digester);
 	dmm_proof_exit(&d->proof);
@@ -151,16 +154,6 @@ void dmm_disk_count_frame(struct dmm_disk *d)
 	pthread_mutex_lock(&d->lock);
 	d->received_frames++;
 	pthread_mutex_unlock(&d->lock);
-}
-
-bool dmm_disk_has_data(struct dmm_disk *d)
-{
-	bool any;
-
-	pthread_mutex_lock(&d->lock);
-	any = d->received_frames;
-	pthread_mutex_unlock(&d->lock);
-	return any;
 }
 
 void dmm_disk_count_received(struct dmm_disk *d, u64 bytes)

@@ -25,8 +25,13 @@
 #include "writer.h"
 #include "zero.h"
 
+struct dmm_disk_ops;
+struct dmm_worker;
+
 struct dmm_disk {
 	/* constant after creation */
+	const struct dmm_disk_ops *ops;	/* who has the destination: disk_ops.h */
+	struct dmm_worker *worker;	/* of a remote one; owned */
 	struct dmm_prepare prepare;
 	struct dmm_log_id log_id;	/* without a peer */
 	struct dmm_order order;		/* has its own lock */
@@ -122,8 +127,6 @@ u32 dmm_disk_error(struct dmm_disk *d);
 
 /* A DATA or ZERO frame was taken in and is in the order; its write has not begun. */
 void dmm_disk_count_frame(struct dmm_disk *d);
-/* Did any come since PREPARE? */
-bool dmm_disk_has_data(struct dmm_disk *d);
 /* Of a frame that has been carried out; and bytes that were written, which have to be flushed. */
 void dmm_disk_count_received(struct dmm_disk *d, u64 bytes);
 void dmm_disk_count_dirty(struct dmm_disk *d, u32 bytes);
@@ -163,8 +166,6 @@ int dmm_disk_quiesce(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
  * disk any more.  0, or a negative errno with @r filled.
  */
 int dmm_disk_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r);
-/* Has it data connections?  Any thread. */
-bool dmm_disk_is_attached(struct dmm_disk *d);
 
 struct dmm_digest_reader {
 	struct dmm_readable from;	/* the destination; closed by end */
@@ -176,16 +177,17 @@ struct dmm_digest_reader {
 /*
  * Begins to read the destination back (a buffered one is flushed first; an error of that is the
  * disk's for good), and ends it: fails when data came or was written meanwhile.  Each successful
- * begin has its end.  Both return a negative errno with @r filled.
+ * begin has its end.  Both return a negative errno with @r filled.  @again_fd: to read a finished one by, which is taken over
+ * in any case; -1: it is opened again.
  */
-int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
+int dmm_disk_digest_begin(struct dmm_disk *d, int again_fd, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 
 /*
  * The same for a range alone, through the page cache where there is one (what that had before
  * the first of them is dropped): whatever is written elsewhere on the disk meanwhile does not matter.
  */
-int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes,
+int dmm_disk_hashes_begin(struct dmm_disk *d, int again_fd, u64 offset_bytes, u64 length_bytes,
 			  struct dmm_digest_reader *rd, struct dmm_refusal *r);
 int dmm_disk_hashes_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 

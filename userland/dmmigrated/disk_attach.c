@@ -158,13 +158,3 @@ void dmm_disk_detach(struct dmm_disk *d, struct dmm_attachment *at)
 	pthread_cond_broadcast(&d->changed);
 	pthread_mutex_unlock(&d->lock);
 }
-
-bool dmm_disk_is_attached(struct dmm_disk *d)
-{
-	bool attached;
-
-	pthread_mutex_lock(&d->lock);
-	attached = d->attached;
-	pthread_mutex_unlock(&d->lock);
-	return attached;
-}

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "disk_ops.h"
 #include "disk_priv.h"
 #include "nbd.h"
 
@@ -63,7 +64,7 @@ void dmm_disk_reader_close(struct dmm_disk *d, struct dmm_digest_reader *rd)
 	pthread_mutex_unlock(&d->lock);
 }
 
-int dmm_disk_reader_open(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+int dmm_disk_reader_open(struct dmm_disk *d, int again_fd, struct dmm_digest_reader *rd, struct dmm_refusal *r)
 {
 	int ret = 0;
 
@@ -85,16 +86,20 @@ int dmm_disk_reader_open(struct dmm_disk *d, struct dmm_digest_reader *rd, struc
 	}
 out_unlock:
 	pthread_mutex_unlock(&d->lock);
-	if (ret || rd->claims)
+	if (ret || rd->claims) {
+		if (again_fd >= 0)
+			close(again_fd);
 		return ret;
+	}
 	/* finished, for good: what is read of dest is constant */
-	rd->from.fd = dmm_dest_reopen(&d->dest, &rd->from.nbd, r);
+	rd->from.nbd = NULL;
+	rd->from.fd = again_fd >= 0 ? again_fd : dmm_dest_reopen(&d->dest, &rd->from.nbd, r);
 	return rd->from.fd < 0 ? rd->from.fd : 0;
 }
 
-int dmm_disk_digest_begin(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r)
+int dmm_disk_digest_begin(struct dmm_disk *d, int again_fd, struct dmm_digest_reader *rd, struct dmm_refusal *r)
 {
-	int ret = dmm_disk_reader_open(d, rd, r);
+	int ret = dmm_disk_reader_open(d, again_fd, rd, r);
 
 	if (ret || !rd->claims)
 		return ret;
@@ -123,10 +128,10 @@ int dmm_disk_digest_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct
 			  "freeze the source first");
 }
 
-int dmm_disk_hashes_begin(struct dmm_disk *d, u64 offset_bytes, u64 length_bytes,
+int dmm_disk_hashes_begin(struct dmm_disk *d, int again_fd, u64 offset_bytes, u64 length_bytes,
 			  struct dmm_digest_reader *rd, struct dmm_refusal *r)
 {
-	int ret = dmm_disk_reader_open(d, rd, r);
+	int ret = dmm_disk_reader_open(d, again_fd, rd, r);
 
 	if (ret || !rd->claims)
 		return ret;
@@ -147,4 +152,40 @@ int dmm_disk_hashes_end(struct dmm_disk *d, struct dmm_digest_reader *rd, struct
 	if (alone)
 		return 0;
 	return dmm_refuse(r, DMM_WERR_BUSY, "data arrived for the range while it was hashed");
+}
+
+int dmm_disk_digest(struct dmm_disk *d, const struct dmm_digest_request *rq, int again_fd, int stop_fd, u8 digest[32],
+		    struct dmm_refusal *r)
+{
+	struct dmm_digest_reader rd;
+	struct dmm_refusal late;
+	int ret, end;
+
+	ret = dmm_disk_digest_begin(d, again_fd, &rd, r);
+	if (ret)
+		return ret;
+	ret = dmm_digest_range(&d->digester, &rd.from, rq->offset_bytes, rq->length_bytes, d->dest.align_bytes, stop_fd,
+			       digest, r);
+	end = dmm_disk_digest_end(d, &rd, &late);
+	if (!ret && end)
+		*r = late;
+	return ret ? ret : end;
+}
+
+int dmm_disk_hashes(struct dmm_disk *d, const struct dmm_hashes_request *rq, int again_fd, int stop_fd, u8 *hashes,
+		    struct dmm_refusal *r)
+{
+	struct dmm_digest_reader rd;
+	struct dmm_refusal late;
+	int ret, end;
+
+	ret = dmm_disk_hashes_begin(d, again_fd, rq->offset_bytes, rq->length_bytes, &rd, r);
+	if (ret)
+		return ret;
+	ret = dmm_digest_granules(&d->digester, &rd.from, d->dest.flags & DMM_PREPARED_FILE, rq->offset_bytes,
+				  rq->length_bytes, rq->granule_bytes, d->dest.align_bytes, stop_fd, hashes, r);
+	end = dmm_disk_hashes_end(d, &rd, &late);
+	if (!ret && end)
+		*r = late;
+	return ret ? ret : end;
 }

@@ -33,8 +33,8 @@ u32 dmm_disk_flush_locked(struct dmm_disk *d, int (*flush)(void *), void *arg);
 
 int dmm_disk_refuse_unflushed(u32 error, struct dmm_refusal *r);
 
-/* A descriptor to read the destination by, and its end. 0, or a negative errno with @r filled. */
-int dmm_disk_reader_open(struct dmm_disk *d, struct dmm_digest_reader *rd, struct dmm_refusal *r);
+/* A descriptor to read the destination by, and its end. 0, or a negative errno with @r filled.  @again_fd: as dmm_disk_digest_begin(). */
+int dmm_disk_reader_open(struct dmm_disk *d, int again_fd, struct dmm_digest_reader *rd, struct dmm_refusal *r);
 void dmm_disk_reader_close(struct dmm_disk *d, struct dmm_digest_reader *rd);
 /* So that the page cache of a buffered one can be dropped; an error of it is the disk's. */
 int dmm_disk_flush_for_reading(struct dmm_disk *d, int fd, struct dmm_refusal *r);

@@ -116,6 +116,12 @@ extern const struct dmm_engine_ops dmm_engine_nbd;	/* by its target, not by conf
 /* Are writes to @fd copies in memory, for which `auto` takes the inline engine? */
 bool dmm_engine_inline_suits(int fd);
 
+/*
+ * Makes @nr rings for the connections of this process, which may make none afterwards (sandbox.h), and uses only these: open() fails
+ * with -EUSERS when all are taken.  0, or -errno with fewer.  Context: once, with one thread.
+ */
+int dmm_uring_stock(u32 nr);
+
 /* By its name, or NULL; DMM_ENGINE_AUTO is none. */
 #define DMM_ENGINE_AUTO	"auto"
 const struct dmm_engine_ops *dmm_engine_find(const char *name);

@@ -23,7 +23,9 @@
 #include "listener.h"
 #include "log.h"
 #include "migrations.h"
+#include "processes.h"
 #include "receiver.h"
+#include "workers.h"
 
 #define TICK_MS		5000u	/* orphans, status */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
@@ -37,6 +39,8 @@ enum { EXIT_USAGE = 2, EXIT_LISTEN = 4, EXIT_LOCAL = 5 };
 struct daemon {
 	int argc;
 	char **argv;
+	struct dmm_processes processes;
+	struct dmm_workers workers;
 	struct dmm_channel channel;
 	struct dmm_receiver rc;
 	struct dmm_migrations migrations;
@@ -158,6 +162,7 @@ static int daemon_stop(struct daemon *dm)
 	dmm_notice(NULL, "stopping");
 	dmm_listener_close(&dm->listener);
 	dmm_receiver_stop(&dm->rc);
+	dmm_workers_stop(&dm->workers);
 	if (dmm_receiver_wait(&dm->rc, STOP_MS) || dmm_migrations_await_proofs(&dm->migrations, STOP_PROOFS_MS)) {
 		/* Their memory must not be freed under them: leave without ceremony. */
 		dmm_err(NULL, "%u connections wait for disks that do not answer: not waiting any longer",
@@ -166,6 +171,9 @@ static int daemon_stop(struct daemon *dm)
 	}
 	dmm_migrations_exit(&dm->migrations);
 	dmm_receiver_exit(&dm->rc);
+	if (dmm_workers_exit(&dm->workers, STOP_PROOFS_MS))
+		dmm_warn(NULL, "a process that writes disks has not ended yet");
+	dmm_processes_end(&dm->processes);
 	dmm_channel_close(&dm->channel);
 	close(dm->signal_fd);
 	dmm_notice(NULL, "stopped");
@@ -276,6 +284,7 @@ int main(int argc, char **argv)
 	struct dmm_config c;
 	int ret;
 
+	dm.lock_fd = -1;
 	dm.argc = argc;
 	dm.argv = argv;
 	switch (dmm_options_parse(argc, argv, &c)) {
@@ -295,6 +304,12 @@ int main(int argc, char **argv)
 	if (ret) {
 		dmm_config_exit(&c);
 		return ret;
+	}
+	/* gates and fences alone write nothing */
+	if (!c.restore && dmm_processes_start(&dm.processes, &c)) {
+		dmm_err(NULL, "cannot begin a process: %s", strerror(errno));
+		dmm_config_exit(&c);
+		return EXIT_LOCAL;
 	}
 	dm.signal_fd = signals_open();
 	if (dm.signal_fd < 0) {
@@ -326,6 +341,8 @@ int main(int argc, char **argv)
 		dmm_config_exit(&c);
 		return daemon_restore(&dm);
 	}
+	dmm_workers_init(&dm.workers, &dm.processes, &dm.rc.registry, dm.lock_fd);
+	dm.rc.registry.workers = &dm.workers;
 	ret = dmm_listener_open(&dm.listener, &c);
 	dmm_config_exit(&c);
 	if (ret) {

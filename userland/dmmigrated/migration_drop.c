@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "disk_ops.h"
 #include "fence.h"
 #include "gate.h"
 #include "migration_priv.h"
@@ -35,6 +36,7 @@ static int drop_heard(const struct dmm_group_status *st, struct dmm_refusal *r)
 /* Nobody writes to the disks any more; @while_received: though there are connections that it comes by. */
 static int drop_disks(struct dmm_migration *m, bool while_received, struct dmm_refusal *r)
 {
+	struct dmm_disk_status st = { 0 };
 	struct dmm_disk *d;
 	int ret = 0;
 	u32 i;
@@ -43,11 +45,13 @@ static int drop_disks(struct dmm_migration *m, bool while_received, struct dmm_r
 		d = dmm_migration_disk(m, i);
 		if (!d)
 			continue;
-		if (!while_received && dmm_disk_is_attached(d))
+		if (!while_received)
+			ret = d->ops->status(d, &st, r);
+		if (!ret && !while_received && st.attached)
 			ret = dmm_refuse(r, DMM_WERR_BUSY, "disk %u is being received: dmmigrate cancel, on the source's host; "
 					 "or, where that is gone for good or has cancelled, --source-gone", i);
-		else
-			ret = dmm_disk_release(d, m->all->stop_fd, r);
+		else if (!ret)
+			ret = d->ops->release(d, m->all->stop_fd, r);
 		if (!ret)
 			dmm_registry_forget(m->all->registry, d);
 		dmm_registry_put(m->all->registry, d);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "disk_ops.h"
 #include "fence.h"
 #include "fullio.h"
 #include "gate.h"
@@ -36,7 +37,7 @@ static int dest_quiesce(struct dmm_migration *m)
 		d = dmm_migration_disk(m, i);
 		if (!d)
 			continue;
-		ret = dmm_disk_quiesce(d, m->all->stop_fd, &r);
+		ret = d->ops->finish(d, true, m->all->stop_fd, &r);
 		if (ret)
 			dmm_err(&d->log_id, "cannot end writing to it: %s", r.text);
 		dmm_registry_put(m->all->registry, d);

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "disk_ops.h"
 #include "migration_priv.h"
-#include "prove.h"
+#include "thread.h"
 
 /* A thread that takes a sample; it owns its references. */
 struct proof {
@@ -31,14 +31,10 @@ static void barrier_stands(struct dmm_migration *m, const struct dmm_handover_ms
 }
 
 /* The group says why no hand-over comes of it; who is asked for the disk, too. */
-static void explain(struct dmm_migration *m, struct dmm_disk *d)
+static void explain(struct dmm_migration *m, const char *why)
 {
 	struct dmm_group *g = dmm_migration_group(m);
-	char why[sizeof(d->error_text)];
 
-	pthread_mutex_lock(&d->lock);
-	memcpy(why, d->error_text, sizeof(why));
-	pthread_mutex_unlock(&d->lock);
 	if (g && why[0])
 		dmm_group_explain(g, why);
 }
@@ -59,10 +55,11 @@ static void proof_end(struct proof *p)
 static void *proof_thread(void *arg)
 {
 	struct proof *p = arg;
+	char why[160];
 
-	if (dmm_disk_sample(p->d, p->m->all->stop_fd))
-		explain(p->m, p->d);
-	else if (dmm_disk_flushed_to(p->d, p->msg.conn_epoch, p->msg.barrier))
+	if (p->d->ops->sample(p->d, p->msg.conn_epoch, p->msg.barrier, p->m->all->stop_fd, why))
+		explain(p->m, why);
+	else
 		barrier_stands(p->m, &p->msg);
 	proof_end(p);
 	return NULL;
@@ -73,8 +70,6 @@ static void proof_begin(struct dmm_migration *m, struct dmm_disk *d, const struc
 {
 	struct dmm_migrations *ms = m->all;
 	struct proof *p = malloc(sizeof(*p));
-	pthread_attr_t attr;
-	pthread_t thread;
 	int ret = -ENOMEM;
 
 	pthread_mutex_lock(&ms->lock);
@@ -83,15 +78,12 @@ static void proof_begin(struct dmm_migration *m, struct dmm_disk *d, const struc
 	pthread_mutex_unlock(&ms->lock);
 	if (p) {
 		*p = (struct proof){ .m = m, .d = d, .msg = *msg };
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		ret = -pthread_create(&thread, &attr, proof_thread, p);
-		pthread_attr_destroy(&attr);
+		ret = dmm_thread_detached(proof_thread, p, 0);
 	}
 	if (!ret)
 		return;
 	dmm_err(&d->log_id, "no sample can be taken: %s", strerror(-ret));
-	dmm_disk_sample_drop(d);
+	d->ops->sample_drop(d);
 	if (p) {
 		proof_end(p);
 		return;
@@ -106,12 +98,14 @@ static void proof_begin(struct dmm_migration *m, struct dmm_disk *d, const struc
 void dmm_migration_barrier(struct dmm_migration *m, const struct dmm_handover_msg *msg)
 {
 	struct dmm_disk *d = dmm_migration_disk(m, msg->disk);
+	enum dmm_sample_state sample;
+	bool flushed;
 
 	if (!d)
 		return;
-	if (!dmm_disk_flushed_to(d, msg->conn_epoch, msg->barrier))
+	if (d->ops->barrier(d, msg->conn_epoch, msg->barrier, &flushed, &sample) || !flushed)
 		goto out_put;
-	switch (dmm_disk_sample_state(d, msg->conn_epoch, msg->barrier)) {
+	switch (sample) {
 	case DMM_SAMPLE_MISSING:
 		proof_begin(m, d, msg);
 		return;
@@ -130,13 +124,7 @@ int dmm_migrations_await_proofs(struct dmm_migrations *ms, u64 timeout_ms)
 	struct timespec until;
 	int ret = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(timeout_ms / 1000);
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	dmm_deadline(timeout_ms, &until);
 	pthread_mutex_lock(&ms->lock);
 	while (ms->nr_proofs && !ret)
 		ret = -pthread_cond_timedwait(&ms->proved, &ms->lock, &until);

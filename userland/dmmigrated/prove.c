@@ -34,7 +34,7 @@ static int prover_open(struct prover *pv, struct dmm_disk *d, struct dmm_refusal
 		       -1, 0);
 	if (pv->buf == MAP_FAILED)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
-	ret = dmm_disk_reader_open(d, &pv->rd, r);
+	ret = dmm_disk_reader_open(d, -1, &pv->rd, r);
 	if (!ret && !pv->rd.claims) {
 		dmm_disk_reader_close(d, &pv->rd);
 		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "the disk is finished: it is proved before");

@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fullio.h"
 #include "receiver.h"
+#include "thread.h"
 
 static int read_boot_id(u8 id[DMM_ID_BYTES])
 {
@@ -21,7 +21,6 @@ static int read_boot_id(u8 id[DMM_ID_BYTES])
 
 int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 {
-	pthread_condattr_t attr;
 	int ret;
 
 	memset(rc, 0, sizeof(*rc));
@@ -50,10 +49,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	dmm_registry_init(&rc->registry, c->max_disks, &rc->allow);
 	pthread_mutex_init(&rc->lock, NULL);
 	dmm_list_init(&rc->silent);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&rc->ended, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&rc->ended);
 	return 0;
 
 err_close_stop:
@@ -77,6 +73,21 @@ void dmm_receiver_stop(struct dmm_receiver *rc)
 	eventfd_write(rc->stop_fd, 1);
 }
 
+void dmm_receiver_session_begins(struct dmm_receiver *rc)
+{
+	pthread_mutex_lock(&rc->lock);
+	rc->nr_sessions++;
+	pthread_mutex_unlock(&rc->lock);
+}
+
+void dmm_receiver_session_ended(struct dmm_receiver *rc)
+{
+	pthread_mutex_lock(&rc->lock);
+	rc->nr_sessions--;
+	pthread_cond_signal(&rc->ended);
+	pthread_mutex_unlock(&rc->lock);
+}
+
 u32 dmm_receiver_sessions(struct dmm_receiver *rc)
 {
 	u32 nr;
@@ -92,13 +103,7 @@ int dmm_receiver_wait(struct dmm_receiver *rc, u64 timeout_ms)
 	struct timespec until;
 	int ret = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	dmm_deadline(timeout_ms, &until);
 	pthread_mutex_lock(&rc->lock);
 	while (rc->nr_sessions && !ret)
 		ret = -pthread_cond_timedwait(&rc->ended, &rc->lock, &until);

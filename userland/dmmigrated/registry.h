@@ -10,6 +10,8 @@
 
 #include "disk.h"
 
+struct dmm_workers;
+
 struct dmm_registry {
 	pthread_mutex_t lock;
 	/* protected by lock */
@@ -18,6 +20,7 @@ struct dmm_registry {
 	/* constant after init */
 	u32 max_disks;
 	struct dmm_allow *allow;	/* borrowed */
+	struct dmm_workers *workers;	/* who has the destinations; borrowed; NULL: this process */
 };
 
 void dmm_registry_init(struct dmm_registry *reg, u32 max_disks, struct dmm_allow *allow);
@@ -32,6 +35,15 @@ void dmm_registry_exit(struct dmm_registry *reg);
 int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 			 struct dmm_wire_prepared *prepared, struct dmm_disk **disk,
 			 struct dmm_refusal *r);
+
+/*
+ * In a worker: lists a disk for the opened *dest, which it takes over.  0, or a negative errno with @r filled.
+ */
+int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, const struct dmm_dest *dest,
+		     struct dmm_refusal *r);
+
+/* The worker is no more: nor are its disks, which have to be prepared anew. */
+void dmm_registry_worker_gone(struct dmm_registry *reg, const struct dmm_worker *worker);
 
 /*
  * A reference to the disk, which counts as a user until it is put; NULL with @r filled when there is none.

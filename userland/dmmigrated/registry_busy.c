@@ -65,7 +65,7 @@ void dmm_registry_explain_busy(struct dmm_registry *reg, const char *path, struc
 	dmm_list_for_each(pos, &reg->disks) {
 		d = dmm_list_entry(pos, struct dmm_disk, node);
 		pthread_mutex_lock(&d->lock);
-		taken = d->dest.fd >= 0 && dmm_dest_is(&d->dest, block ? st.st_rdev : st.st_dev,
+		taken = d->state != DMM_DISK_FINISHED && dmm_dest_is(&d->dest, block ? st.st_rdev : st.st_dev,
 						   block ? 0 : st.st_ino);
 		pthread_mutex_unlock(&d->lock);
 		if (!taken)

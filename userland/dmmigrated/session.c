@@ -18,6 +18,7 @@
 #include "fullio.h"
 #include "handover.h"
 #include "session.h"
+#include "thread.h"
 #include "version.h"
 #include "wireio.h"
 
@@ -27,12 +28,6 @@
 #define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | \
 				 DMM_FEATURE_GROUP | DMM_FEATURE_PROVE)
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define STACK_BYTES	(1u << 20)
-#else
-#define STACK_BYTES	(256u << 10)
-#endif
 
 /* What a new thread is given; it frees it. */
 struct session_start {
@@ -308,10 +303,7 @@ static void *session_thread(void *arg)
 	if (fd >= 0)
 		close(fd);
 	free(start);
-	pthread_mutex_lock(&rc->lock);
-	rc->nr_sessions--;
-	pthread_cond_signal(&rc->ended);
-	pthread_mutex_unlock(&rc->lock);
+	dmm_receiver_session_ended(rc);
 	return NULL;
 }
 
@@ -356,8 +348,6 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool lo
 {
 	struct session_start *start = malloc(sizeof(*start));
 	bool full, silent = false;
-	pthread_attr_t attr;
-	pthread_t thread;
 	int ret;
 
 	if (!start) {
@@ -384,11 +374,7 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool lo
 		ret = -EUSERS;
 		goto err_free;
 	}
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	ret = -pthread_create(&thread, &attr, session_thread, start);
-	pthread_attr_destroy(&attr);
+	ret = dmm_thread_detached(session_thread, start, DMM_STACK_BYTES);
 	if (!ret)
 		return 0;
 	pthread_mutex_lock(&rc->lock);

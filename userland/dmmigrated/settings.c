@@ -221,7 +221,7 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	{ "allow", 'a', "GLOB", false, false,
 	  "destinations that may be written; repeatable (none)", set_allow },
 	{ "engine", 'e', "NAME", false, false, "how to write: auto, io_uring, libaio or inline (auto)", set_engine },
-	{ "buffers", 'b', "SIZE", false, false, "memory for data of all connections (64M)",
+	{ "buffers", 'b', "SIZE", false, false, "memory for data of one migration (64M)",
 	  set_buffers },
 	{ "log_level", 'L', "LEVEL", false, false,
 	  "error, warning, notice, info or debug (info)", set_log_level },

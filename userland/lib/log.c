@@ -44,6 +44,11 @@ void dmm_log_set_max(int priority)
 	atomic_store(&log_max, priority);
 }
 
+int dmm_log_max(void)
+{
+	return atomic_load(&log_max);
+}
+
 static const char *log_word(int priority)
 {
 	if (priority <= LOG_ERR)

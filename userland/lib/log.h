@@ -33,6 +33,7 @@ void dmm_log_init(const char *program, bool foreground);
 
 /* Messages less important than @priority (LOG_ERR ... LOG_DEBUG) are dropped. Any time. */
 void dmm_log_set_max(int priority);
+int dmm_log_max(void);
 
 /*
  * Logs one line; @id may be NULL, @fmt has no newline.  Keeps errno.

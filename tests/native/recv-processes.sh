@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# This test will see who has a destination: a process of its own for each migration, with a user id of its own and nothing else
+# that it could use against its host; the daemon has none.  And one of them, or the daemon, be killed at work.
+. "$(dirname "$0")/functions"
+
+# workers: their process ids, in the order in which they began
+workers()
+{
+	local pid
+
+	for pid in $(family "$daemon_pid"); do
+		! grep -qx dmm-worker "/proc/$pid/comm" || echo "$pid"
+	done
+}
+nr_workers() { [ "$(workers | wc -l)" = "$1" ]; }
+# has PID FILE: is it open there?
+has() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
+status() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+
+make -s -C "$top/userland" dmmigrated	# not dumpable: a sanitiser's build is
+bin=$top/build/userland
+for i in 1 2; do
+	truncate -s 4M "$tmp/$i.img"
+done
+start_daemon
+phony_bg "$tmp/one" "$to" 1 prepare "$tmp/1.img" 4M attach 1 load 50 4M sleep 60000
+one=$!
+attached() { [ "$(grep -c 'of epoch 1 attached' "$log")" = "$1" ]; }
+until_true 20 attached 1 || bad "the first does not attach"
+phony_bg "$tmp/two" "$to" 2 prepare "$tmp/2.img" 4M attach 1 sleep 60000
+two=$!
+until_true 20 attached 2 || bad "they do not attach"
+if nr_workers 2; then ok "two migrations, two processes"; else bad "processes: $(workers)"; fi
+# shellcheck disable=SC2046
+set -- $(workers)
+if has "$1" "$tmp/1.img" && ! has "$1" "$tmp/2.img" && has "$2" "$tmp/2.img" && ! has "$2" "$tmp/1.img"; then
+	ok "each has its destination, and not the other's"
+else
+	bad "$(ls -l "/proc/$1/fd" "/proc/$2/fd")"
+fi
+if has "$daemon_pid" "$tmp/*.img"; then bad "the daemon has a destination"; else ok "the daemon has none"; fi
+for pid in "$1" "$2"; do
+	if [ "$(id -u)" = 0 ]; then
+		if [ "$(stat -c %u "/proc/$pid/comm")" = 0 ] && [ "$(status "$pid" Uid | tr -s '\t' '\n' | sort -u | wc -l)" = 1 ] &&
+			[ "$(status "$pid" Uid | cut -f 1)" -gt 1885629695 ]; then
+			ok "a user id of its own, and nobody may look into it"
+		else
+			bad "uid $(status "$pid" Uid), $(stat -c %u "/proc/$pid/comm")"
+		fi
+	fi
+	for what in CapInh:0000000000000000 CapPrm:0000000000000000 CapEff:0000000000000000 NoNewPrivs:1 Seccomp:2 Groups:; do
+		if [ "$(status "$pid" "${what%%:*}" | tr -d ' ')" = "${what#*:}" ]; then
+			ok "$what"
+		else
+			bad "${what%%:*}: $(status "$pid" "${what%%:*}")"
+		fi
+	done
+done
+if [ "$(id -u)" = 0 ]; then
+	if [ "$(status "$1" Uid)" != "$(status "$2" Uid)" ]; then ok "two user ids"; else bad "one user id"; fi
+fi
+
+# one dies: the other goes on, and so does the daemon
+kill -KILL "$1"
+eventually "its migration is not prepared any more" 20 logged '0001\] the process that writes its disks has ended'
+kill $one
+expect "and can be prepared again" \
+	phony "$to" 1 model "$tmp/model" prepare "$tmp/1.img" 4M attach 1 load 50 4M barrier end finish
+if nr_workers 2 && kill -0 "$2"; then ok "the other one goes on"; else bad "processes: $(workers)"; fi
+expect "a finished disk goes by its name" phony "$to" 1 forget
+kill $two
+expect "and so does the other" phony "$to" 2 forget
+eventually "without a disk there is no process" 10 nr_workers 0
+
+# the daemon dies: its workers before another one begins
+phony_bg "$tmp/three" "$to" 3 prepare "$tmp/1.img" 4M attach 1 sleep 60000
+three=$!
+until_true 20 attached 4 || bad "it does not attach"
+pid=$(workers)
+{ kill -KILL "$daemon_pid"; wait "$daemon_pid"; } 2> /dev/null || true
+: > "$log"
+start_daemon
+# whom nobody has waited for is dead all the same
+if grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$pid/status" 2> /dev/null; then bad "a worker of a daemon that was killed is still there"; else ok "its worker has died with it"; fi
+expect "the destination is free" phony "$to" 4 prepare "$tmp/1.img" 4M forget
+kill $three
+stop_daemon
+finish

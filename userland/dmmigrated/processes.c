@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The nursery.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fullio.h"
+#include "ipc.h"
+#include "log.h"
+#include "processes.h"
+#include "worker.h"
+
+#define BEGIN_MS	10000u
+
+enum nursery_op {
+	NURSERY_WORKER = 1,	/* descriptor 0: its end of the socket; 1: the lock */
+};
+
+struct nursery_ask {
+	u32 slot;
+	bool export;
+	int log_level;
+};
+
+/* Whoever has begun us ends: so do we, whatever we are at.  After the user id, which undoes it. */
+static void end_with_parent(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
+}
+
+/* Who ends is told by a socket that closes: what a terminal or a service manager sends to all is for the daemon. */
+static void leave_signals(void)
+{
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+__attribute__((noreturn))
+static void nursery_worker(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t parent)
+{
+	const struct nursery_ask *ask = msg->data;
+	const struct dmm_sandbox box = {
+		.kind = ask->export ? DMM_SANDBOX_EXPORT : DMM_SANDBOX_WORKER,
+		.uid = DMM_SANDBOX_UID + 1 + ask->slot,
+	};
+
+	prctl(PR_SET_NAME, ask->export ? "dmm-export" : "dmm-worker");
+	dmm_log_set_max(ask->log_level);
+	end_with_parent(parent);
+	/* the lock, descriptor 1, stays open */
+	dmm_worker_run(c, dmm_ipc_take(msg, 0), &box);
+}
+
+__attribute__((noreturn))
+static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
+{
+	struct dmm_ipc_msg msg;
+	pid_t self = getpid(), pid;
+	int ret;
+
+	prctl(PR_SET_NAME, "dmm-nursery");
+	leave_signals();
+	signal(SIGCHLD, SIG_IGN);	/* none is waited for */
+	end_with_parent(daemon);
+	while (dmm_ipc_next(sock, &msg) > 0) {
+		pid = fork();
+		if (!pid) {
+			close(sock);
+			nursery_worker(c, &msg, self);
+		}
+		ret = pid < 0 ? -errno : 0;
+		dmm_ipc_answer(&msg, &ret, sizeof(ret), -1, -1);
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+int dmm_processes_start(struct dmm_processes *p, struct dmm_config *c)
+{
+	pid_t daemon = getpid(), pid;
+	int pair[2], ret;
+
+	p->sock = -1;
+	ret = dmm_ipc_pair(pair);
+	if (ret)
+		return ret;
+	pid = fork();
+	if (!pid) {
+		close(pair[0]);
+		nursery_run(c, pair[1], daemon);
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		ret = -errno;
+		close(pair[0]);
+		return ret;
+	}
+	p->sock = pair[0];
+	return 0;
+}
+
+void dmm_processes_end(struct dmm_processes *p)
+{
+	if (p->sock >= 0)
+		close(p->sock);
+	p->sock = -1;
+}
+
+int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd)
+{
+	const struct nursery_ask ask = { .slot = slot, .export = export, .log_level = dmm_log_max() };
+	struct dmm_ipc_msg ans;
+	int pair[2], fds[2], ret;
+
+	ret = dmm_ipc_pair(pair);
+	if (ret)
+		return ret;
+	fds[0] = pair[1];
+	fds[1] = lock_fd;
+	ret = dmm_ipc_ask(p->sock, NURSERY_WORKER, &ask, sizeof(ask), fds, 2, &ans, dmm_now_ms() + BEGIN_MS, -1);
+	close(pair[1]);
+	if (!ret) {
+		memcpy(&ret, ans.data, sizeof(ret));
+		dmm_ipc_free(&ans);
+	}
+	if (!ret)
+		return pair[0];
+	close(pair[0]);
+	return ret;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The processes of the daemon.
+ *
+ *	daemon		main.c: journals, netlink, device-mapper; control and hand-over connections, once their peer is known
+ *	  nursery	processes.c: begins the others.  One thread and no secrets, so that they begin with nothing but what it had
+ *			when the daemon was started: its configuration
+ *	    worker	worker.h: the destinations of one migration, and its data connections
+ *
+ * Each ends when the daemon does, however that ends.
+ */
+#ifndef DMM_PROCESSES_H
+#define DMM_PROCESSES_H
+
+#include "options.h"
+
+struct dmm_processes {
+	int sock;	/* the nursery's; -1: none was begun */
+};
+
+/*
+ * Begins the nursery, with @c as it is now, which is copied by that.  0 or -errno.
+ * Context: before there is any other thread, secret or lock.
+ */
+int dmm_processes_start(struct dmm_processes *p, struct dmm_config *c);
+void dmm_processes_end(struct dmm_processes *p);
+
+/*
+ * Begins a worker: the socket to ask it by, or -errno.  @slot is which of the workers' user ids it has; @export: it connects to
+ * servers of NBD; @lock_fd (-1: none) is held open by it as long as it lives.  Any thread.
+ */
+int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd);
+
+#endif

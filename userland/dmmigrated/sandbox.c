@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Giving up privileges.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/fs.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+/* --- system calls --- */
+
+/* Every process: memory, threads, what is open, time, signals to itself. */
+static const int always[] = {
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(dup),
+	SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(fstatfs), SCMP_SYS(lseek), SCMP_SYS(poll), SCMP_SYS(ppoll),
+	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(shutdown), SCMP_SYS(socketpair),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(eventfd2),
+	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
+	SCMP_SYS(geteuid), SCMP_SYS(getuid), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall),
+	SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
+	SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(prctl), SCMP_SYS(uname), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64),
+	SCMP_SYS(membarrier),
+};
+
+/* Who reads and writes destinations. */
+static const int of_worker[] = {
+	SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(preadv2), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(pwritev2),
+	SCMP_SYS(fallocate), SCMP_SYS(fdatasync), SCMP_SYS(fsync), SCMP_SYS(sync_file_range), SCMP_SYS(fadvise64),
+	SCMP_SYS(io_setup), SCMP_SYS(io_submit), SCMP_SYS(io_getevents), SCMP_SYS(io_pgetevents), SCMP_SYS(io_destroy),
+	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),	/* rings with restrictions, made before: engine_uring.c */
+};
+
+/* Who reads files of one directory, and connections. */
+static const int of_acceptor[] = {
+	SCMP_SYS(openat), SCMP_SYS(accept4),
+};
+
+/* Who connects to a server of exports, with what the resolver needs for that. */
+static const int of_export[] = {
+	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(bind), SCMP_SYS(memfd_create), SCMP_SYS(ftruncate), SCMP_SYS(ioctl), SCMP_SYS(stat), SCMP_SYS(readlink),
+	SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(pipe2), SCMP_SYS(flock),
+};
+
+#ifdef __SANITIZE_ADDRESS__	/* it looks at itself */
+static const int of_sanitiser[] = {
+	SCMP_SYS(readlink), SCMP_SYS(open), SCMP_SYS(personality), SCMP_SYS(sched_setaffinity),
+};
+#endif
+
+static int allow_all(scmp_filter_ctx ctx, const int *calls, size_t nr)
+{
+	int ret = 0;
+
+	while (nr-- && !ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, *calls++, 0);
+	return ret;
+}
+
+#define ALLOW(ctx, calls)	allow_all(ctx, calls, sizeof(calls) / sizeof((calls)[0]))
+
+/* By their arguments: threads and no processes, memory that is not executed, zeroes and no other command of a device. */
+static int allow_some(scmp_filter_ctx ctx, bool worker)
+{
+	int ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				   SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM));
+
+	/* whose flags a filter cannot see: without it the library takes the other */
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (!ret)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (!ret && worker)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, BLKZEROOUT));
+	return ret;
+}
+
+static int filter_calls(const struct dmm_sandbox *box)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	bool worker = box->kind != DMM_SANDBOX_ACCEPTOR;
+	int ret;
+
+	if (!ctx)
+		return -ENOMEM;
+	ret = ALLOW(ctx, always);
+	if (!ret)
+		ret = worker ? ALLOW(ctx, of_worker) : ALLOW(ctx, of_acceptor);
+	if (!ret && box->kind == DMM_SANDBOX_EXPORT)
+		ret = ALLOW(ctx, of_export);
+	if (!ret)
+		ret = allow_some(ctx, box->kind == DMM_SANDBOX_WORKER);
+#ifdef __SANITIZE_ADDRESS__
+	if (!ret)
+		ret = ALLOW(ctx, of_sanitiser);
+#endif
+	if (!ret)
+		ret = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return ret;
+}
+
+/* --- files --- */
+
+/* What the first version of Landlock knows: every way to open, make or remove something. */
+#define ALL_FILES	((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+
+static int landlock_allow(int set, const char *path)
+{
+	struct landlock_path_beneath_attr rule = {
+		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+		.parent_fd = open(path, O_PATH | O_CLOEXEC),
+	};
+	int ret;
+
+	if (rule.parent_fd < 0)
+		return errno == ENOENT ? 0 : -errno;	/* what is not there is not read */
+	ret = syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) ? -errno : 0;
+	close(rule.parent_fd);
+	return ret;
+}
+
+/* 0; -ENOSYS, -EOPNOTSUPP: this kernel cannot; -errno. */
+static int forbid_files(const struct dmm_sandbox *box)
+{
+	static const char *const resolver[] = { "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve" };
+	struct landlock_ruleset_attr attr = { .handled_access_fs = ALL_FILES };
+	int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0), ret = 0;
+	size_t i;
+
+	if (set < 0)
+		return -errno;
+	if (box->kind == DMM_SANDBOX_ACCEPTOR)
+		ret = landlock_allow(set, box->reads);
+	for (i = 0; box->kind == DMM_SANDBOX_EXPORT && i < sizeof(resolver) / sizeof(resolver[0]) && !ret; i++)
+		ret = landlock_allow(set, resolver[i]);
+	if (!ret && syscall(SYS_landlock_restrict_self, set, 0))
+		ret = -errno;
+	close(set);
+	return ret;
+}
+
+/* --- user and capabilities --- */
+
+static int drop_capabilities(void)
+{
+	unsigned int cap;
+
+	/* the kernel knows fewer */
+	for (cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Of root, who stays that: what the bounding set does not take away at once. */
+static int clear_capabilities(void)
+{
+	struct { u32 version; int pid; } head = { 0x20080522, 0 };	/* _LINUX_CAPABILITY_VERSION_3 */
+	struct { u32 effective, permitted, inheritable; } none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+
+	return syscall(SYS_capset, &head, none) ? -errno : 0;
+}
+
+static int become(u32 uid)
+{
+	int ret = drop_capabilities();
+
+	if (ret)
+		return ret;
+	if (!uid)
+		return clear_capabilities();
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		return -errno;
+	return 0;
+}
+
+int dmm_sandbox_enter(const struct dmm_sandbox *box, char what[DMM_SANDBOX_WHAT])
+{
+	u32 uid = box->kind == DMM_SANDBOX_EXPORT ? 0 : box->uid;
+	const char *files = "no files", *calls = "few system calls", *step = "user id";
+	int ret = 0;
+
+	if (!geteuid())
+		ret = become(uid);
+	if (!ret && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
+		step = "no_new_privs";
+		ret = -errno;
+	}
+#ifndef __SANITIZE_ADDRESS__	/* whose search for leaks traces */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+	if (!ret) {
+		step = "Landlock";
+		ret = forbid_files(box);
+		if (ret == -ENOSYS || ret == -EOPNOTSUPP) {
+			files = "files (this kernel has no Landlock)";
+			ret = 0;
+		}
+	}
+	if (!ret) {
+		step = "seccomp";
+		ret = filter_calls(box);
+		if (ret == -EINVAL || ret == -ENOSYS || ret == -EOPNOTSUPP) {
+			calls = "all system calls (this kernel has no seccomp)";
+			ret = 0;
+		}
+	}
+	if (ret) {
+		snprintf(what, DMM_SANDBOX_WHAT, "its privileges cannot be given up (%s): %s", step, strerror(-ret));
+		return -EPERM;
+	}
+	snprintf(what, DMM_SANDBOX_WHAT, "uid %u, %s, %s", (unsigned int)geteuid(), files, calls);
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a process of the daemon gives up before it hears from the network: its user id and capabilities, new privileges, core
+ * dumps, files (Landlock), system calls (seccomp).  What a kernel does not have is done without, and said.
+ */
+#ifndef DMM_SANDBOX_H
+#define DMM_SANDBOX_H
+
+#include <stdbool.h>
+
+#include "core/env.h"
+
+#define DMM_SANDBOX_WHAT	160
+
+/* User ids that nobody has (between systemd's containers' and foreign ones'): the acceptor's, and one for each worker. */
+#define DMM_SANDBOX_UID		1885629696u
+
+enum dmm_sandbox_kind {
+	DMM_SANDBOX_ACCEPTOR,	/* takes connections; reads one directory */
+	DMM_SANDBOX_WORKER,	/* descriptors that it is given, and nothing else */
+	DMM_SANDBOX_EXPORT,	/* the same, but that it connects to servers of NBD, as root where those want that */
+};
+
+struct dmm_sandbox {
+	enum dmm_sandbox_kind kind;
+	u32 uid;			/* not used by EXPORT; who is not root stays who he is */
+	const char *reads;		/* ACCEPTOR */
+};
+
+/*
+ * @what: what has been given up, for the log; or why not all that this kernel could take away.  0, or -EPERM: do not go on.
+ * Context: a process with one thread.
+ */
+int dmm_sandbox_enter(const struct dmm_sandbox *box, char what[DMM_SANDBOX_WHAT]);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A worker's life.  A thread for each request: those of data connections stay as long as the connection.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data.h"
+#include "dest_priv.h"
+#include "engine.h"
+#include "ipc.h"
+#include "nbduri.h"
+#include "thread.h"
+#include "worker.h"
+#include "worker_msg.h"
+
+#define RINGS		(2 * DMM_MAX_CONNS)	/* of io_uring, made before none may be */
+#define END_MS		5000u			/* for what is in flight once the daemon has gone */
+
+/* One request; its thread frees it. */
+struct job {
+	struct dmm_receiver *rc;
+	struct dmm_ipc_msg msg;
+};
+
+static int work_open(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dmm_worker_ask *ask,
+		     struct dmm_worker_answer *ans)
+{
+	const struct dmm_prepare *p = &ask->u.open.prepare;
+	const struct dmm_dest_request rq = {
+		.path = p->dest_path,
+		.size_bytes = p->size_bytes,
+		.lbs_bytes = p->lbs_bytes,
+		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
+		.source_identity = p->source_identity,
+	};
+	struct dmm_dest *dest = &ask->u.open.dest;
+	int ret = 0;
+
+	dest->nbd = NULL;
+	dest->nameless = true;
+	dest->fd = dmm_ipc_take(msg, 0);
+	if (dmm_is_nbd(p->dest_path))
+		ret = dmm_dest_connect_export(&rq, dest, &ans->refusal);
+	if (ret)
+		return ret;
+	ret = dmm_registry_add(&rc->registry, p, dest, &ans->refusal);
+	if (ret)
+		dmm_dest_close(dest);
+	ans->u.dest = *dest;
+	return ret;
+}
+
+static void work_serve(struct dmm_receiver *rc, struct dmm_disk *d, struct dmm_ipc_msg *msg, struct dmm_worker_ask *ask,
+		       struct dmm_worker_answer *ans)
+{
+	struct dmm_session *s = &ask->u.serve.session;
+
+	s->rc = rc;
+	s->fd = dmm_ipc_take(msg, 0);
+	s->log_id.peer = s->peer;
+	dmm_data_serve(d, s, &ask->u.serve.attach);
+	ans->u.refused = s->refused;
+	close(s->fd);
+}
+
+/* What is asked of one disk, which is the caller's reference. */
+static int work_disk(struct dmm_receiver *rc, struct dmm_disk *d, struct dmm_ipc_msg *msg, struct dmm_worker_ask *ask,
+		     struct dmm_worker_answer *ans)
+{
+	const struct dmm_disk_ops *ops = &dmm_disk_here;
+	struct dmm_refusal *r = &ans->refusal;
+
+	switch ((enum dmm_worker_op)msg->op) {
+	case DMM_WORKER_DESTROY:
+		dmm_registry_forget(&rc->registry, d);
+		return 0;
+	case DMM_WORKER_SERVE:
+		work_serve(rc, d, msg, ask, ans);
+		return 0;
+	case DMM_WORKER_STATUS:
+		return ops->status(d, &ans->u.status, r);
+	case DMM_WORKER_QUERY:
+		return ops->query(d, &ans->u.query, r);
+	case DMM_WORKER_FINISH:
+		return ops->finish(d, ask->u.kick, rc->stop_fd, r);
+	case DMM_WORKER_RELEASE:
+		return ops->release(d, rc->stop_fd, r);
+	case DMM_WORKER_DIGEST:
+		return dmm_disk_digest(d, &ask->u.digest, dmm_ipc_take(msg, 0), rc->stop_fd, ans->u.digest, r);
+	case DMM_WORKER_HASHES:
+		return dmm_disk_hashes(d, &ask->u.hashes, dmm_ipc_take(msg, 0), rc->stop_fd, ans->u.hashes, r);
+	case DMM_WORKER_PROVE:
+		return ops->prove(d, &ask->u.prove, rc->stop_fd, ans->u.proved, r);
+	case DMM_WORKER_COMPARE:
+		return ops->compare(d, &ask->u.compare, &ans->u.differ, r);
+	case DMM_WORKER_BARRIER:
+		return ops->barrier(d, ask->u.barrier.conn_epoch, ask->u.barrier.barrier, &ans->u.barrier.flushed,
+				    &ans->u.barrier.sample);
+	case DMM_WORKER_SAMPLE:
+		return ops->sample(d, ask->u.barrier.conn_epoch, ask->u.barrier.barrier, rc->stop_fd, ans->u.why);
+	case DMM_WORKER_SAMPLE_DROP:
+		ops->sample_drop(d);
+		return 0;
+	case DMM_WORKER_OPEN:
+	case DMM_WORKER_STOP:
+		break;
+	}
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "unknown request %u of a worker", msg->op);
+}
+
+static int work(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dmm_worker_ask *ask,
+		struct dmm_worker_answer *ans)
+{
+	struct dmm_disk *d;
+	int ret;
+
+	if (msg->bytes != sizeof(*ask))
+		return dmm_refuse(&ans->refusal, DMM_WERR_INTERNAL, "a request of another size");
+	if (msg->op == DMM_WORKER_OPEN)
+		return work_open(rc, msg, ask, ans);
+	if (msg->op == DMM_WORKER_STOP) {
+		dmm_receiver_stop(rc);
+		return 0;
+	}
+	d = dmm_registry_get(&rc->registry, &ask->name, &ans->refusal);
+	if (!d)
+		return -ENOENT;
+	ret = work_disk(rc, d, msg, ask, ans);
+	dmm_registry_put(&rc->registry, d);
+	return ret;
+}
+
+static void *job_thread(void *arg)
+{
+	struct job *j = arg;
+	struct dmm_receiver *rc = j->rc;
+	struct dmm_worker_answer *ans = calloc(1, sizeof(*ans));
+
+	if (ans) {
+		ans->ret = work(rc, &j->msg, j->msg.data, ans);
+		dmm_ipc_answer(&j->msg, ans, sizeof(*ans), -1, -1);
+	} else {
+		dmm_ipc_free(&j->msg);	/* who asked sees that there is no answer */
+	}
+	free(ans);
+	free(j);
+	dmm_receiver_session_ended(rc);
+	return NULL;
+}
+
+static void job_begin(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
+{
+	struct job *j = malloc(sizeof(*j));
+
+	if (j) {
+		*j = (struct job){ .rc = rc, .msg = *msg };
+		dmm_receiver_session_begins(rc);
+		if (!dmm_thread_detached(job_thread, j, DMM_STACK_BYTES))
+			return;
+		dmm_receiver_session_ended(rc);
+	}
+	free(j);
+	dmm_ipc_free(msg);
+}
+
+void dmm_worker_run(struct dmm_config *c, int sock, const struct dmm_sandbox *box)
+{
+	static struct dmm_receiver rc;
+	struct dmm_ipc_msg msg;
+	char what[DMM_SANDBOX_WHAT];
+	int ret;
+
+	ret = dmm_receiver_init(&rc, c);
+	if (!ret && rc.engine == &dmm_engine_uring)
+		dmm_uring_stock(RINGS);
+	if (!ret)
+		ret = dmm_sandbox_enter(box, what);
+	if (ret) {
+		dmm_err(NULL, "a worker cannot begin: %s", ret == -EPERM ? what : strerror(-ret));
+		_exit(EXIT_FAILURE);
+	}
+	dmm_debug(NULL, "worker: %s", what);
+	while (dmm_ipc_next(sock, &msg) > 0)
+		job_begin(&rc, &msg);
+	/* nobody hears of it any more, but what was acknowledged is written */
+	dmm_receiver_stop(&rc);
+	ret = dmm_receiver_wait(&rc, END_MS);
+	_exit(ret ? EXIT_FAILURE : EXIT_SUCCESS);
+}
