@@ -406,25 +406,45 @@ static void sessions_are_bounded(void **state)
 	assert_int_equal(dmm_session_start(&rc, sv[1], "test", false), -EUSERS);
 	assert_int_equal(dmm_client_hello(&p[64].c, "test", &ok, &refuse), -EREMOTEIO);
 	assert_int_equal(le32_to_cpu(refuse.code), DMM_WERR_LIMIT);
-	/* they are told each, the log is told once in a while */
-	assert_int_equal(rc.unsaid, 0);
+	/* they are told each, the log is told of a few in a while */
+	assert_int_equal(rc.complaints.of[DMM_COMPLAIN_LIMIT].said, 1);
 	for (i = 1; i < 20; i++) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 		assert_int_equal(dmm_session_start(&rc, sv[1], "test", false), -EUSERS);
 		close(sv[0]);
-		assert_int_equal(rc.unsaid, i);
 	}
-	rc.complain_ms = 0;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
-	assert_int_equal(dmm_session_start(&rc, sv[1], "test", false), -EUSERS);
-	close(sv[0]);
-	assert_int_equal(rc.unsaid, 0);
+	assert_int_equal(rc.complaints.of[DMM_COMPLAIN_LIMIT].said, DMM_COMPLAIN_LINES);
+	assert_int_equal(rc.complaints.of[DMM_COMPLAIN_LIMIT].unsaid, 20 - DMM_COMPLAIN_LINES);
 	for (i = 0; i < 65; i++)
 		peer_close(&p[i]);
 	while (dmm_receiver_sessions(&rc))
 		nap(5);
 	peer_hello(&p[0]);
 	peer_close(&p[0]);
+}
+
+/* Of each kind so many lines in a while, the rest by number. */
+static void complaints_are_counted(void **state)
+{
+	struct dmm_complaints c;
+	u32 i;
+
+	(void)state;
+	dmm_complaints_init(&c);
+	for (i = 0; i < 100; i++)
+		dmm_complain(&c, DMM_COMPLAIN_HELLO, 1000 + i, LOG_INFO, NULL, "one");
+	dmm_complain(&c, DMM_COMPLAIN_UNKNOWN, 1100, LOG_INFO, NULL, "of another kind");
+	assert_int_equal(c.of[DMM_COMPLAIN_HELLO].said, DMM_COMPLAIN_LINES);
+	assert_int_equal(c.of[DMM_COMPLAIN_HELLO].unsaid, 100 - DMM_COMPLAIN_LINES);
+	assert_int_equal(c.of[DMM_COMPLAIN_UNKNOWN].said, 1);
+	dmm_complaints_tick(&c, 1000 + DMM_COMPLAIN_MS - 1);
+	assert_int_equal(c.of[DMM_COMPLAIN_HELLO].unsaid, 100 - DMM_COMPLAIN_LINES);
+	dmm_complaints_tick(&c, 1000 + DMM_COMPLAIN_MS);
+	assert_int_equal(c.of[DMM_COMPLAIN_HELLO].unsaid, 0);
+	dmm_complain(&c, DMM_COMPLAIN_HELLO, 2000 + DMM_COMPLAIN_MS, LOG_INFO, NULL, "one");
+	assert_int_equal(c.of[DMM_COMPLAIN_HELLO].said, 1);
+	assert_int_equal(c.of[DMM_COMPLAIN_HELLO].unsaid, 0);
+	dmm_complaints_exit(&c);
 }
 
 /* One host that says nothing must leave room for the others. */
@@ -484,6 +504,7 @@ int main(void)
 		T(other_parameters_are_refused),
 		T(orphans_expire),
 		T(sessions_are_bounded),
+		T(complaints_are_counted),
 		T(the_silent_are_bounded),
 	};
 

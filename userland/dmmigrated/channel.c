@@ -64,12 +64,14 @@ int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
 	};
 	char why[DMM_KEYS_WHY], pin[DMM_PIN_TEXT];
 	struct dmm_tls_end end;
+	bool strange;
 	int ret;
 
 	ret = dmm_tls_accept(&s->fd, &server, dmm_now_ms() + s->rc->handshake_ms, s->rc->stop_fd, &end, why);
 	if (ret) {
-		dmm_log(ret == -EPROTO || ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -ECANCELED ? LOG_INFO :
-			LOG_WARNING, &s->log_id, "closed before HELLO: %s", why);
+		strange = ret == -EPROTO || ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -ECANCELED;
+		dmm_complain(&s->rc->complaints, strange ? DMM_COMPLAIN_HELLO : DMM_COMPLAIN_UNKNOWN, dmm_now_ms(),
+			     strange ? LOG_INFO : LOG_WARNING, &s->log_id, "closed before HELLO: %s", why);
 		return ret;
 	}
 	s->tls = true;

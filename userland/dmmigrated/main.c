@@ -93,6 +93,7 @@ static void daemon_tick(struct daemon *dm)
 {
 	dmm_registry_expire(&dm->rc.registry, dm->orphan_ms);
 	dmm_migrations_tick(&dm->migrations);
+	dmm_complaints_tick(&dm->rc.complaints, dmm_now_ms());
 	sd_notifyf(0, "STATUS=%u disks prepared, %u connections",
 		   dmm_registry_count(&dm->rc.registry), dmm_receiver_sessions(&dm->rc));
 	dm->next_tick_ms = dmm_now_ms() + TICK_MS;

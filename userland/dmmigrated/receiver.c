@@ -49,6 +49,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	dmm_registry_init(&rc->registry, c->max_disks, &rc->allow);
 	pthread_mutex_init(&rc->lock, NULL);
 	dmm_list_init(&rc->silent);
+	dmm_complaints_init(&rc->complaints);
 	dmm_cond_init(&rc->ended);
 	return 0;
 
@@ -61,6 +62,7 @@ void dmm_receiver_exit(struct dmm_receiver *rc)
 {
 	pthread_cond_destroy(&rc->ended);
 	pthread_mutex_destroy(&rc->lock);
+	dmm_complaints_exit(&rc->complaints);
 	dmm_registry_exit(&rc->registry);
 	dmm_allow_exit(&rc->allow);
 	dmm_bufpool_destroy(rc->pool);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "bufpool.h"
+#include "complain.h"
 #include "list.h"
 #include "options.h"
 #include "registry.h"
@@ -38,14 +39,12 @@ struct dmm_receiver {
 	struct dmm_bufpool *pool;
 	struct dmm_allow allow;
 	struct dmm_registry registry;
+	struct dmm_complaints complaints;
 	/* protected by lock (a leaf) */
 	pthread_mutex_t lock;
 	pthread_cond_t ended;		/* a session has ended */
 	u32 nr_sessions;
 	struct dmm_list silent;		/* sessions without a request yet (session.c) */
-	/* owned by main's thread: lines about connections that are turned away */
-	u64 complain_ms;		/* not before */
-	u32 unsaid;			/* since the last one */
 };
 
 /* Takes the allow-list out of @c. 0 or -errno. */

@@ -23,7 +23,6 @@
 #include "wireio.h"
 
 #define LINGER_MS	2000u	/* for a refused peer to read why */
-#define COMPLAIN_MS	10000u	/* between two lines about too many connections */
 /* that this receiver has */
 #define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | \
 				 DMM_FEATURE_GROUP | DMM_FEATURE_PROVE)
@@ -156,8 +155,8 @@ static int session_hello(struct dmm_session *s)
 		ret = dmm_refuse(&r, DMM_WERR_SHUTDOWN, "the receiver is going down");
 	} else if (ret) {
 		/* a port scanner, or a peer that says nothing: nothing is said to it either */
-		dmm_info(&s->log_id, "closed before HELLO: %s",
-			 ret == -ENODATA ? "the peer closed" : strerror(-ret));
+		dmm_complain(&s->rc->complaints, DMM_COMPLAIN_HELLO, dmm_now_ms(), LOG_INFO, &s->log_id,
+			     "closed before HELLO: %s", ret == -ENODATA ? "the peer closed" : strerror(-ret));
 		return ret;
 	} else if (f.type != DMM_MSG_HELLO || f.seq != 1) {
 		ret = dmm_refuse(&r, DMM_WERR_PROTOCOL, "the first message is not HELLO");
@@ -171,7 +170,9 @@ static int session_hello(struct dmm_session *s)
 				 DMM_WIRE_VERSION,
 				 h.version_min > DMM_WIRE_VERSION ? "receiver" : "source");
 	if (ret) {
-		dmm_session_refuse(s, &r);
+		dmm_complain(&s->rc->complaints, DMM_COMPLAIN_HELLO, dmm_now_ms(),
+			     r.code == DMM_WERR_SHUTDOWN ? LOG_INFO : LOG_WARNING, &s->log_id, "refused: %s", r.text);
+		session_say_refused(s, &r);
 		return ret;
 	}
 	s->rx_seq = 1;
@@ -307,26 +308,11 @@ static void *session_thread(void *arg)
 	return NULL;
 }
 
-/* Whoever is turned away comes again, fast perhaps: one line in a while, with how many were not said. */
-static bool session_may_complain(struct dmm_receiver *rc, u32 *unsaid)
-{
-	u64 now_ms = dmm_now_ms();
-
-	*unsaid = rc->unsaid;
-	rc->unsaid++;
-	if (now_ms < rc->complain_ms)
-		return false;
-	rc->unsaid = 0;
-	rc->complain_ms = now_ms + COMPLAIN_MS;
-	return true;
-}
-
 /* Main's thread must not wait for a peer: what fits into the socket's empty buffer, and off. */
 static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer, bool silent)
 {
 	struct dmm_session s = { .rc = rc, .fd = fd };
 	struct dmm_refusal r;
-	u32 unsaid;
 
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = peer;
@@ -336,8 +322,7 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 	else
 		dmm_refuse(&r, DMM_WERR_LIMIT, "too many connections: at most %u, see max_sessions in "
 			   "dmmigrated.conf", rc->max_sessions);
-	if (session_may_complain(rc, &unsaid))
-		dmm_warn(&s.log_id, "refused: %s (and %u before, unsaid)", r.text, unsaid);
+	dmm_complain(&rc->complaints, DMM_COMPLAIN_LIMIT, dmm_now_ms(), LOG_WARNING, &s.log_id, "refused: %s", r.text);
 	/* within TLS it would take a handshake */
 	if (!dmm_channel_has_tls(rc->channel))
 		session_say_refused(&s, &r);
