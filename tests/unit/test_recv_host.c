@@ -339,7 +339,7 @@ static void options_and_file(void **state)
 	assert_int_equal(conf.max_sessions, 256);
 	assert_int_equal(dmm_config_silent(&conf), 64);
 	assert_int_equal(conf.orphan_ms, 3600000);
-	assert_int_equal(conf.handshake_ms, 10000);
+	assert_int_equal(conf.handshake_ms, 5000);
 	dmm_config_exit(&conf);
 
 	assert_int_equal(parse("# all of it\n"

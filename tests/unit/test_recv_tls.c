@@ -98,6 +98,24 @@ static void tls_hello(struct peer *p, int who, const struct dmm_tls_key *key)
 	assert_int_equal(dmm_client_hello(&p->c, "test", &ok, &refuse), 0);
 }
 
+/* Who is slow in the handshake has no more time for HELLO. */
+static void one_deadline_for_all_before_hello(void **state)
+{
+	struct dmm_tls_client tls = { .keys = keys[US], .host = "10.0.0.1", .carrier = DMM_TLS_RELAY };
+	u64 start = dmm_now_ms();
+	struct peer p;
+	u8 byte;
+
+	(void)state;
+	rc.handshake_ms = 2000;
+	peer_open(&p);
+	nap(1200);
+	assert_int_equal(dmm_tls_connect(&p.c.fd, &tls, dmm_now_ms() + WAIT_MS, -1, &p.c.tls, p.c.tls_why), 0);
+	assert_int_equal(dmm_sock_read(p.c.fd, &byte, 1, dmm_now_ms() + WAIT_MS, -1), -ENODATA);
+	assert_in_range(dmm_now_ms() - start, 1900, 3000);
+	peer_close(&p);
+}
+
 static void fill_attach(struct dmm_wire_attach *a, u64 epoch, u32 index)
 {
 	memset(a, 0, sizeof(*a));
@@ -355,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_key_is_for_one_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_deadline_for_all_before_hello, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_certificate_is_for_no_data, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_disk_is_its_peers, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_need_tls, setup, teardown),

@@ -67,7 +67,7 @@ int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
 	bool strange;
 	int ret;
 
-	ret = dmm_tls_accept(&s->fd, &server, dmm_now_ms() + s->rc->handshake_ms, s->rc->stop_fd, &end, why);
+	ret = dmm_tls_accept(&s->fd, &server, s->hello_ms, s->rc->stop_fd, &end, why);
 	if (ret) {
 		strange = ret == -EPROTO || ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -ECANCELED;
 		dmm_complain(&s->rc->complaints, strange ? DMM_COMPLAIN_HELLO : DMM_COMPLAIN_UNKNOWN, dmm_now_ms(),

@@ -256,7 +256,7 @@ static void config_init(struct dmm_config *c)
 	c->max_sessions = 256;
 	c->max_disks = 256;
 	c->orphan_ms = 3600 * 1000;
-	c->handshake_ms = 10 * 1000;
+	c->handshake_ms = 5 * 1000;
 	c->stall_ms = 60 * 1000;
 	c->ack_ms = 30 * 1000;
 	c->log_level = LOG_INFO;

@@ -141,13 +141,11 @@ static int session_hello(struct dmm_session *s)
 	struct dmm_refusal r;
 	struct dmm_hello h;
 	struct dmm_frame f;
-	u64 deadline_ms = dmm_now_ms() + s->rc->handshake_ms;
 	const char *why = NULL;
 	int ret;
 
 	/* the deadline is for all of it, so that dribbling does not help */
-	ret = dmm_wireio_recv_until(s->fd, &f, payload, sizeof(payload), deadline_ms,
-				    s->rc->stop_fd, &why);
+	ret = dmm_wireio_recv_until(s->fd, &f, payload, sizeof(payload), s->hello_ms, s->rc->stop_fd, &why);
 	if (ret == -EBADMSG || ret == -EMSGSIZE) {
 		ret = dmm_refuse(&r, DMM_WERR_PROTOCOL, "this is not a dmmigrate source: %s",
 				 why ? why : "message too long");
@@ -256,6 +254,7 @@ static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, boo
 	int ret;
 
 	snprintf(s.peer, sizeof(s.peer), "%s", peer);
+	s.hello_ms = dmm_now_ms() + rc->handshake_ms;
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = s.peer;
 	if (local)

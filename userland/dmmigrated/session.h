@@ -21,6 +21,7 @@ struct dmm_session {
 	int fd;
 	char peer[DMM_PEER_TEXT];
 	struct dmm_log_id log_id;	/* with the peer; the migration once it is known */
+	u64 hello_ms;			/* no later: its handshake and HELLO */
 	u64 features;			/* common to both; 0 before HELLO_OK */
 	u64 tx_seq;
 	u64 rx_seq;

@@ -247,7 +247,7 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	{ "orphan_timeout", 0, "TIME", true, false,
 	  "release a disk without any connection after this (1h)", set_orphan },
 	{ "handshake_timeout", 0, "TIME", true, false,
-	  "for a new connection to say what it is (10s)", set_handshake },
+	  "for a new connection to say what it is (5s)", set_handshake },
 	{ "stall_timeout", 0, "TIME", true, false,
 	  "for the rest of a message that has begun (60s)", set_stall },
 	{ "ack_timeout", 0, "TIME", true, false,
