@@ -447,7 +447,16 @@ static void complaints_are_counted(void **state)
 	dmm_complaints_exit(&c);
 }
 
-/* One host that says nothing must leave room for the others. */
+static void said_hello(struct peer *p, const char *from)
+{
+	struct dmm_wire_refuse refuse;
+	struct dmm_wire_hello_ok ok;
+
+	assert_int_equal(peer_open_from(p, from), 0);
+	assert_int_equal(dmm_client_hello(&p->c, "test", &ok, &refuse), 0);
+}
+
+/* One host that asks for nothing must leave room for the others. */
 static void the_silent_are_bounded(void **state)
 {
 	static const char *const others[] = { "10.0.0.2:1", "10.0.0.12:1", "[::1]:1", "[10.0.0.1]:1" };
@@ -462,7 +471,7 @@ static void the_silent_are_bounded(void **state)
 	rc.handshake_ms = WAIT_MS;
 	for (i = 0; i < 3; i++) {
 		snprintf(from, sizeof(from), "10.0.0.1:%u", 1000 + i);
-		assert_int_equal(peer_open_from(&p[i], from), 0);
+		said_hello(&p[i], from);	/* which asks for nothing */
 	}
 	assert_int_equal(peer_open_from(&late, "10.0.0.1:7790"), -EUSERS);
 	assert_int_equal(dmm_client_hello(&late.c, "test", &ok, &refuse), -EREMOTEIO);
@@ -470,21 +479,68 @@ static void the_silent_are_bounded(void **state)
 	assert_non_null(strstr((char *)refuse.text, "max_silent"));
 	peer_close(&late);
 	for (i = 0; i < 4; i++)
-		assert_int_equal(peer_open_from(&other[i], others[i]), 0);
-	/* HELLO alone asks for nothing */
-	assert_int_equal(dmm_client_hello(&p[0].c, "test", &ok, &refuse), 0);
-	assert_int_equal(peer_open_from(&late, "10.0.0.1:2"), -EUSERS);
-	peer_close(&late);
+		said_hello(&other[i], others[i]);
 	peer_prepare(&p[0], SIZE);
-	assert_int_equal(peer_open_from(&late, "10.0.0.1:2"), 0);
+	said_hello(&late, "10.0.0.1:2");
 	peer_close(&late);
+	while (dmm_receiver_sessions(&rc) > 7)
+		nap(5);
 	/* nor does one that has gone */
 	peer_close(&p[1]);
 	while (dmm_receiver_sessions(&rc) > 6)
 		nap(5);
-	assert_int_equal(peer_open_from(&p[1], "10.0.0.1:3"), 0);
+	said_hello(&p[1], "10.0.0.1:3");
 	for (i = 0; i < 7; i++)
 		peer_close(i < 4 ? &other[i] : &p[i - 4]);
+}
+
+static bool has_ended(struct peer *p)
+{
+	u8 byte;
+
+	return recv(p->c.fd, &byte, 1, MSG_DONTWAIT) != -1 || errno != EAGAIN;
+}
+
+/* Who does not say what it is makes way: the oldest of its address, or of the address that has most of them. */
+static void strangers_make_way(void **state)
+{
+	struct peer p[4], other[3], late;
+	char from[32];
+	u32 i;
+
+	(void)state;
+	rc.max_silent = 3;
+	rc.max_strangers = 4;
+	rc.handshake_ms = WAIT_MS;
+	said_hello(&p[0], "10.0.0.1:1");
+	for (i = 1; i < 4; i++) {
+		snprintf(from, sizeof(from), "10.0.0.1:%u", 1000 + i);
+		assert_int_equal(peer_open_from(&p[i], from), 0);
+	}
+	peer_expect_end(&p[1]);
+	assert_false(has_ended(&p[2]));
+	assert_false(has_ended(&p[3]));
+	/* four in all, two of one address */
+	for (i = 0; i < 3; i++) {
+		snprintf(from, sizeof(from), "10.0.0.%u:1", 2 + i);
+		assert_int_equal(peer_open_from(&other[i], from), 0);
+	}
+	peer_expect_end(&p[2]);
+	assert_false(has_ended(&p[3]));
+	/* and in all connections */
+	while (dmm_receiver_sessions(&rc) > 5)
+		nap(5);
+	rc.max_sessions = 5;
+	said_hello(&late, "10.0.0.9:1");
+	peer_expect_end(&p[3]);
+	for (i = 0; i < 3; i++)
+		assert_false(has_ended(&other[i]));
+	assert_int_equal(rc.nr_out, 0);
+	peer_prepare(&p[0], SIZE);
+	peer_close(&p[0]);
+	peer_close(&late);
+	for (i = 0; i < 3; i++)
+		peer_close(&other[i]);
 }
 
 int main(void)
@@ -506,6 +562,7 @@ int main(void)
 		T(sessions_are_bounded),
 		T(complaints_are_counted),
 		T(the_silent_are_bounded),
+		T(strangers_make_way),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

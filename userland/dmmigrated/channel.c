@@ -57,10 +57,18 @@ static int accept_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES])
 	return dmm_keyring_use(&s->rc->channel->keyring, identity, dmm_now_ms(), &s->key);
 }
 
+static void accept_known(void *ctx)
+{
+	struct dmm_session *s = ctx;
+
+	dmm_silent_known(s->rc, s->silent);
+}
+
 int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
 {
 	const struct dmm_tls_server server = {
 		.keys = ch->keys, .carrier = ch->to.carrier, .ctx = s, .find = accept_find, .use = accept_use,
+		.known = accept_known,
 	};
 	char why[DMM_KEYS_WHY], pin[DMM_PIN_TEXT];
 	struct dmm_tls_end end;
@@ -70,8 +78,7 @@ int dmm_channel_accept(struct dmm_channel *ch, struct dmm_session *s)
 	ret = dmm_tls_accept(&s->fd, &server, s->hello_ms, s->rc->stop_fd, &end, why);
 	if (ret) {
 		strange = ret == -EPROTO || ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -ECANCELED;
-		dmm_complain(&s->rc->complaints, strange ? DMM_COMPLAIN_HELLO : DMM_COMPLAIN_UNKNOWN, dmm_now_ms(),
-			     strange ? LOG_INFO : LOG_WARNING, &s->log_id, "closed before HELLO: %s", why);
+		dmm_session_complain(s, strange ? DMM_COMPLAIN_HELLO : DMM_COMPLAIN_UNKNOWN, why);
 		return ret;
 	}
 	s->tls = true;

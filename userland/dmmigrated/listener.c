@@ -137,6 +137,8 @@ int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc)
 	int fd, ret, n;
 
 	for (n = 0; n < ACCEPT_ROUND; n++) {
+		if (dmm_silent_crowded(rc))
+			return -EAGAIN;
 		len = sizeof(sa);
 		fd = accept4(l->fds[i], (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
 		if (fd < 0) {

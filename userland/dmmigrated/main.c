@@ -29,6 +29,7 @@
 
 #define TICK_MS		5000u	/* orphans, status */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
+#define LEAVE_MS	5u	/* for those who have to make way: accept nothing for as long */
 #define LOCK_MS		10000u	/* for another one's end */
 #define RESTORE_MS	30000u	/* for gates and fences after a reboot */
 #define STOP_MS		4500u	/* for sessions to end */
@@ -120,6 +121,10 @@ static void daemon_accept(struct daemon *dm, u32 i)
 
 	if (!ret)
 		return;
+	if (ret == -EAGAIN) {
+		dm->rest_until_ms = dmm_now_ms() + LEAVE_MS;
+		return;
+	}
 	dmm_err(NULL, "cannot accept connections: %s", strerror(-ret));
 	dm->rest_until_ms = dmm_now_ms() + REST_MS;
 }

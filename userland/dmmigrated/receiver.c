@@ -26,6 +26,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	memset(rc, 0, sizeof(*rc));
 	rc->max_sessions = c->max_sessions;
 	rc->max_silent = dmm_config_silent(c);
+	rc->max_strangers = rc->max_sessions / 2 > rc->max_silent ? rc->max_sessions / 2 : rc->max_silent;
 	rc->handshake_ms = c->handshake_ms;
 	rc->stall_ms = c->stall_ms;
 	rc->ack_ms = c->ack_ms;

@@ -25,6 +25,7 @@ struct dmm_receiver {
 	/* constant after init */
 	u32 max_sessions;
 	u32 max_silent;			/* of one address */
+	u32 max_strangers;		/* of all */
 	u64 handshake_ms;
 	u64 stall_ms;
 	u64 ack_ms;
@@ -44,7 +45,8 @@ struct dmm_receiver {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;		/* a session has ended */
 	u32 nr_sessions;
-	struct dmm_list silent;		/* sessions without a request yet (session.c) */
+	u32 nr_out;			/* of these, told to leave */
+	struct dmm_list silent;		/* sessions without a request yet (silent.c) */
 };
 
 /* Takes the allow-list out of @c. 0 or -errno. */

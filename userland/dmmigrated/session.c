@@ -33,47 +33,8 @@ struct session_start {
 	struct dmm_receiver *rc;
 	int fd;
 	bool local;
-	char peer[DMM_PEER_TEXT];
-	size_t address_bytes;		/* of peer, without the port */
-	struct dmm_list silent;		/* in rc->silent until its first request; protected by rc->lock */
+	struct dmm_silent silent;
 };
-
-/* "10.0.0.1:7790", "[::1]:7790": where the port begins. */
-static size_t address_bytes(const char *peer)
-{
-	const char *port = strrchr(peer, ':');
-
-	return port ? (size_t)(port - peer) : strlen(peer);
-}
-
-/*
- * Whoever connects and says nothing holds a thread until the timeout: one host must not hold all.
- * Context: rc->lock is held.
- */
-static bool session_too_silent(struct dmm_receiver *rc, const char *peer)
-{
-	size_t bytes = address_bytes(peer);
-	struct session_start *other;
-	struct dmm_list *pos;
-	u32 nr = 0;
-
-	dmm_list_for_each(pos, &rc->silent) {
-		other = dmm_list_entry(pos, struct session_start, silent);
-		if (other->address_bytes == bytes && !memcmp(other->peer, peer, bytes))
-			nr++;
-	}
-	return nr >= rc->max_silent;
-}
-
-/* It has said what it wants, or ends. @start may be NULL. */
-static void session_not_silent(struct session_start *start)
-{
-	if (!start)
-		return;
-	pthread_mutex_lock(&start->rc->lock);
-	dmm_list_del(&start->silent);
-	pthread_mutex_unlock(&start->rc->lock);
-}
 
 int dmm_session_recv(struct dmm_session *s, struct dmm_frame *f, void *payload, u32 cap,
 		     u64 start_ms, struct dmm_refusal *r)
@@ -133,6 +94,16 @@ void dmm_session_refuse(struct dmm_session *s, const struct dmm_refusal *r)
 	session_say_refused(s, r);
 }
 
+void dmm_session_complain(struct dmm_session *s, enum dmm_complaint what, const char *why)
+{
+	bool out = dmm_silent_is_out(s->rc, s->silent);
+
+	dmm_complain(&s->rc->complaints, out ? DMM_COMPLAIN_LIMIT : what, dmm_now_ms(),
+		     what == DMM_COMPLAIN_HELLO && !out ? LOG_INFO : LOG_WARNING, &s->log_id, "closed before HELLO: %s",
+		     out ? "it had to make way: too many connections that do not say who they are, see max_silent in dmmigrated.conf" :
+		     why);
+}
+
 /* Version and features. Returns 0 when the conversation goes on. */
 static int session_hello(struct dmm_session *s)
 {
@@ -153,8 +124,7 @@ static int session_hello(struct dmm_session *s)
 		ret = dmm_refuse(&r, DMM_WERR_SHUTDOWN, "the receiver is going down");
 	} else if (ret) {
 		/* a port scanner, or a peer that says nothing: nothing is said to it either */
-		dmm_complain(&s->rc->complaints, DMM_COMPLAIN_HELLO, dmm_now_ms(), LOG_INFO, &s->log_id,
-			     "closed before HELLO: %s", ret == -ENODATA ? "the peer closed" : strerror(-ret));
+		dmm_session_complain(s, DMM_COMPLAIN_HELLO, ret == -ENODATA ? "the peer closed" : strerror(-ret));
 		return ret;
 	} else if (f.type != DMM_MSG_HELLO || f.seq != 1) {
 		ret = dmm_refuse(&r, DMM_WERR_PROTOCOL, "the first message is not HELLO");
@@ -182,6 +152,7 @@ static int session_hello(struct dmm_session *s)
 	memcpy(ok.boot, s->rc->boot, sizeof(ok.boot));
 	dmm_text_put(ok.program, sizeof(ok.program), "dmmigrated " DMM_VERSION);
 	dmm_debug(&s->log_id, "HELLO from %s", h.program);
+	dmm_silent_known(s->rc, s->silent);	/* without TLS one knows no more than that */
 	return dmm_session_reply(s, DMM_MSG_HELLO_OK, &ok, sizeof(ok));
 }
 
@@ -243,11 +214,11 @@ static int session_may(const struct dmm_session *s, u16 type, struct dmm_refusal
 			  "a data connection proves itself by a key that is asked for with KEY");
 }
 
-/* @fd may be another one afterwards.  @start: what is on the list of the silent, or NULL. */
+/* @fd may be another one afterwards.  @silent: may be NULL. */
 static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, bool local,
-			 struct session_start *start)
+			 struct dmm_silent *silent)
 {
-	struct dmm_session s = { .rc = rc, .fd = *fd, .local = local };
+	struct dmm_session s = { .rc = rc, .fd = *fd, .local = local, .silent = silent };
 	u8 payload[DMM_MAX_CONTROL_BYTES];
 	struct dmm_refusal r;
 	struct dmm_frame f;
@@ -271,7 +242,7 @@ static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, boo
 	ret = dmm_session_recv(&s, &f, payload, sizeof(payload), dmm_now_ms() + UNDECIDED_MS, &r);
 	if (ret == -ENODATA)
 		goto out;
-	session_not_silent(start);
+	dmm_silent_no_more(rc, silent);
 	if (!ret)
 		ret = session_may(&s, f.type, &r);
 	if (ret)
@@ -298,12 +269,12 @@ static void *session_thread(void *arg)
 	struct dmm_receiver *rc = start->rc;
 	int fd = start->fd;
 
-	session_life(rc, &fd, start->peer, start->local, start);
-	session_not_silent(start);
+	session_life(rc, &fd, start->silent.peer, start->local, &start->silent);
+	dmm_silent_no_more(rc, &start->silent);
 	if (fd >= 0)
 		close(fd);
+	dmm_silent_end(rc, &start->silent);
 	free(start);
-	dmm_receiver_session_ended(rc);
 	return NULL;
 }
 
@@ -331,7 +302,6 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local)
 {
 	struct session_start *start = malloc(sizeof(*start));
-	bool full, silent = false;
 	int ret;
 
 	if (!start) {
@@ -341,30 +311,16 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool lo
 	start->rc = rc;
 	start->fd = fd;
 	start->local = local;
-	snprintf(start->peer, sizeof(start->peer), "%s", peer);
-	start->address_bytes = address_bytes(start->peer);
-	dmm_list_init(&start->silent);
-	pthread_mutex_lock(&rc->lock);
-	full = rc->nr_sessions >= rc->max_sessions;
-	if (!full)
-		silent = session_too_silent(rc, start->peer);
-	if (!full && !silent) {
-		rc->nr_sessions++;
-		dmm_list_add_tail(&rc->silent, &start->silent);
-	}
-	pthread_mutex_unlock(&rc->lock);
-	if (full || silent) {
-		session_turn_away(rc, fd, peer, silent);
+	ret = dmm_silent_admit(rc, &start->silent, fd, peer, local);
+	if (ret) {
+		session_turn_away(rc, fd, peer, ret == -EUSERS);
 		ret = -EUSERS;
 		goto err_free;
 	}
 	ret = dmm_thread_detached(session_thread, start, DMM_STACK_BYTES);
 	if (!ret)
 		return 0;
-	pthread_mutex_lock(&rc->lock);
-	dmm_list_del(&start->silent);
-	rc->nr_sessions--;
-	pthread_mutex_unlock(&rc->lock);
+	dmm_silent_end(rc, &start->silent);
 err_free:
 	free(start);
 	close(fd);

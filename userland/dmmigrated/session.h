@@ -12,13 +12,13 @@
 #include "keyring.h"
 #include "log.h"
 #include "receiver.h"
-
-#define DMM_PEER_TEXT	80
+#include "silent.h"
 
 /* Owned by its thread. */
 struct dmm_session {
 	struct dmm_receiver *rc;	/* borrowed */
 	int fd;
+	struct dmm_silent *silent;	/* borrowed; NULL: a test's */
 	char peer[DMM_PEER_TEXT];
 	struct dmm_log_id log_id;	/* with the peer; the migration once it is known */
 	u64 hello_ms;			/* no later: its handshake and HELLO */
@@ -55,6 +55,9 @@ void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool loc
  */
 int dmm_session_recv(struct dmm_session *s, struct dmm_frame *f, void *payload, u32 cap,
 		     u64 start_ms, struct dmm_refusal *r);
+
+/* That it ends before HELLO; @what, unless it had to make way. */
+void dmm_session_complain(struct dmm_session *s, enum dmm_complaint what, const char *why);
 
 /* 0 or -errno: the connection is lost. */
 int dmm_session_reply(struct dmm_session *s, u16 type, const void *payload, u32 bytes);

@@ -313,9 +313,14 @@ static int server_credentials(struct hs *h)
 /* The peer has proven something: is that enough? */
 static int server_judge(struct hs *h)
 {
+	int ret;
+
 	h->end->by_key = gnutls_auth_get_type(h->session) == GNUTLS_CRD_PSK;
+	ret = h->end->by_key ? 0 : hs_check_certificate(h, h->server->keys, NULL);
+	if (!ret && h->server->known)
+		h->server->known(h->server->ctx);
 	if (!h->end->by_key)
-		return hs_check_certificate(h, h->server->keys, NULL);
+		return ret;
 	if (!h->server->use(h->server->ctx, h->end->identity))
 		return 0;
 	hs_alert(h, GNUTLS_A_ACCESS_DENIED);

@@ -49,6 +49,8 @@ struct dmm_tls_server {
 	int (*find)(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES]);
 	/* The peer has proven that it knows it: use it up. -ENOENT: somebody else has. */
 	int (*use)(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES]);
+	/* It has proven who it is, or that it knows a secret; before the socket becomes another one. May be NULL. */
+	void (*known)(void *ctx);
 };
 
 /*
