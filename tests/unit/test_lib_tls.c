@@ -298,6 +298,69 @@ static void what_is_no_tls_gets_nowhere(void **state)
 	assert_int_equal(server_meets(plain, 1, 100), -ETIMEDOUT);
 }
 
+static u8 said[4096];
+static size_t said_bytes;
+
+static ssize_t keep_said(gnutls_transport_ptr_t ptr, const void *buf, size_t bytes)
+{
+	(void)ptr;
+	assert_true(said_bytes + bytes <= sizeof(said));
+	memcpy(said + said_bytes, buf, bytes);
+	said_bytes += bytes;
+	return bytes;
+}
+
+static ssize_t hear_nothing(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
+{
+	(void)ptr;
+	(void)buf;
+	(void)bytes;
+	errno = EAGAIN;
+	return -1;
+}
+
+/* What a client begins with. */
+static void say_client_hello(void)
+{
+	gnutls_certificate_credentials_t cred;
+	gnutls_session_t s;
+
+	gnutls_certificate_allocate_credentials(&cred);
+	assert_int_equal(gnutls_init(&s, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
+	assert_int_equal(gnutls_priority_set_direct(s, "NORMAL:-VERS-ALL:+VERS-TLS1.3", NULL), 0);
+	gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, cred);
+	gnutls_transport_set_push_function(s, keep_said);
+	gnutls_transport_set_pull_function(s, hear_nothing);
+	said_bytes = 0;
+	assert_int_equal(gnutls_handshake(s), GNUTLS_E_AGAIN);
+	gnutls_deinit(s);
+	gnutls_certificate_free_credentials(cred);
+}
+
+/* A handshake has an end by bytes, too: of records that do not count, or of one message that has none. */
+static void a_handshake_is_bounded(void **state)
+{
+	static const u8 ignored[] = { 20, 3, 3, 0, 1, 1 };
+	static const u8 large[] = { 22, 3, 1, 0x40, 0, 1, 1, 0xf0, 0, 3, 3 };	/* ClientHello, of 124 KiB */
+	u8 *much = calloc(1, 256 << 10);
+	size_t n;
+
+	(void)state;
+	say_client_hello();
+	memcpy(much, said, said_bytes);
+	n = said_bytes;
+	assert_int_equal(server_meets(much, n, 300), -ETIMEDOUT);
+	for (; n < 128 << 10; n += sizeof(ignored))
+		memcpy(much + n, ignored, sizeof(ignored));
+	assert_int_equal(server_meets(much, n, WAIT_MS), -EPROTO);
+	memset(much, 0, 256 << 10);
+	for (n = 0; n < 6 * (5 + 0x4000); n += 5 + 0x4000)
+		memcpy(much + n, large, 5);
+	memcpy(much, large, sizeof(large));
+	assert_int_equal(server_meets(much, n, WAIT_MS), -EPROTO);
+	free(much);
+}
+
 static void an_older_version_is_refused(void **state)
 {
 	gnutls_certificate_credentials_t cred;
@@ -458,6 +521,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_key_counts_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_has_to_be_right, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_tls_gets_nowhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_handshake_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_older_version_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_pass_on_all_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_pass_on_all_of_it_as_processes, setup, teardown),

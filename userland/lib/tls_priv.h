@@ -25,7 +25,7 @@ static inline bool dmm_tls_is_again(ssize_t err)
 	return err == GNUTLS_E_AGAIN || err == GNUTLS_E_INTERRUPTED;
 }
 
-/* The transport of a session: never blocks, never raises SIGPIPE. */
-void dmm_tls_transport(gnutls_session_t session, int fd);
+/* For GnuTLS to send by: never blocks, never raises SIGPIPE. */
+ssize_t dmm_tls_push(int fd, const giovec_t *iov, int parts);
 
 #endif

@@ -44,30 +44,18 @@ struct relay {
 	bool more;			/* a turn was over before all was passed on */
 };
 
-static ssize_t transport_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
-{
-	return recv((int)(intptr_t)ptr, buf, bytes, MSG_DONTWAIT);
-}
-
-static ssize_t transport_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
+ssize_t dmm_tls_push(int fd, const giovec_t *iov, int parts)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)parts };
 
-	return sendmsg((int)(intptr_t)ptr, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void dmm_tls_transport(gnutls_session_t session, int fd)
-{
-	gnutls_transport_set_ptr(session, (gnutls_transport_ptr_t)(intptr_t)fd);
-	gnutls_transport_set_pull_function(session, transport_pull);
-	gnutls_transport_set_vec_push_function(session, transport_push);
+	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static ssize_t relay_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
 {
 	const struct relay *r = ptr;
 
-	return transport_push((gnutls_transport_ptr_t)(intptr_t)r->net, iov, parts);
+	return dmm_tls_push(r->net, iov, parts);
 }
 
 /* GnuTLS is not told of an end of the connection: it would send nothing any more, and the other way goes on. */
