@@ -4,14 +4,18 @@
  * happened and, where the cause is likely, what to look at.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/handover.h"
+#include "fullio.h"
 #include "remote.h"
 #include "tool.h"
+
+#define AGAIN_MS	2000u	/* a handshake that was cut off is tried again for as long */
 
 /* Of this process. */
 static struct {
@@ -98,8 +102,16 @@ static int remote_hello(struct dmm_remote *r, bool plaintext)
 
 static int remote_connect(struct dmm_remote *r, const struct dmm_target *to, const struct dmm_tls_client *tls)
 {
-	int ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, tls, &r->client);
+	u64 until_ms = dmm_now_ms() + AGAIN_MS;
+	unsigned int pause_ms = 50;
+	int ret;
 
+	/* a receiver that strangers flood may have closed it for one of them */
+	while ((ret = dmm_client_connect(to->host, to->port, DMM_REMOTE_CONNECT_MS, tls, &r->client)) == -ECONNRESET && tls &&
+	       dmm_now_ms() + pause_ms < until_ms) {
+		poll(NULL, 0, (int)pause_ms);
+		pause_ms *= 2;
+	}
 	return ret ? remote_fail(r, ret, "connect to the receiver") : remote_hello(r, !tls);
 }
 
