@@ -6,6 +6,7 @@
 # check-kernels: 6.1
 . functions.sh
 . functions-handover.sh
+. functions-keys.sh
 requires ip ss dmmigrate dmmigrated module:tls
 load_module
 two_hosts
@@ -80,7 +81,7 @@ refused_start() {
 	grep -q -- "$text" "$TMP/refused.out" || fail "expected '$text': $(cat "$TMP/refused.out")"
 }
 refused_start 'started with --insecure-plaintext, too' --insecure-plaintext
-PIN=$(dmmigrate keys show | grep -o 'SHA256:[A-Za-z0-9+/]*' | head -n 1)
+PIN=$(key_pin dmmigrate $KEYS)
 dmmigrate keys revoke self >/dev/null
 refused_start revoked
 rm -rf $KEYS

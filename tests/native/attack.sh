@@ -10,9 +10,7 @@ plaintext=no
 tool=$bin/dmmigrate
 attack=$top/build/userland/attack
 [ -n "${DMM_NATIVE_BIN:-}" ] || { make -s -C "$top/userland" attack && make -s -C "$top/userland" SAN=1 dmmigrate; }
-"$tool" keys init --keys "$tmp/keys" > /dev/null
-"$tool" keys trust --keys "$tmp/keys" self \
-	"$("$tool" keys show --keys "$tmp/keys" | grep -o 'SHA256:[A-Za-z0-9+/]*' | head -n 1)" 127.0.0.1 > /dev/null
+make_self_key "$tool" "$tmp/keys" 127.0.0.1
 start_daemon 'handshake_timeout = 1s' 'max_sessions = 1000' 'max_silent = 1000' 'tls = relay'
 expect_text "${DMM_TRIES:-400} tries" 'flip [1-9].*drop [1-9].*double [1-9].*swap [1-9].*cut [1-9].*replay [1-9]' \
 	sh -c "'$attack' $to '$tmp/keys' '$tmp/disk.img' ${DMM_TRIES:-400} ${DMM_SEED:-1} | tr '\\n' ' '"

@@ -8,10 +8,9 @@ DMM_ENGINE=${DMM_ENGINE:-auto}	# whichever: it is not what is looked at
 
 plaintext=no
 keys() { "$tool" keys "$1" --keys "$tmp/$2" "${@:3}"; }
-pin() { keys show "$1" | grep -o 'SHA256:[A-Za-z0-9+/]*' | head -n 1; }
+pin() { key_pin "$tool" "$tmp/$1"; }
 
-keys init keys > /dev/null
-keys trust keys self "$(pin keys)" 127.0.0.1 > /dev/null
+make_self_key "$tool" "$tmp/keys" 127.0.0.1
 # shellcheck disable=SC2119 # the script has no arguments
 start_daemon
 src=$tmp/source.raw img=$tmp/disk.img

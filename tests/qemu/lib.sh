@@ -6,6 +6,7 @@
 # (virtio-serial, or a serial line of UML), never through console text.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../integration/functions-keys.sh"
 
 QEMU_DIR=$DMM_TOP/tests/qemu
 BUILD=$DMM_TOP/build
@@ -134,11 +135,7 @@ make_keys()
 
 	if ! "$1" keys list --keys "$keys" 2> /dev/null | grep -q self; then
 		rm -rf "$keys"
-		"$1" keys init --keys "$keys" > /dev/null
-		# shellcheck disable=SC2046	# its pin is one word
-		"$1" keys trust --keys "$keys" self \
-			$("$1" keys show --keys "$keys" | grep -o 'SHA256:[A-Za-z0-9+/]*' | head -n 1) \
-			10.77.{0,1}.{1,2} 127.0.0.1 ::1 a b localhost > /dev/null
+		make_self_key "$1" "$keys" 10.77.{0,1}.{1,2} 127.0.0.1 ::1 a b localhost
 	fi
 	rm -rf "$2"
 	cp -a "$keys" "$2"

@@ -17,7 +17,7 @@ mkdir -p "$tree/userland" "$tree/tests/unit" "$tree/kmod"
 cp -r "$top/include" "$tree/"
 cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
-cp "$top/tests/unit/Makefile" "$top"/tests/unit/{recv_*,group_fake}.h "$top"/tests/unit/test_recv_*.c \
+cp "$top/tests/unit/Makefile" "$top"/tests/unit/{recv_*,group_fake,keys_make}.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
 make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations,dropped,group} \
 	> "$tmp/out" 2>&1 || {

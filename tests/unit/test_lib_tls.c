@@ -21,47 +21,22 @@
 #include <unistd.h>
 
 #include "fullio.h"
-#include "keys_edit.h"
+#include "keys_make.h"
 #include "tls.h"
 
 #define WAIT_MS		20000u
 
-static char dirs[2][64];		/* client's, server's */
-static struct dmm_keys *keys[2];
+enum { CLIENT, SERVER };
+
 static struct dmm_tls_key key;
 static atomic_int uses;			/* of the key */
 
-static void trust(int whose, int other, const char *addresses)
-{
-	char why[DMM_KEYS_WHY];
-	struct dmm_peers p;
-	int fd = dmm_keys_edit(dirs[whose], false);
-
-	assert_true(fd >= 0);
-	assert_int_equal(dmm_peers_load(dirs[whose], &p, why), 0);
-	assert_int_equal(dmm_peers_set(&p, "peer", dmm_keys_pin(keys[other]), addresses), 0);
-	assert_int_equal(dmm_peers_save(fd, &p), 0);
-	dmm_peers_clear(&p);
-	close(fd);
-}
-
 static int setup(void **state)
 {
-	char why[DMM_KEYS_WHY];
-	int i, fd;
-
 	(void)state;
-	for (i = 0; i < 2; i++) {
-		strcpy(dirs[i], "/tmp/dmm-unit-tls.XXXXXX");
-		assert_non_null(mkdtemp(dirs[i]));
-		fd = dmm_keys_edit(dirs[i], true);
-		assert_true(fd >= 0);
-		assert_int_equal(dmm_keys_create(fd, "host", why), 0);
-		close(fd);
-		assert_int_equal(dmm_keys_load(dirs[i], &keys[i], why), 0);
-	}
-	trust(0, 1, "127.0.0.1");
-	trust(1, 0, "");
+	keys_make();
+	keys_trust(CLIENT, SERVER, "peer", "127.0.0.1");
+	keys_trust(SERVER, CLIENT, "peer", "");
 	memset(key.identity, 0x11, sizeof(key.identity));
 	memset(key.secret, 0x22, sizeof(key.secret));
 	uses = 0;
@@ -70,15 +45,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[160];
-	int i;
-
 	(void)state;
-	for (i = 0; i < 2; i++) {
-		dmm_keys_free(keys[i]);
-		snprintf(cmd, sizeof(cmd), "rm -rf %s", dirs[i]);
-		assert_int_equal(system(cmd), 0);
-	}
+	keys_unmake();
 	return 0;
 }
 
@@ -124,7 +92,7 @@ struct serving {
 
 static void *serve(void *arg)
 {
-	const struct dmm_tls_server server = { .keys = keys[1], .carrier = DMM_TLS_RELAY, .find = find_key, .use = use_key };
+	const struct dmm_tls_server server = { .keys = keys[SERVER], .carrier = DMM_TLS_RELAY, .find = find_key, .use = use_key };
 	struct serving *s = arg;
 
 	s->ret = dmm_tls_accept(&s->fd, &server, dmm_now_ms() + WAIT_MS, -1, &s->end, s->why);
@@ -169,7 +137,7 @@ static void end(struct both *b)
 
 static struct dmm_tls_client by_certificate(void)
 {
-	return (struct dmm_tls_client){ .keys = keys[0], .host = "127.0.0.1", .carrier = DMM_TLS_RELAY };
+	return (struct dmm_tls_client){ .keys = keys[CLIENT], .host = "127.0.0.1", .carrier = DMM_TLS_RELAY };
 }
 
 static struct dmm_tls_client by_key(void)
@@ -202,8 +170,8 @@ static void both_know_each_other(void **state)
 	assert_int_equal(b.server.ret, 0);
 	assert_false(b.end.by_key);
 	assert_string_equal(b.server.end.who.name, "peer");
-	assert_memory_equal(&b.server.end.who.pin, dmm_keys_pin(keys[0]), sizeof(struct dmm_pin));
-	assert_memory_equal(&b.end.who.pin, dmm_keys_pin(keys[1]), sizeof(struct dmm_pin));
+	assert_memory_equal(&b.server.end.who.pin, dmm_keys_pin(keys[CLIENT]), sizeof(struct dmm_pin));
+	assert_memory_equal(&b.end.who.pin, dmm_keys_pin(keys[SERVER]), sizeof(struct dmm_pin));
 	assert_int_equal(dmm_sock_write(b.fd, "hello", 6, dmm_now_ms() + WAIT_MS, -1), 0);
 	assert_int_equal(dmm_sock_read(b.server.fd, buf, 6, dmm_now_ms() + WAIT_MS, -1), 0);
 	assert_string_equal(buf, "hello");
@@ -216,7 +184,7 @@ static void a_client_that_is_not_known_learns_what_to_do(void **state)
 	struct both b;
 
 	(void)state;
-	trust(1, 1, "");	/* the same name, another key */
+	keys_trust(SERVER, SERVER, "peer", "");	/* the same name, another key */
 	shake(&b, &c);
 	check_refused(&b, -EPERM, -EACCES, "dmmigrate keys show", "keys trust");
 }
@@ -274,7 +242,7 @@ static void a_key_has_to_be_right(void **state)
 /* Plaintext, other versions, nothing at all: by what they send. */
 static int server_meets(const void *bytes, size_t nr, u64 wait_ms)
 {
-	const struct dmm_tls_server server = { .keys = keys[1], .carrier = DMM_TLS_RELAY, .find = find_key, .use = use_key };
+	const struct dmm_tls_server server = { .keys = keys[SERVER], .carrier = DMM_TLS_RELAY, .find = find_key, .use = use_key };
 	char why[DMM_KEYS_WHY];
 	struct dmm_tls_end e;
 	int fds[2], ret;

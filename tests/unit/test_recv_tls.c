@@ -9,41 +9,13 @@
 
 #include "dmmigrated/migrations.h"
 #include "fullio.h"
-#include "keys_edit.h"
+#include "keys_make.h"
 
 #define SIZE	(1u << 20)
 
-enum { US, THEM, NR_PEERS };	/* both are trusted by the receiver, which is us, too */
+enum { US, THEM };	/* both are trusted by the receiver, which is us, too */
 
-static char dirs[NR_PEERS][64];
-static struct dmm_keys *keys[NR_PEERS];
 static struct dmm_channel channel;
-
-static void make_keys(int i)
-{
-	char why[DMM_KEYS_WHY];
-	int fd;
-
-	strcpy(dirs[i], "/tmp/dmm-unit-keys.XXXXXX");
-	assert_non_null(mkdtemp(dirs[i]));
-	fd = dmm_keys_edit(dirs[i], true);
-	assert_true(fd >= 0);
-	assert_int_equal(dmm_keys_create(fd, "host", why), 0);
-	close(fd);
-	assert_int_equal(dmm_keys_load(dirs[i], &keys[i], why), 0);
-}
-
-static void trust(int whose)
-{
-	struct dmm_peers p = { 0 };
-	int fd = dmm_keys_edit(dirs[whose], false);
-
-	assert_int_equal(dmm_peers_set(&p, "us", dmm_keys_pin(keys[US]), "10.0.0.1"), 0);
-	assert_int_equal(dmm_peers_set(&p, "them", dmm_keys_pin(keys[THEM]), ""), 0);
-	assert_int_equal(dmm_peers_save(fd, &p), 0);
-	dmm_peers_clear(&p);
-	close(fd);
-}
 
 static int setup(void **state)
 {
@@ -51,10 +23,11 @@ static int setup(void **state)
 	int i;
 
 	(void)state;
-	for (i = 0; i < NR_PEERS; i++)
-		make_keys(i);
-	for (i = 0; i < NR_PEERS; i++)
-		trust(i);
+	keys_make();
+	for (i = 0; i < NR_HOSTS; i++) {
+		keys_trust(i, US, "us", "10.0.0.1");
+		keys_trust(i, THEM, "them", "");
+	}
 	strcpy(c.keys, dirs[US]);
 	receiver_start(SIZE, &dmm_engine_libaio);
 	rc.handshake_ms = WAIT_MS;
@@ -65,18 +38,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[160];
-	int i;
-
 	(void)state;
 	receiver_end();
 	dmm_channel_close(&channel);
 	dmm_keys_free(channel.keys);
-	for (i = 0; i < NR_PEERS; i++) {
-		dmm_keys_free(keys[i]);
-		snprintf(cmd, sizeof(cmd), "rm -rf %s", dirs[i]);
-		assert_int_equal(system(cmd), 0);
-	}
+	keys_unmake();
 	return 0;
 }
 
