@@ -14,7 +14,7 @@
 #include "log.h"
 #include "session.h"
 
-#define BACKLOG		128
+#define BACKLOG		1024	/* a flood that fills it has others wait for a second */
 #define ACCEPT_ROUND	32	/* at a time: signals want to be seen, too */
 
 /* "10.0.0.1:7790", "[::1]:7790" */
