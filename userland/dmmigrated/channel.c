@@ -9,16 +9,40 @@
 #include "fullio.h"
 #include "session.h"
 
+static int here_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES])
+{
+	struct dmm_channel *ch = ctx;
+
+	return dmm_keyring_find(&ch->keyring, identity, dmm_now_ms(), secret);
+}
+
+static int here_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_key_use *use)
+{
+	struct dmm_channel *ch = ctx;
+
+	return dmm_keyring_use(&ch->keyring, identity, dmm_now_ms(), use);
+}
+
+static const struct dmm_keyring_ops keyring_here = { .find = here_find, .use = here_use };
+
+void dmm_channel_quiet(struct dmm_channel *ch)
+{
+	ch->quiet = true;
+}
+
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 {
 	char why[DMM_KEYS_WHY];
+	bool quiet = ch->quiet;
 	int ret;
 
 	memset(ch, 0, sizeof(*ch));
 	dmm_keyring_init(&ch->keyring);
+	ch->ring = &keyring_here;
 	if (c->insecure_plaintext) {
-		dmm_warn(NULL, "--insecure-plaintext: whoever reaches this host's addresses may read and write the destinations, "
-			 "and nobody is known by more than an address");
+		if (!quiet)
+			dmm_warn(NULL, "--insecure-plaintext: whoever reaches this host's addresses may read and write the "
+				 "destinations, and nobody is known by more than an address");
 		return 0;
 	}
 	ret = dmm_keys_load(c->keys, &ch->keys, why);
@@ -47,14 +71,14 @@ static int accept_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 
 {
 	struct dmm_session *s = ctx;
 
-	return dmm_keyring_find(&s->rc->channel->keyring, identity, dmm_now_ms(), secret);
+	return s->rc->channel->ring->find(s->rc->channel, identity, secret);
 }
 
 static int accept_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES])
 {
 	struct dmm_session *s = ctx;
 
-	return dmm_keyring_use(&s->rc->channel->keyring, identity, dmm_now_ms(), &s->key);
+	return s->rc->channel->ring->use(s->rc->channel, identity, &s->key);
 }
 
 static void accept_known(void *ctx)

@@ -12,14 +12,24 @@
 
 struct dmm_session;
 
+/* Where keys of data connections are looked up; @ctx: the channel. As dmm_keyring_find() and dmm_keyring_use(). */
+struct dmm_keyring_ops {
+	int (*find)(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES]);
+	int (*use)(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_key_use *use);
+};
+
 struct dmm_channel {
 	/* constant after open */
 	struct dmm_keys *keys;		/* owned; NULL: plaintext, and the rest is unused */
 	struct dmm_tls_client to;	/* other daemons */
+	const struct dmm_keyring_ops *ring;	/* this one's: */
+	bool quiet;
 	/* with a lock of its own */
 	struct dmm_keyring keyring;
 };
 
+/* Of a channel that is opened next: somebody else has warned of plaintext. */
+void dmm_channel_quiet(struct dmm_channel *ch);
 /* 0, or -errno, with a line in the log: no key, say. */
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c);
 /* Wipes what was given out.  The key itself is there as long as the process. */

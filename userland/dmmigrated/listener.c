@@ -35,8 +35,8 @@ static int bind_one(struct dmm_listener *l, const struct addrinfo *ai)
 	int fd, ret, one = 1;
 
 	address_text(ai->ai_addr, ai->ai_addrlen, text, sizeof(text));
-	if (l->nr == DMM_MAX_SOCKETS - 1) {	/* one is the local one's */
-		dmm_err(NULL, "too many addresses to listen on: at most %d", DMM_MAX_SOCKETS - 1);
+	if (l->nr == DMM_MAX_SOCKETS) {
+		dmm_err(NULL, "too many addresses to listen on: at most %d", DMM_MAX_SOCKETS);
 		return -E2BIG;
 	}
 	fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -85,11 +85,13 @@ static int bind_address(struct dmm_listener *l, const struct dmm_listen_address 
 	return ret;
 }
 
-static void bind_local(struct dmm_listener *l, const char *path)
+void dmm_listener_open_local(struct dmm_listener *l, const char *path)
 {
 	int fd = dmm_local_listen(path);
 
-	l->local = l->nr;
+	l->nr = 0;
+	l->local_path[0] = '\0';
+	l->local = 0;
 	if (fd < 0) {
 		dmm_warn(NULL, "cannot listen on %s: %s%s; dmmigrate on this host cannot ask this daemon", path,
 			 strerror(-fd), fd == -EADDRINUSE ? ": another dmmigrated?" : "");
@@ -107,6 +109,7 @@ int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c)
 
 	l->nr = 0;
 	l->local_path[0] = '\0';
+	l->local = DMM_MAX_SOCKETS;
 	if (!c->nr_listen) {
 		dmm_warn(NULL, "no address to listen on was given: taking 127.0.0.1; "
 			 "set 'listen' to the storage network's address in %s", c->path);
@@ -116,8 +119,6 @@ int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c)
 		ret = bind_address(l, &c->listen[i], c->port);
 	if (ret)
 		dmm_listener_close(l);
-	else
-		bind_local(l, c->control);
 	return ret;
 }
 

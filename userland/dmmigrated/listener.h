@@ -13,16 +13,17 @@
 struct dmm_listener {
 	int fds[DMM_MAX_SOCKETS];
 	u32 nr;
-	u32 local;		/* index of the local socket; nr: there is none */
+	u32 local;		/* index of the local socket, if there is one */
 	char local_path[DMM_LOCAL_PATH];
 };
 
 /*
  * Binds every address of @c; one line is logged for what cannot be bound, or for what is
- * listened on.  0 or -errno, and then nothing stays open.  Without the local socket it goes on, for who is not root
- * may receive as well.
+ * listened on.  0 or -errno, and then nothing stays open.
  */
 int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c);
+/* The local socket.  Without it we go on, for who is not root may receive as well. */
+void dmm_listener_open_local(struct dmm_listener *l, const char *path);
 void dmm_listener_close(struct dmm_listener *l);
 
 /* Accepts what is waiting on socket @i. Returns -EMFILE and the like when it should rest a while. */

@@ -14,10 +14,12 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "channel.h"
 #include "fullio.h"
 #include "listener.h"
@@ -30,6 +32,7 @@
 #define TICK_MS		5000u	/* orphans, status */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
 #define LEAVE_MS	5u	/* for those who have to make way: accept nothing for as long */
+#define ACCEPTOR_MS	1000u	/* between the beginnings of two */
 #define LOCK_MS		10000u	/* for another one's end */
 #define RESTORE_MS	30000u	/* for gates and fences after a reboot */
 #define STOP_MS		4500u	/* for sessions to end */
@@ -45,7 +48,9 @@ struct daemon {
 	struct dmm_channel channel;
 	struct dmm_receiver rc;
 	struct dmm_migrations migrations;
-	struct dmm_listener listener;
+	struct dmm_listener listener;	/* of the local socket */
+	int acceptor;		/* where it asks; -1: there is none */
+	u64 acceptor_ms;	/* when the next one may begin */
 	int signal_fd;
 	int lock_fd;		/* of the state directory, as long as the process lives */
 	u64 orphan_ms;
@@ -115,49 +120,76 @@ static bool daemon_signals(struct daemon *dm)
 	return stop;
 }
 
-static void daemon_accept(struct daemon *dm, u32 i)
+static void daemon_accept(struct daemon *dm)
 {
-	int ret = dmm_listener_accept(&dm->listener, i, &dm->rc);
+	int ret = dmm_listener_accept(&dm->listener, 0, &dm->rc);
 
 	if (!ret)
 		return;
-	if (ret == -EAGAIN) {
-		dm->rest_until_ms = dmm_now_ms() + LEAVE_MS;
-		return;
-	}
 	dmm_err(NULL, "cannot accept connections: %s", strerror(-ret));
 	dm->rest_until_ms = dmm_now_ms() + REST_MS;
 }
 
+/* 0 once it listens, or -errno, with a line in the log. */
+static int acceptor_begin(struct daemon *dm)
+{
+	int ready = 1;
+
+	dm->acceptor_ms = dmm_now_ms() + ACCEPTOR_MS;
+	dm->acceptor = dmm_processes_acceptor(&dm->processes, dm->lock_fd);
+	if (dm->acceptor < 0) {
+		dmm_err(NULL, "nobody can be listened to: %s", strerror(-dm->acceptor));
+		return dm->acceptor;
+	}
+	while (ready > 0 && dmm_acceptor_serve(&dm->rc, dm->acceptor, &ready))
+		;
+	if (!ready)
+		return 0;
+	close(dm->acceptor);
+	dm->acceptor = -1;
+	return ready > 0 ? -EPIPE : ready;
+}
+
+static void daemon_acceptor(struct daemon *dm)
+{
+	int ready = 0;
+
+	if (dmm_acceptor_serve(&dm->rc, dm->acceptor, &ready))
+		return;
+	dmm_err(NULL, "the process that listens has ended: beginning another one");
+	close(dm->acceptor);
+	dm->acceptor = -1;
+}
+
 static void daemon_loop(struct daemon *dm)
 {
-	struct pollfd p[1 + DMM_MAX_SOCKETS];
 	u64 now_ms, until_ms;
-	u32 i;
-	int n;
+	struct pollfd p[3];
+	bool rests;
 
 	for (;;) {
 		now_ms = dmm_now_ms();
 		if (now_ms >= dm->next_tick_ms)
 			daemon_tick(dm);
 		until_ms = dm->next_tick_ms;
+		if (dm->acceptor < 0 && now_ms >= dm->acceptor_ms)
+			acceptor_begin(dm);
+		if (dm->acceptor < 0)
+			until_ms = dmm_min_u64(until_ms, dm->acceptor_ms);
+		rests = now_ms < dm->rest_until_ms || dmm_silent_crowded(&dm->rc);
+		if (rests)
+			until_ms = dmm_min_u64(until_ms, now_ms + REST_MS);
 		p[0] = (struct pollfd){ .fd = dm->signal_fd, .events = POLLIN };
-		for (i = 0; i < dm->listener.nr; i++)
-			p[1 + i] = (struct pollfd){
-				.fd = now_ms < dm->rest_until_ms ? -1 : dm->listener.fds[i],
-				.events = POLLIN,
-			};
-		if (now_ms < dm->rest_until_ms && dm->rest_until_ms < until_ms)
-			until_ms = dm->rest_until_ms;
-		n = poll(p, 1 + dm->listener.nr, until_ms > now_ms ? (int)(until_ms - now_ms) : 0);
-		if (n <= 0)
+		p[1] = (struct pollfd){ .fd = rests ? -1 : dm->acceptor, .events = POLLIN };
+		p[2] = (struct pollfd){ .fd = rests || !dm->listener.nr ? -1 : dm->listener.fds[0], .events = POLLIN };
+		if (poll(p, 3, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) <= 0)
 			continue;
 		if (p[0].revents && daemon_signals(dm))
 			return;
-		for (i = 0; i < dm->listener.nr; i++) {
-			if (p[1 + i].revents)
-				daemon_accept(dm, i);
-		}
+		if (p[1].revents)
+			daemon_acceptor(dm);
+		if (p[2].revents)
+			daemon_accept(dm);
 	}
 }
 
@@ -167,6 +199,8 @@ static int daemon_stop(struct daemon *dm)
 	sd_notify(0, "STOPPING=1");
 	dmm_notice(NULL, "stopping");
 	dmm_listener_close(&dm->listener);
+	if (dm->acceptor >= 0)	/* it listens no more, but encrypts what is under way */
+		shutdown(dm->acceptor, SHUT_WR);
 	dmm_receiver_stop(&dm->rc);
 	dmm_workers_stop(&dm->workers);
 	if (dmm_receiver_wait(&dm->rc, STOP_MS) || dmm_migrations_await_proofs(&dm->migrations, STOP_PROOFS_MS)) {
@@ -291,6 +325,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	dm.lock_fd = -1;
+	dm.acceptor = -1;
 	dm.argc = argc;
 	dm.argv = argv;
 	switch (dmm_options_parse(argc, argv, &c)) {
@@ -349,7 +384,9 @@ int main(int argc, char **argv)
 	}
 	dmm_workers_init(&dm.workers, &dm.processes, &dm.rc.registry, dm.lock_fd);
 	dm.rc.registry.workers = &dm.workers;
-	ret = dmm_listener_open(&dm.listener, &c);
+	ret = acceptor_begin(&dm);
+	if (!ret)
+		dmm_listener_open_local(&dm.listener, c.control);
 	dmm_config_exit(&c);
 	if (ret) {
 		dmm_migrations_exit(&dm.migrations);

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "cleanup.h"
 #include "fullio.h"
 #include "ipc.h"
@@ -20,6 +21,7 @@
 
 enum nursery_op {
 	NURSERY_WORKER = 1,	/* descriptor 0: its end of the socket; 1: the lock */
+	NURSERY_ACCEPTOR,	/* the same */
 };
 
 struct nursery_ask {
@@ -62,6 +64,18 @@ static void nursery_worker(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t 
 }
 
 __attribute__((noreturn))
+static void nursery_acceptor(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t parent)
+{
+	const struct nursery_ask *ask = msg->data;
+	const struct dmm_sandbox box = { .kind = DMM_SANDBOX_ACCEPTOR, .uid = DMM_SANDBOX_UID };
+
+	prctl(PR_SET_NAME, "dmm-acceptor");
+	dmm_log_set_max(ask->log_level);
+	end_with_parent(parent);
+	dmm_acceptor_run(c, dmm_ipc_take(msg, 0), &box);
+}
+
+__attribute__((noreturn))
 static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
 {
 	struct dmm_ipc_msg msg;
@@ -76,6 +90,8 @@ static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
 		pid = fork();
 		if (!pid) {
 			close(sock);
+			if (msg.op == NURSERY_ACCEPTOR)
+				nursery_acceptor(c, &msg, self);
 			nursery_worker(c, &msg, self);
 		}
 		ret = pid < 0 ? -errno : 0;
@@ -115,7 +131,7 @@ void dmm_processes_end(struct dmm_processes *p)
 	p->sock = -1;
 }
 
-int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd)
+static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool export, int lock_fd)
 {
 	const struct nursery_ask ask = { .slot = slot, .export = export, .log_level = dmm_log_max() };
 	struct dmm_ipc_msg ans;
@@ -126,7 +142,7 @@ int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int loc
 		return ret;
 	fds[0] = pair[1];
 	fds[1] = lock_fd;
-	ret = dmm_ipc_ask(p->sock, NURSERY_WORKER, &ask, sizeof(ask), fds, 2, &ans, dmm_now_ms() + BEGIN_MS, -1);
+	ret = dmm_ipc_ask(p->sock, op, &ask, sizeof(ask), fds, 2, &ans, dmm_now_ms() + BEGIN_MS, -1);
 	close(pair[1]);
 	if (!ret) {
 		memcpy(&ret, ans.data, sizeof(ret));
@@ -136,4 +152,14 @@ int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int loc
 		return pair[0];
 	close(pair[0]);
 	return ret;
+}
+
+int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd)
+{
+	return begin(p, NURSERY_WORKER, slot, export, lock_fd);
+}
+
+int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd)
+{
+	return begin(p, NURSERY_ACCEPTOR, 0, false, lock_fd);
 }

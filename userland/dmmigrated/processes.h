@@ -5,6 +5,7 @@
  *	daemon		main.c: journals, netlink, device-mapper; control and hand-over connections, once their peer is known
  *	  nursery	processes.c: begins the others.  One thread and no secrets, so that they begin with nothing but what it had
  *			when the daemon was started: its configuration
+ *	    acceptor	acceptor.h: listens, shakes hands, and encrypts where the kernel cannot
  *	    worker	worker.h: the destinations of one migration, and its data connections
  *
  * Each ends when the daemon does, however that ends.
@@ -30,5 +31,7 @@ void dmm_processes_end(struct dmm_processes *p);
  * servers of NBD; @lock_fd (-1: none) is held open by it as long as it lives.  Any thread.
  */
 int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd);
+/* The same for an acceptor; the socket is to be served (acceptor.h). */
+int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd);
 
 #endif

@@ -35,6 +35,7 @@ struct dmm_receiver {
 	u8 boot[DMM_ID_BYTES];
 	int stop_fd;			/* eventfd: readable once the daemon is going down */
 	struct dmm_channel *channel;	/* borrowed; NULL: plaintext (tests) */
+	bool passes;			/* an acceptor: connections go to the daemon once their peer is known */
 	struct dmm_migrations *migrations;	/* borrowed; NULL: none hands over here (tests) */
 	/* with locks of their own */
 	struct dmm_bufpool *pool;

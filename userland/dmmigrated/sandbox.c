@@ -43,9 +43,9 @@ static const int of_worker[] = {
 	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),	/* rings with restrictions, made before: engine_uring.c */
 };
 
-/* Who reads files of one directory, and connections. */
+/* Who accepts, and reads files that it is given. */
 static const int of_acceptor[] = {
-	SCMP_SYS(openat), SCMP_SYS(accept4),
+	SCMP_SYS(accept4), SCMP_SYS(pread64),
 };
 
 /* Who connects to a server of exports, with what the resolver needs for that. */
@@ -145,8 +145,6 @@ static int forbid_files(const struct dmm_sandbox *box)
 
 	if (set < 0)
 		return -errno;
-	if (box->kind == DMM_SANDBOX_ACCEPTOR)
-		ret = landlock_allow(set, box->reads);
 	for (i = 0; box->kind == DMM_SANDBOX_EXPORT && i < sizeof(resolver) / sizeof(resolver[0]) && !ret; i++)
 		ret = landlock_allow(set, resolver[i]);
 	if (!ret && syscall(SYS_landlock_restrict_self, set, 0))

@@ -16,15 +16,14 @@
 #define DMM_SANDBOX_UID		1885629696u
 
 enum dmm_sandbox_kind {
-	DMM_SANDBOX_ACCEPTOR,	/* takes connections; reads one directory */
-	DMM_SANDBOX_WORKER,	/* descriptors that it is given, and nothing else */
+	DMM_SANDBOX_ACCEPTOR,	/* takes connections */
+	DMM_SANDBOX_WORKER,	/* reads and writes by descriptors that it is given */
 	DMM_SANDBOX_EXPORT,	/* the same, but that it connects to servers of NBD, as root where those want that */
 };
 
 struct dmm_sandbox {
 	enum dmm_sandbox_kind kind;
 	u32 uid;			/* not used by EXPORT; who is not root stays who he is */
-	const char *reads;		/* ACCEPTOR */
 };
 
 /*

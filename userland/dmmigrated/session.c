@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "channel.h"
 #include "control.h"
 #include "data.h"
@@ -33,6 +34,8 @@ struct session_start {
 	struct dmm_receiver *rc;
 	int fd;
 	bool local;
+	bool known;			/* see: */
+	struct dmm_session session;	/* what the acceptor has found out */
 	struct dmm_silent silent;
 };
 
@@ -214,8 +217,21 @@ static int session_may(const struct dmm_session *s, u16 type, struct dmm_refusal
 			  "a data connection proves itself by a key that is asked for with KEY");
 }
 
+/* What the acceptor has found out, of another process's memory. */
+static void session_know(struct dmm_session *s, const struct dmm_session *known)
+{
+	s->hello_ms = known->hello_ms;
+	s->tls = known->tls;
+	s->by_key = known->by_key;
+	s->key = known->key;
+	memcpy(s->peer_name, known->peer_name, sizeof(s->peer_name));
+	s->peer_name[sizeof(s->peer_name) - 1] = '\0';
+	s->key.peer[sizeof(s->key.peer) - 1] = '\0';
+	s->peer_pin = known->peer_pin;
+}
+
 /* @fd may be another one afterwards.  @silent: may be NULL. */
-static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, bool local,
+static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, bool local, const struct dmm_session *known,
 			 struct dmm_silent *silent)
 {
 	struct dmm_session s = { .rc = rc, .fd = *fd, .local = local, .silent = silent };
@@ -224,18 +240,25 @@ static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, boo
 	struct dmm_frame f;
 	int ret;
 
+	if (known)
+		session_know(&s, known);
+	else
+		s.hello_ms = dmm_now_ms() + rc->handshake_ms;
 	snprintf(s.peer, sizeof(s.peer), "%s", peer);
-	s.hello_ms = dmm_now_ms() + rc->handshake_ms;
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = s.peer;
 	if (local)
 		s.uid = session_uid(s.fd);
 	session_set_options(s.fd);
-	if (!local && dmm_channel_has_tls(rc->channel)) {
+	if (!local && !known && dmm_channel_has_tls(rc->channel)) {
 		ret = dmm_channel_accept(rc->channel, &s);
 		*fd = s.fd;
 		if (ret)
 			return;
+	}
+	if (rc->passes) {
+		dmm_acceptor_pass(rc, &s);
+		return;
 	}
 	if (session_hello(&s))
 		goto out;
@@ -260,7 +283,7 @@ out:
 
 void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local)
 {
-	session_life(rc, &fd, peer, local, NULL);
+	session_life(rc, &fd, peer, local, NULL, NULL);
 }
 
 static void *session_thread(void *arg)
@@ -269,7 +292,7 @@ static void *session_thread(void *arg)
 	struct dmm_receiver *rc = start->rc;
 	int fd = start->fd;
 
-	session_life(rc, &fd, start->silent.peer, start->local, &start->silent);
+	session_life(rc, &fd, start->silent.peer, start->local, start->known ? &start->session : NULL, &start->silent);
 	dmm_silent_no_more(rc, &start->silent);
 	if (fd >= 0)
 		close(fd);
@@ -279,7 +302,7 @@ static void *session_thread(void *arg)
 }
 
 /* Main's thread must not wait for a peer: what fits into the socket's empty buffer, and off. */
-static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer, bool silent)
+static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer, bool silent, bool handshaken)
 {
 	struct dmm_session s = { .rc = rc, .fd = fd };
 	struct dmm_refusal r;
@@ -294,12 +317,12 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 			   "dmmigrated.conf", rc->max_sessions);
 	dmm_complain(&rc->complaints, DMM_COMPLAIN_LIMIT, dmm_now_ms(), LOG_WARNING, &s.log_id, "refused: %s", r.text);
 	/* within TLS it would take a handshake */
-	if (!dmm_channel_has_tls(rc->channel))
+	if (handshaken || !dmm_channel_has_tls(rc->channel))
 		session_say_refused(&s, &r);
 	shutdown(fd, SHUT_WR);
 }
 
-int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local)
+static int session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local, const struct dmm_session *known)
 {
 	struct session_start *start = malloc(sizeof(*start));
 	int ret;
@@ -311,12 +334,17 @@ int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool lo
 	start->rc = rc;
 	start->fd = fd;
 	start->local = local;
+	start->known = known;
+	if (known)
+		start->session = *known;
 	ret = dmm_silent_admit(rc, &start->silent, fd, peer, local);
 	if (ret) {
-		session_turn_away(rc, fd, peer, ret == -EUSERS);
+		session_turn_away(rc, fd, peer, ret == -EUSERS, known);
 		ret = -EUSERS;
 		goto err_free;
 	}
+	if (known && known->tls)	/* in plaintext that takes a HELLO */
+		dmm_silent_known(rc, &start->silent);
 	ret = dmm_thread_detached(session_thread, start, DMM_STACK_BYTES);
 	if (!ret)
 		return 0;
@@ -325,4 +353,14 @@ err_free:
 	free(start);
 	close(fd);
 	return ret;
+}
+
+int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local)
+{
+	return session_start(rc, fd, peer, local, NULL);
+}
+
+int dmm_session_start_known(struct dmm_receiver *rc, int fd, const struct dmm_session *known)
+{
+	return session_start(rc, fd, known->peer, false, known);
 }

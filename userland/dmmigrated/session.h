@@ -42,6 +42,9 @@ struct dmm_session {
  */
 int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local);
 
+/* The same for one that an acceptor has brought, with what that has found out; @known is copied. */
+int dmm_session_start_known(struct dmm_receiver *rc, int fd, const struct dmm_session *known);
+
 /* The whole life of a connection in the caller's thread; does not close @fd. For tests, in plaintext. */
 void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local);
 

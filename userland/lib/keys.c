@@ -89,6 +89,13 @@ static int file_check(int fd, const char *dir, const char *name, mode_t forbidde
 	return 0;
 }
 
+static int open_here(const char *path, int flags)
+{
+	return open(path, flags);
+}
+
+int (*dmm_keys_open)(const char *path, int flags) = open_here;
+
 int dmm_keys_read(const char *dir, const char *name, mode_t forbidden, gnutls_datum_t *data, char why[DMM_KEYS_WHY])
 {
 	dmm_autofree char *path = NULL;
@@ -101,7 +108,7 @@ int dmm_keys_read(const char *dir, const char *name, mode_t forbidden, gnutls_da
 		path = NULL;
 		return dmm_keys_wrong(dir, name, -ENOMEM, why, "out of memory");
 	}
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (forbidden == DMM_KEYS_SECRET ? O_NOFOLLOW : 0));
+	fd = dmm_keys_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (forbidden == DMM_KEYS_SECRET ? O_NOFOLLOW : 0));
 	if (fd < 0 && errno == ELOOP)
 		return dmm_keys_wrong(dir, name, -EPERM, why, "it is a symbolic link, and must be a regular file");
 	if (fd < 0)

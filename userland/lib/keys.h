@@ -43,6 +43,9 @@ struct dmm_peer_id {
 /* Where they are unless somebody says otherwise: root's are the system's. -ENOENT: no home, -ENAMETOOLONG, -errno. */
 int dmm_keys_default_dir(char *buf, size_t bytes);
 
+/* As open(2), for a process that has to have its files opened by another. Set before there are threads. */
+extern int (*dmm_keys_open)(const char *path, int flags);
+
 struct dmm_keys;	/* immutable: any thread may use it */
 
 /*

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The acceptor's life, and what it asks of the daemon.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acceptor.h"
+#include "fullio.h"
+#include "ipc.h"
+#include "keys.h"
+#include "listener.h"
+#include "sandbox.h"
+
+#define ASK_MS		5000u	/* for the daemon's answer */
+#define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
+#define TICK_MS		5000u	/* for lines that were not said */
+#define END_MS		1000u	/* for handshakes that were told to stop */
+
+/* The file of peers, whoever we are by now. */
+static int up_to_daemon = -1;
+
+static int ask_file(const char *path, int flags)
+{
+	struct dmm_ipc_msg ans;
+	int ret, fd;
+
+	(void)flags;
+	ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_FILE, path, (u32)strlen(path) + 1, NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	if (ret)
+		goto out;
+	fd = dmm_ipc_take(&ans, 0);
+	memcpy(&ret, ans.data, sizeof(ret));
+	dmm_ipc_free(&ans);
+	if (!ret && fd >= 0)
+		return fd;
+	ret = ret ? ret : -EIO;
+out:
+	errno = -ret;
+	return -1;
+}
+
+static int ask_key(void *ctx, enum dmm_acceptor_op op, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_acceptor_key *key)
+{
+	struct dmm_ipc_msg ans;
+	int ret;
+
+	(void)ctx;
+	ret = dmm_ipc_ask(up_to_daemon, op, identity, DMM_KEY_IDENTITY_BYTES, NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	if (ret)
+		return ret;
+	ret = ans.bytes == sizeof(*key) ? 0 : -EPROTO;
+	if (!ret)
+		memcpy(key, ans.data, sizeof(*key));
+	gnutls_memset(ans.data, 0, ans.bytes);
+	dmm_ipc_free(&ans);
+	return ret ? ret : key->ret;
+}
+
+static int acceptor_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES])
+{
+	struct dmm_acceptor_key key;
+	int ret = ask_key(ctx, DMM_ACCEPTOR_FIND, identity, &key);
+
+	if (!ret)
+		memcpy(secret, key.secret, sizeof(key.secret));
+	gnutls_memset(&key, 0, sizeof(key));
+	return ret;
+}
+
+static int acceptor_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_key_use *use)
+{
+	struct dmm_acceptor_key key;
+	int ret = ask_key(ctx, DMM_ACCEPTOR_USE, identity, &key);
+
+	if (!ret)
+		*use = key.use;
+	return ret;
+}
+
+void dmm_acceptor_pass(struct dmm_receiver *rc, const struct dmm_session *s)
+{
+	struct dmm_ipc_msg ans;
+	int ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_SESSION, s, sizeof(*s), &s->fd, 1, &ans, dmm_now_ms() + ASK_MS,
+			      rc->stop_fd);
+
+	if (!ret)
+		dmm_ipc_free(&ans);
+	else if (ret != -ECANCELED)
+		dmm_warn(&s->log_id, "closed: the daemon does not take it: %s", strerror(-ret));
+}
+
+static void acceptor_loop(struct dmm_listener *l, struct dmm_receiver *rc, int up)
+{
+	struct pollfd p[1 + DMM_MAX_SOCKETS];
+	u64 rest_until_ms = 0, now_ms;
+	bool rests;
+	u32 i;
+	int ret;
+
+	for (;;) {
+		now_ms = dmm_now_ms();
+		rests = now_ms < rest_until_ms || dmm_silent_crowded(rc);
+		p[0] = (struct pollfd){ .fd = up, .events = POLLIN };
+		for (i = 0; i < l->nr; i++)
+			p[1 + i] = (struct pollfd){ .fd = rests ? -1 : l->fds[i], .events = POLLIN };
+		dmm_complaints_tick(&rc->complaints, now_ms);
+		if (poll(p, 1 + l->nr, rests ? (int)REST_MS : (int)TICK_MS) <= 0)
+			continue;
+		if (p[0].revents)
+			return;
+		for (i = 0; i < l->nr; i++) {
+			ret = p[1 + i].revents ? dmm_listener_accept(l, i, rc) : 0;
+			if (!ret)
+				continue;
+			dmm_err(NULL, "cannot accept connections: %s", strerror(-ret));
+			rest_until_ms = now_ms + REST_MS;
+		}
+	}
+}
+
+static int acceptor_say_ready(int up, int ready)
+{
+	struct dmm_ipc_msg ans;
+	int ret = dmm_ipc_ask(up, DMM_ACCEPTOR_READY, &ready, sizeof(ready), NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+
+	if (!ret)
+		dmm_ipc_free(&ans);
+	return ret;
+}
+
+void dmm_acceptor_run(struct dmm_config *c, int up, const struct dmm_sandbox *box)
+{
+	static const struct dmm_keyring_ops from_daemon = { .find = acceptor_find, .use = acceptor_use };
+	static struct dmm_channel channel;
+	static struct dmm_listener listener;
+	static struct dmm_receiver rc;
+	char what[DMM_SANDBOX_WHAT] = "";
+	struct pollfd gone = { .fd = up };
+	int ret;
+
+	up_to_daemon = up;
+	/* the daemon has warned of plaintext already */
+	dmm_channel_quiet(&channel);
+	ret = dmm_receiver_init(&rc, c);
+	if (!ret)
+		ret = dmm_channel_open(&channel, c);
+	if (!ret)
+		ret = dmm_listener_open(&listener, c);
+	if (!ret && dmm_sandbox_enter(box, what)) {
+		dmm_err(NULL, "nobody can be listened to: %s", what);
+		ret = -EPERM;
+	}
+	if (acceptor_say_ready(up, ret) || ret)
+		_exit(EXIT_FAILURE);
+	dmm_debug(NULL, "acceptor: %s", what);
+	dmm_keys_open = ask_file;
+	channel.ring = &from_daemon;
+	rc.channel = &channel;
+	rc.passes = true;
+	acceptor_loop(&listener, &rc, up);
+	dmm_listener_close(&listener);
+	dmm_receiver_stop(&rc);
+	dmm_receiver_wait(&rc, END_MS);
+	/* relays have an end with the daemon */
+	while (!(gone.revents & POLLHUP))
+		poll(&gone, 1, -1);
+	_exit(EXIT_SUCCESS);
+}
