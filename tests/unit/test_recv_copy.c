@@ -294,7 +294,7 @@ static void files_are_made(void **state)
 /* Prepared for nothing: what was made for it goes again. */
 static void made_and_removed(void **state)
 {
-	struct dmm_dest_request rq = { .size_bytes = SIZE, .lbs_bytes = 512, .source_identity = "" };
+	struct dmm_dest_request rq = { .peer = "", .size_bytes = SIZE, .lbs_bytes = 512, .source_identity = "" };
 	char dir[] = "/tmp/dmm-unit.XXXXXX", path[96], other[96], deep[96], elsewhere[96];
 	struct dmm_dest_made made;
 	struct dmm_allow allow;

@@ -92,6 +92,7 @@ static int teardown(void **state)
 static u32 try_open(const char *name, struct dmm_refusal *r)
 {
 	const struct dmm_dest_request rq = {
+		.peer = "",
 		.path = in_top(name), .size_bytes = 1 << 20, .lbs_bytes = 512,
 		.source_identity = "",
 	};

@@ -224,20 +224,28 @@ static void allow_list(void **state)
 	(void)state;
 	dmm_allow_init(&a);
 	assert_true(dmm_allow_empty(&a));
-	assert_false(dmm_allow_match(&a, "/dev/vg0/disk"));
+	assert_false(dmm_allow_match(&a, "/dev/vg0/disk", ""));
 	allow_set(&a, "/dev/vg0/*", "/srv/?.img");
 	assert_false(dmm_allow_empty(&a));
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (dmm_allow_destination(&a, cases[i].path, cases[i].resolved) != cases[i].allowed)
+		if (dmm_allow_destination(&a, cases[i].path, cases[i].resolved, "") != cases[i].allowed)
 			fail_msg("%s -> %s", cases[i].path, cases[i].resolved);
 	}
 	/* even where a pattern itself would take the dots */
 	allow_set(&a, "/srv/.?/x", "/x");
-	assert_false(dmm_allow_destination(&a, "/srv/../x", "/x"));
-	assert_true(dmm_allow_destination(&a, "/srv/.a/x", "/x"));
+	assert_false(dmm_allow_destination(&a, "/srv/../x", "/x", ""));
+	assert_true(dmm_allow_destination(&a, "/srv/.a/x", "/x", ""));
+	/* for some peers only */
+	allow_set(&a, "/dev/vg0/* xen-a  xen-b", "/srv/?.img");
+	assert_true(dmm_allow_destination(&a, "/dev/vg0/disk", "/dev/dm-3", "xen-b"));
+	assert_true(dmm_allow_destination(&a, "/dev/vg0/disk", "/dev/dm-3", "XEN-A"));
+	assert_false(dmm_allow_destination(&a, "/dev/vg0/disk", "/dev/dm-3", "xen-c"));
+	assert_false(dmm_allow_destination(&a, "/dev/vg0/disk", "/dev/dm-3", "xen"));
+	assert_false(dmm_allow_destination(&a, "/dev/vg0/disk", "/dev/dm-3", ""));
+	assert_true(dmm_allow_destination(&a, "/srv/a.img", "/srv/a.img", "xen-c"));
 	allow_set(&a, "/dev/shm/*", "/none");
-	assert_false(dmm_allow_destination(&a, "/dev/shm/x", "/dev/sda"));
-	assert_true(dmm_allow_destination(&a, "/dev/shm/x", "/dev/shm/x"));
+	assert_false(dmm_allow_destination(&a, "/dev/shm/x", "/dev/sda", ""));
+	assert_true(dmm_allow_destination(&a, "/dev/shm/x", "/dev/shm/x", ""));
 	dmm_allow_exit(&a);
 }
 

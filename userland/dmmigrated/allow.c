@@ -3,10 +3,12 @@
  * The allow-list.
  */
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "allow.h"
+#include "keys_peers.h"
 #include "nbduri.h"
 
 void dmm_allow_init(struct dmm_allow *a)
@@ -54,15 +56,42 @@ bool dmm_allow_empty(struct dmm_allow *a)
 	return empty;
 }
 
-bool dmm_allow_match(struct dmm_allow *a, const char *path)
+/* The words behind a pattern are names of peers; none: any. */
+static bool for_peer(const char *names, const char *peer)
+{
+	char word[DMM_PEER_NAME];
+	bool any = true;
+
+	while (dmm_peer_address_next(&names, word)) {
+		if (dmm_peer_host_equal(word, peer))
+			return true;
+		any = false;
+	}
+	return any;
+}
+
+static bool allow_one(const char *line, const char *path, const char *peer)
+{
+	char glob[PATH_MAX];
+	size_t bytes = strcspn(line, " \t");
+
+	if (bytes >= sizeof(glob))
+		return false;
+	memcpy(glob, line, bytes);
+	glob[bytes] = '\0';
+	if (!for_peer(line + bytes, peer))
+		return false;
+	return dmm_is_nbd(path) ? dmm_nbd_uri_under(path, glob) : !fnmatch(glob, path, FNM_PATHNAME | FNM_PERIOD);
+}
+
+bool dmm_allow_match(struct dmm_allow *a, const char *path, const char *peer)
 {
 	bool found = false;
 	u32 i;
 
 	pthread_rwlock_rdlock(&a->lock);
 	for (i = 0; i < a->nr && !found; i++)
-		found = dmm_is_nbd(path) ? dmm_nbd_uri_under(path, a->globs[i]) :
-			!fnmatch(a->globs[i], path, FNM_PATHNAME | FNM_PERIOD);
+		found = allow_one(a->globs[i], path, peer);
 	pthread_rwlock_unlock(&a->lock);
 	return found;
 }
@@ -74,13 +103,13 @@ static bool in_dev(const char *path)
 	       strncmp(path, "/dev/mqueue/", 12);
 }
 
-bool dmm_allow_destination(struct dmm_allow *a, const char *path, const char *resolved)
+bool dmm_allow_destination(struct dmm_allow *a, const char *path, const char *resolved, const char *peer)
 {
-	if (!dmm_path_is_canonical(path) || !dmm_allow_match(a, path))
+	if (!dmm_path_is_canonical(path) || !dmm_allow_match(a, path, peer))
 		return false;
 	if (in_dev(path) && in_dev(resolved))
 		return true;
-	return dmm_allow_match(a, resolved);
+	return dmm_allow_match(a, resolved, peer);
 }
 
 bool dmm_path_is_canonical(const char *path)

@@ -26,16 +26,17 @@ void dmm_allow_replace(struct dmm_allow *a, char **globs, u32 nr);
 bool dmm_allow_empty(struct dmm_allow *a);
 
 /*
- * Is the name @path allowed, by itself?  fnmatch(3) with FNM_PATHNAME: a '*' does not cross a '/'.
+ * Is the name @path allowed to @peer ("": nobody who is known), by itself?  fnmatch(3) with FNM_PATHNAME: a '*' does not cross
+ * a '/'.
  */
-bool dmm_allow_match(struct dmm_allow *a, const char *path);
+bool dmm_allow_match(struct dmm_allow *a, const char *path, const char *peer);
 
 /*
  * May the destination called @path, which is @resolved once all symbolic links are followed, be
  * written?  Both names must be allowed; only that a name in /dev leads to another in /dev
  * (LVM's and udev's links, which root alone makes) is taken on trust.
  */
-bool dmm_allow_destination(struct dmm_allow *a, const char *path, const char *resolved);
+bool dmm_allow_destination(struct dmm_allow *a, const char *path, const char *resolved, const char *peer);
 
 /* Absolute, without "//", "/./", "/../", or a slash at the end: what globs can be trusted with. */
 bool dmm_path_is_canonical(const char *path);

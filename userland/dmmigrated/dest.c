@@ -29,7 +29,7 @@
 
 #define FILE_PROBE_BYTES	8192u	/* a file must be this long to be tried for O_DIRECT */
 
-static int dest_check_path(struct dmm_allow *allow, const char *path, char resolved[PATH_MAX],
+static int dest_check_path(struct dmm_allow *allow, const char *path, const char *peer, char resolved[PATH_MAX],
 			   struct stat *st, struct dmm_refusal *r)
 {
 	char buf[96], buf2[96];
@@ -47,10 +47,10 @@ static int dest_check_path(struct dmm_allow *allow, const char *path, char resol
 				  "no destination is allowed here: add 'allow = %s' to dmmigrated.conf",
 				  dmm_short_path(path, buf));
 	/* before anything can be learnt about the path, existence included */
-	if (!dmm_allow_match(allow, path))
-		return dmm_refuse(r, DMM_WERR_DENIED, "%s is not on the allow-list: "
+	if (!dmm_allow_match(allow, path, peer))
+		return dmm_refuse(r, DMM_WERR_DENIED, "%s is not on the allow-list%s%.64s: "
 				  "add an 'allow' line to dmmigrated.conf and reload",
-				  dmm_short_path(path, buf));
+				  dmm_short_path(path, buf), peer[0] ? " for " : "", peer);
 	if (!realpath(path, resolved) || stat(resolved, st)) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s does not exist: "
@@ -59,7 +59,7 @@ static int dest_check_path(struct dmm_allow *allow, const char *path, char resol
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s: %s", dmm_short_path(path, buf),
 				  strerror(errno));
 	}
-	if (!dmm_allow_destination(allow, path, resolved))
+	if (!dmm_allow_destination(allow, path, resolved, peer))
 		return dmm_refuse(r, DMM_WERR_DENIED,
 				  "%s leads to %s, which is not on the allow-list",
 				  dmm_short_path(path, buf), dmm_short_path(resolved, buf2));
@@ -369,7 +369,7 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 	strncat(d->path, rq->path, sizeof(d->path) - 1);
 	if (dmm_is_nbd(rq->path))
 		return dmm_dest_open_nbd(allow, rq, d, r);
-	ret = dest_check_path(allow, rq->path, resolved, &st, r);
+	ret = dest_check_path(allow, rq->path, rq->peer, resolved, &st, r);
 	if (ret)
 		return ret;
 	ret = dmm_inuse_check_beneath("", &st, rq->path, rq->gate, &gated, r);

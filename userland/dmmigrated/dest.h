@@ -20,6 +20,7 @@ struct dmm_nbd;
 /* What is asked for; borrowed during the call. */
 struct dmm_dest_request {
 	const char *path;
+	const char *peer;		/* whose list it has to be on; "": nobody's who is known */
 	u64 size_bytes;			/* of the source */
 	u32 lbs_bytes;			/* of the source */
 	bool overwrite;			/* a signature there was confirmed */

@@ -52,7 +52,7 @@ static int create_open_dir(struct dmm_allow *allow, const struct dmm_dest_reques
 				  dmm_short_path(rq->path, buf), strerror(errno));
 	ret = dir_name(fd, real);
 	snprintf(full, sizeof(full), "%s/%s", strcmp(real, "/") ? real : "", *base);
-	if (ret || !dmm_allow_destination(allow, rq->path, full)) {
+	if (ret || !dmm_allow_destination(allow, rq->path, full, rq->peer)) {
 		close(fd);
 		return dmm_refuse(r, DMM_WERR_DENIED, "%s leads to a directory that is not on the "
 				  "allow-list", dmm_short_path(rq->path, buf));
@@ -118,7 +118,7 @@ int dmm_dest_create(struct dmm_allow *allow, const struct dmm_dest_request *rq, 
 	*would = false;
 	/* who is not allowed to ask is refused by the checks of what exists, and learns nothing */
 	if (rq->path[0] != '/' || !dmm_path_is_canonical(rq->path) ||
-	    !dmm_allow_match(allow, rq->path))
+	    !dmm_allow_match(allow, rq->path, rq->peer))
 		return 0;
 	/* a dangling link is something, too */
 	if (!lstat(rq->path, &st) || errno != ENOENT)

@@ -17,14 +17,14 @@
 
 #define PROBE_BYTES	(1u << 20)	/* at either end: where signatures are */
 
-int dmm_dest_allow_export(struct dmm_allow *allow, const char *uri, struct dmm_refusal *r)
+int dmm_dest_allow_export(struct dmm_allow *allow, const char *uri, const char *peer, struct dmm_refusal *r)
 {
 	const char *why = "?";
 	char buf[96];
 
 	if (dmm_nbd_uri_check(uri, &why))
 		return dmm_refuse(r, DMM_WERR_DENIED, "%s: %s", dmm_short_path(uri, buf), why);
-	if (!dmm_allow_match(allow, uri))
+	if (!dmm_allow_match(allow, uri, peer))
 		return dmm_refuse(r, DMM_WERR_DENIED, "%s is not on the allow-list: add 'allow = "
 				  "nbd://HOST/', or the whole of it, to dmmigrated.conf and reload",
 				  dmm_short_path(uri, buf));
@@ -115,7 +115,7 @@ int dmm_dest_connect_export(const struct dmm_dest_request *rq, struct dmm_dest *
 int dmm_dest_open_nbd(struct dmm_allow *allow, const struct dmm_dest_request *rq,
 		      struct dmm_dest *d, struct dmm_refusal *r)
 {
-	int ret = dmm_dest_allow_export(allow, rq->path, r);
+	int ret = dmm_dest_allow_export(allow, rq->path, rq->peer, r);
 
 	return ret ? ret : dmm_dest_connect_export(rq, d, r);
 }

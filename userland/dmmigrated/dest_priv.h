@@ -15,8 +15,8 @@ int dmm_dest_check_geometry(const struct dmm_dest *d, const struct dmm_dest_requ
 int dmm_dest_check_signature(struct dmm_dest *d, int fd, const struct dmm_dest_request *rq,
 			     struct dmm_refusal *r);
 
-/* Is the export of this URI allowed? 0, or a negative errno with @r filled. */
-int dmm_dest_allow_export(struct dmm_allow *allow, const char *uri, struct dmm_refusal *r);
+/* Is the export of this URI allowed to @peer? 0, or a negative errno with @r filled. */
+int dmm_dest_allow_export(struct dmm_allow *allow, const char *uri, const char *peer, struct dmm_refusal *r);
 /* Connects to one that is, and checks it; @d is empty but for its path. */
 int dmm_dest_connect_export(const struct dmm_dest_request *rq, struct dmm_dest *d, struct dmm_refusal *r);
 

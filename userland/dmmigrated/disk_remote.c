@@ -12,6 +12,7 @@
 #include "fullio.h"
 #include "ipc.h"
 #include "nbduri.h"
+#include "opener.h"
 #include "worker_msg.h"
 #include "workers.h"
 
@@ -206,16 +207,15 @@ static int remote_release(struct dmm_disk *d, int stop_fd, struct dmm_refusal *r
 }
 
 /*
- * Reading a destination: one that is finished is opened again here, but for an export, to which its worker connects.
+ * Reading a destination: one that is finished is opened again by the opener, but for an export, to which its worker connects.
  * Context: may take as long as reading does.
  */
 static int remote_read(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int stop_fd, struct dmm_refusal *r)
 {
-	struct dmm_nbd *nbd = NULL;
 	int fd = -1, ret;
 
 	if (remote_is_finished(d) && !dmm_is_nbd(d->dest.path)) {
-		fd = dmm_dest_reopen(&d->dest, &nbd, r);
+		fd = dmm_opener_reopen(dmm_worker_opener(d->worker), &d->dest, r);
 		if (fd < 0)
 			return fd;
 	}

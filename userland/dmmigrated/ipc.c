@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "fullio.h"
 #include "ipc.h"
+#include "thread.h"
 
 #define ALL_FDS	(DMM_IPC_FDS + 1)	/* and where the answer goes */
 
@@ -199,4 +200,80 @@ void dmm_ipc_answer(struct dmm_ipc_msg *request, const void *data, u32 bytes, in
 
 	ipc_send(request->reply, 0, data, bytes, fds, 2, -1, 0);
 	dmm_ipc_free(request);
+}
+
+/* --- serving --- */
+
+struct server {
+	void (*handle)(void *ctx, struct dmm_ipc_msg *request);
+	void *ctx;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	u32 nr;			/* under way; protected by lock */
+};
+
+/* One request; its thread frees it. */
+struct job {
+	struct server *s;
+	struct dmm_ipc_msg msg;
+};
+
+static void job_ended(struct server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->nr--;
+	pthread_cond_signal(&s->ended);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *job_thread(void *arg)
+{
+	struct job *j = arg;
+	struct server *s = j->s;
+
+	s->handle(s->ctx, &j->msg);
+	free(j);
+	job_ended(s);
+	return NULL;
+}
+
+static void job_begin(struct server *s, struct dmm_ipc_msg *msg)
+{
+	struct job *j = malloc(sizeof(*j));
+
+	if (j) {
+		*j = (struct job){ .s = s, .msg = *msg };
+		pthread_mutex_lock(&s->lock);
+		s->nr++;
+		pthread_mutex_unlock(&s->lock);
+		if (!dmm_thread_detached(job_thread, j, DMM_STACK_BYTES))
+			return;
+		job_ended(s);
+	}
+	free(j);
+	dmm_ipc_free(msg);	/* who asked sees that there is no answer */
+}
+
+int dmm_ipc_serve(int sock, void (*handle)(void *ctx, struct dmm_ipc_msg *request), void (*gone)(void *ctx), void *ctx,
+		  u64 wait_ms)
+{
+	static struct server s = { .lock = PTHREAD_MUTEX_INITIALIZER };	/* those who are not waited for need it still */
+	struct dmm_ipc_msg msg;
+	struct timespec until;
+	int ret = 0;
+
+	s.handle = handle;
+	s.ctx = ctx;
+	dmm_cond_init(&s.ended);
+	while (dmm_ipc_next(sock, &msg) > 0)
+		job_begin(&s, &msg);
+	if (gone)
+		gone(ctx);
+	dmm_deadline(wait_ms, &until);
+	pthread_mutex_lock(&s.lock);
+	while (s.nr && !ret)
+		ret = -pthread_cond_timedwait(&s.ended, &s.lock, &until);
+	ret = s.nr ? -ETIMEDOUT : 0;
+	pthread_mutex_unlock(&s.lock);
+	return ret;
 }

@@ -37,6 +37,13 @@ int dmm_ipc_next(int sock, struct dmm_ipc_msg *request);
 /* Answers @request and frees it; who asked may have gone.  @fd (-1: none), @fd2 are lent. */
 void dmm_ipc_answer(struct dmm_ipc_msg *request, const void *data, u32 bytes, int fd, int fd2);
 
+/*
+ * Answers all requests, each by @handle on a thread of its own, which frees it (dmm_ipc_answer()), until whoever asks has gone;
+ * then calls @gone, and waits @wait_ms for those that are under way.  0 or -ETIMEDOUT.
+ */
+int dmm_ipc_serve(int sock, void (*handle)(void *ctx, struct dmm_ipc_msg *request), void (*gone)(void *ctx), void *ctx,
+		  u64 wait_ms);
+
 /* Takes one of the descriptors out of @m. -1: there is none. */
 int dmm_ipc_take(struct dmm_ipc_msg *m, u32 i);
 void dmm_ipc_free(struct dmm_ipc_msg *m);

@@ -25,6 +25,7 @@
 #include "listener.h"
 #include "log.h"
 #include "migrations.h"
+#include "opener.h"
 #include "processes.h"
 #include "receiver.h"
 #include "workers.h"
@@ -50,7 +51,7 @@ struct daemon {
 	struct dmm_migrations migrations;
 	struct dmm_listener listener;	/* of the local socket */
 	int acceptor;		/* where it asks; -1: there is none */
-	u64 acceptor_ms;	/* when the next one may begin */
+	u64 acceptor_ms;	/* when the next process may begin in place of one that has ended */
 	int signal_fd;
 	int lock_fd;		/* of the state directory, as long as the process lives */
 	u64 orphan_ms;
@@ -85,6 +86,8 @@ static void daemon_reload(struct daemon *dm)
 		dmm_log_set_max(c.log_level);
 		dmm_notice(NULL, "reloaded %s: %u patterns on the allow-list; addresses, buffers and limits "
 			   "need a restart", c.path, c.nr_allow);
+		if (dmm_opener_allow(dm->rc.registry.opener, c.allow, c.nr_allow))
+			dmm_err(NULL, "the process that opens destinations does not take the allow-list: restart dmmigrated");
 		dmm_allow_replace(&dm->rc.allow, c.allow, c.nr_allow);
 		c.allow = NULL;
 		c.nr_allow = 0;
@@ -161,10 +164,24 @@ static void daemon_acceptor(struct daemon *dm)
 	dm->acceptor = -1;
 }
 
+/* Who asks has the same descriptor, by which the next one is reached. */
+static void daemon_opener(struct daemon *dm)
+{
+	int sock;
+
+	dmm_err(NULL, "the process that opens destinations has ended: beginning another one");
+	sock = dmm_processes_opener(&dm->processes, dm->lock_fd);
+	if (sock < 0 || dup2(sock, dm->rc.registry.opener) < 0)
+		dmm_err(NULL, "no destination can be opened: %s", strerror(sock < 0 ? -sock : errno));
+	if (sock >= 0)
+		close(sock);
+	dm->acceptor_ms = dmm_now_ms() + ACCEPTOR_MS;
+}
+
 static void daemon_loop(struct daemon *dm)
 {
 	u64 now_ms, until_ms;
-	struct pollfd p[3];
+	struct pollfd p[4];
 	bool rests;
 
 	for (;;) {
@@ -174,7 +191,7 @@ static void daemon_loop(struct daemon *dm)
 		until_ms = dm->next_tick_ms;
 		if (dm->acceptor < 0 && now_ms >= dm->acceptor_ms)
 			acceptor_begin(dm);
-		if (dm->acceptor < 0)
+		if (dm->acceptor < 0 || now_ms < dm->acceptor_ms)
 			until_ms = dmm_min_u64(until_ms, dm->acceptor_ms);
 		rests = now_ms < dm->rest_until_ms || dmm_silent_crowded(&dm->rc);
 		if (rests)
@@ -182,7 +199,8 @@ static void daemon_loop(struct daemon *dm)
 		p[0] = (struct pollfd){ .fd = dm->signal_fd, .events = POLLIN };
 		p[1] = (struct pollfd){ .fd = rests ? -1 : dm->acceptor, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = rests || !dm->listener.nr ? -1 : dm->listener.fds[0], .events = POLLIN };
-		if (poll(p, 3, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) <= 0)
+		p[3] = (struct pollfd){ .fd = now_ms < dm->acceptor_ms ? -1 : dm->rc.registry.opener };
+		if (poll(p, 4, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) <= 0)
 			continue;
 		if (p[0].revents && daemon_signals(dm))
 			return;
@@ -190,6 +208,8 @@ static void daemon_loop(struct daemon *dm)
 			daemon_acceptor(dm);
 		if (p[2].revents)
 			daemon_accept(dm);
+		if (p[3].revents)
+			daemon_opener(dm);
 	}
 }
 
@@ -384,7 +404,8 @@ int main(int argc, char **argv)
 	}
 	dmm_workers_init(&dm.workers, &dm.processes, &dm.rc.registry, dm.lock_fd);
 	dm.rc.registry.workers = &dm.workers;
-	ret = acceptor_begin(&dm);
+	dm.rc.registry.opener = dmm_processes_opener(&dm.processes, dm.lock_fd);
+	ret = dm.rc.registry.opener < 0 ? dm.rc.registry.opener : acceptor_begin(&dm);
 	if (!ret)
 		dmm_listener_open_local(&dm.listener, c.control);
 	dmm_config_exit(&c);

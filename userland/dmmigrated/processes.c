@@ -14,6 +14,7 @@
 #include "fullio.h"
 #include "ipc.h"
 #include "log.h"
+#include "opener.h"
 #include "processes.h"
 #include "worker.h"
 
@@ -22,6 +23,7 @@
 enum nursery_op {
 	NURSERY_WORKER = 1,	/* descriptor 0: its end of the socket; 1: the lock */
 	NURSERY_ACCEPTOR,	/* the same */
+	NURSERY_OPENER,		/* the same */
 };
 
 struct nursery_ask {
@@ -29,14 +31,6 @@ struct nursery_ask {
 	bool export;
 	int log_level;
 };
-
-/* Whoever has begun us ends: so do we, whatever we are at.  After the user id, which undoes it. */
-static void end_with_parent(pid_t parent)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
-}
 
 /* Who ends is told by a socket that closes: what a terminal or a service manager sends to all is for the daemon. */
 static void leave_signals(void)
@@ -48,31 +42,30 @@ static void leave_signals(void)
 }
 
 __attribute__((noreturn))
-static void nursery_worker(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t parent)
+static void nursery_child(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t parent)
 {
 	const struct nursery_ask *ask = msg->data;
-	const struct dmm_sandbox box = {
-		.kind = ask->export ? DMM_SANDBOX_EXPORT : DMM_SANDBOX_WORKER,
-		.uid = DMM_SANDBOX_UID + 1 + ask->slot,
-	};
+	struct dmm_sandbox box = { .parent = parent };
+	int sock = dmm_ipc_take(msg, 0);	/* the lock, descriptor 1, stays open */
 
+	dmm_log_set_max(ask->log_level);
+	switch ((enum nursery_op)msg->op) {
+	case NURSERY_ACCEPTOR:
+		prctl(PR_SET_NAME, "dmm-acceptor");
+		box.kind = DMM_SANDBOX_ACCEPTOR;
+		box.uid = DMM_SANDBOX_UID;
+		dmm_acceptor_run(c, sock, &box);
+	case NURSERY_OPENER:
+		prctl(PR_SET_NAME, "dmm-opener");
+		box.kind = DMM_SANDBOX_OPENER;
+		dmm_opener_run(c, sock, &box);
+	case NURSERY_WORKER:
+		break;
+	}
 	prctl(PR_SET_NAME, ask->export ? "dmm-export" : "dmm-worker");
-	dmm_log_set_max(ask->log_level);
-	end_with_parent(parent);
-	/* the lock, descriptor 1, stays open */
-	dmm_worker_run(c, dmm_ipc_take(msg, 0), &box);
-}
-
-__attribute__((noreturn))
-static void nursery_acceptor(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t parent)
-{
-	const struct nursery_ask *ask = msg->data;
-	const struct dmm_sandbox box = { .kind = DMM_SANDBOX_ACCEPTOR, .uid = DMM_SANDBOX_UID };
-
-	prctl(PR_SET_NAME, "dmm-acceptor");
-	dmm_log_set_max(ask->log_level);
-	end_with_parent(parent);
-	dmm_acceptor_run(c, dmm_ipc_take(msg, 0), &box);
+	box.kind = ask->export ? DMM_SANDBOX_EXPORT : DMM_SANDBOX_WORKER;
+	box.uid = DMM_SANDBOX_UID + 1 + ask->slot;
+	dmm_worker_run(c, sock, &box);
 }
 
 __attribute__((noreturn))
@@ -85,14 +78,12 @@ static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
 	prctl(PR_SET_NAME, "dmm-nursery");
 	leave_signals();
 	signal(SIGCHLD, SIG_IGN);	/* none is waited for */
-	end_with_parent(daemon);
+	dmm_end_with_parent(daemon);
 	while (dmm_ipc_next(sock, &msg) > 0) {
 		pid = fork();
 		if (!pid) {
 			close(sock);
-			if (msg.op == NURSERY_ACCEPTOR)
-				nursery_acceptor(c, &msg, self);
-			nursery_worker(c, &msg, self);
+			nursery_child(c, &msg, self);
 		}
 		ret = pid < 0 ? -errno : 0;
 		dmm_ipc_answer(&msg, &ret, sizeof(ret), -1, -1);
@@ -162,4 +153,9 @@ int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int loc
 int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd)
 {
 	return begin(p, NURSERY_ACCEPTOR, 0, false, lock_fd);
+}
+
+int dmm_processes_opener(struct dmm_processes *p, int lock_fd)
+{
+	return begin(p, NURSERY_OPENER, 0, false, lock_fd);
 }

@@ -6,6 +6,7 @@
  *	  nursery	processes.c: begins the others.  One thread and no secrets, so that they begin with nothing but what it had
  *			when the daemon was started: its configuration
  *	    acceptor	acceptor.h: listens, shakes hands, and encrypts where the kernel cannot
+ *	    opener	opener.h: opens destinations
  *	    worker	worker.h: the destinations of one migration, and its data connections
  *
  * Each ends when the daemon does, however that ends.
@@ -33,5 +34,7 @@ void dmm_processes_end(struct dmm_processes *p);
 int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd);
 /* The same for an acceptor; the socket is to be served (acceptor.h). */
 int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd);
+/* The same for the opener (opener.h). */
+int dmm_processes_opener(struct dmm_processes *p, int lock_fd);
 
 #endif

@@ -76,21 +76,6 @@ void dmm_receiver_stop(struct dmm_receiver *rc)
 	eventfd_write(rc->stop_fd, 1);
 }
 
-void dmm_receiver_session_begins(struct dmm_receiver *rc)
-{
-	pthread_mutex_lock(&rc->lock);
-	rc->nr_sessions++;
-	pthread_mutex_unlock(&rc->lock);
-}
-
-void dmm_receiver_session_ended(struct dmm_receiver *rc)
-{
-	pthread_mutex_lock(&rc->lock);
-	rc->nr_sessions--;
-	pthread_cond_signal(&rc->ended);
-	pthread_mutex_unlock(&rc->lock);
-}
-
 u32 dmm_receiver_sessions(struct dmm_receiver *rc)
 {
 	u32 nr;

@@ -57,9 +57,6 @@ void dmm_receiver_exit(struct dmm_receiver *rc);
 
 /* Tells every session to end what it does and close. Any thread, idempotent. */
 void dmm_receiver_stop(struct dmm_receiver *rc);
-/* One more, or less, that dmm_receiver_wait() waits for; nothing is touched after the second. */
-void dmm_receiver_session_begins(struct dmm_receiver *rc);
-void dmm_receiver_session_ended(struct dmm_receiver *rc);
 u32 dmm_receiver_sessions(struct dmm_receiver *rc);
 
 /* Waits until all sessions have ended. -ETIMEDOUT. */

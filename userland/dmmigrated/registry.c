@@ -15,6 +15,7 @@
 void dmm_registry_init(struct dmm_registry *reg, u32 max_disks, struct dmm_allow *allow)
 {
 	reg->workers = NULL;
+	reg->opener = -1;
 	pthread_mutex_init(&reg->lock, NULL);
 	dmm_list_init(&reg->disks);
 	reg->nr_disks = 0;

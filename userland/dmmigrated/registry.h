@@ -20,6 +20,7 @@ struct dmm_registry {
 	/* constant after init */
 	u32 max_disks;
 	struct dmm_allow *allow;	/* borrowed */
+	int opener;			/* who opens them (opener.h); -1: this process */
 	struct dmm_workers *workers;	/* who has the destinations; borrowed; NULL: this process */
 };
 

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dest_create.h"
 #include "dest_priv.h"
 #include "disk_ops.h"
 #include "dmtable.h"
 #include "keys_peers.h"
 #include "nbduri.h"
+#include "opener.h"
 #include "registry_priv.h"
 #include "workers.h"
 
@@ -123,7 +123,7 @@ static int prepare_export(struct dmm_registry *reg, const struct dmm_prepare *p,
 	memset(dest, 0, sizeof(*dest));
 	dest->fd = -1;
 	strncat(dest->path, rq->path, sizeof(dest->path) - 1);
-	ret = dmm_dest_allow_export(reg->allow, rq->path, r);
+	ret = dmm_dest_allow_export(reg->allow, rq->path, rq->peer, r);
 	return ret || d ? ret : try_export(reg, p, rq, dest, r);
 }
 
@@ -131,24 +131,20 @@ static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p, s
 			const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_dest_made *made,
 			struct dmm_refusal *r)
 {
-	bool check = p->flags & DMM_PREPARE_CHECK, would = false;
-	int ret = 0;
+	bool check = p->flags & DMM_PREPARE_CHECK, create = p->flags & DMM_PREPARE_CREATE, would = false;
+	int ret;
 
 	made->dir_fd = -1;
 	if (dmm_is_nbd(p->dest_path))
 		return prepare_export(reg, p, d, rq, dest, r);
-	if (p->flags & DMM_PREPARE_CREATE)
-		ret = dmm_dest_create(reg->allow, rq, check, &would, made, r);
-	if (!ret && would && check) {
+	if (reg->opener < 0)
+		ret = dmm_dest_create_open(reg->allow, rq, create, check, dest, made, &would, r);
+	else
+		ret = dmm_opener_open(reg->opener, rq, create, check, dest, made, &would, r);
+	if (!ret && would && check)
 		prepare_would_create(p, dest);
-		return 0;
-	}
-	if (!ret)
-		ret = dmm_dest_open(reg->allow, rq, dest, r);
 	if (ret && r->code == DMM_WERR_BUSY)
 		dmm_registry_explain_busy(reg, p->dest_path, r);
-	if (ret)
-		dmm_dest_made_remove(made);
 	return ret;
 }
 
@@ -243,6 +239,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 	const struct dmm_dest_request rq = {
 		.gate = gate,
 		.path = p->dest_path,
+		.peer = p->peer,
 		.size_bytes = p->size_bytes,
 		.lbs_bytes = p->lbs_bytes,
 		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,

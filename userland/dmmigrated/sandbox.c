@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -61,16 +64,31 @@ static const int of_sanitiser[] = {
 };
 #endif
 
-static int allow_all(scmp_filter_ctx ctx, const int *calls, size_t nr)
+/* Who opens things: the rest. */
+static const int not_of_opener[] = {
+	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(unshare), SCMP_SYS(setns),
+	SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load),
+	SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(keyctl), SCMP_SYS(add_key),
+	SCMP_SYS(request_key), SCMP_SYS(io_uring_setup), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff),
+	SCMP_SYS(sethostname), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(acct), SCMP_SYS(quotactl),
+	SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(chmod), SCMP_SYS(chown), SCMP_SYS(link),
+	SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
+	SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(open_by_handle_at),
+};
+
+static int rule_all(scmp_filter_ctx ctx, u32 action, const int *calls, size_t nr)
 {
 	int ret = 0;
 
 	while (nr-- && !ret)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, *calls++, 0);
+		ret = seccomp_rule_add(ctx, action, *calls++, 0);
 	return ret;
 }
 
-#define ALLOW(ctx, calls)	allow_all(ctx, calls, sizeof(calls) / sizeof((calls)[0]))
+#define RULES(ctx, action, calls)	rule_all(ctx, action, calls, sizeof(calls) / sizeof((calls)[0]))
+#define ALLOW(ctx, calls)		RULES(ctx, SCMP_ACT_ALLOW, calls)
 
 /* By their arguments: threads and no processes, memory that is not executed, zeroes and no other command of a device. */
 static int allow_some(scmp_filter_ctx ctx, bool worker)
@@ -90,15 +108,16 @@ static int allow_some(scmp_filter_ctx ctx, bool worker)
 	return ret;
 }
 
-static int filter_calls(const struct dmm_sandbox *box)
+static int fill_opener(scmp_filter_ctx ctx)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	bool worker = box->kind != DMM_SANDBOX_ACCEPTOR;
-	int ret;
+	return RULES(ctx, SCMP_ACT_ERRNO(EPERM), not_of_opener);
+}
 
-	if (!ctx)
-		return -ENOMEM;
-	ret = ALLOW(ctx, always);
+static int fill_others(scmp_filter_ctx ctx, const struct dmm_sandbox *box)
+{
+	bool worker = box->kind != DMM_SANDBOX_ACCEPTOR;
+	int ret = ALLOW(ctx, always);
+
 	if (!ret)
 		ret = worker ? ALLOW(ctx, of_worker) : ALLOW(ctx, of_acceptor);
 	if (!ret && box->kind == DMM_SANDBOX_EXPORT)
@@ -109,6 +128,18 @@ static int filter_calls(const struct dmm_sandbox *box)
 	if (!ret)
 		ret = ALLOW(ctx, of_sanitiser);
 #endif
+	return ret;
+}
+
+static int filter_calls(const struct dmm_sandbox *box)
+{
+	bool opener = box->kind == DMM_SANDBOX_OPENER;
+	scmp_filter_ctx ctx = seccomp_init(opener ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
+	int ret;
+
+	if (!ctx)
+		return -ENOMEM;
+	ret = opener ? fill_opener(ctx) : fill_others(ctx, box);
 	if (!ret)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);
@@ -155,48 +186,61 @@ static int forbid_files(const struct dmm_sandbox *box)
 
 /* --- user and capabilities --- */
 
-static int drop_capabilities(void)
+/* Of root, who stays that: @keep (bits), and never another. */
+static int keep_capabilities(u64 keep)
 {
-	unsigned int cap;
+	struct { u32 version; int pid; } head = { 0x20080522, 0 };	/* _LINUX_CAPABILITY_VERSION_3 */
+	struct { u32 effective, permitted, inheritable; } caps[2];
+	unsigned int cap, i;
 
 	/* the kernel knows fewer */
 	for (cap = 0; cap < 64; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
+		if (!(keep >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && errno != EINVAL)
 			return -errno;
 	}
-	return 0;
-}
-
-/* Of root, who stays that: what the bounding set does not take away at once. */
-static int clear_capabilities(void)
-{
-	struct { u32 version; int pid; } head = { 0x20080522, 0 };	/* _LINUX_CAPABILITY_VERSION_3 */
-	struct { u32 effective, permitted, inheritable; } none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
-
-	return syscall(SYS_capset, &head, none) ? -errno : 0;
-}
-
-static int become(u32 uid)
-{
-	int ret = drop_capabilities();
-
-	if (ret)
-		return ret;
-	if (!uid)
-		return clear_capabilities();
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+	if (syscall(SYS_capget, &head, caps))
 		return -errno;
-	return 0;
+	for (i = 0; i < 2; i++) {
+		caps[i].permitted &= (u32)(keep >> 32 * i);
+		caps[i].effective = caps[i].permitted;
+		caps[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &head, caps) ? -errno : 0;
+}
+
+/* Files of all users, and what other processes have open: is the destination in use? */
+#define OF_OPENER	(1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_SYS_PTRACE)
+
+static int become(const struct dmm_sandbox *box)
+{
+	switch (box->kind) {
+	case DMM_SANDBOX_OPENER:
+		return keep_capabilities(OF_OPENER);
+	case DMM_SANDBOX_EXPORT:
+		return keep_capabilities(0);
+	default:
+		if (setgroups(0, NULL) || setresgid(box->uid, box->uid, box->uid) || setresuid(box->uid, box->uid, box->uid))
+			return -errno;
+		return 0;	/* that took all of them */
+	}
+}
+
+void dmm_end_with_parent(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
 }
 
 int dmm_sandbox_enter(const struct dmm_sandbox *box, char what[DMM_SANDBOX_WHAT])
 {
-	u32 uid = box->kind == DMM_SANDBOX_EXPORT ? 0 : box->uid;
 	const char *files = "no files", *calls = "few system calls", *step = "user id";
 	int ret = 0;
 
 	if (!geteuid())
-		ret = become(uid);
+		ret = become(box);
+	if (box->parent)
+		dmm_end_with_parent(box->parent);
 	if (!ret && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
 		step = "no_new_privs";
 		ret = -errno;
@@ -204,7 +248,9 @@ int dmm_sandbox_enter(const struct dmm_sandbox *box, char what[DMM_SANDBOX_WHAT]
 #ifndef __SANITIZE_ADDRESS__	/* whose search for leaks traces */
 	prctl(PR_SET_DUMPABLE, 0);
 #endif
-	if (!ret) {
+	if (!ret && box->kind == DMM_SANDBOX_OPENER) {
+		files = "all files";
+	} else if (!ret) {
 		step = "Landlock";
 		ret = forbid_files(box);
 		if (ret == -ENOSYS || ret == -EOPNOTSUPP) {

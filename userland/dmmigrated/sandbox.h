@@ -7,6 +7,7 @@
 #define DMM_SANDBOX_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/env.h"
 
@@ -17,14 +18,19 @@
 
 enum dmm_sandbox_kind {
 	DMM_SANDBOX_ACCEPTOR,	/* takes connections */
+	DMM_SANDBOX_OPENER,	/* opens files and devices, and asks who uses them; root */
 	DMM_SANDBOX_WORKER,	/* reads and writes by descriptors that it is given */
 	DMM_SANDBOX_EXPORT,	/* the same, but that it connects to servers of NBD, as root where those want that */
 };
 
 struct dmm_sandbox {
 	enum dmm_sandbox_kind kind;
-	u32 uid;			/* not used by EXPORT; who is not root stays who he is */
+	pid_t parent;			/* dmm_end_with_parent(); 0: a test's, which may go on */
+	u32 uid;			/* of ACCEPTOR and WORKER; who is not root stays who he is */
 };
+
+/* Whoever has begun us ends: so do we, whatever we are at.  A change of user id undoes it. */
+void dmm_end_with_parent(pid_t parent);
 
 /*
  * @what: what has been given up, for the log; or why not all that this kernel could take away.  0, or -EPERM: do not go on.

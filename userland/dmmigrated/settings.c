@@ -8,6 +8,7 @@
 
 #include "bufpool.h"
 #include "journal.h"
+#include "keys_peers.h"
 #include "options.h"
 
 static const char *set_config(struct dmm_config *c, const char *value)
@@ -43,14 +44,18 @@ static const char *set_port(struct dmm_config *c, const char *value)
 
 static const char *set_allow(struct dmm_config *c, const char *value)
 {
-	char **grown;
+	const char *names = value + strcspn(value, " \t");
+	char **grown, word[DMM_PEER_NAME];
 
 	if (value[0] != '/' && strncmp(value, "nbd://", 6) && strncmp(value, "nbd+unix://", 11))
 		return "a pattern must begin with a slash, like /dev/vg0/*, or with nbd://HOST/ or nbd+unix:///";
-	/* "/srv/a*  # note" would be a pattern that matches nothing */
-	if (value[strcspn(value, " \t#")])
-		return "a pattern takes no blanks and no '#' ('?' matches one; comments have lines of "
-		       "their own)";
+	/* "/srv/a*# note" would be a pattern that matches nothing */
+	if (strchr(value, '#') || strchr(value, '\t'))
+		return "a pattern takes no '#' and no tab ('?' matches one; comments have lines of their own)";
+	while (dmm_peer_address_next(&names, word)) {
+		if (!dmm_peer_name_ok(word))
+			return "behind a pattern come names of peers, as in dmmigrate keys list ('?' matches a blank)";
+	}
 	if (c->nr_allow == DMM_ALLOW_MAX)
 		return "too many patterns: at most 256";
 	grown = reallocarray(c->allow, c->nr_allow + 1, sizeof(*grown));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A worker's life.  A thread for each request: those of data connections stay as long as the connection.
+ * A worker's life.  Those requests that are data connections take as long as the connection.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,18 +12,11 @@
 #include "engine.h"
 #include "ipc.h"
 #include "nbduri.h"
-#include "thread.h"
 #include "worker.h"
 #include "worker_msg.h"
 
 #define RINGS		(2 * DMM_MAX_CONNS)	/* of io_uring, made before none may be */
 #define END_MS		5000u			/* for what is in flight once the daemon has gone */
-
-/* One request; its thread frees it. */
-struct job {
-	struct dmm_receiver *rc;
-	struct dmm_ipc_msg msg;
-};
 
 static int work_open(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dmm_worker_ask *ask,
 		     struct dmm_worker_answer *ans)
@@ -31,6 +24,7 @@ static int work_open(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dm
 	const struct dmm_prepare *p = &ask->u.open.prepare;
 	const struct dmm_dest_request rq = {
 		.path = p->dest_path,
+		.peer = p->peer,
 		.size_bytes = p->size_bytes,
 		.lbs_bytes = p->lbs_bytes,
 		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
@@ -133,43 +127,27 @@ static int work(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dmm_wor
 	return ret;
 }
 
-static void *job_thread(void *arg)
+static void work_handle(void *ctx, struct dmm_ipc_msg *msg)
 {
-	struct job *j = arg;
-	struct dmm_receiver *rc = j->rc;
 	struct dmm_worker_answer *ans = calloc(1, sizeof(*ans));
 
 	if (ans) {
-		ans->ret = work(rc, &j->msg, j->msg.data, ans);
-		dmm_ipc_answer(&j->msg, ans, sizeof(*ans), -1, -1);
+		ans->ret = work(ctx, msg, msg->data, ans);
+		dmm_ipc_answer(msg, ans, sizeof(*ans), -1, -1);
 	} else {
-		dmm_ipc_free(&j->msg);	/* who asked sees that there is no answer */
+		dmm_ipc_free(msg);	/* who asked sees that there is no answer */
 	}
 	free(ans);
-	free(j);
-	dmm_receiver_session_ended(rc);
-	return NULL;
 }
 
-static void job_begin(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
+static void work_gone(void *ctx)
 {
-	struct job *j = malloc(sizeof(*j));
-
-	if (j) {
-		*j = (struct job){ .rc = rc, .msg = *msg };
-		dmm_receiver_session_begins(rc);
-		if (!dmm_thread_detached(job_thread, j, DMM_STACK_BYTES))
-			return;
-		dmm_receiver_session_ended(rc);
-	}
-	free(j);
-	dmm_ipc_free(msg);
+	dmm_receiver_stop(ctx);
 }
 
 void dmm_worker_run(struct dmm_config *c, int sock, const struct dmm_sandbox *box)
 {
 	static struct dmm_receiver rc;
-	struct dmm_ipc_msg msg;
 	char what[DMM_SANDBOX_WHAT];
 	int ret;
 
@@ -183,10 +161,7 @@ void dmm_worker_run(struct dmm_config *c, int sock, const struct dmm_sandbox *bo
 		_exit(EXIT_FAILURE);
 	}
 	dmm_debug(NULL, "worker: %s", what);
-	while (dmm_ipc_next(sock, &msg) > 0)
-		job_begin(&rc, &msg);
-	/* nobody hears of it any more, but what was acknowledged is written */
-	dmm_receiver_stop(&rc);
-	ret = dmm_receiver_wait(&rc, END_MS);
+	/* at the end nobody hears of it any more, but what was acknowledged is written */
+	ret = dmm_ipc_serve(sock, work_handle, work_gone, &rc, END_MS);
 	_exit(ret ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -49,6 +49,11 @@ int dmm_worker_sock(const struct dmm_worker *w)
 	return w->sock;
 }
 
+int dmm_worker_opener(const struct dmm_worker *w)
+{
+	return w->all->registry->opener;
+}
+
 /* It takes no more disks; with none it ends. */
 static void worker_unlist_locked(struct dmm_worker *w)
 {

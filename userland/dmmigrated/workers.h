@@ -42,7 +42,8 @@ int dmm_workers_give(struct dmm_workers *ws, struct dmm_disk *d, struct dmm_refu
 /* @d has no more to do with its worker. */
 void dmm_worker_put(struct dmm_worker *w);
 
-/* Where to ask. */
+/* Where to ask it, and whom to ask for a descriptor of what it has written (-1: this process). */
 int dmm_worker_sock(const struct dmm_worker *w);
+int dmm_worker_opener(const struct dmm_worker *w);
 
 #endif

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The opener's life, and how it is asked.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dmtable.h"
+#include "fullio.h"
+#include "ipc.h"
+#include "log.h"
+#include "opener.h"
+
+#define ALLOW_MS	5000u
+
+enum opener_op {
+	OPENER_OPEN = 1,
+	OPENER_REOPEN,
+	OPENER_ALLOW,		/* texts, each with its NUL */
+};
+
+struct opener_ask {
+	bool create, check;
+	u64 size_bytes;
+	u32 lbs_bytes;
+	bool overwrite;
+	char path[DMM_PATH_MAX];
+	char peer[DMM_PEER_NAME];
+	char source_identity[DMM_IDENTITY_MAX];
+	char gate[DMM_DM_UUID_BYTES];
+	struct dmm_dest dest;		/* REOPEN */
+};
+
+/* Descriptors: the destination, the directory of what was made. */
+struct opener_answer {
+	int ret;
+	struct dmm_refusal refusal;
+	bool would;
+	struct dmm_dest dest;
+	struct dmm_dest_made made;
+};
+
+int dmm_dest_create_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, bool create, bool check,
+			 struct dmm_dest *d, struct dmm_dest_made *made, bool *would, struct dmm_refusal *r)
+{
+	int ret = 0;
+
+	made->dir_fd = -1;
+	*would = false;
+	d->fd = -1;
+	if (create)
+		ret = dmm_dest_create(allow, rq, check, would, made, r);
+	if (ret || (*would && check))
+		return ret;
+	ret = dmm_dest_open(allow, rq, d, r);
+	if (ret)
+		dmm_dest_made_remove(made);
+	return ret;
+}
+
+/* --- the process --- */
+
+static void open_one(struct dmm_allow *allow, const struct opener_ask *ask, struct opener_answer *ans)
+{
+	const struct dmm_dest_request rq = {
+		.path = ask->path, .peer = ask->peer, .size_bytes = ask->size_bytes, .lbs_bytes = ask->lbs_bytes,
+		.overwrite = ask->overwrite, .source_identity = ask->source_identity, .gate = ask->gate,
+	};
+
+	ans->ret = dmm_dest_create_open(allow, &rq, ask->create, ask->check, &ans->dest, &ans->made, &ans->would, &ans->refusal);
+}
+
+static int replace_allow(struct dmm_allow *allow, const char *text, u32 bytes)
+{
+	const char *end = text + bytes;
+	char **globs = calloc(DMM_ALLOW_MAX, sizeof(*globs));
+	u32 nr = 0;
+
+	if (!globs)
+		return -ENOMEM;
+	while (text < end && nr < DMM_ALLOW_MAX) {
+		globs[nr] = strdup(text);
+		if (!globs[nr])
+			break;
+		text += strlen(globs[nr++]) + 1;
+	}
+	dmm_allow_replace(allow, globs, nr);
+	return text == end ? 0 : -ENOMEM;
+}
+
+static void opener_handle(void *ctx, struct dmm_ipc_msg *msg)
+{
+	struct opener_answer *ans = calloc(1, sizeof(*ans));
+	struct dmm_nbd *nbd = NULL;
+
+	if (!ans) {
+		dmm_ipc_free(msg);
+		return;
+	}
+	ans->dest.fd = ans->made.dir_fd = -1;
+	if (msg->op == OPENER_ALLOW && msg->bytes && !((char *)msg->data)[msg->bytes - 1])
+		ans->ret = replace_allow(ctx, msg->data, msg->bytes);
+	else if (msg->op == OPENER_ALLOW && !msg->bytes)
+		ans->ret = replace_allow(ctx, msg->data, 0);
+	else if (msg->bytes != sizeof(struct opener_ask))
+		ans->ret = dmm_refuse(&ans->refusal, DMM_WERR_INTERNAL, "a request of another size");
+	else if (msg->op == OPENER_OPEN)
+		open_one(ctx, msg->data, ans);
+	else
+		ans->dest.fd = ans->ret = dmm_dest_reopen(&((struct opener_ask *)msg->data)->dest, &nbd, &ans->refusal);
+	dmm_ipc_answer(msg, ans, sizeof(*ans), ans->dest.fd, ans->made.dir_fd);
+	if (ans->dest.fd >= 0)
+		close(ans->dest.fd);
+	if (ans->made.dir_fd >= 0)
+		close(ans->made.dir_fd);
+	free(ans);
+}
+
+void dmm_opener_run(struct dmm_config *c, int sock, const struct dmm_sandbox *box)
+{
+	static struct dmm_allow allow;
+	char what[DMM_SANDBOX_WHAT];
+
+	dmm_allow_init(&allow);
+	dmm_allow_replace(&allow, c->allow, c->nr_allow);
+	if (dmm_sandbox_enter(box, what)) {
+		dmm_err(NULL, "no destination can be opened: %s", what);
+		_exit(EXIT_FAILURE);
+	}
+	dmm_debug(NULL, "opener: %s", what);
+	dmm_ipc_serve(sock, opener_handle, NULL, &allow, 0);
+	_exit(EXIT_SUCCESS);
+}
+
+/* --- the daemon --- */
+
+static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask, struct opener_answer *ans,
+		       struct dmm_refusal *r)
+{
+	struct dmm_ipc_msg msg;
+	/* as long as the device takes */
+	int ret = dmm_ipc_ask(sock, op, ask, sizeof(*ask), NULL, 0, &msg, DMM_NO_DEADLINE, -1);
+
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "the process that opens destinations has ended: see the log, and restart "
+				  "dmmigrated");
+	if (msg.bytes != sizeof(*ans)) {
+		dmm_ipc_free(&msg);
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "an answer of another size");
+	}
+	memcpy(ans, msg.data, sizeof(*ans));
+	ans->dest.fd = dmm_ipc_take(&msg, 0);
+	ans->made.dir_fd = dmm_ipc_take(&msg, 1);
+	dmm_ipc_free(&msg);
+	if (ans->ret < 0)
+		*r = ans->refusal;
+	return ans->ret;
+}
+
+int dmm_opener_open(int sock, const struct dmm_dest_request *rq, bool create, bool check, struct dmm_dest *d,
+		    struct dmm_dest_made *made, bool *would, struct dmm_refusal *r)
+{
+	struct opener_ask *ask = calloc(1, sizeof(*ask));
+	struct opener_answer *ans = calloc(1, sizeof(*ans));
+	int ret = -ENOMEM;
+
+	made->dir_fd = -1;
+	if (ask && ans) {
+		ask->create = create;
+		ask->check = check;
+		ask->size_bytes = rq->size_bytes;
+		ask->lbs_bytes = rq->lbs_bytes;
+		ask->overwrite = rq->overwrite;
+		snprintf(ask->path, sizeof(ask->path), "%s", rq->path);
+		snprintf(ask->peer, sizeof(ask->peer), "%s", rq->peer);
+		snprintf(ask->source_identity, sizeof(ask->source_identity), "%s", rq->source_identity);
+		snprintf(ask->gate, sizeof(ask->gate), "%s", rq->gate);
+		ret = opener_call(sock, OPENER_OPEN, ask, ans, r);
+		*d = ans->dest;
+		*made = ans->made;
+		*would = ans->would;
+	} else {
+		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+	}
+	free(ask);
+	free(ans);
+	return ret;
+}
+
+int dmm_opener_reopen(int sock, const struct dmm_dest *d, struct dmm_refusal *r)
+{
+	struct opener_ask *ask = calloc(1, sizeof(*ask));
+	struct opener_answer *ans = calloc(1, sizeof(*ans));
+	int ret = -ENOMEM;
+
+	if (ask && ans) {
+		ask->dest = *d;
+		ret = opener_call(sock, OPENER_REOPEN, ask, ans, r);
+		if (ret >= 0)
+			ret = ans->dest.fd >= 0 ? ans->dest.fd : dmm_refuse(r, DMM_WERR_INTERNAL, "no descriptor came");
+	} else {
+		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+	}
+	free(ask);
+	free(ans);
+	return ret;
+}
+
+int dmm_opener_allow(int sock, char *const *globs, u32 nr)
+{
+	struct dmm_ipc_msg msg;
+	size_t bytes = 0, n;
+	char *text, *at;
+	int ret;
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		bytes += strlen(globs[i]) + 1;
+	text = malloc(bytes + 1);
+	if (!text)
+		return -ENOMEM;
+	for (i = 0, at = text; i < nr; i++, at += n) {
+		n = strlen(globs[i]) + 1;
+		memcpy(at, globs[i], n);
+	}
+	ret = bytes < DMM_IPC_BYTES / 2 ? dmm_ipc_ask(sock, OPENER_ALLOW, text, (u32)bytes, NULL, 0, &msg,
+						      dmm_now_ms() + ALLOW_MS, -1) : -E2BIG;
+	free(text);
+	if (ret)
+		return ret;
+	if (msg.bytes == sizeof(struct opener_answer))
+		ret = ((struct opener_answer *)msg.data)->ret;
+	dmm_ipc_free(&msg);
+	return ret;
+}
