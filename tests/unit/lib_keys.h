@@ -118,6 +118,7 @@ static inline char *get(const char *name)
 /* Valid from..until days from now, for @dns, signed by @by or itself. */
 static inline struct id id_make(const char *dns, const struct id *by, bool ca, int from, int until)
 {
+	const char *cn = !ca ? "web01" : dns ? dns : "an authority";
 	static u8 serial;
 	struct dmm_pin pin;
 	size_t bytes = sizeof(pin);
@@ -134,8 +135,7 @@ static inline struct id id_make(const char *dns, const struct id *by, bool ca, i
 	gnutls_x509_crt_set_activation_time(id.crt, now + (time_t)from * DAY);
 	gnutls_x509_crt_set_expiration_time(id.crt, now + (time_t)until * DAY);
 	gnutls_x509_crt_set_key(id.crt, id.key);
-	gnutls_x509_crt_set_dn_by_oid(id.crt, GNUTLS_OID_X520_COMMON_NAME, 0, ca ? "an authority" : "web01",
-				      ca ? 12 : 5);
+	gnutls_x509_crt_set_dn_by_oid(id.crt, GNUTLS_OID_X520_COMMON_NAME, 0, cn, strlen(cn));
 	if (dns)
 		gnutls_x509_crt_set_subject_alt_name(id.crt, GNUTLS_SAN_DNSNAME, dns, strlen(dns), GNUTLS_FSAN_SET);
 	gnutls_x509_crt_set_basic_constraints(id.crt, ca, -1);

@@ -77,6 +77,44 @@ static void test_revoked(void **state)
 	id_free(&ca);
 }
 
+/* Who has signed it, as it shows it, or as ca.crt has it. */
+static void test_revoked_authority(void **state)
+{
+	struct id ca = id_make(NULL, NULL, true, -1, 10), other = id_make(NULL, NULL, true, -1, 10);
+	struct id mid = id_make("branch", &ca, true, -1, 10), a = id_make("web01", &mid, false, -1, 10);
+	gnutls_datum_t chain[3] = { a.der, mid.der, ca.der };
+	char both[8192];
+
+	(void)state;
+	put("ca.crt", 0644, ca.pem.data, ca.pem.size);
+	peers("web01 ca\n");
+	assert_int_equal(dmm_keys_check(keys, chain, 2, "web01", &who, why), 0);
+	assert_int_equal(dmm_keys_check(keys, chain, 3, "web01", &who, why), 0);
+	peers("web01 ca\nrevoked %s\n", mid.pin);
+	assert_int_equal(dmm_keys_check(keys, chain, 2, "web01", &who, why), -EACCES);
+	assert_non_null(strstr(why, "is by an authority whose key"));
+	assert_non_null(strstr(why, mid.pin));
+	peers("web01 ca\nrevoked %s\n", ca.pin);
+	assert_int_equal(dmm_keys_check(keys, chain, 2, "web01", &who, why), -EACCES);
+	assert_non_null(strstr(why, "are revoked here"));
+	assert_int_equal(dmm_keys_check(keys, chain, 3, "web01", &who, why), -EACCES);
+	/* one that is trusted itself, which need not be shown */
+	snprintf(both, sizeof(both), "%s%s", mid.pem.data, other.pem.data);
+	put_text("ca.crt", 0644, both);
+	peers("web01 ca\n");
+	accepted(&a, "web01", "web01");
+	peers("web01 ca\nrevoked %s\n", mid.pin);
+	refused(&a, "web01", "is not valid by");
+	/* a pin needs nobody's word */
+	peers("web01 %s\nrevoked %s\n", a.pin, mid.pin);
+	assert_int_equal(dmm_keys_check(keys, chain, 2, "web01", &who, why), 0);
+	unlink(path_of("ca.crt"));
+	id_free(&a);
+	id_free(&mid);
+	id_free(&other);
+	id_free(&ca);
+}
+
 static void test_ca(void **state)
 {
 	struct id ca = id_make(NULL, NULL, true, -1, 10), other = id_make(NULL, NULL, true, -1, 10);
@@ -227,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pinned, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_times, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_revoked, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_revoked_authority, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_ca, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_chain, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_peers_errors, setup_dir, teardown_dir),

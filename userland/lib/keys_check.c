@@ -86,14 +86,50 @@ static bool crt_is_for(gnutls_x509_crt_t crt, const char *name)
 	}
 }
 
-/* Has one of ca.crt signed it, and is all of that valid now? 0; -EACCES or -errno with why. */
+static bool crt_revoked(const struct check *c, gnutls_x509_crt_t crt, struct dmm_pin *pin)
+{
+	return dmm_keys_pin_of(crt, pin) || dmm_peers_revoked(&c->peers, pin);
+}
+
+/* Those of ca.crt that are not revoked. How many; -EBADMSG, -ENOMEM with why. */
+static int ca_load(struct check *c, const gnutls_datum_t *pem, gnutls_x509_trust_list_t list)
+{
+	gnutls_x509_crt_t *crts = NULL;
+	unsigned int nr = 0, i;
+	struct dmm_pin pin;
+	int err, trusted = 0;
+
+	err = gnutls_x509_crt_list_import2(&crts, &nr, pem, GNUTLS_X509_FMT_PEM, 0);
+	if (err < 0 || !nr)
+		return dmm_keys_wrong(c->dir, DMM_KEYS_CA, -EBADMSG, c->why, "damaged, or no certificates in PEM: %s",
+				      err < 0 ? gnutls_strerror(err) : "it is empty");
+	for (i = 0; i < nr; i++) {
+		if (crt_revoked(c, crts[i], &pin) || gnutls_x509_trust_list_add_cas(list, &crts[i], 1, 0) != 1)
+			gnutls_x509_crt_deinit(crts[i]);
+		else
+			trusted++;	/* the list's */
+	}
+	gnutls_free(crts);
+	return trusted;
+}
+
+/* Has one of ca.crt signed it, and is all of that valid now, and nothing of it revoked? 0; -EACCES or -errno with why. */
 static int check_ca(struct check *c, const char *name)
 {
-	gnutls_x509_trust_list_t list;
 	gnutls_datum_t pem = { 0 }, text = { 0 };
-	unsigned int status = ~0u;
+	gnutls_x509_trust_list_t list;
+	unsigned int status = ~0u, i;
+	char signer[DMM_PIN_TEXT];
+	struct dmm_pin pin;
 	int ret, err;
 
+	for (i = 1; i < c->nr; i++) {
+		if (!crt_revoked(c, c->chain[i], &pin))
+			continue;
+		dmm_pin_format(&pin, signer);
+		return refuse(c, "the certificate of %.100s (key %s) is by an authority whose key %s is revoked here", name, c->text,
+			      signer);
+	}
 	ret = dmm_keys_read(c->dir, DMM_KEYS_CA, DMM_KEYS_OURS, &pem, c->why);
 	if (ret == -ENOENT)
 		return dmm_keys_wrong(c->dir, DMM_KEYS_CA, -EACCES, c->why, "it is missing, and the certificate of %s would "
@@ -105,13 +141,15 @@ static int check_ca(struct check *c, const char *name)
 		dmm_keys_wipe(&pem);
 		return dmm_keys_wrong(c->dir, DMM_KEYS_CA, -ENOMEM, c->why, "%s", gnutls_strerror(err));
 	}
-	err = gnutls_x509_trust_list_add_trust_mem(list, &pem, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+	ret = ca_load(c, &pem, list);
 	dmm_keys_wipe(&pem);
-	if (err <= 0) {
-		ret = dmm_keys_wrong(c->dir, DMM_KEYS_CA, -EBADMSG, c->why, "damaged, or no certificates in PEM: %s",
-				     err ? gnutls_strerror(err) : "it is empty");
+	if (ret < 0)
+		goto out;
+	if (!ret) {
+		ret = refuse(c, "the certificate of %.100s is not valid: all of %.100s/" DMM_KEYS_CA " are revoked here", name, c->dir);
 		goto out;
 	}
+	ret = 0;
 	err = gnutls_x509_trust_list_verify_crt2(list, c->chain, c->nr, NULL, 0, 0, &status, NULL);
 	if (!err && !status)
 		goto out;
