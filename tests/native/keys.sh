@@ -148,6 +148,14 @@ good "and back" "$(re "$pin_b")" "$a" trust --yes web02 "$pin_b"
 good "by an authority" 'there is no ca.crt yet' "$a" trust web03 ca 10.0.0.3
 fails "not by a key then" 3 'web03 is trusted by a certificate' "$a" trust web03 "$pin_b"
 good "an address twice" '10.0.0.3 is an address of web03, too' "$a" trust web04 "$old_a" 10.0.0.3
+fails "another name for a known key" 3 "is trusted as web02, and what .* is web02's.*next: dmmigrate keys trust web02" "$a" trust web22 "$pin_b"
+cp "$a/peers" "$tmp/peers"
+good "  if one insists" "web02 has the same key: .*the one whose line is first" "$a" trust --yes web22 "$pin_b"
+for ((i = 0; i < 200; i++)); do echo -n " 2001:db8:1234:5678::$i"; done > "$tmp/many"
+sed -i "/^web22/s/\$/$(cat "$tmp/many")/" "$a/peers"
+good "  with 200 addresses" "at 2001:db8:1234:5678::0 .*2001:db8:1234:5678::199\.$" "$a" trust --yes web22 "$pin_b"
+is "  none of which is lost" "$(grep ^web22 "$a/peers" | wc -w)" = 202
+cp "$tmp/peers" "$a/peers"
 good "the list" "^web02 +$(re "$pin_b") +10.0.0.9$" "$a" list
 is "  has all" "$(awk '{ print $1 }' "$tmp/out" | xargs)" = "NAME web02 web03 web04"
 good "  and as JSON" '{"name":"web03","pin":null,"ca":true,"addresses":\["10.0.0.3"\]}.*"revoked":\[\]' "$a" list --json
@@ -220,7 +228,7 @@ fi
 
 # many at once lose nothing
 for i in 1 2 3 4 5 6 7 8; do
-	keys "$b" trust "many$i" "$pin_a" > /dev/null &
+	keys "$b" trust --yes "many$i" "$pin_a" > /dev/null 2>&1 &
 done
 wait
 is "eight at once" "$(grep -c '^many' "$b/peers")" = 8

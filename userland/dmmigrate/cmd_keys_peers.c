@@ -58,6 +58,20 @@ static int trust_addresses(struct dmm_keys_cmd *k, char *words, size_t bytes)
 	return 0;
 }
 
+/* A line of another name with this key; NULL: none. */
+static const struct dmm_peer_line *other_name(struct dmm_keys_cmd *k, const char *name, const struct dmm_pin *pin)
+{
+	const struct dmm_peer_line *l;
+	unsigned int i;
+
+	for (i = 0; i < k->peers.nr; i++) {
+		l = &k->peers.lines[i];
+		if (l->kind == DMM_PEER_PIN && dmm_pin_equal(&l->pin, pin) && !dmm_peer_host_equal(l->name, name))
+			return l;
+	}
+	return NULL;
+}
+
 /* What needs --yes. 0 or an exit code, reported. */
 static int trust_allowed(struct dmm_keys_cmd *k, const char *name, const struct dmm_pin *pin)
 {
@@ -76,6 +90,12 @@ static int trust_allowed(struct dmm_keys_cmd *k, const char *name, const struct 
 	if (l && l->kind == DMM_PEER_PIN && (!pin || !dmm_pin_equal(&l->pin, pin))) {
 		dmm_pin_format(&l->pin, old);
 		return dmm_keys_cmd_fail(k, DMM_EXIT_PREFLIGHT, "%s is trusted by another key, %s", l->name, old);
+	}
+	l = pin ? other_name(k, name, pin) : NULL;
+	if (l) {
+		dmm_next(k->t, "dmmigrate keys trust %s %s%s, with all addresses of it", l->name, text, k->option);
+		return dmm_keys_cmd_fail(k, DMM_EXIT_PREFLIGHT, "%s is trusted as %s, and what that host migrates is %s's: nobody else "
+					 "may go on with it", text, l->name, l->name);
 	}
 	*k->t->next = '\0';
 	return 0;
@@ -102,6 +122,7 @@ int dmm_keys_cmd_trust(struct dmm_keys_cmd *k)
 	const char *name = k->t->args.operands[1], *what = k->t->args.operands[2];
 	const struct dmm_pin *pin = NULL;
 	char words[DMM_KEYS_WORDS];
+	const struct dmm_peer_line *other;
 	struct dmm_peer_line *l;
 	struct dmm_pin given;
 	struct stat st;
@@ -124,23 +145,24 @@ int dmm_keys_cmd_trust(struct dmm_keys_cmd *k)
 		return ret;
 	if (pin && dmm_peers_remove_pin(&k->peers, DMM_PEER_REVOKED, pin))
 		dmm_note(k->t, "%s is not revoked any more", what);
-	l = dmm_peers_find(&k->peers, name);
-	if (l && !*words)	/* as they are: to have none, revoke it first */
-		snprintf(words, sizeof(words), "%s", l->addresses);
-	if (dmm_peers_set(&k->peers, name, pin, words))
+	/* without any they stay: to have none, revoke it first */
+	if (dmm_peers_set(&k->peers, name, pin, *words ? words : NULL))
 		return out_of_memory(k);
 	ret = keys_save(k);
 	if (ret)
 		return ret;
 	l = dmm_peers_find(&k->peers, name);
 	trust_shared(k, l);
+	other = pin ? other_name(k, name, pin) : NULL;
+	if (other)
+		dmm_note(k->t, "%s has the same key: a host that comes with it is the one whose line is first", other->name);
 	if (!pin && fstatat(k->dir_fd, "ca.crt", &st, 0))
 		dmm_note(k->t, "there is no ca.crt yet: dmmigrate keys ca FILE");
 	dmm_say(k->t, "%s is trusted %s%s%s%s.", name, pin ? "by its key " : "by a certificate of ca.crt", pin ? what : "",
-		*words ? ", at " : "", words);
+		*l->addresses ? ", at " : "", l->addresses);
 	dmm_result_text(k->t, "name", name);
 	dmm_result_text(k->t, "pin", pin ? what : NULL);
-	dmm_result_add(k->t, "addresses", dmm_keys_words_json(words));
+	dmm_result_add(k->t, "addresses", dmm_keys_words_json(l->addresses));
 	return DMM_EXIT_OK;
 }
 

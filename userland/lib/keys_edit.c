@@ -325,6 +325,8 @@ int dmm_peers_set(struct dmm_peers *p, const char *name, const struct dmm_pin *p
 
 	if (pin)
 		dmm_pin_format(pin, key);
+	if (!addresses)
+		addresses = old ? old->addresses : "";
 	n = asprintf(&text, "%s %s%s%s%s%s", name, key, *addresses ? " " : "", addresses, comment ? " " : "",
 		     comment ? comment : "");
 	if (n < 0) {

@@ -31,7 +31,7 @@ void dmm_peers_remove(struct dmm_peers *p, unsigned int i);
 /* All lines of one kind with this pin; how many. */
 unsigned int dmm_peers_remove_pin(struct dmm_peers *p, enum dmm_peer_kind kind, const struct dmm_pin *pin);
 /*
- * The line of @name, where it stands and with its comment, or a new one at the end: @pin (NULL: ca), @addresses. -ENOMEM, or
+ * The line of @name, where it stands and with its comment, or a new one at the end: @pin (NULL: ca), @addresses (NULL: as they are). -ENOMEM, or
  * -EINVAL: what can't be written as a line.
  */
 int dmm_peers_set(struct dmm_peers *p, const char *name, const struct dmm_pin *pin, const char *addresses);
