@@ -52,7 +52,14 @@ lane_rest()
 		done
 	done
 	step campaign tests/campaign 1-300
+	# 10,000 tries by relays, and 10,000 where the kernels do TLS
 	step attack env DMM_TRIES=10000 tests/native/attack.sh
+	for kernel in 6.1 6.12; do
+		for seed in 1 2; do
+			step "attack-$kernel-$seed" env DMM_TRIES=2500 DMM_SEED=$seed \
+				tests/qemu/run --kernel $kernel tls-under-attack
+		done
+	done
 	for kernel in 6.1 6.12; do
 		# 20 of them, five a machine
 		for first in 1 6 11 16; do
