@@ -144,6 +144,10 @@ int dmm_send_barrier(struct dmm_link *l)
 	return r;
 }
 
+/*
+ * Nothing is on its way then that was not acknowledged: where TLS encrypts in the background, and a kernel has not handed END
+ * to TCP yet when the socket is shut down (before its commit e01e3934a1b2), the receiver takes it for a lost connection, and that is all.
+ */
 void dmm_send_end(struct dmm_link *l)
 {
 	struct dmm_frame f = { .type = DMM_MSG_END };

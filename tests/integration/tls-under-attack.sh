@@ -3,7 +3,7 @@
 # This test will have somebody between the hosts who flips, drops, doubles, swaps, cuts off and replays what passes, of a disk that
 # is moved while its guest writes, and of a copy, where the kernels of both ends do TLS: nothing of it is accepted, the guest's
 # writes never fail, and both come to their end once nobody disturbs them.  DMM_TRIES: how often, besides (48).
-# timeout: 900
+# timeout: 1500
 # check-kernels: 6.1
 . functions.sh
 . functions-handover.sh

@@ -26,7 +26,7 @@ EARLY_MODULES=(virtio_pci virtio_console virtio_blk virtio_net dm-mod ext4 loop 
 	configfs crc32c_generic)
 LATE_MODULES=(dm-flakey dm-delay dm-zero dm-log-writes dm-snapshot dm-mirror dm-crypt xts aes_generic dm-thin-pool
 	dm-multipath brd null_blk scsi_debug sd_mod sch_netem sch_tbf sch_ingress sch_fq_codel
-	cls_u32 nf_tables nft_ct nft_limit nft_reject_inet dummy tcp_diag tls gcm ghash_generic ctr)
+	cls_u32 nf_tables nft_ct nft_limit nft_reject_inet dummy tcp_diag tls gcm ghash_generic ctr cryptd crypto_user)
 
 check_kernel_name()
 {
