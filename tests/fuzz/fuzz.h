@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 /* A promise of the code under test; libFuzzer keeps the input that broke it. */
-#define fuzz_assert(cond) do { if (!(cond)) __builtin_trap(); } while (0)
+#define fuzz_assert(cond) ((cond) ? (void)0 : __builtin_trap())
 
 /* A copy that ends where the input ends, so that reading on is noticed. */
 static inline void *fuzz_copy(const u8 *data, size_t size)

@@ -34,6 +34,15 @@ def frame(conn, message, payload=b"", offset=0, arg=0, raw=0, crc=0):
                        len(payload), 0, 0, crc) + payload
 
 
+# what a receiver is like, and what a record of recv_session is besides
+TLS, GROUPS, REVOKED, CROWDED, ENGINE = (1 << i for i in range(5))
+SLEEP, DEAF, PEER_B, BY_KEY, LOCAL, END, RAW = 4, 8, 0x10, 0x20, 0x30, 0x40, 0x80
+
+
+def session(name, data, world=0):
+    seed("recv_session", name, bytes([world]) + data)
+
+
 # --- the receiver: a byte says what follows ---
 for name, payload in P.items():
     number = N[name]
@@ -83,27 +92,27 @@ DIGEST = DISK + struct.pack("<QQII", 0, 65536, 1, 0)
 BLOCK = bytes(range(256)) * 2
 COPY = (READY + HELLO1 + frame(1, "ATTACH", attach()) + frame(1, "DATA", BLOCK, 0)
         + frame(1, "DATA", BLOCK, 4096) + frame(1, "BARRIER", arg=1))
-seed("recv_session", "hello", HELLO0)
-seed("recv_session", "prepare", READY)
-seed("recv_session", "check", HELLO0 + frame(0, "PREPARE", prepare(flags=2)))
-seed("recv_session", "denied", HELLO0 + frame(0, "PREPARE", prepare(dest="/etc/passwd")))
-seed("recv_session", "too-small", HELLO0 + frame(0, "PREPARE", prepare(size=1 << 30)))
-seed("recv_session", "requests", READY + frame(0, "QUERY", DISK) + frame(0, "DIGEST", DIGEST)
+session("hello", HELLO0)
+session("prepare", READY)
+session("check", HELLO0 + frame(0, "PREPARE", prepare(flags=2)))
+session("denied", HELLO0 + frame(0, "PREPARE", prepare(dest="/etc/passwd")))
+session("too-small", HELLO0 + frame(0, "PREPARE", prepare(size=1 << 30)))
+session("requests", READY + frame(0, "QUERY", DISK) + frame(0, "DIGEST", DIGEST)
      + frame(0, "FORGET", DISK) + frame(0, "QUERY", DISK))
-seed("recv_session", "copy", COPY)
-seed("recv_session", "copy-end", COPY + frame(1, "END") + frame(0, "DIGEST", DIGEST)
+session("copy", COPY)
+session("copy-end", COPY + frame(1, "END") + frame(0, "DIGEST", DIGEST)
      + frame(0, "FINISH", DISK) + frame(0, "QUERY", DISK))
-seed("recv_session", "beyond-the-end", COPY + frame(1, "DATA", BLOCK + BLOCK, (1 << 20) - 512))
-seed("recv_session", "zero", COPY + frame(1, 37, offset=0, arg=65536) + frame(1, "BARRIER", arg=2))
-seed("recv_session", "hashes", COPY + frame(0, 26, DISK + struct.pack("<QQII", 0, 1 << 20, 1, 65536)))
-seed("recv_session", "create", HELLO0 + frame(0, "PREPARE", prepare(flags=4)))
-seed("recv_session", "wrong-checksum", COPY + frame(1, "DATA", BLOCK, 8192, raw=0x80, crc=1))
-seed("recv_session", "overlaps", COPY + frame(1, "DATA", BLOCK * 3, 512) + frame(1, "DATA", BLOCK * 2, 1024)
+session("beyond-the-end", COPY + frame(1, "DATA", BLOCK + BLOCK, (1 << 20) - 512))
+session("zero", COPY + frame(1, 37, offset=0, arg=65536) + frame(1, "BARRIER", arg=2))
+session("hashes", COPY + frame(0, 26, DISK + struct.pack("<QQII", 0, 1 << 20, 1, 65536)))
+session("create", HELLO0 + frame(0, "PREPARE", prepare(flags=4)))
+session("wrong-checksum", COPY + frame(1, "DATA", BLOCK, 8192, raw=RAW, crc=1))
+session("overlaps", COPY + frame(1, "DATA", BLOCK * 3, 512) + frame(1, "DATA", BLOCK * 2, 1024)
      + frame(1, "DATA", BLOCK, 512) + frame(1, "BARRIER", arg=2))
-seed("recv_session", "two-connections", HELLO0 + frame(0, "PREPARE", prepare(conns=2))
+session("two-connections", HELLO0 + frame(0, "PREPARE", prepare(conns=2))
      + HELLO1 + frame(1, "ATTACH", attach(conns=2)) + HELLO2 + frame(2, "ATTACH", attach(1, 1, 2))
      + frame(1, "DATA", BLOCK, 0) + frame(2, "DATA", BLOCK, 1 << 19) + frame(2, "BARRIER", arg=1))
-seed("recv_session", "newer-epoch", COPY + HELLO2 + frame(2, "ATTACH", attach(2))
+session("newer-epoch", COPY + HELLO2 + frame(2, "ATTACH", attach(2))
      + frame(2, "DATA", BLOCK, 0) + frame(1, "DATA", BLOCK, 0))
 
 PROVE = DISK + struct.pack("<QII", 0, 1, 1)
@@ -112,18 +121,91 @@ HELLO_PROVE = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 31) + golden.text(
 seed("recv_wire", "prove", b"\10" + PROVE)
 seed("recv_wire", "compare", b"\11" + COMPARE)
 seed("recv_wire", "compare-beyond", b"\11" + DISK + struct.pack("<II", 65, 0) + bytes(64 * 16))
-seed("recv_session", "prove", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, 40, PROVE) + frame(0, 42, COMPARE)
+session("prove", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, 40, PROVE) + frame(0, 42, COMPARE)
      + frame(0, "QUERY", DISK))
-seed("recv_session", "prove-without-feature", COPY + frame(0, 40, PROVE))
+session("prove-without-feature", COPY + frame(0, 40, PROVE))
 
-HELLO_GROUP = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 15) + golden.text("dmmigrated 0.1", 48))
-seed("recv_session", "handover", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[0]))
-seed("recv_session", "handover-not-join", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[6]))
-seed("recv_session", "handover-without-feature", HELLO0 + frame(0, "HANDOVER", HANDOVERS[0]))
-seed("recv_session", "handover-later", READY + frame(0, "HANDOVER", HANDOVERS[0]))
 
-seed("recv_session", "data-first", frame(0, "DATA", BLOCK * 10) + frame(3, "END"))
-seed("recv_session", "data-on-control", HELLO0 + frame(0, "DATA", BLOCK * 10))
+
+def hello(conn, features=31, program="dmmigrated 0.1", versions=(1, 1)):
+    return frame(conn, "HELLO", struct.pack("<HHIQ", *versions, 0, features) + golden.text(program, 48))
+
+
+def group(verb, await_states=0, freeze_ms=0, flags=0, role=0, await_ms=1000):
+    return golden.ident(1) + struct.pack("<IIIIII", verb, await_states, await_ms, freeze_ms, role, flags) + golden.text("xl", 80)
+
+
+def of_group(disks=1, gate="", **kwargs):
+    return prepare(**kwargs)[:-128] + struct.pack("<I", disks) + golden.text(gate, 124)
+
+
+def adopt(host="b"):
+    return DISK + struct.pack("<IHBBQQQQ", 1, 7790, 1, 0, 1 << 20, 0, 0, 0) + golden.text(host, 256) + golden.text(
+        "vg-a", 128) + golden.text("/dev/vg/a", 1024)
+
+
+HELLO_GROUP = hello(0, 15)
+JOIN = hello(2) + frame(2, "HANDOVER", HANDOVERS[0])
+session("handover", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[0]))
+session("handover-not-join", HELLO_GROUP + frame(0, "HANDOVER", HANDOVERS[6]))
+session("handover-without-feature", HELLO0 + frame(0, "HANDOVER", HANDOVERS[0]))
+session("handover-later", READY + frame(0, "HANDOVER", HANDOVERS[0]))
+GROUPED = (hello(0) + frame(0, "PREPARE", of_group()) + hello(1) + frame(1, "ATTACH", attach(3))
+           + frame(1, "DATA", BLOCK, 0) + frame(1, "BARRIER", arg=1))
+OWNED = GROUPED + JOIN + frame(2, "HANDOVER", handover(11, 0, 3, disk=0, conn_epoch=3, barrier=1)) + frame(
+    2, "HANDOVER", handover(7, 0, 3, ID))
+for number, events in (("token", [handover(7, 0, 3, ID)]), ("refuse", [handover(8, 0, 3, ID)]),
+                       ("source", [handover(10, 2, 3, ID), handover(9, 0, 3)]),
+                       ("dest-says", [handover(3, 0, 3, ID)]), ("joined-twice", [HANDOVERS[0]]),
+                       ("another", [golden.ident(9) + handover(7, 0, 3, ID)[16:]])):
+    session("group-" + number, GROUPED + JOIN + b"".join(frame(2, "HANDOVER", e) for e in events), GROUPS)
+session("group-owned", OWNED + frame(0 | SLEEP, "GROUP", group(1, 0xff)) + frame(0, "GROUP", group(3))
+        + frame(0 | SLEEP, "GROUP", group(4)) + frame(0 | SLEEP, "GROUP", group(1)) + frame(0, "GROUP", group(9)), GROUPS)
+session("group-returned", OWNED + frame(0, "GROUP", group(5)) + frame(2 | SLEEP, "HANDOVER", handover(10, 2, 4, ID)), GROUPS)
+for verb in range(1, 10):
+    session("group-verb-%d" % verb, GROUPED + frame(0, "GROUP", group(verb, freeze_ms=300 * (verb == 6))), GROUPS)
+    session("group-verb-%d-local" % verb, GROUPED + hello(3 | LOCAL) + frame(
+        3, "GROUP", group(verb, freeze_ms=300 * (verb == 6), flags=(verb == 9))), GROUPS)
+session("group-refused", hello(0) + frame(0, "GROUP", group(2)), GROUPS)
+session("group-gate", hello(0) + frame(0, "PREPARE", of_group(gate="A.dmm")), GROUPS)
+session("group-check", hello(0) + frame(0, "PREPARE", of_group(flags=2)), GROUPS)
+session("group-of-two", hello(0) + frame(0, "PREPARE", of_group(2)) + frame(0, "GROUP", group(1)) + hello(1)
+        + frame(1, "ATTACH", attach()), GROUPS)
+session("group-no-journals", hello(0) + frame(0, "PREPARE", of_group()))
+session("group-no-feature", hello(0, 7) + frame(0, "PREPARE", of_group()), GROUPS)
+session("group-then-without", GROUPED + hello(3) + frame(3, "PREPARE", prepare()), GROUPS)
+session("adopt", hello(0 | LOCAL) + frame(0, "ADOPT", adopt()), GROUPS)
+session("adopt-not-local", hello(0) + frame(0, "ADOPT", adopt()), GROUPS)
+KEYED = (hello(0) + frame(0, "PREPARE", prepare()) + frame(0, "KEY", attach()) + hello(1 | BY_KEY)
+         + frame(1, "ATTACH", attach()) + frame(1, "DATA", BLOCK, 0) + frame(1, "BARRIER", arg=1))
+session("key", KEYED, TLS)
+session("key-plaintext", KEYED)
+session("key-revoked", KEYED, TLS | REVOKED)
+session("key-other", KEYED.replace(frame(1, "ATTACH", attach()), frame(1, "ATTACH", attach(2))), TLS)
+session("key-for-control", KEYED.replace(frame(1, "ATTACH", attach()), frame(1, "QUERY", DISK)), TLS)
+session("key-none", hello(1 | BY_KEY) + frame(1, "ATTACH", attach()), TLS)
+session("key-prepared-anew", hello(0) + frame(0, "PREPARE", prepare()) + frame(0, "KEY", attach()) + frame(0, "FORGET", DISK)
+        + frame(0, "PREPARE", prepare(1 << 19)) + hello(1 | BY_KEY) + frame(1, "ATTACH", attach()), TLS)
+session("attach-without-key", hello(0) + frame(0, "PREPARE", prepare()) + hello(1) + frame(1, "ATTACH", attach()), TLS)
+session("another-peers-disk", hello(0) + frame(0, "PREPARE", prepare()) + hello(1 | PEER_B) + frame(1, "QUERY", DISK), TLS)
+session("another-peers-group", GROUPED[:len(hello(0) + frame(0, "PREPARE", of_group()))] + hello(1 | PEER_B)
+        + frame(1, "GROUP", group(1)) + hello(2 | PEER_B) + frame(2, "HANDOVER", HANDOVERS[0]), TLS | GROUPS)
+session("versions", hello(0, versions=(2, 3)))
+session("versions-old", hello(0, versions=(0, 0)))
+session("silent", hello(0) + b"\1" + bytes(8) + frame(0 | SLEEP, "QUERY", DISK))
+session("crowded", hello(0) + hello(1) + hello(2) + hello(3), CROWDED)
+session("crowded-disks", READY + frame(0, "PREPARE", DISK[:16] + b"\1" + prepare()[17:]), CROWDED)
+session("stop", COPY + b"\xff" + frame(1, "DATA", BLOCK, 8192) + frame(0, "QUERY", DISK))
+session("stop-group", GROUPED + JOIN + b"\xff" + frame(0, "GROUP", group(1, 0xff)), GROUPS)
+session("deaf", COPY + b"".join(frame(1 | DEAF, "DATA", BLOCK, i * 4096) for i in range(4)) + frame(1 | SLEEP, "DATA", BLOCK, 0))
+session("stalled", COPY + frame(1, "DATA", BLOCK, 8192)[:300])
+session("orphan", READY[:-1] + READY[-1:] + frame(0 | END, "QUERY", DISK) + hello(1 | SLEEP) + frame(1 | SLEEP, "QUERY", DISK))
+session("another-engine", COPY, ENGINE)
+session("new-file", hello(0) + frame(0, "PREPARE", prepare(flags=4, dest="@new")) + frame(0, 26, DISK + struct.pack(
+    "<QQII", 0, 1 << 20, 1, 65536)))
+
+session("data-first", frame(0, "DATA", BLOCK * 10) + frame(3, "END"))
+session("data-on-control", HELLO0 + frame(0, "DATA", BLOCK * 10))
 
 seed("recv_config", "addresses", "[dmmigrated]\n" + "listen = ::1\n" * 16)
 seed("recv_config", "all", """# everything
@@ -260,3 +342,25 @@ for i, (sectors, logical, line) in enumerate((
 seed("kmod_args", "kept-gate-of-512-tib", struct.pack("<QBB", 1 << 40, 0, 2) + b"3: 8 1 gate")
 seed("kmod_args", "zoned", struct.pack("<QBB", 2048, 0, 3) + b"x 8")
 seed("kmod_args", "smaller", struct.pack("<QBB", 2048, 0, 0) + b"x 8")
+
+
+def acks(what, slots, *records):
+    """What waits, and what comes: (bytes at a time, type, number, argument, status)."""
+    return bytes([what, len(slots)]) + bytes(slots) + b"".join(struct.pack(
+        "<BIHHQQII", piece, golden.MAGIC, N.get(kind, kind), 0, seq, arg, status, 0) for piece, kind, seq, arg, status in records)
+
+
+ZERO_ACK = (32, "ZERO", 2, 4096, 0)
+seed("kmod_ack", "all", acks(2, [0, 1, 4], (32, "DATA", 1, 0, 0), ZERO_ACK, (7, "DATA", 3, 0, 0), (32, "BARRIER", 4, 7, 0)))
+seed("kmod_ack", "at-once", acks(0, [0] * 3, *((0x3f, "DATA", i, 0, 0) for i in (3, 1, 2))))
+seed("kmod_ack", "while-sending-twice", acks(0, [2], (32, "DATA", 1, 0, 0), (32, "DATA", 1, 0, 0)))
+seed("kmod_ack", "barrier-of-link-1", acks(3, [], (32, "BARRIER", 1, 7, 0)))
+seed("kmod_ack", "not-sent", acks(0, [0], (32, "DATA", 9, 0, 0)))
+seed("kmod_ack", "refused", acks(0, [0], (32, "DATA", 1, 0, 5)))
+seed("kmod_ack", "going-down", acks(0, [0], (32, "DATA", 1, 0, 15)))
+seed("kmod_ack", "malformed", acks(0, [0], (0xa0, "DATA", 1, 0, 0)))
+seed("kmod_ack", "silent", acks(0, [0], (0x40, "DATA", 1, 0, 0)))
+seed("kmod_ack", "nothing-then", acks(1, [0], (0, "DATA", 1, 0, 0)))
+seed("kmod_ack", "stopped", acks(0x10, [0], (0, "DATA", 1, 0, 0)))
+seed("kmod_ack", "sending-failed", acks(4, [0]))
+seed("kmod_ack", "link-ended", acks(8, [0], (32, "DATA", 1, 0, 0)))
