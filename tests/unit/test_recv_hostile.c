@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Peers at their worst: those who read nothing for a while on a data connection, where bounds
- * must hold and nothing may get stuck once they read again; and those who stay when the receiver ends.
+ * must hold and nothing may get stuck once they read again; those who stay when the receiver ends; those who
+ * say that their disk is larger than any.
  */
 #include <signal.h>
 
+#include "dmmigrated/prove.h"
 #include "recv_fake.h"
 
 #define SIZE	(1u << 20)
@@ -26,6 +28,21 @@ static int teardown(void **state)
 {
 	(void)state;
 	peers_end(&control, &data);
+	return 0;
+}
+
+/* With no disk that is prepared. */
+static int setup_alone(void **state)
+{
+	(void)state;
+	receiver_start(SIZE, &dmm_engine_libaio);
+	return 0;
+}
+
+static int teardown_alone(void **state)
+{
+	(void)state;
+	receiver_end();
 	return 0;
 }
 
@@ -181,6 +198,39 @@ static void the_receiver_ends_idle_connections(void **state)
 	assert_int_equal(dmm_receiver_wait(&rc, WAIT_MS), 0);
 }
 
+/* Memory goes by the destination, not by what a peer says that its disk has: this would be 16 TiB. */
+static void sizes_cost_nothing(void **state)
+{
+	struct dmm_wire_prepared ok;
+	struct dmm_wire_prepare w;
+	struct peer p;
+
+	(void)state;
+	fill_prepare(&w, 1ull << 60);
+	peer_hello(&p);
+	assert_int_equal(peer_request(&p, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok, sizeof(ok)),
+			 DMM_WERR_TOOSMALL);
+	peer_close(&p);
+}
+
+/* Nor is there anything to compare with until the destination has been opened. */
+static void nothing_to_compare(void **state)
+{
+	struct dmm_wire_prepare w;
+	struct dmm_prepare p;
+	struct dmm_refusal r;
+	struct dmm_disk *d;
+
+	(void)state;
+	fill_prepare(&w, SIZE);
+	assert_int_equal(dmm_prepare_decode(&w, &p, &r), 0);
+	d = dmm_disk_create(&p);
+	assert_non_null(d);
+	assert_false(dmm_disk_compare(d, 0, 0, 1));
+	assert_int_equal(dmm_disk_judge(d, &r), 0);
+	dmm_disk_destroy(d);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -190,6 +240,8 @@ int main(void)
 		T(a_broken_engine),
 		T(deaf_while_stopping),
 		T(the_receiver_ends_idle_connections),
+		cmocka_unit_test_setup_teardown(sizes_cost_nothing, setup_alone, teardown_alone),
+		cmocka_unit_test(nothing_to_compare),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -90,7 +90,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p);
 /* Closes the destination. Nothing may refer to it any more. */
 void dmm_disk_destroy(struct dmm_disk *d);
 
-/* Memory for its proof. -ENOMEM. Before it is opened. */
+/* Memory for its proof. -ENOMEM. Its destination has been checked, dmm_disk_opened() not been called. */
 int dmm_disk_reserve(struct dmm_disk *d);
 
 /* Takes over the opened destination: the disk is PREPARED. */

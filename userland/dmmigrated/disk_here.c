@@ -13,7 +13,11 @@
 static int here_open(struct dmm_disk *d, const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_refusal *r)
 {
 	(void)rq;
-	(void)r;
+	/* not before, by what a peer says that it has */
+	if (dmm_disk_reserve(d)) {
+		dmm_dest_close(dest);
+		return dmm_refuse(r, DMM_WERR_LIMIT, "out of memory: a disk of %llu bytes takes 16 MiB a TiB", d->prepare.size_bytes);
+	}
 	dmm_disk_opened(d, dest);
 	return 0;
 }

@@ -307,10 +307,23 @@ out_close:
 
 /* --- what the source has read --- */
 
+/* Not before its destination has been opened. */
+static bool has_table(struct dmm_disk *d)
+{
+	bool opened;
+
+	pthread_mutex_lock(&d->lock);
+	opened = d->state;
+	pthread_mutex_unlock(&d->lock);
+	return opened;
+}
+
 bool dmm_disk_compare(struct dmm_disk *d, u64 i, u32 generation, u32 crc)
 {
 	struct dmm_proof_state s;
 
+	if (!has_table(d))
+		return false;
 	dmm_proof_get(&d->proof, i, &s);
 	return dmm_proof_differs(&d->proof, i, generation, ~crc ^ dmm_crc32c_shift(~0u, s.bytes));
 }
@@ -321,7 +334,7 @@ int dmm_disk_judge(struct dmm_disk *d, struct dmm_refusal *r)
 	char what[160];
 	u32 source_crc;
 
-	if (!dmm_proof_judge(&d->proof, &s, &source_crc))
+	if (!has_table(d) || !dmm_proof_judge(&d->proof, &s, &source_crc))
 		return 0;
 	snprintf(what, sizeof(what), "the sides differ at offset %llu (%u bytes, crc32c %08x at the source, %08x at "
 		 "the destination)", s.offset_bytes, s.bytes, dmm_proof_crc32c(source_crc, s.bytes),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk_ops.h"
 #include "fullio.h"
 #include "registry_priv.h"
 #include "thread.h"
@@ -58,11 +59,6 @@ static void *bury_thread(void *arg)
 	dmm_registry_bury(arg);
 	free(arg);
 	return NULL;
-}
-
-int dmm_refuse_memory(const struct dmm_prepare *p, struct dmm_refusal *r)
-{
-	return dmm_refuse(r, DMM_WERR_LIMIT, "out of memory: a disk of %llu bytes takes 16 MiB a TiB", p->size_bytes);
 }
 
 /* The same by a thread of its own, for a caller on whom others wait. */
@@ -170,18 +166,19 @@ bool dmm_registry_make_room(struct dmm_registry *reg)
 	return room;
 }
 
-int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, const struct dmm_dest *dest,
+int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, struct dmm_dest *dest,
 		     struct dmm_refusal *r)
 {
 	struct dmm_disk *d = dmm_disk_create(p);
+	int ret;
 
 	if (!d)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
-	if (dmm_disk_reserve(d)) {
+	ret = d->ops->open(d, NULL, dest, r);
+	if (ret) {
 		dmm_disk_destroy(d);
-		return dmm_refuse_memory(p, r);
+		return ret;
 	}
-	dmm_disk_opened(d, dest);
 	pthread_mutex_lock(&reg->lock);
 	d->listed = true;
 	dmm_list_add_tail(&reg->disks, &d->node);

@@ -38,9 +38,9 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 			 struct dmm_refusal *r);
 
 /*
- * In a worker: lists a disk for the opened *dest, which it takes over.  0, or a negative errno with @r filled.
+ * In a worker: lists a disk for the opened *dest, which it takes over in any case.  0, or a negative errno with @r filled.
  */
-int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, const struct dmm_dest *dest,
+int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, struct dmm_dest *dest,
 		     struct dmm_refusal *r);
 
 /* The worker is no more: nor are its disks, which have to be prepared anew. */

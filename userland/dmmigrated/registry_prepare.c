@@ -181,11 +181,6 @@ static int registry_enter(struct dmm_registry *reg, const struct dmm_prepare *p,
 		dmm_disk_destroy(d);
 		goto out_unlock;
 	}
-	if (!reg->workers && dmm_disk_reserve(d)) {
-		dmm_disk_destroy(d);
-		ret = dmm_refuse_memory(p, r);
-		goto out_unlock;
-	}
 	d->listed = true;
 	dmm_list_add_tail(&reg->disks, &d->node);
 	reg->nr_disks++;

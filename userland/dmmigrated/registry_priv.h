@@ -20,8 +20,6 @@ bool dmm_registry_has_room_locked(struct dmm_registry *reg);
 /* Drops them, as far as needed. */
 bool dmm_registry_make_room(struct dmm_registry *reg);
 
-int dmm_refuse_memory(const struct dmm_prepare *p, struct dmm_refusal *r);
-
 /* --- registry_busy.c --- */
 
 /* Is @d that device, or file of that device? Never an NBD export. */

@@ -41,8 +41,6 @@ static int work_open(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dm
 	if (ret)
 		return ret;
 	ret = dmm_registry_add(&rc->registry, p, dest, &ans->refusal);
-	if (ret)
-		dmm_dest_close(dest);
 	ans->u.dest = *dest;
 	return ret;
 }
