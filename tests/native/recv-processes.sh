@@ -4,15 +4,16 @@
 # that it could use against its host; the daemon has none.  And one of them, or the daemon, be killed at work.
 . "$(dirname "$0")/functions"
 
-# workers: their process ids, in the order in which they began
-workers()
+# named NAME: processes of the daemon that are called so, in the order in which they began
+named()
 {
 	local pid
 
 	for pid in $(family "$daemon_pid"); do
-		! grep -qx dmm-worker "/proc/$pid/comm" || echo "$pid"
+		! grep -qx "$1" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
 	done
 }
+workers() { named dmm-worker; }
 nr_workers() { [ "$(workers | wc -l)" = "$1" ]; }
 # has PID FILE: is it open there?
 has() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
@@ -20,7 +21,7 @@ status() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 
 make -s -C "$top/userland" dmmigrated	# not dumpable: a sanitiser's build is
 bin=$top/build/userland
-for i in 1 2; do
+for i in 1 2 3; do
 	truncate -s 4M "$tmp/$i.img"
 done
 start_daemon
@@ -60,6 +61,26 @@ done
 if [ "$(id -u)" = 0 ]; then
 	if [ "$(status "$1" Uid)" != "$(status "$2" Uid)" ]; then ok "two user ids"; else bad "one user id"; fi
 fi
+
+# who listens, and who opens
+for name in dmm-acceptor dmm-opener; do
+	pid=$(named $name)
+	if [ -n "$pid" ] && [ "$(status "$pid" NoNewPrivs)" = 1 ] && [ "$(status "$pid" Seccomp)" = 2 ] && ! has "$pid" "$tmp/*.img"; then
+		ok "$name has no destination, and few system calls"
+	else
+		bad "$name: $pid"
+	fi
+done
+if [ "$(status "$(named dmm-acceptor)" CapEff)" = 0000000000000000 ]; then ok "dmm-acceptor: no capability"; else bad "dmm-acceptor: capabilities"; fi
+# dac_override, dac_read_search, sys_ptrace
+if [ $((0x$(status "$(named dmm-opener)" CapEff) & ~0x80006)) = 0 ]; then ok "dmm-opener: few"; else bad "dmm-opener: capabilities"; fi
+if ss -tlnp 2> /dev/null | grep ":$port " | grep -q "pid=$daemon_pid,"; then bad "the daemon listens"; else ok "the daemon does not listen"; fi
+for name in dmm-acceptor dmm-opener; do
+	kill -KILL "$(named $name)"
+	back() { pid=$(named $name) && [ -n "$pid" ] && phony "$to" 5 check prepare "$tmp/3.img" 4M > /dev/null 2>&1; }
+	eventually "$name is begun again" 20 back
+done
+if kill -0 "$1" && kill -0 "$2"; then ok "data connections go on"; else bad "a worker has gone"; fi
 
 # one dies: the other goes on, and so does the daemon
 kill -KILL "$1"
