@@ -208,6 +208,18 @@ sed -i '$d' "$a/peers"
 chmod 666 "$a/peers"
 fails "a peers file that all may write" 3 "chmod go-w $a/peers" "$a" trust web05 "$pin_b"
 chmod 644 "$a/peers"
+chmod 777 "$a"
+fails "a directory that all may write to" 3 "others may write to it: chmod go-w $a" "$a" trust web05 "$pin_b"
+fails "  to have a key there" 3 "others may write to it: chmod go-w $a" "$a" show
+chmod 700 "$a"
+# who may not write there cannot lock it either
+flock "$b" sleep 3 &
+good "a directory that somebody has locked" '^no peers$|^NAME' "$b" list
+start=$SECONDS
+good "  for an edit" 'is trusted' "$b" trust web07 "$old_a"
+is "  at once" $((SECONDS - start)) -lt 2
+is "the lock is ours" "$(stat -c %a "$b/lock")" = 600
+wait
 echo > "$tmp/file"
 fails "a directory that is none" 5 'cannot use .*: Not a directory' "$tmp/file" init
 rm "$tmp/file"

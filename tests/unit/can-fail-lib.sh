@@ -49,6 +49,8 @@ $f 's/linkat\(j->dir_fd, JOURNAL_NEW, j->dir_fd, JOURNAL_NAME, 0\)/renameat(j->d
 f='rule keys lib/keys.c'
 $f 's/\tif \(st\.st_mode & forbidden\)/\tif (0)/' 'a key that others may read'
 $f 's/forbidden && st\.st_uid != geteuid\(\) && st\.st_uid/0/' "a key that is another user's"
+$f 's/if \(st\.st_mode & DMM_KEYS_OURS\)/if (0)/' 'a directory that others may write to'
+$f 's/if \(st\.st_uid != geteuid\(\) && st\.st_uid\)/if (0)/' "a directory that is another user's"
 $f 's/\(forbidden == DMM_KEYS_SECRET \? O_NOFOLLOW : 0\)/0/' 'a key that is a link'
 $f 's/!S_ISREG\(st\.st_mode\)/0/' 'a key that is no file'
 $f 's/ \|\| strlen\(text\) != DMM_PIN_TEXT - 1//; s/\tif \(strcmp\(again, text\)\)/\tif (0)/' 'more than one text for a pin'

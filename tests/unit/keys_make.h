@@ -26,15 +26,15 @@ static struct dmm_keys *keys[NR_HOSTS];
 static inline void keys_make(void)
 {
 	char why[DMM_KEYS_WHY];
-	int i, fd;
+	struct dmm_keys_edit e;
+	int i;
 
 	for (i = 0; i < NR_HOSTS; i++) {
 		strcpy(dirs[i], "/tmp/dmm-unit-keys.XXXXXX");
 		assert_non_null(mkdtemp(dirs[i]));
-		fd = dmm_keys_edit(dirs[i], true);
-		assert_true(fd >= 0);
-		assert_int_equal(dmm_keys_create(fd, "host", why), 0);
-		close(fd);
+		assert_int_equal(dmm_keys_edit(dirs[i], true, &e, why), 0);
+		assert_int_equal(dmm_keys_create(e.dir_fd, "host", why), 0);
+		dmm_keys_edit_end(&e);
 		assert_int_equal(dmm_keys_load(dirs[i], &keys[i], why), 0);
 	}
 }
@@ -44,14 +44,14 @@ static inline void keys_trust(int whose, int other, const char *name, const char
 {
 	char why[DMM_KEYS_WHY];
 	struct dmm_peers p;
-	int fd = dmm_keys_edit(dirs[whose], false);
+	struct dmm_keys_edit e;
 
-	assert_true(fd >= 0);
+	assert_int_equal(dmm_keys_edit(dirs[whose], false, &e, why), 0);
 	assert_int_equal(dmm_peers_load(dirs[whose], &p, why), 0);
 	assert_int_equal(dmm_peers_set(&p, name, dmm_keys_pin(keys[other]), addresses), 0);
-	assert_int_equal(dmm_peers_save(fd, &p), 0);
+	assert_int_equal(dmm_peers_save(e.dir_fd, &p), 0);
 	dmm_peers_clear(&p);
-	close(fd);
+	dmm_keys_edit_end(&e);
 }
 
 static inline void keys_unmake(void)

@@ -110,6 +110,7 @@ static void test_load_chain(void **state)
 static void test_load_refused(void **state)
 {
 	struct id other = id_make("web01", NULL, false, -1, 10);
+	struct dmm_keys_edit e;
 	char target[128];
 
 	(void)state;
@@ -142,6 +143,22 @@ static void test_load_refused(void **state)
 		load_fails(-EPERM, "another user");
 	}
 
+	put_text("host.key", 0600, vector_key);
+	assert_int_equal(chmod(path_of("host.crt"), 0664), 0);
+	load_fails(-EPERM, "host.crt: others may write to it: chmod go-w ");
+	assert_int_equal(chmod(path_of("host.crt"), 0644), 0);
+	assert_int_equal(chmod(dir, 0770), 0);
+	load_fails(-EPERM, "others may write to it: chmod go-w ");
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), -EPERM);
+	assert_int_equal(chmod(dir, 0755), 0);	/* that is fine */
+	dmm_keys_free(keys);
+	assert_int_equal(dmm_keys_load(dir, &keys, why), 0);
+	if (!geteuid()) {
+		assert_int_equal(chown(dir, 65534, 65534), 0);
+		load_fails(-EPERM, "another user: chown 0 ");
+		assert_int_equal(chown(dir, 0, 0), 0);
+	}
+
 	put("host.key", 0600, vector_key, strlen(vector_key) - 40);
 	load_fails(-EBADMSG, "host.key: damaged");
 	assert_null(strstr(why, "25H4P"));
@@ -165,7 +182,7 @@ static void test_load_refused(void **state)
 /* What the tool makes is what can be loaded, and used at once: whatever clock the other has, within a day. */
 static void test_create(void **state)
 {
-	int fd = dmm_keys_edit(dir, false);
+	struct dmm_keys_edit e;
 	struct dmm_keys *made;
 	gnutls_x509_crt_t *crts;
 	gnutls_x509_privkey_t key;
@@ -176,9 +193,9 @@ static void test_create(void **state)
 	size_t bytes = sizeof(dns);
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(dmm_keys_create(fd, "web01.example.com", why), 0);
-	close(fd);
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
+	assert_int_equal(dmm_keys_create(e.dir_fd, "web01.example.com", why), 0);
+	dmm_keys_edit_end(&e);
 	assert_int_equal(stat(path_of("host.key"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_not_equal(access(path_of("host.key.new"), F_OK), 0);
@@ -207,14 +224,14 @@ static void test_create(void **state)
 
 static void assert_saved(struct dmm_peers *p, const char *fmt, ...)
 {
-	int fd = dmm_keys_edit(dir, false);
+	struct dmm_keys_edit e;
 	char text[2048];
 	struct stat st;
 	va_list ap;
 
-	assert_true(fd >= 0);
-	assert_int_equal(dmm_peers_save(fd, p), 0);
-	close(fd);
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
+	assert_int_equal(dmm_peers_save(e.dir_fd, p), 0);
+	dmm_keys_edit_end(&e);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -254,33 +271,34 @@ static void test_install_ca(void **state)
 {
 	struct id ca = id_make(NULL, NULL, true, -1, 10), old = id_make(NULL, NULL, true, -10, -1);
 	struct id leaf = id_make("web01", &ca, false, -1, 10);
-	int fd = dmm_keys_edit(dir, false);
+	struct dmm_keys_edit e;
 	char from[128];
 	unsigned int nr;
 
 	(void)state;
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
 	snprintf(from, sizeof(from), "%s/from", dir);
 	put("from", 0644, ca.pem.data, ca.pem.size);
-	assert_int_equal(dmm_keys_install_ca(fd, from, &nr, why), 0);
+	assert_int_equal(dmm_keys_install_ca(e.dir_fd, from, &nr, why), 0);
 	assert_int_equal(nr, 1);
 	assert_memory_equal(get("ca.crt"), ca.pem.data, ca.pem.size);
 	peers("web01 ca\n");
 	accepted(&leaf, "web01", "web01");
 	/* nothing is lost by what can't be one */
 	put("from", 0644, leaf.pem.data, leaf.pem.size);
-	assert_int_equal(dmm_keys_install_ca(fd, from, &nr, why), -EBADMSG);
+	assert_int_equal(dmm_keys_install_ca(e.dir_fd, from, &nr, why), -EBADMSG);
 	assert_non_null(strstr(why, "certificate 1 is not a CA's"));
 	put("from", 0644, old.pem.data, old.pem.size);
-	assert_int_equal(dmm_keys_install_ca(fd, from, &nr, why), -EBADMSG);
+	assert_int_equal(dmm_keys_install_ca(e.dir_fd, from, &nr, why), -EBADMSG);
 	assert_non_null(strstr(why, "certificate 1 has expired"));
 	put("from", 0644, ca.pem.data, ca.pem.size - 40);
-	assert_int_equal(dmm_keys_install_ca(fd, from, &nr, why), -EBADMSG);
+	assert_int_equal(dmm_keys_install_ca(e.dir_fd, from, &nr, why), -EBADMSG);
 	put_text("from", 0644, vector_key);
-	assert_int_equal(dmm_keys_install_ca(fd, from, &nr, why), -EBADMSG);
+	assert_int_equal(dmm_keys_install_ca(e.dir_fd, from, &nr, why), -EBADMSG);
 	unlink(from);
-	assert_int_equal(dmm_keys_install_ca(fd, from, &nr, why), -ENOENT);
+	assert_int_equal(dmm_keys_install_ca(e.dir_fd, from, &nr, why), -ENOENT);
 	accepted(&leaf, "web01", "web01");
-	close(fd);
+	dmm_keys_edit_end(&e);
 	id_free(&ca);
 	id_free(&old);
 	id_free(&leaf);

@@ -261,18 +261,19 @@ static void who_was_revoked_gets_no_key(void **state)
 {
 	struct dmm_tls_key key;
 	struct dmm_peers p = { 0 };
+	char why[DMM_KEYS_WHY];
+	struct dmm_keys_edit e;
 	struct peer control;
-	int fd;
 
 	(void)state;
 	tls_hello(&control, THEM, NULL);
 	peer_prepare(&control, SIZE);
 	assert_int_equal(ask_key(&control, 1, 0, &key), 0);
-	fd = dmm_keys_edit(dirs[US], false);
+	assert_int_equal(dmm_keys_edit(dirs[US], false, &e, why), 0);
 	assert_int_equal(dmm_peers_revoke(&p, dmm_keys_pin(keys[THEM])), 0);
-	assert_int_equal(dmm_peers_save(fd, &p), 0);
+	assert_int_equal(dmm_peers_save(e.dir_fd, &p), 0);
 	dmm_peers_clear(&p);
-	close(fd);
+	dmm_keys_edit_end(&e);
 	assert_int_equal(ask_key(&control, 1, 0, &key), DMM_WERR_DENIED);
 	peer_close(&control);
 }

@@ -54,9 +54,10 @@ int dmm_keys_cmd_unread(struct dmm_keys_cmd *k, int err, const char *why)
 
 int dmm_keys_cmd_edit(struct dmm_keys_cmd *k)
 {
-	k->dir_fd = dmm_keys_edit(k->dir, true);
-	return k->dir_fd >= 0 ? 0 : dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "cannot use %.200s: %s", k->dir,
-						      strerror(-k->dir_fd));
+	char why[DMM_KEYS_WHY];
+	int ret = dmm_keys_edit(k->dir, true, &k->edit, why);
+
+	return ret ? dmm_keys_cmd_fail(k, ret == -EPERM ? DMM_EXIT_PREFLIGHT : DMM_EXIT_LOCAL, "%s", why) : 0;
 }
 
 void dmm_keys_words_add(char *words, size_t bytes, const char *word)
@@ -179,7 +180,7 @@ static int keys_init(struct dmm_keys_cmd *k)
 	ret = dmm_keys_cmd_edit(k);
 	if (ret)
 		return ret;
-	there = !fstatat(k->dir_fd, "host.key", &st, AT_SYMLINK_NOFOLLOW);
+	there = !fstatat(k->edit.dir_fd, "host.key", &st, AT_SYMLINK_NOFOLLOW);
 	if (there && !k->t->args.yes) {
 		dmm_next(k->t, "dmmigrate keys show%s", k->option);
 		return dmm_keys_cmd_fail(k, DMM_EXIT_PREFLIGHT, "there is a key in %.200s already; with --yes it is replaced, and every "
@@ -190,7 +191,7 @@ static int keys_init(struct dmm_keys_cmd *k)
 		dmm_keys_free(mine);
 	}
 	dmm_keys_hostname(name);
-	ret = dmm_keys_create(k->dir_fd, name, why);
+	ret = dmm_keys_create(k->edit.dir_fd, name, why);
 	if (ret)
 		return dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "%.200s: %s", k->dir, why);
 	if (*old) {
@@ -216,7 +217,7 @@ static int keys_ca(struct dmm_keys_cmd *k)
 	ret = dmm_keys_cmd_edit(k);
 	if (ret)
 		return ret;
-	ret = dmm_keys_install_ca(k->dir_fd, k->t->args.operands[1], &nr, why);
+	ret = dmm_keys_install_ca(k->edit.dir_fd, k->t->args.operands[1], &nr, why);
 	if (ret)
 		return dmm_keys_cmd_unread(k, ret, why);
 	dmm_say(k->t, "%s/ca.crt has %u certificate%s. A peer is accepted by it once it is trusted: dmmigrate keys trust NAME ca",
@@ -256,7 +257,7 @@ static int keys_dir(struct dmm_keys_cmd *k)
 
 static int cmd_keys(struct dmm_tool *t)
 {
-	struct dmm_keys_cmd k = { .t = t, .dir_fd = -1 };
+	struct dmm_keys_cmd k = { .t = t, .edit = { -1, -1 } };
 	const struct dmm_args *a = &t->args;
 	unsigned int i;
 	int ret;
@@ -275,7 +276,7 @@ static int cmd_keys(struct dmm_tool *t)
 	if (!ret)
 		ret = keys_verbs[i].run(&k);
 	dmm_peers_clear(&k.peers);
-	dmm_close_fd(&k.dir_fd);
+	dmm_keys_edit_end(&k.edit);
 	return ret;
 }
 

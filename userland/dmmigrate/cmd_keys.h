@@ -16,7 +16,7 @@ struct dmm_keys_cmd {
 	struct dmm_tool *t;
 	char dir[1024];
 	char option[1040];	/* " --keys DIR" where it was given, for the commands that we name */
-	int dir_fd;		/* locked, for who edits */
+	struct dmm_keys_edit edit;
 	struct dmm_peers peers;
 };
 

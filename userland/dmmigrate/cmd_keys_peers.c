@@ -29,7 +29,7 @@ static int keys_edit(struct dmm_keys_cmd *k)
 
 static int keys_save(struct dmm_keys_cmd *k)
 {
-	int ret = dmm_peers_save(k->dir_fd, &k->peers);
+	int ret = dmm_peers_save(k->edit.dir_fd, &k->peers);
 
 	return ret ? dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "cannot write %.200s/peers: %s", k->dir, strerror(-ret)) : 0;
 }
@@ -156,7 +156,7 @@ int dmm_keys_cmd_trust(struct dmm_keys_cmd *k)
 	other = pin ? other_name(k, name, pin) : NULL;
 	if (other)
 		dmm_note(k->t, "%s has the same key: a host that comes with it is the one whose line is first", other->name);
-	if (!pin && fstatat(k->dir_fd, "ca.crt", &st, 0))
+	if (!pin && fstatat(k->edit.dir_fd, "ca.crt", &st, 0))
 		dmm_note(k->t, "there is no ca.crt yet: dmmigrate keys ca FILE");
 	dmm_say(k->t, "%s is trusted %s%s%s%s.", name, pin ? "by its key " : "by a certificate of ca.crt", pin ? what : "",
 		*l->addresses ? ", at " : "", l->addresses);

@@ -3,7 +3,6 @@
  * The daemon's side of its acceptor.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "acceptor.h"
 #include "fullio.h"
 #include "ipc.h"
+#include "keys_priv.h"
 
 static void serve_key(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
 {
@@ -28,23 +28,26 @@ static void serve_key(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
 	gnutls_memset(&key, 0, sizeof(key));
 }
 
-/* Whoever shakes hands has to know whom we trust, and nothing else of ours. */
+/* Whoever shakes hands has to know whom we trust, and who we are, and nothing else of ours. */
 static void serve_file(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
 {
-	static const char *const names[] = { "peers", "ca.crt" };
-	const char *path = msg->data;
-	char one[4096];
-	int fd = -1, ret = -EACCES;
+	static const char *const names[] = { DMM_KEYS_PEERS, DMM_KEYS_CA, DMM_KEYS_KEY, DMM_KEYS_CRT };
+	struct dmm_acceptor_file *file = msg->data;
+	int fd = -EACCES;
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(one, sizeof(one), "%s/%s", dmm_keys_dir(rc->channel->keys), names[i]);
-		if (msg->bytes != strlen(one) + 1 || memcmp(path, one, msg->bytes))
-			continue;
-		fd = open(one, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		ret = fd < 0 ? -errno : 0;
+	if (msg->bytes != sizeof(*file)) {
+		dmm_ipc_free(msg);
+		return;
 	}
-	dmm_ipc_answer(msg, &ret, sizeof(ret), fd, -1);
+	file->name[sizeof(file->name) - 1] = '\0';
+	snprintf(file->why, sizeof(file->why), "not one of the files of keys");
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(file->name, names[i]))
+			fd = dmm_keys_open(dmm_keys_dir(rc->channel->keys), names[i], file->forbidden, file->why);
+	}
+	file->ret = fd < 0 ? fd : 0;
+	dmm_ipc_answer(msg, file, sizeof(*file), fd, -1);
 	if (fd >= 0)
 		close(fd);
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include "acceptor.h"
 #include "fullio.h"
 #include "ipc.h"
-#include "keys.h"
+#include "keys_priv.h"
 #include "listener.h"
 #include "sandbox.h"
 
@@ -20,27 +21,29 @@
 #define TICK_MS		5000u	/* for lines that were not said */
 #define END_MS		1000u	/* for handshakes that were told to stop */
 
-/* The file of peers, whoever we are by now. */
 static int up_to_daemon = -1;
 
-static int ask_file(const char *path, int flags)
+/* Files of keys, whoever we are by now. */
+static int ask_file(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY])
 {
+	struct dmm_acceptor_file file = { .forbidden = forbidden };
 	struct dmm_ipc_msg ans;
-	int ret, fd;
+	int ret, fd = -1;
 
-	(void)flags;
-	ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_FILE, path, (u32)strlen(path) + 1, NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	snprintf(file.name, sizeof(file.name), "%s", name);
+	ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_FILE, &file, sizeof(file), NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	if (!ret) {
+		fd = dmm_ipc_take(&ans, 0);
+		ret = ans.bytes == sizeof(file) ? 0 : -EPROTO;
+		if (!ret)
+			memcpy(&file, ans.data, sizeof(file));
+		dmm_ipc_free(&ans);
+	}
 	if (ret)
-		goto out;
-	fd = dmm_ipc_take(&ans, 0);
-	memcpy(&ret, ans.data, sizeof(ret));
-	dmm_ipc_free(&ans);
-	if (!ret && fd >= 0)
-		return fd;
-	ret = ret ? ret : -EIO;
-out:
-	errno = -ret;
-	return -1;
+		return dmm_keys_wrong(dir, name, ret, why, "the daemon does not open it: %s", strerror(-ret));
+	if (file.ret || fd < 0)
+		memcpy(why, file.why, DMM_KEYS_WHY);
+	return file.ret ? file.ret : fd;
 }
 
 static int ask_key(void *ctx, enum dmm_acceptor_op op, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_acceptor_key *key)

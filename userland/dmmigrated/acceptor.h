@@ -16,8 +16,15 @@ enum dmm_acceptor_op {
 	DMM_ACCEPTOR_READY = 1,	/* an int: 0, or -errno of what cannot be listened on */
 	DMM_ACCEPTOR_FIND,	/* an identity; answer: struct dmm_acceptor_key */
 	DMM_ACCEPTOR_USE,	/* the same */
-	DMM_ACCEPTOR_FILE,	/* a path; answer: its descriptor, or -errno */
+	DMM_ACCEPTOR_FILE,	/* struct dmm_acceptor_file, of the directory of keys; answer: the same, and a descriptor */
 	DMM_ACCEPTOR_SESSION,	/* struct dmm_session, descriptor 0: the connection; answer: when it was taken */
+};
+
+struct dmm_acceptor_file {
+	char name[32];
+	mode_t forbidden;
+	int ret;
+	char why[DMM_KEYS_WHY];		/* with a negative ret */
 };
 
 struct dmm_acceptor_key {

@@ -89,30 +89,49 @@ static int file_check(int fd, const char *dir, const char *name, mode_t forbidde
 	return 0;
 }
 
-static int open_here(const char *path, int flags)
+int dmm_keys_check_dir(int fd, const char *dir, char why[DMM_KEYS_WHY])
 {
-	return open(path, flags);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return dmm_keys_wrong(dir, "", -errno, why, "%s", strerror(errno));
+	if (st.st_uid != geteuid() && st.st_uid)
+		return dmm_keys_wrong(dir, "", -EPERM, why, "it belongs to another user: chown %u %.200s",
+				      (unsigned int)geteuid(), dir);
+	if (st.st_mode & DMM_KEYS_OURS)
+		return dmm_keys_wrong(dir, "", -EPERM, why, "others may write to it: chmod go-w %.200s", dir);
+	return 0;
 }
 
-int (*dmm_keys_open)(const char *path, int flags) = open_here;
+/* 0 or more, or -errno with @why. */
+static int open_here(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY])
+{
+	dmm_autoclose int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_PATH);
+	int fd, ret;
+
+	if (dir_fd < 0)
+		return dmm_keys_wrong(dir, name, -errno, why, "%s", strerror(errno));
+	ret = forbidden ? dmm_keys_check_dir(dir_fd, dir, why) : 0;
+	if (ret)
+		return ret;
+	fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (forbidden == DMM_KEYS_SECRET ? O_NOFOLLOW : 0));
+	if (fd < 0 && errno == ELOOP)
+		return dmm_keys_wrong(dir, name, -EPERM, why, "it is a symbolic link, and must be a regular file");
+	return fd < 0 ? dmm_keys_wrong(dir, name, -errno, why, "%s", strerror(errno)) : fd;
+}
+
+dmm_keys_open_fn *dmm_keys_open = open_here;
 
 int dmm_keys_read(const char *dir, const char *name, mode_t forbidden, gnutls_datum_t *data, char why[DMM_KEYS_WHY])
 {
-	dmm_autofree char *path = NULL;
 	dmm_autoclose int fd = -1;
 	gnutls_datum_t got = { 0 };
 	size_t bytes = 0;
 	int ret;
 
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
-		return dmm_keys_wrong(dir, name, -ENOMEM, why, "out of memory");
-	}
-	fd = dmm_keys_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (forbidden == DMM_KEYS_SECRET ? O_NOFOLLOW : 0));
-	if (fd < 0 && errno == ELOOP)
-		return dmm_keys_wrong(dir, name, -EPERM, why, "it is a symbolic link, and must be a regular file");
+	fd = dmm_keys_open(dir, name, forbidden, why);
 	if (fd < 0)
-		return dmm_keys_wrong(dir, name, -errno, why, "%s", strerror(errno));
+		return fd;
 	ret = file_check(fd, dir, name, forbidden, &bytes, why);
 	if (ret)
 		return ret;
@@ -218,7 +237,7 @@ static int chain_load(const char *dir, gnutls_x509_crt_t **chain, unsigned int *
 	gnutls_datum_t pem = { 0 };
 	int ret;
 
-	ret = dmm_keys_read(dir, DMM_KEYS_CRT, 0, &pem, why);
+	ret = dmm_keys_read(dir, DMM_KEYS_CRT, DMM_KEYS_OURS, &pem, why);
 	if (ret == -ENOENT)
 		return dmm_keys_wrong(dir, DMM_KEYS_CRT, -EBADMSG, why,
 				      "missing, but there is a " DMM_KEYS_KEY ": dmmigrate keys init --yes makes both anew");

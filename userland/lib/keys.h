@@ -9,9 +9,11 @@
  *				NAME ca [ADDRESS...]		a certificate for NAME by one of ca.crt
  *				revoked SHA256:PIN		never, whoever has signed it
  *	ca.crt		PEM, optional
+ *	lock		held by who edits, and for a moment by who reads key and certificate
  *
  * NAME and ADDRESS: letters, digits and . - _ : %; no two lines have the same NAME, and none is called "revoked". Whoever may
- * write peers or ca.crt decides whom we trust: both are refused, too, when they are another user's or others may write to them.
+ * write to peers, ca.crt or the directory decides whom we trust: they are refused, too, when they are another user's or others
+ * may write to them.
  *
  * A pin is the SHA-256 of the SubjectPublicKeyInfo in base64 without padding, as ssh shows a key's.
  * The peers are read anew for every connection: a revocation counts from the next one on.
@@ -42,9 +44,6 @@ struct dmm_peer_id {
 
 /* Where they are unless somebody says otherwise: root's are the system's. -ENOENT: no home, -ENAMETOOLONG, -errno. */
 int dmm_keys_default_dir(char *buf, size_t bytes);
-
-/* As open(2), for a process that has to have its files opened by another. Set before there are threads. */
-extern int (*dmm_keys_open)(const char *path, int flags);
 
 struct dmm_keys;	/* immutable: any thread may use it */
 

@@ -44,17 +44,11 @@ static int make_dirs(const char *dir)
 	}
 }
 
-int dmm_keys_edit(const char *dir, bool create)
+/* Not by the directory itself: whoever may read that could lock it. */
+static int edit_lock(int dir_fd)
 {
-	dmm_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int ret;
+	dmm_autoclose int fd = openat(dir_fd, DMM_KEYS_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0 && errno == ENOENT && create) {
-		ret = make_dirs(dir);
-		if (ret)
-			return ret;
-		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
 	if (fd < 0)
 		return -errno;
 	while (flock(fd, LOCK_EX)) {
@@ -62,6 +56,40 @@ int dmm_keys_edit(const char *dir, bool create)
 			return -errno;
 	}
 	return dmm_take_fd(fd);
+}
+
+int dmm_keys_edit(const char *dir, bool create, struct dmm_keys_edit *e, char why[DMM_KEYS_WHY])
+{
+	dmm_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = 0;
+
+	e->dir_fd = e->lock_fd = -1;
+	if (fd < 0 && errno == ENOENT && create) {
+		ret = make_dirs(dir);
+		if (!ret)
+			fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (!ret && fd < 0)
+		ret = -errno;
+	if (ret) {
+		snprintf(why, DMM_KEYS_WHY, "cannot use %.200s: %s", dir, strerror(-ret));
+		return ret;
+	}
+	ret = dmm_keys_check_dir(fd, dir, why);
+	if (ret)
+		return ret;
+	ret = edit_lock(fd);
+	if (ret < 0)
+		return dmm_keys_wrong(dir, DMM_KEYS_LOCK, ret, why, "cannot be locked: %s", strerror(-ret));
+	e->lock_fd = ret;
+	e->dir_fd = dmm_take_fd(fd);
+	return 0;
+}
+
+void dmm_keys_edit_end(struct dmm_keys_edit *e)
+{
+	dmm_close_fd(&e->dir_fd);
+	dmm_close_fd(&e->lock_fd);
 }
 
 /* NAME.new, which is on the disk. */
@@ -255,7 +283,7 @@ static int ca_list(const char *path, char **text, size_t *bytes, unsigned int *n
 	slash = copy ? strrchr(copy, '/') : NULL;
 	if (slash) {
 		*slash = '\0';
-		dir = copy;
+		dir = slash == copy ? "/" : copy;
 		name = slash + 1;
 	}
 	ret = dmm_keys_read(dir, name, 0, &pem, why);

@@ -8,11 +8,16 @@
 
 #include "keys_peers.h"
 
+struct dmm_keys_edit {
+	int dir_fd, lock_fd;	/* -1 */
+};
+
 /*
- * A descriptor of @dir, locked until it is closed. @create: it is made (0700), with what is missing above it.
- * -ENOENT, -errno.
+ * Begins to edit @dir, which is locked until the end, by a file that is nobody else's. @create: it is made (0700), with what is
+ * missing above it.  -ENOENT, -EPERM: others may write to it, -errno; all with @why.
  */
-int dmm_keys_edit(const char *dir, bool create);
+int dmm_keys_edit(const char *dir, bool create, struct dmm_keys_edit *e, char why[DMM_KEYS_WHY]);
+void dmm_keys_edit_end(struct dmm_keys_edit *e);	/* more than once is fine */
 
 /* What this host is called, as a NAME; "host" when that can't be one. */
 void dmm_keys_hostname(char name[DMM_PEER_NAME]);

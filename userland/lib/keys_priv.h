@@ -14,6 +14,7 @@
 #define DMM_KEYS_CRT	"host.crt"
 #define DMM_KEYS_PEERS	"peers"
 #define DMM_KEYS_CA	"ca.crt"
+#define DMM_KEYS_LOCK	"lock"
 
 /* Bits that a file must not have, besides being another user's. 0: anything goes. */
 #define DMM_KEYS_SECRET	0077u
@@ -30,6 +31,8 @@ struct dmm_keys {
  * -EFBIG, -errno; all with @why.
  */
 int dmm_keys_read(const char *dir, const char *name, mode_t forbidden, gnutls_datum_t *data, char why[DMM_KEYS_WHY]);
+/* Of the directory @fd, which is @dir: whose it is, and that nobody else may write to it. -EPERM, -errno with @why. */
+int dmm_keys_check_dir(int fd, const char *dir, char why[DMM_KEYS_WHY]);
 void dmm_keys_wipe(gnutls_datum_t *data);	/* overwrites and frees; an empty one is fine */
 
 /* @why says that DIR/NAME is not what it should be; returns @ret. */
@@ -37,5 +40,12 @@ __attribute__((format(printf, 5, 6)))
 int dmm_keys_wrong(const char *dir, const char *name, int ret, char why[DMM_KEYS_WHY], const char *fmt, ...);
 
 int dmm_keys_pin_of(gnutls_x509_crt_t crt, struct dmm_pin *pin);	/* -EBADMSG */
+
+/*
+ * Opens DIR/NAME for reading, after a look at the directory: a descriptor, or -errno with @why.  A process that has its files opened
+ * by another has another function; it is set before there are threads.
+ */
+typedef int dmm_keys_open_fn(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY]);
+extern dmm_keys_open_fn *dmm_keys_open;
 
 #endif
