@@ -115,6 +115,21 @@ old_a=$pin_a
 pin_a=$(openssl_pin "$a/host.crt")
 is "  is another" "$old_a" != "$pin_a"
 good "  and is shown" "^$(re "$pin_a")" "$a" show
+good "another certificate for it" "^$(re "$pin_a")" "$a" renew
+is "  of the same key" "$(openssl_pin "$a/host.crt")" = "$pin_a"
+cp -r "$a" "$tmp/ends"
+openssl req -x509 -key "$a/host.key" -out "$tmp/ends/host.crt" -subj /CN=x -days 20 2> /dev/null
+good "a certificate that ends soon" 'the certificate expires on .*: dmmigrate keys renew --keys' "$tmp/ends" show
+good "  is renewed" "^$(re "$pin_a")" "$tmp/ends" renew
+is "  and nothing is said any more" "$(keys "$tmp/ends" show 2>&1 | grep -c 'certificate' || true)" = 0
+# as a power cut between the two renames leaves it
+cp "$tmp/ends/host.key" "$tmp/old.key"
+good "a new key" 'is void.*dmmigrated on this host uses it' "$tmp/ends" init --yes
+mv "$tmp/ends/host.key" "$tmp/ends/host.key.new"
+mv "$tmp/old.key" "$tmp/ends/host.key"
+fails "that came half" 3 "'dmmigrate keys init' was interrupted" "$tmp/ends" show
+good "  comes whole" "one of a 'keys init' that was interrupted" "$tmp/ends" init
+is "  and is the new one" "$(openssl pkey -in "$tmp/ends/host.key" -pubout)" = "$(openssl x509 -in "$tmp/ends/host.crt" -noout -pubkey)"
 good "the other host's" '^SHA256:' "$b" init
 pin_b=$(openssl_pin "$b/host.crt")
 

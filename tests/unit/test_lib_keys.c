@@ -57,6 +57,16 @@ static void load_fails(int err, const char *text)
 		fail_msg("'%s' is not in '%s'", text, why);
 }
 
+/* Of a key that nobody refreshes: they stay. */
+static gnutls_certificate_credentials_t credentials(const struct dmm_keys *k)
+{
+	struct dmm_keys_pair *p = dmm_keys_hold(k);
+	gnutls_certificate_credentials_t cred = dmm_keys_credentials(p);
+
+	dmm_keys_release(p);
+	return cred;
+}
+
 static void test_load(void **state)
 {
 	gnutls_x509_crt_t *crts;
@@ -65,11 +75,11 @@ static void test_load(void **state)
 
 	(void)state;
 	assert_memory_equal(dmm_keys_pin(keys), &vector_sha256, sizeof(vector_sha256));
-	assert_int_equal(gnutls_certificate_get_x509_crt(dmm_keys_credentials(keys), 0, &crts, &nr), 0);
+	assert_int_equal(gnutls_certificate_get_x509_crt(credentials(keys), 0, &crts, &nr), 0);
 	assert_int_equal(nr, 1);
 	gnutls_x509_crt_deinit(crts[0]);
 	gnutls_free(crts);
-	assert_int_equal(gnutls_certificate_get_x509_key(dmm_keys_credentials(keys), 0, &key), 0);
+	assert_int_equal(gnutls_certificate_get_x509_key(credentials(keys), 0, &key), 0);
 	gnutls_x509_privkey_deinit(key);
 	dmm_keys_free(NULL);
 }
@@ -93,7 +103,7 @@ static void test_load_chain(void **state)
 	assert_int_equal(dmm_keys_load(dir, &k, why), 0);
 	dmm_pin_format(dmm_keys_pin(k), pin);
 	assert_string_equal(pin, a.pin);
-	assert_int_equal(gnutls_certificate_get_x509_crt(dmm_keys_credentials(k), 0, &crts, &nr), 0);
+	assert_int_equal(gnutls_certificate_get_x509_crt(credentials(k), 0, &crts, &nr), 0);
 	assert_int_equal(nr, 2);
 	for (i = 0; i < nr; i++)
 		gnutls_x509_crt_deinit(crts[i]);
@@ -202,10 +212,10 @@ static void test_create(void **state)
 	assert_int_not_equal(access(path_of("host.crt.new"), F_OK), 0);
 	assert_int_equal(dmm_keys_load(dir, &made, why), 0);
 	assert_memory_not_equal(dmm_keys_pin(made), dmm_keys_pin(keys), sizeof(struct dmm_pin));
-	assert_int_equal(gnutls_certificate_get_x509_key(dmm_keys_credentials(made), 0, &key), 0);
+	assert_int_equal(gnutls_certificate_get_x509_key(credentials(made), 0, &key), 0);
 	assert_int_equal(gnutls_x509_privkey_get_pk_algorithm2(key, &bits), GNUTLS_PK_ECDSA);
 	assert_int_equal(bits, 256);
-	assert_int_equal(gnutls_certificate_get_x509_crt(dmm_keys_credentials(made), 0, &crts, &nr), 0);
+	assert_int_equal(gnutls_certificate_get_x509_crt(credentials(made), 0, &crts, &nr), 0);
 	assert_int_equal(nr, 1);
 	assert_in_range(gnutls_x509_crt_get_activation_time(crts[0]), now - DAY - 5, now - DAY + 60);
 	assert_in_range(gnutls_x509_crt_get_expiration_time(crts[0]), now + 3650l * DAY, now + 3653l * DAY);
@@ -216,6 +226,109 @@ static void test_create(void **state)
 	gnutls_x509_crt_deinit(crts[0]);
 	gnutls_free(crts);
 	dmm_keys_free(made);
+}
+
+/* The two renames of a new key, and what is left when the second never came. */
+static void test_interrupted(void **state)
+{
+	struct id next = id_make("web01", NULL, false, -1, 10);
+	struct dmm_keys_edit e;
+	gnutls_datum_t key;
+	struct dmm_keys *k;
+	char pin[DMM_PIN_TEXT];
+
+	(void)state;
+	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(next.key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &key), 0);
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
+	assert_int_equal(dmm_keys_mend(&e, dir, why), 0);
+	/* before the first one: nothing was changed */
+	put("host.key.new", 0600, key.data, key.size);
+	assert_int_equal(dmm_keys_mend(&e, dir, why), 0);
+	assert_int_not_equal(access(path_of("host.key.new"), F_OK), 0);
+	assert_string_equal(get("host.key"), vector_key);
+	put("host.key.new", 0600, key.data, key.size / 2);
+	assert_int_equal(dmm_keys_mend(&e, dir, why), 0);
+	assert_int_not_equal(access(path_of("host.key.new"), F_OK), 0);
+	/* after it */
+	put("host.crt", 0644, next.pem.data, next.pem.size);
+	put("host.key.new", 0600, key.data, key.size);
+	dmm_keys_edit_end(&e);
+	load_fails(-EBADMSG, "'dmmigrate keys init' was interrupted");
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
+	assert_int_equal(dmm_keys_mend(&e, dir, why), 1);
+	dmm_keys_edit_end(&e);
+	assert_int_equal(dmm_keys_load(dir, &k, why), 0);
+	dmm_pin_format(dmm_keys_pin(k), pin);
+	assert_string_equal(pin, next.pin);
+	dmm_keys_free(k);
+	gnutls_free(key.data);
+	id_free(&next);
+}
+
+static void test_renew(void **state)
+{
+	struct id ca = id_make(NULL, NULL, true, -1, 10), a = id_make("web01", &ca, false, -1, 10);
+	struct dmm_keys_edit e;
+	gnutls_datum_t key;
+	struct dmm_keys *k;
+	time_t now = time(NULL);
+
+	(void)state;
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
+	assert_int_equal(dmm_keys_renew(&e, dir, "web01", why), 0);
+	assert_string_equal(get("host.key"), vector_key);
+	assert_int_equal(dmm_keys_load(dir, &k, why), 0);
+	assert_memory_equal(dmm_keys_pin(k), &vector_sha256, sizeof(vector_sha256));
+	assert_in_range(dmm_keys_valid_until(k), now + 3650l * DAY, now + 3653l * DAY);
+	dmm_keys_free(k);
+	/* one that is lost, or another key's */
+	put("host.crt", 0644, a.pem.data, a.pem.size);
+	assert_int_equal(dmm_keys_renew(&e, dir, "web01", why), 0);
+	unlink(path_of("host.crt"));
+	assert_int_equal(dmm_keys_renew(&e, dir, "web01", why), 0);
+	assert_int_equal(dmm_keys_load(dir, &k, why), 0);
+	dmm_keys_free(k);
+	/* an authority's is not thrown away */
+	assert_int_equal(gnutls_x509_privkey_export2_pkcs8(a.key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &key), 0);
+	put("host.key", 0600, key.data, key.size);
+	put("host.crt", 0644, a.pem.data, a.pem.size);
+	assert_int_equal(dmm_keys_renew(&e, dir, "web01", why), -EACCES);
+	assert_non_null(strstr(why, "an authority has signed it"));
+	assert_memory_equal(get("host.crt"), a.pem.data, a.pem.size);
+	dmm_keys_edit_end(&e);
+	gnutls_free(key.data);
+	id_free(&a);
+	id_free(&ca);
+}
+
+/* A process that goes on gets what the files have now, and keeps what it has when they have nothing. */
+static void test_refresh(void **state)
+{
+	struct dmm_keys_edit e;
+	struct dmm_keys_pair *before = dmm_keys_hold(keys), *after;
+	struct dmm_pin pin;
+
+	(void)state;
+	assert_int_equal(dmm_keys_refresh(keys, why), 0);
+	assert_int_equal(dmm_keys_edit(dir, false, &e, why), 0);
+	assert_int_equal(dmm_keys_create(e.dir_fd, "web01", why), 0);
+	dmm_keys_edit_end(&e);
+	assert_int_equal(dmm_keys_refresh(keys, why), 1);
+	assert_int_equal(dmm_keys_refresh(keys, why), 0);
+	pin = *dmm_keys_pin(keys);
+	assert_memory_not_equal(&pin, &vector_sha256, sizeof(pin));
+	after = dmm_keys_hold(keys);
+	assert_ptr_not_equal(before, after);
+	assert_non_null(dmm_keys_credentials(before));	/* as long as it is held */
+	dmm_keys_release(before);
+	dmm_keys_release(after);
+	assert_int_equal(chmod(path_of("host.key"), 0644), 0);
+	assert_int_equal(dmm_keys_refresh(keys, why), -EPERM);
+	assert_non_null(strstr(why, "chmod 600"));
+	assert_int_equal(dmm_keys_refresh(keys, why), 0);	/* it was said */
+	assert_memory_equal(dmm_keys_pin(keys), &pin, sizeof(pin));
+	assert_int_equal(chmod(path_of("host.key"), 0600), 0);
+	assert_int_equal(dmm_keys_refresh(keys, why), 1);
 }
 
 /* --- editing --- */
@@ -337,6 +450,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_load_chain, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_load_refused, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_create, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_interrupted, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_renew, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_refresh, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_edit, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_install_ca, setup_dir, teardown_dir),
 		cmocka_unit_test(test_default_dir),

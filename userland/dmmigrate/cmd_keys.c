@@ -120,21 +120,6 @@ static void host_addresses(char *words, size_t bytes)
 	freeifaddrs(list);
 }
 
-/* When our own certificate ends; -1 if that cannot be told. */
-static time_t valid_until(const struct dmm_keys *mine)
-{
-	gnutls_x509_crt_t crt;
-	gnutls_datum_t der;
-	time_t until = -1;
-
-	if (gnutls_certificate_get_crt_raw(dmm_keys_credentials(mine), 0, 0, &der) || gnutls_x509_crt_init(&crt))
-		return -1;
-	if (!gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER))
-		until = gnutls_x509_crt_get_expiration_time(crt);
-	gnutls_x509_crt_deinit(crt);
-	return until;
-}
-
 /* The fingerprint, and what another host needs. */
 static int show(struct dmm_keys_cmd *k)
 {
@@ -149,7 +134,7 @@ static int show(struct dmm_keys_cmd *k)
 	if (ret)
 		return dmm_keys_cmd_unread(k, ret, why);
 	dmm_pin_format(dmm_keys_pin(mine), pin);
-	until = valid_until(mine);
+	until = dmm_keys_valid_until(mine);
 	dmm_keys_free(mine);
 	dmm_keys_hostname(name);
 	host_addresses(addresses, sizeof(addresses));
@@ -157,14 +142,16 @@ static int show(struct dmm_keys_cmd *k)
 	dmm_say(k->t, "%s", pin);
 	dmm_say(k->t, "To have another host trust this one, type there:");
 	dmm_say(k->t, "%s", command);
-	if (until != -1 && until < time(NULL))
-		dmm_note(k->t, "the certificate has expired: dmmigrate keys init --yes makes a new key, which the peers have to "
-			 "be told of");
+	if (until == -1 || !gmtime_r(&until, &tm) || !strftime(day, sizeof(day), "%FT%TZ", &tm))
+		*day = '\0';
+	if (*day && until < time(NULL) + DMM_KEYS_AHEAD_S)
+		dmm_note(k->t, "the certificate %s on %s: dmmigrate keys renew%s makes a new one for the same key",
+			 until < time(NULL) ? "has expired" : "expires", day, k->option);
 	dmm_result_text(k->t, "name", name);
 	dmm_result_text(k->t, "pin", pin);
 	dmm_result_add(k->t, "addresses", dmm_keys_words_json(addresses));
 	dmm_result_text(k->t, "command", command);
-	if (until != -1 && gmtime_r(&until, &tm) && strftime(day, sizeof(day), "%FT%TZ", &tm))
+	if (*day)
 		dmm_result_text(k->t, "valid_until", day);
 	return DMM_EXIT_OK;
 }
@@ -180,6 +167,13 @@ static int keys_init(struct dmm_keys_cmd *k)
 	ret = dmm_keys_cmd_edit(k);
 	if (ret)
 		return ret;
+	ret = dmm_keys_mend(&k->edit, k->dir, why);
+	if (ret < 0)
+		return dmm_keys_cmd_unread(k, ret, why);
+	if (ret) {
+		dmm_note(k->t, "the key is the one of a 'keys init' that was interrupted");
+		return show(k);
+	}
 	there = !fstatat(k->edit.dir_fd, "host.key", &st, AT_SYMLINK_NOFOLLOW);
 	if (there && !k->t->args.yes) {
 		dmm_next(k->t, "dmmigrate keys show%s", k->option);
@@ -195,10 +189,24 @@ static int keys_init(struct dmm_keys_cmd *k)
 	if (ret)
 		return dmm_keys_cmd_fail(k, DMM_EXIT_LOCAL, "%.200s: %s", k->dir, why);
 	if (*old) {
-		dmm_note(k->t, "the old key %s is void: where it is trusted, trust the new one (keys trust --yes)", old);
+		dmm_note(k->t, "the old key %s is void: where it is trusted, trust the new one (keys trust --yes). dmmigrated on this "
+			 "host uses it within seconds", old);
 		dmm_result_text(k->t, "old_pin", old);
 	}
 	return show(k);
+}
+
+static int keys_renew(struct dmm_keys_cmd *k)
+{
+	char name[DMM_PEER_NAME], why[DMM_KEYS_WHY];
+	int ret;
+
+	ret = dmm_keys_cmd_edit(k);
+	if (ret)
+		return ret;
+	dmm_keys_hostname(name);
+	ret = dmm_keys_renew(&k->edit, k->dir, name, why);
+	return ret ? dmm_keys_cmd_unread(k, ret, why) : show(k);
 }
 
 static int keys_show(struct dmm_keys_cmd *k)
@@ -235,6 +243,7 @@ static const struct {
 } keys_verbs[] = {
 	{ "init", "", 1, 1, keys_init },
 	{ "show", "", 1, 1, keys_show },
+	{ "renew", "", 1, 1, keys_renew },
 	{ "list", "", 1, 1, dmm_keys_cmd_list },
 	{ "trust", "NAME SHA256:PIN|ca [ADDRESS...]", 3, DMM_MAX_OPERANDS, dmm_keys_cmd_trust },
 	{ "revoke", "NAME|SHA256:PIN", 2, 2, dmm_keys_cmd_revoke },
@@ -267,7 +276,7 @@ static int cmd_keys(struct dmm_tool *t)
 			break;
 	}
 	if (i == sizeof(keys_verbs) / sizeof(keys_verbs[0]))
-		return dmm_usage(t, "'%.64s' is none of init, show, list, trust, revoke and ca", a->operands[0]);
+		return dmm_usage(t, "'%.64s' is none of init, show, renew, list, trust, revoke and ca", a->operands[0]);
 	if (a->nr_operands < keys_verbs[i].min)
 		return dmm_usage(t, "%s needs %s", keys_verbs[i].name, keys_verbs[i].operands);
 	if (a->nr_operands > keys_verbs[i].max)
@@ -282,10 +291,11 @@ static int cmd_keys(struct dmm_tool *t)
 
 const struct dmm_verb dmm_verb_keys = {
 	.name = "keys",
-	.operands = "init|show|list|trust|revoke|ca [NAME|PIN|FILE] [PIN|ca] [ADDRESS...]",
+	.operands = "init|show|renew|list|trust|revoke|ca [NAME|PIN|FILE] [PIN|ca] [ADDRESS...]",
 	.brief = "who this host is, and which peers it trusts\n\n"
 		 "'init' makes a key and its certificate, and 'show' prints its pin and the line that has another host\n"
-		 "trust it: compare the pin by a way that you trust, a telephone or ssh.\n\n"
+		 "trust it: compare the pin by a way that you trust, a telephone or ssh. 'renew' makes a new certificate\n"
+		 "for the same key, which peers that trust the key need not be told of.\n\n"
 		 "'trust NAME SHA256:PIN [ADDRESS...]' has this host trust a peer by its key, and 'trust NAME ca\n"
 		 "[ADDRESS...]' by a certificate for NAME that one of ca.crt has signed. It may be asked for by its\n"
 		 "name or one of its addresses. Said again it changes the addresses.\n\n"

@@ -5,11 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/crypto.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +23,10 @@
 #include "keys_priv.h"
 
 #define MAX_FILE_BYTES	(1u << 20)
+#define LOCK_MS		2000u
 #define PIN_PREFIX	"SHA256:"
+
+static pthread_mutex_t pairs_lock = PTHREAD_MUTEX_INITIALIZER;	/* a leaf */
 
 int dmm_keys_default_dir(char *buf, size_t bytes)
 {
@@ -204,7 +211,7 @@ int dmm_pin_parse(const char *text, struct dmm_pin *pin)
 
 /* --- key and certificate --- */
 
-static int key_load(const char *dir, gnutls_x509_privkey_t *key, char *why)
+int dmm_keys_load_key(const char *dir, gnutls_x509_privkey_t *key, char why[DMM_KEYS_WHY])
 {
 	gnutls_datum_t pem = { 0 };
 	char no_key[DMM_KEYS_WHY];
@@ -232,7 +239,7 @@ static int key_load(const char *dir, gnutls_x509_privkey_t *key, char *why)
 			      gnutls_strerror(ret));
 }
 
-static int chain_load(const char *dir, gnutls_x509_crt_t **chain, unsigned int *nr, char *why)
+int dmm_keys_load_chain(const char *dir, gnutls_x509_crt_t **chain, unsigned int *nr, char why[DMM_KEYS_WHY])
 {
 	gnutls_datum_t pem = { 0 };
 	int ret;
@@ -240,7 +247,7 @@ static int chain_load(const char *dir, gnutls_x509_crt_t **chain, unsigned int *
 	ret = dmm_keys_read(dir, DMM_KEYS_CRT, DMM_KEYS_OURS, &pem, why);
 	if (ret == -ENOENT)
 		return dmm_keys_wrong(dir, DMM_KEYS_CRT, -EBADMSG, why,
-				      "missing, but there is a " DMM_KEYS_KEY ": dmmigrate keys init --yes makes both anew");
+				      "missing, but there is a " DMM_KEYS_KEY ": dmmigrate keys renew makes it anew");
 	if (ret)
 		return ret;
 	ret = gnutls_x509_crt_list_import2(chain, nr, &pem, GNUTLS_X509_FMT_PEM, 0);
@@ -251,32 +258,60 @@ static int chain_load(const char *dir, gnutls_x509_crt_t **chain, unsigned int *
 	return 0;
 }
 
-static int keys_fill(struct dmm_keys *k, char *why)
+/* An edit that is going on may have replaced one of the two: waits for its end, but for nobody's who has stopped in it. */
+static int read_lock(const char *dir)
 {
+	u64 until_ms = dmm_now_ms() + LOCK_MS;
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" DMM_KEYS_LOCK, dir);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && dmm_now_ms() < until_ms)
+		poll(NULL, 0, 20);
+	return fd;
+}
+
+static int mismatch(const char *dir, char *why)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" DMM_KEYS_KEY DMM_KEYS_NEW, dir);
+	if (!access(path, F_OK))
+		return dmm_keys_wrong(dir, DMM_KEYS_CRT, -EBADMSG, why, "it is not the certificate of " DMM_KEYS_KEY ", for "
+				      "'dmmigrate keys init' was interrupted: type that once more, and it goes on");
+	return dmm_keys_wrong(dir, DMM_KEYS_CRT, -EBADMSG, why, "it is not the certificate of " DMM_KEYS_KEY ": put back the one "
+			      "that is, or dmmigrate keys renew");
+}
+
+static int pair_fill(const char *dir, struct dmm_keys_pair *p, char *why)
+{
+	dmm_autoclose int lock_fd = read_lock(dir);
 	gnutls_x509_crt_t *chain = NULL;
 	gnutls_x509_privkey_t key;
 	unsigned int nr = 0, i;
 	int ret, err;
 
-	ret = key_load(k->dir, &key, why);
+	(void)lock_fd;
+	ret = dmm_keys_load_key(dir, &key, why);
 	if (ret)
 		return ret;
-	ret = chain_load(k->dir, &chain, &nr, why);
+	ret = dmm_keys_load_chain(dir, &chain, &nr, why);
 	if (ret)
 		goto out_key;
-	ret = dmm_keys_pin_of(chain[0], &k->pin);
+	ret = dmm_keys_pin_of(chain[0], &p->pin);
 	if (ret) {
-		dmm_keys_wrong(k->dir, DMM_KEYS_CRT, ret, why, "of a kind of key that is not known here");
+		dmm_keys_wrong(dir, DMM_KEYS_CRT, ret, why, "of a kind of key that is not known here");
 		goto out_chain;
 	}
-	err = gnutls_certificate_allocate_credentials(&k->cred);
+	p->until = gnutls_x509_crt_get_expiration_time(chain[0]);
+	err = gnutls_certificate_allocate_credentials(&p->cred);
 	if (!err)
-		err = gnutls_certificate_set_x509_key(k->cred, chain, (int)nr, key);
+		err = gnutls_certificate_set_x509_key(p->cred, chain, (int)nr, key);
 	if (err == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		ret = dmm_keys_wrong(k->dir, DMM_KEYS_CRT, -EBADMSG, why, "it is not the certificate of "
-				     DMM_KEYS_KEY ": put back the one that is, or dmmigrate keys init --yes");
+		ret = mismatch(dir, why);
 	else if (err < 0)
-		ret = dmm_keys_wrong(k->dir, DMM_KEYS_CRT, err == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EBADMSG, why,
+		ret = dmm_keys_wrong(dir, DMM_KEYS_CRT, err == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EBADMSG, why,
 				     "cannot be used: %s", gnutls_strerror(err));
 out_chain:
 	for (i = 0; i < nr; i++)
@@ -295,6 +330,45 @@ static void keep_secrets(void)
 #endif
 }
 
+static void stamp_one(const char *dir, const char *name, struct dmm_keys_stamp *stamp)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	memset(stamp, 0, sizeof(*stamp));
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (stat(path, &st))
+		return;
+	stamp->dev = st.st_dev;
+	stamp->ino = st.st_ino;
+	stamp->bytes = (u64)st.st_size;
+	stamp->changed_ns = (u64)st.st_ctim.tv_sec * 1000000000 + (u64)st.st_ctim.tv_nsec;
+}
+
+static void stamp_both(const char *dir, struct dmm_keys_stamp stamps[2])
+{
+	stamp_one(dir, DMM_KEYS_KEY, &stamps[0]);
+	stamp_one(dir, DMM_KEYS_CRT, &stamps[1]);
+}
+
+static int pair_load(const char *dir, struct dmm_keys_pair **pair, char *why)
+{
+	struct dmm_keys_pair *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (!p) {
+		snprintf(why, DMM_KEYS_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	p->refs = 1;
+	ret = pair_fill(dir, p, why);
+	if (ret)
+		dmm_keys_release(p);
+	else
+		*pair = p;
+	return ret;
+}
+
 int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY])
 {
 	struct dmm_keys *k = calloc(1, sizeof(*k));
@@ -308,7 +382,8 @@ int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY
 		return -ENOMEM;
 	}
 	keep_secrets();
-	ret = keys_fill(k, why);
+	stamp_both(dir, k->stamps);
+	ret = pair_load(dir, &k->pair, why);
 	if (ret) {
 		dmm_keys_free(k);
 		return ret;
@@ -317,24 +392,78 @@ int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY
 	return 0;
 }
 
+int dmm_keys_refresh(struct dmm_keys *k, char why[DMM_KEYS_WHY])
+{
+	struct dmm_keys_pair *pair, *old;
+	struct dmm_keys_stamp stamps[2];
+	int ret;
+
+	stamp_both(k->dir, stamps);
+	if (!memcmp(stamps, k->stamps, sizeof(stamps)))
+		return 0;
+	ret = pair_load(k->dir, &pair, why);
+	/* what a person has to mend is said once; what may be over soon is tried again */
+	if (!ret || ret == -ENOENT || ret == -EPERM || ret == -EBADMSG || ret == -EFBIG)
+		memcpy(k->stamps, stamps, sizeof(stamps));
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&pairs_lock);
+	old = k->pair;
+	k->pair = pair;
+	pthread_mutex_unlock(&pairs_lock);
+	dmm_keys_release(old);
+	return 1;
+}
+
 void dmm_keys_free(struct dmm_keys *k)
 {
 	if (!k)
 		return;
-	if (k->cred)
-		gnutls_certificate_free_credentials(k->cred);
+	dmm_keys_release(k->pair);
 	free(k->dir);
 	free(k);
 }
 
-gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys *k)
+struct dmm_keys_pair *dmm_keys_hold(const struct dmm_keys *k)
 {
-	return k->cred;
+	struct dmm_keys_pair *p;
+
+	pthread_mutex_lock(&pairs_lock);
+	p = k->pair;
+	p->refs++;
+	pthread_mutex_unlock(&pairs_lock);
+	return p;
+}
+
+void dmm_keys_release(struct dmm_keys_pair *p)
+{
+	bool last;
+
+	if (!p)
+		return;
+	pthread_mutex_lock(&pairs_lock);
+	last = !--p->refs;
+	pthread_mutex_unlock(&pairs_lock);
+	if (!last)
+		return;
+	if (p->cred)
+		gnutls_certificate_free_credentials(p->cred);
+	free(p);
+}
+
+gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys_pair *p)
+{
+	return p->cred;
 }
 
 const struct dmm_pin *dmm_keys_pin(const struct dmm_keys *k)
 {
-	return &k->pin;
+	return &k->pair->pin;
+}
+
+time_t dmm_keys_valid_until(const struct dmm_keys *k)
+{
+	return k->pair->until;
 }
 
 const char *dmm_keys_dir(const struct dmm_keys *k)

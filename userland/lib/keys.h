@@ -24,6 +24,7 @@
 #include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "core/env.h"
 
@@ -45,7 +46,8 @@ struct dmm_peer_id {
 /* Where they are unless somebody says otherwise: root's are the system's. -ENOENT: no home, -ENAMETOOLONG, -errno. */
 int dmm_keys_default_dir(char *buf, size_t bytes);
 
-struct dmm_keys;	/* immutable: any thread may use it */
+struct dmm_keys;	/* any thread may use it, but one at a time refreshes */
+struct dmm_keys_pair;	/* immutable */
 
 /*
  * Reads key and certificate of @dir; @why says what is wrong and what to type.
@@ -55,9 +57,22 @@ struct dmm_keys;	/* immutable: any thread may use it */
 int dmm_keys_load(const char *dir, struct dmm_keys **keys, char why[DMM_KEYS_WHY]);
 void dmm_keys_free(struct dmm_keys *k);		/* NULL is fine; overwrites the key's memory as far as GnuTLS does */
 
-/* For gnutls_credentials_set(); borrowed, as long as @k lives. */
-gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys *k);
+/*
+ * Reads key and certificate anew if the files are others than were read last. 0: they are not; 1: whoever holds them from now on
+ * gets the new ones; -errno as above with @why: those that there were stay, and what a person has to mend is said once.
+ */
+int dmm_keys_refresh(struct dmm_keys *k, char why[DMM_KEYS_WHY]);
+
+/* Key and certificate for a handshake, until they are released (NULL is fine). Never NULL. */
+struct dmm_keys_pair *dmm_keys_hold(const struct dmm_keys *k);
+void dmm_keys_release(struct dmm_keys_pair *p);
+/* For gnutls_credentials_set(); borrowed, as long as @p is held. */
+gnutls_certificate_credentials_t dmm_keys_credentials(const struct dmm_keys_pair *p);
+
+/* These are for who refreshes, or for a process where nobody does. */
 const struct dmm_pin *dmm_keys_pin(const struct dmm_keys *k);
+#define DMM_KEYS_AHEAD_S	(30 * 86400)	/* how long before its end a certificate is warned of */
+time_t dmm_keys_valid_until(const struct dmm_keys *k);	/* -1: it does not say */
 const char *dmm_keys_dir(const struct dmm_keys *k);
 
 /*

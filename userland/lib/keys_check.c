@@ -58,8 +58,8 @@ static int check_times(struct check *c, const char *name)
 	if (now < from)
 		return refuse(c, "the certificate of %.200s is not valid before %s: are the clocks right?", name, when);
 	if (now > until)
-		return refuse(c, "the certificate of %.200s has expired on %s: it needs a new one (there: dmmigrate keys init "
-			      "--yes), or the clock of this host is wrong", name, when);
+		return refuse(c, "the certificate of %.200s has expired on %s: it needs a new one (there: dmmigrate keys "
+			      "renew), or the clock of this host is wrong", name, when);
 	return 0;
 }
 

@@ -18,7 +18,6 @@
 #include "keys_edit.h"
 #include "keys_priv.h"
 
-#define NEW_SUFFIX	".new"
 #define DAY_S		86400
 #define SERIAL_BYTES	16
 
@@ -99,7 +98,7 @@ static int file_prepare(int dir_fd, const char *name, mode_t mode, const void *d
 	char temp[32];
 	int ret;
 
-	snprintf(temp, sizeof(temp), "%s" NEW_SUFFIX, name);
+	snprintf(temp, sizeof(temp), "%s" DMM_KEYS_NEW, name);
 	if (unlinkat(dir_fd, temp, 0) && errno != ENOENT)	/* of somebody who was killed: we have the lock */
 		return -errno;
 	fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -117,7 +116,7 @@ static void file_forget(int dir_fd, const char *name)
 {
 	char temp[32];
 
-	snprintf(temp, sizeof(temp), "%s" NEW_SUFFIX, name);
+	snprintf(temp, sizeof(temp), "%s" DMM_KEYS_NEW, name);
 	unlinkat(dir_fd, temp, 0);
 }
 
@@ -126,7 +125,7 @@ static int file_commit(int dir_fd, const char *name)
 	char temp[32];
 	int ret;
 
-	snprintf(temp, sizeof(temp), "%s" NEW_SUFFIX, name);
+	snprintf(temp, sizeof(temp), "%s" DMM_KEYS_NEW, name);
 	if (!renameat(dir_fd, temp, dir_fd, name))
 		return fsync(dir_fd) ? -errno : 0;
 	ret = -errno;
@@ -247,6 +246,79 @@ int dmm_keys_create(int dir_fd, const char *host, char why[DMM_KEYS_WHY])
 	}
 	dmm_keys_wipe(&key_pem);
 	dmm_keys_wipe(&crt_pem);
+	return ret;
+}
+
+static bool key_fits(gnutls_x509_privkey_t key, const gnutls_x509_crt_t *chain)
+{
+	struct dmm_pin a, b;
+	size_t bytes = sizeof(a.sha256);
+
+	return !dmm_keys_pin_of(chain[0], &b) && !gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, a.sha256, &bytes) &&
+	       dmm_pin_equal(&a, &b);
+}
+
+static void chain_free(gnutls_x509_crt_t *chain, unsigned int nr)
+{
+	while (nr)
+		gnutls_x509_crt_deinit(chain[--nr]);
+	gnutls_free(chain);
+}
+
+int dmm_keys_mend(const struct dmm_keys_edit *e, const char *dir, char why[DMM_KEYS_WHY])
+{
+	gnutls_x509_crt_t *chain = NULL;
+	gnutls_datum_t pem = { 0 };
+	gnutls_x509_privkey_t key;
+	unsigned int nr = 0;
+	bool fits = false;
+	int ret = dmm_keys_read(dir, DMM_KEYS_KEY DMM_KEYS_NEW, DMM_KEYS_SECRET, &pem, why);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	if (!gnutls_x509_privkey_init(&key)) {
+		fits = !gnutls_x509_privkey_import(key, &pem, GNUTLS_X509_FMT_PEM) &&
+		       !dmm_keys_load_chain(dir, &chain, &nr, why) && key_fits(key, chain);
+		gnutls_x509_privkey_deinit(key);
+	}
+	chain_free(chain, nr);
+	dmm_keys_wipe(&pem);
+	if (!fits) {		/* its certificate has not come to its place: as if nothing had been */
+		file_forget(e->dir_fd, DMM_KEYS_KEY);
+		return 0;
+	}
+	ret = file_commit(e->dir_fd, DMM_KEYS_KEY);
+	return ret ? dmm_keys_wrong(dir, DMM_KEYS_KEY, ret, why, "cannot be written: %s", strerror(-ret)) : 1;
+}
+
+int dmm_keys_renew(const struct dmm_keys_edit *e, const char *dir, const char *host, char why[DMM_KEYS_WHY])
+{
+	gnutls_x509_crt_t *chain = NULL;
+	gnutls_datum_t pem = { 0 };
+	gnutls_x509_privkey_t key;
+	unsigned int nr = 0;
+	int ret, err;
+
+	ret = dmm_keys_load_key(dir, &key, why);
+	if (ret)
+		return ret;
+	/* whatever it is that cannot be read is no loss */
+	if (!dmm_keys_load_chain(dir, &chain, &nr, why) && key_fits(key, chain) &&
+	    (nr > 1 || !gnutls_x509_crt_check_issuer(chain[0], chain[0]))) {
+		ret = dmm_keys_wrong(dir, DMM_KEYS_CRT, -EACCES, why, "an authority has signed it: have that sign a new one for "
+				     DMM_KEYS_KEY ", and put it there");
+		goto out;
+	}
+	err = crt_generate(key, host, &pem);
+	if (!err)
+		ret = file_replace(e->dir_fd, DMM_KEYS_CRT, 0644, pem.data, pem.size);
+	if (err || ret)
+		ret = dmm_keys_wrong(dir, DMM_KEYS_CRT, err ? -EIO : ret, why, "cannot be made: %s",
+				     err ? gnutls_strerror(err) : strerror(-ret));
+out:
+	chain_free(chain, nr);
+	gnutls_x509_privkey_deinit(key);
+	dmm_keys_wipe(&pem);
 	return ret;
 }
 

@@ -28,6 +28,12 @@ void dmm_keys_hostname(char name[DMM_PEER_NAME]);
  */
 int dmm_keys_create(int dir_fd, const char *host, char why[DMM_KEYS_WHY]);
 
+/* Finishes a dmm_keys_create() that was interrupted. 1: there was one, whose key counts now; 0: none, or it had changed nothing. */
+int dmm_keys_mend(const struct dmm_keys_edit *e, const char *dir, char why[DMM_KEYS_WHY]);
+
+/* A new certificate for the key that there is, as above: pins stay valid. -EACCES: an authority has signed the old one. */
+int dmm_keys_renew(const struct dmm_keys_edit *e, const char *dir, const char *host, char why[DMM_KEYS_WHY]);
+
 /* Installs the certificates of @file, and nothing else of it. -EBADMSG: none, or one that is no CA's or has expired. */
 int dmm_keys_install_ca(int dir_fd, const char *file, unsigned int *nr, char why[DMM_KEYS_WHY]);
 

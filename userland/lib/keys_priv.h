@@ -20,11 +20,30 @@
 #define DMM_KEYS_SECRET	0077u
 #define DMM_KEYS_OURS	0022u
 
-struct dmm_keys {
-	char *dir;
+#define DMM_KEYS_NEW	".new"	/* behind the name of a file that is being replaced */
+
+/* Key and certificate as they were read once. */
+struct dmm_keys_pair {
 	gnutls_certificate_credentials_t cred;
 	struct dmm_pin pin;
+	time_t until;		/* the certificate is valid; -1: it does not say */
+	unsigned int refs;	/* protected by keys.c's lock */
 };
+
+/* Which file it was; zero: none. */
+struct dmm_keys_stamp {
+	u64 dev, ino, bytes, changed_ns;
+};
+
+struct dmm_keys {
+	char *dir;
+	struct dmm_keys_pair *pair;	/* changed under keys.c's lock, by who refreshes */
+	struct dmm_keys_stamp stamps[2];	/* of key and certificate, when they were read; for who refreshes */
+};
+
+/* The key, and the certificates, by themselves.  As dmm_keys_load(). */
+int dmm_keys_load_key(const char *dir, gnutls_x509_privkey_t *key, char why[DMM_KEYS_WHY]);
+int dmm_keys_load_chain(const char *dir, gnutls_x509_crt_t **chain, unsigned int *nr, char why[DMM_KEYS_WHY]);
 
 /*
  * The whole of DIR/NAME, with a NUL behind it, for dmm_keys_wipe(). -EPERM: whose it is, or who may do what with it;

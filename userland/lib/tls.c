@@ -30,6 +30,7 @@ struct hs {
 	gnutls_session_t session;
 	gnutls_psk_client_credentials_t client_psk;
 	gnutls_psk_server_credentials_t server_psk;
+	struct dmm_keys_pair *pair;		/* of this host; NULL: none is needed */
 	const struct dmm_tls_server *server;	/* NULL: the client's side */
 	bool unknown_key;			/* the server's: of the identity that was shown */
 	int fd;
@@ -257,6 +258,7 @@ static void hs_exit(struct hs *h)
 		gnutls_psk_free_client_credentials(h->client_psk);
 	if (h->server_psk)
 		gnutls_psk_free_server_credentials(h->server_psk);
+	dmm_keys_release(h->pair);
 }
 
 /* --- client --- */
@@ -268,7 +270,9 @@ static int client_credentials(struct hs *h, const struct dmm_tls_client *c)
 	int err;
 
 	if (!c->key)
-		return gnutls_credentials_set(h->session, GNUTLS_CRD_CERTIFICATE, dmm_keys_credentials(c->keys));
+		h->pair = dmm_keys_hold(c->keys);
+	if (!c->key)
+		return gnutls_credentials_set(h->session, GNUTLS_CRD_CERTIFICATE, dmm_keys_credentials(h->pair));
 	secret.data = (unsigned char *)c->key->secret;
 	secret.size = sizeof(c->key->secret);
 	dmm_id_format(c->key->identity, hex);
@@ -328,8 +332,10 @@ static int server_find(gnutls_session_t session, const char *username, gnutls_da
 
 static int server_credentials(struct hs *h)
 {
-	int err = gnutls_credentials_set(h->session, GNUTLS_CRD_CERTIFICATE, dmm_keys_credentials(h->server->keys));
+	int err;
 
+	h->pair = dmm_keys_hold(h->server->keys);
+	err = gnutls_credentials_set(h->session, GNUTLS_CRD_CERTIFICATE, dmm_keys_credentials(h->pair));
 	gnutls_certificate_server_set_request(h->session, GNUTLS_CERT_REQUIRE);
 	if (!err)
 		err = gnutls_psk_allocate_server_credentials(&h->server_psk);
