@@ -65,6 +65,15 @@ if ! grep -qw tls /proc/sys/net/ipv4/tcp_available_ulp 2> /dev/null; then
 	fails "the kernel's TLS where it has none" 'kernel has no TLS' --tls kernel --yes "$src" "$to:$img"
 fi
 
+# what a running daemon sees of its key
+openssl req -x509 -key "$tmp/keys/host.key" -out "$tmp/keys/host.crt" -subj /CN=x -days 20 2> /dev/null
+eventually "a certificate that ends soon is read, and warned of" 15 logged 'certificate of this host expires on .*keys renew'
+keys renew keys > /dev/null
+expect "  and renewed, while it runs" copy --yes "$src" "$to:$img"
+chmod 640 "$tmp/keys/host.key"
+eventually "a key that others may read" 15 logged 'chmod 600.*; the key that was read before stays in use'
+chmod 600 "$tmp/keys/host.key"
+
 # a receiver without a key does not start
 expect_text "a receiver without a key" 'dmmigrate keys init' \
 	sh -c "'$bin/dmmigrated' --foreground --keys '$tmp/none' --state-dir '$tmp/s2' --control '$tmp/c2' 2>&1; echo exit \$?"

@@ -278,6 +278,31 @@ static void who_was_revoked_gets_no_key(void **state)
 	peer_close(&control);
 }
 
+/* A new key of this host counts without a restart, for connections of both directions. */
+static void a_new_key_is_read(void **state)
+{
+	const struct dmm_tls_client *out = dmm_channel_to(&channel);
+	struct dmm_keys_pair *before = dmm_keys_hold(out->keys), *after;
+	char why[DMM_KEYS_WHY];
+	struct dmm_keys_edit e;
+	struct peer p;
+
+	(void)state;
+	assert_int_equal(tls_open(&p, THEM, NULL), 0);
+	peer_close(&p);
+	assert_int_equal(dmm_keys_edit(dirs[US], false, &e, why), 0);
+	assert_int_equal(dmm_keys_create(e.dir_fd, "host", why), 0);
+	dmm_keys_edit_end(&e);
+	dmm_channel_tick(&channel, dmm_now_ms());
+	assert_int_equal(tls_open(&p, THEM, NULL), -EACCES);
+	assert_non_null(strstr(p.c.tls_why, "IS ANOTHER ONE THAN TRUSTED"));
+	peer_close(&p);
+	after = dmm_keys_hold(out->keys);
+	assert_ptr_not_equal(before, after);
+	dmm_keys_release(before);
+	dmm_keys_release(after);
+}
+
 /* Its hand-over, too; and the daemon remembers whose it is when it has forgotten all else. */
 static void a_migration_is_its_peers(void **state)
 {
@@ -345,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_disk_is_its_peers, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_need_tls, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_was_revoked_gets_no_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_new_key_is_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_migration_is_its_peers, setup, teardown),
 		cmocka_unit_test(keys_end_with_their_time),
 	};

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "channel.h"
 #include "fullio.h"
@@ -29,6 +30,7 @@ void dmm_channel_quiet(struct dmm_channel *ch)
 {
 	ch->quiet = true;
 }
+#define WARNING_MS	(24u * 3600 * 1000)	/* between two of a certificate that ends */
 
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 {
@@ -54,6 +56,39 @@ int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 	ch->to.keys = ch->keys;
 	ch->to.carrier = c->tls;
 	return 0;
+}
+
+static void warn_of_end(struct dmm_channel *ch, u64 now_ms)
+{
+	time_t until = dmm_keys_valid_until(ch->keys), now = time(NULL);
+	char day[32];
+	struct tm tm;
+
+	if (until == -1 || until >= now + DMM_KEYS_AHEAD_S || now_ms < ch->next_warning_ms)
+		return;
+	ch->next_warning_ms = now_ms + WARNING_MS;
+	if (!gmtime_r(&until, &tm) || !strftime(day, sizeof(day), "%F %T UTC", &tm))
+		return;
+	dmm_warn(NULL, "the certificate of this host %s on %s%s: dmmigrate keys renew", until < now ? "has expired" : "expires", day,
+		 until < now ? ", and peers refuse it" : "");
+}
+
+void dmm_channel_tick(struct dmm_channel *ch, u64 now_ms)
+{
+	char why[DMM_KEYS_WHY], pin[DMM_PIN_TEXT];
+	int ret;
+
+	if (!dmm_channel_has_tls(ch))
+		return;
+	ret = dmm_keys_refresh(ch->keys, why);
+	if (ret < 0)
+		dmm_err(NULL, "%s; the key that was read before stays in use", why);
+	if (ret > 0) {
+		dmm_pin_format(dmm_keys_pin(ch->keys), pin);
+		dmm_notice(NULL, "key and certificate were read anew: this host is %s", pin);
+		ch->next_warning_ms = 0;
+	}
+	warn_of_end(ch, now_ms);
 }
 
 void dmm_channel_close(struct dmm_channel *ch)

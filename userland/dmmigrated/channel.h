@@ -20,10 +20,11 @@ struct dmm_keyring_ops {
 
 struct dmm_channel {
 	/* constant after open */
-	struct dmm_keys *keys;		/* owned; NULL: plaintext, and the rest is unused */
+	struct dmm_keys *keys;		/* owned; NULL: plaintext, and the rest is unused; refreshed by main's thread */
 	struct dmm_tls_client to;	/* other daemons */
 	const struct dmm_keyring_ops *ring;	/* this one's: */
 	bool quiet;
+	u64 next_warning_ms;		/* main's thread: of a certificate that ends, not before */
 	/* with a lock of its own */
 	struct dmm_keyring keyring;
 };
@@ -32,6 +33,8 @@ struct dmm_channel {
 void dmm_channel_quiet(struct dmm_channel *ch);
 /* 0, or -errno, with a line in the log: no key, say. */
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c);
+/* A new key or certificate of this host counts from now on; one that ends soon is warned of. Main's thread, every few seconds. */
+void dmm_channel_tick(struct dmm_channel *ch, u64 now_ms);
 /* Wipes what was given out.  The key itself is there as long as the process. */
 void dmm_channel_close(struct dmm_channel *ch);
 

@@ -102,6 +102,7 @@ static void daemon_tick(struct daemon *dm)
 {
 	dmm_registry_expire(&dm->rc.registry, dm->orphan_ms);
 	dmm_migrations_tick(&dm->migrations);
+	dmm_channel_tick(&dm->channel, dmm_now_ms());
 	dmm_complaints_tick(&dm->rc.complaints, dmm_now_ms());
 	sd_notifyf(0, "STATUS=%u disks prepared, %u connections",
 		   dmm_registry_count(&dm->rc.registry), dmm_receiver_sessions(&dm->rc));
