@@ -10,13 +10,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -110,12 +113,9 @@ struct both {
 	char why[DMM_KEYS_WHY];
 };
 
-static void shake(struct both *b, const struct dmm_tls_client *client)
+static void shake_over(struct both *b, const struct dmm_tls_client *client, const int fds[2])
 {
-	int fds[2];
-
 	memset(b, 0, sizeof(*b));
-	pair(fds);
 	b->server.fd = fds[1];
 	assert_int_equal(pthread_create(&b->server.thread, NULL, serve, &b->server), 0);
 	b->fd = fds[0];
@@ -125,6 +125,14 @@ static void shake(struct both *b, const struct dmm_tls_client *client)
 		b->fd = -1;
 	}
 	pthread_join(b->server.thread, NULL);
+}
+
+static void shake(struct both *b, const struct dmm_tls_client *client)
+{
+	int fds[2];
+
+	pair(fds);
+	shake_over(b, client, fds);
 }
 
 static void end(struct both *b)
@@ -425,6 +433,87 @@ static void relays_pass_on_all_of_it_as_processes(void **state)
 	relays_pass_on_all_of_it(&yes);
 }
 
+static int ask(int fd, unsigned long what)
+{
+	int bytes = -1;
+
+	assert_int_equal(ioctl(fd, what, &bytes), 0);
+	return bytes;
+}
+
+static int tcp_state(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	return info.tcpi_state;
+}
+
+static void await_state(int fd, int state)
+{
+	u64 until = dmm_now_ms() + WAIT_MS;
+
+	while (tcp_state(fd) != state && dmm_now_ms() < until)
+		usleep(2000);
+	assert_int_equal(tcp_state(fd), state);
+}
+
+/*
+ * A receiver that refuses closes; what is sent to it then is answered by a reset.  What it had said before comes all the same,
+ * though the relay learns of the reset first, by sending, while nobody takes what it has.
+ */
+static void last_words_come_before_a_reset(void **state)
+{
+	static u8 piece[4096];
+	struct dmm_tls_client c = by_certificate();
+	int fds[2], net[2], i, total = 0, got;
+	struct both b;
+	u64 since;
+
+	c.outlives = *state;
+	pair(fds);
+	for (i = 0; i < 2; i++)
+		net[i] = dup(fds[i]);
+	shake_over(&b, &c, fds);
+	assert_int_equal(b.ret, 0);
+	/* until the client's relay has something that it cannot pass on, and the connection nothing that it could lose */
+	for (since = dmm_now_ms(); dmm_now_ms() - since < 500;) {
+		if (ask(net[1], SIOCOUTQ) || ask(b.fd, FIONREAD) != total) {
+			usleep(5000);
+			continue;
+		}
+		assert_int_equal(dmm_sock_write(b.server.fd, piece, sizeof(piece), dmm_now_ms() + WAIT_MS, -1), 0);
+		total += (int)sizeof(piece);
+		since = dmm_now_ms();
+	}
+	assert_int_equal(ask(net[1], SIOCOUTQ), 0);
+	assert_true(ask(b.fd, FIONREAD) < total);
+	close(net[1]);
+	close(b.server.fd);
+	await_state(net[0], TCP_CLOSE_WAIT);
+	assert_int_equal(send(b.fd, piece, 1, MSG_NOSIGNAL), 1);
+	await_state(net[0], TCP_CLOSE);
+	send(b.fd, piece, 1, MSG_NOSIGNAL);
+	usleep(100000);
+	for (got = 0; got < total; got += i) {
+		i = (int)recv(b.fd, piece, sizeof(piece), 0);
+		if (i <= 0)
+			break;
+	}
+	assert_int_equal(got, total);
+	assert_int_equal(recv(b.fd, piece, 1, 0), 0);
+	close(net[0]);
+	close(b.fd);
+}
+
+static void last_words_come_before_a_reset_as_processes(void **state)
+{
+	void *yes = state;
+
+	last_words_come_before_a_reset(&yes);
+}
+
 /* A bit that flips on the way, in the clear part of a record or in what is encrypted: nothing of it is passed on. */
 static void altered_records_end_it(void **state)
 {
@@ -493,6 +582,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_older_version_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_pass_on_all_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_pass_on_all_of_it_as_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(last_words_come_before_a_reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(last_words_come_before_a_reset_as_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(altered_records_end_it, setup, teardown),
 	};
 

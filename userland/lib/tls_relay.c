@@ -97,8 +97,15 @@ static bool relay_out(struct relay *r)
 		} else {
 			n = gnutls_record_send(r->session, NULL, 0);
 		}
-		if (n < 0)
-			return dmm_tls_is_again(n);
+		if (dmm_tls_is_again(n))
+			return true;
+		if (n < 0) {
+			/* nobody takes anything any more, but what had come before says why, perhaps: that is passed on still */
+			r->out_bytes = 0;
+			r->out_over = true;
+			shutdown(r->local, SHUT_RD);
+			return true;
+		}
 		if ((size_t)n != r->out_bytes)	/* a peer that wants small records, as none of ours does */
 			return false;
 		r->out_bytes = 0;
