@@ -18,7 +18,7 @@
 
 #define ASK_MS		5000u	/* for the daemon's answer */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
-#define TICK_MS		5000u	/* for lines that were not said */
+#define TICK_MS		2000u	/* for lines that were not said, and a new key */
 #define END_MS		1000u	/* for handshakes that were told to stop */
 
 static int up_to_daemon = -1;
@@ -99,7 +99,7 @@ void dmm_acceptor_pass(struct dmm_receiver *rc, const struct dmm_session *s)
 static void acceptor_loop(struct dmm_listener *l, struct dmm_receiver *rc, int up)
 {
 	struct pollfd p[1 + DMM_MAX_SOCKETS];
-	u64 rest_until_ms = 0, now_ms;
+	u64 rest_until_ms = 0, tick_ms = 0, now_ms;
 	bool rests;
 	u32 i;
 	int ret;
@@ -110,7 +110,11 @@ static void acceptor_loop(struct dmm_listener *l, struct dmm_receiver *rc, int u
 		p[0] = (struct pollfd){ .fd = up, .events = POLLIN };
 		for (i = 0; i < l->nr; i++)
 			p[1 + i] = (struct pollfd){ .fd = rests ? -1 : l->fds[i], .events = POLLIN };
-		dmm_complaints_tick(&rc->complaints, now_ms);
+		if (now_ms >= tick_ms) {
+			dmm_complaints_tick(&rc->complaints, now_ms);
+			dmm_channel_tick(rc->channel, now_ms);
+			tick_ms = now_ms + TICK_MS;
+		}
 		if (poll(p, 1 + l->nr, rests ? (int)REST_MS : (int)TICK_MS) <= 0)
 			continue;
 		if (p[0].revents)
@@ -146,7 +150,6 @@ void dmm_acceptor_run(struct dmm_config *c, int up, const struct dmm_sandbox *bo
 	int ret;
 
 	up_to_daemon = up;
-	/* the daemon has warned of plaintext already */
 	dmm_channel_quiet(&channel);
 	ret = dmm_receiver_init(&rc, c);
 	if (!ret)

@@ -39,6 +39,7 @@ int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 	int ret;
 
 	memset(ch, 0, sizeof(*ch));
+	ch->quiet = quiet;
 	dmm_keyring_init(&ch->keyring);
 	ch->ring = &keyring_here;
 	if (c->insecure_plaintext) {
@@ -81,6 +82,8 @@ void dmm_channel_tick(struct dmm_channel *ch, u64 now_ms)
 	if (!dmm_channel_has_tls(ch))
 		return;
 	ret = dmm_keys_refresh(ch->keys, why);
+	if (ch->quiet)
+		return;
 	if (ret < 0)
 		dmm_err(NULL, "%s; the key that was read before stays in use", why);
 	if (ret > 0) {

@@ -23,13 +23,13 @@ struct dmm_channel {
 	struct dmm_keys *keys;		/* owned; NULL: plaintext, and the rest is unused; refreshed by main's thread */
 	struct dmm_tls_client to;	/* other daemons */
 	const struct dmm_keyring_ops *ring;	/* this one's: */
-	bool quiet;
+	bool quiet;	/* another process of this daemon says what there is to say */
 	u64 next_warning_ms;		/* main's thread: of a certificate that ends, not before */
 	/* with a lock of its own */
 	struct dmm_keyring keyring;
 };
 
-/* Of a channel that is opened next: somebody else has warned of plaintext. */
+/* Of a channel that is opened next: another process of this daemon warns of plaintext, and of keys. */
 void dmm_channel_quiet(struct dmm_channel *ch);
 /* 0, or -errno, with a line in the log: no key, say. */
 int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c);
