@@ -309,7 +309,8 @@ int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, co
 			 const struct dmm_wire_attach *at, bool outlives)
 {
 	struct dmm_tls_key key;
-	struct dmm_tls_client tls = { .key = &key, .carrier = security.carrier, .outlives = outlives };
+	struct dmm_tls_client tls = { .key = &key, .carrier = data->carrier ? data->carrier : security.carrier,
+				      .outlives = outlives };
 	int ret;
 
 	if (to->plaintext) {

@@ -17,6 +17,7 @@
 struct dmm_remote {
 	struct dmm_client client;
 	u64 offer;			/* DMM_FEATURE_*: to offer in HELLO */
+	enum dmm_tls_carrier carrier;	/* of a data connection; AUTO: as dmm_remote_security() says */
 	struct dmm_wire_hello_ok hello;
 	struct dmm_wire_refuse refuse;
 	char where[DMM_HOST_MAX + 16];	/* "host:port", for messages */

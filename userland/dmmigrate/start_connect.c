@@ -22,8 +22,12 @@ static void name_receiver(const struct dmm_start_disk *d, const struct dmm_wire_
 	memcpy(req->boot, hello->boot, sizeof(req->boot));
 }
 
-/* One of them.  Returns 0 or the exit code, with c->why. */
-static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, u32 index)
+/*
+ * One of them.  The first one's carrier is that of all, for the kernel takes no mixed set: what it can do may change meanwhile.
+ * Returns 0 or the exit code, with c->why.
+ */
+static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, u32 index,
+		       enum dmm_tls_carrier *carrier)
 {
 	struct dmm_nl_req req = {
 		.cmd = DMM_CMD_ATTACH, .dev = dmm_source_dev(&d->s), .disk = d->disk, .conn_epoch = d->conn_epoch,
@@ -38,6 +42,7 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 
 	dmm_remote_init(&data);
 	data.offer = DMM_FEATURE_ZERO;
+	data.carrier = *carrier;
 	dmm_remote_attach_to(&at, c->id, d->disk, d->conn_epoch, index, d->conns);
 	if (dmm_remote_open_data(&data, &c->remote, &d->to, &at, true)) {
 		snprintf(c->why, sizeof(c->why), "%s", data.why);
@@ -53,6 +58,7 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 	if (!d->to.plaintext) {
 		req.set |= DMM_NL_BIT(DMM_A_SECURITY);
 		req.security = data.client.tls.kernel ? DMM_SECURITY_TLS : DMM_SECURITY_RELAY;
+		*carrier = data.client.tls.kernel ? DMM_TLS_KERNEL : DMM_TLS_RELAY;
 	}
 	ret = dmm_nl_do(t->nl, &req);
 	dmm_remote_close(&data);	/* the kernel has a reference of its own */
@@ -87,6 +93,7 @@ int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_
 {
 	struct dmm_nl_req req = { .cmd = d->compare ? DMM_CMD_COMPARE : DMM_CMD_START,
 				  .set = DMM_NL_BIT(DMM_A_DEV), .dev = dmm_source_dev(&d->s) };
+	enum dmm_tls_carrier carrier = DMM_TLS_AUTO;
 	u32 i;
 	int ret;
 
@@ -97,7 +104,7 @@ int dmm_start_connect(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_
 		return DMM_EXIT_LOCAL;
 	}
 	for (i = 0; i < d->conns; i++) {
-		ret = connect_one(t, c, d, i);
+		ret = connect_one(t, c, d, i, &carrier);
 		if (ret)
 			return ret;
 	}
