@@ -2,7 +2,8 @@
 # shellcheck shell=dash
 # This test will have the kernels of both ends encrypt and decrypt in the background (cryptd), where a send returns before its
 # record has gone, move a busy disk by sixteen connections, lose them and make them anew, hand it over, and find every sector there.
-# kernels: 6.1 6.12
+# (6.1 does not take it: its own self-test of a cryptd above gcm fails.)
+# kernels: 6.12
 # check-kernels: 6.12
 . functions.sh
 . functions-handover.sh

@@ -186,6 +186,34 @@ static void both_know_each_other(void **state)
 	end(&b);
 }
 
+/* What hands over wants to notice sooner who has gone; the connection itself is the relay's. */
+static void options_reach_the_connection(void **state)
+{
+	struct dmm_tls_client c = by_certificate();
+	int value = 0, spare, fds[2];
+	socklen_t len = sizeof(value);
+	struct serving s = { 0 };
+	struct both b;
+
+	(void)state;
+	pair(fds);
+	spare = dup(fds[0]);
+	s.fd = fds[1];
+	assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
+	assert_int_equal(dmm_tls_connect(&fds[0], &c, dmm_now_ms() + WAIT_MS, -1, &b.end, b.why), 0);
+	pthread_join(s.thread, NULL);
+	assert_int_equal(dmm_tls_setsockopt(fds[0], TCP_USER_TIMEOUT, 1234), 0);
+	assert_int_equal(getsockopt(spare, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len), 0);
+	assert_int_equal(value, 1234);
+	close(fds[0]);
+	close(s.fd);
+	close(spare);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);	/* no TCP at all */
+	assert_int_equal(dmm_tls_setsockopt(fds[0], TCP_USER_TIMEOUT, 1234), -EOPNOTSUPP);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void a_client_that_is_not_known_learns_what_to_do(void **state)
 {
 	struct dmm_tls_client c = by_certificate();
@@ -573,6 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(both_know_each_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(options_reach_the_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_client_that_is_not_known_learns_what_to_do, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_has_to_be_the_one_asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_counts_once, setup, teardown),

@@ -291,7 +291,7 @@ void dmm_handover_set_options(int fd)
 
 	/* a test's socketpair has none of them */
 	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value, sizeof(options[i].value));
+		dmm_tls_setsockopt(fd, options[i].name, options[i].value);
 }
 
 /* --- destination --- */

@@ -332,12 +332,13 @@ static void keep_secrets(void)
 
 static void stamp_one(const char *dir, const char *name, struct dmm_keys_stamp *stamp)
 {
-	char path[PATH_MAX];
+	dmm_autoclose int fd = -1;
+	char ignored[DMM_KEYS_WHY];
 	struct stat st;
 
 	memset(stamp, 0, sizeof(*stamp));
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (stat(path, &st))
+	fd = dmm_keys_open(dir, name, 0, ignored);
+	if (fd < 0 || fstat(fd, &st))
 		return;
 	stamp->dev = st.st_dev;
 	stamp->ino = st.st_ino;

@@ -66,6 +66,12 @@ int dmm_tls_connect(int *fd, const struct dmm_tls_client *c, u64 deadline_ms, in
 int dmm_tls_accept(int *fd, const struct dmm_tls_server *s, u64 deadline_ms, int stop_fd, struct dmm_tls_end *end,
 		   char why[DMM_KEYS_WHY]);
 
+/*
+ * An option of IPPROTO_TCP for the connection behind @fd, be that the socket itself or what a relay of this process (not one that
+ * outlives it) is for.  0 or -errno; -EOPNOTSUPP: there is no TCP behind it.
+ */
+int dmm_tls_setsockopt(int fd, int name, int value);
+
 const char *dmm_tls_carrier_name(enum dmm_tls_carrier carrier);
 /* "auto", "kernel", "relay"; -EINVAL. */
 int dmm_tls_carrier_parse(const char *text, enum dmm_tls_carrier *carrier);

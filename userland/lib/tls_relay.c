@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,7 +43,12 @@ struct relay {
 	bool out_over, in_over;		/* nothing more comes from the local side, from the net */
 	bool net_closed;
 	bool more;			/* a turn was over before all was passed on */
+	ino_t user;			/* of the socket that the user of a thread has; 0: a process */
+	struct relay *next;		/* relays_lock; of those of this process */
 };
+
+static pthread_mutex_t relays_lock = PTHREAD_MUTEX_INITIALIZER;	/* a leaf */
+static struct relay *relays;
 
 ssize_t dmm_tls_push(int fd, const giovec_t *iov, int parts)
 {
@@ -201,9 +207,49 @@ static void relay_options(int fd)
 		setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value, sizeof(options[i].value));
 }
 
+static void relays_add(struct relay *r)
+{
+	pthread_mutex_lock(&relays_lock);
+	r->next = relays;
+	relays = r;
+	pthread_mutex_unlock(&relays_lock);
+}
+
+static void relays_remove(struct relay *r)
+{
+	struct relay **p;
+
+	pthread_mutex_lock(&relays_lock);
+	for (p = &relays; *p != r; p = &(*p)->next)
+		;
+	*p = r->next;
+	pthread_mutex_unlock(&relays_lock);
+}
+
+int dmm_tls_setsockopt(int fd, int name, int value)
+{
+	struct relay *r;
+	struct stat st;
+	int ret;
+
+	if (!setsockopt(fd, IPPROTO_TCP, name, &value, sizeof(value)))
+		return 0;
+	ret = -errno;
+	if (ret != -EOPNOTSUPP || fstat(fd, &st))
+		return ret;
+	pthread_mutex_lock(&relays_lock);
+	for (r = relays; r && r->user != st.st_ino; r = r->next)
+		;
+	if (r)
+		ret = setsockopt(r->net, IPPROTO_TCP, name, &value, sizeof(value)) ? -errno : 0;
+	pthread_mutex_unlock(&relays_lock);
+	return ret;
+}
+
 static void *relay_thread(void *arg)
 {
 	relay_run(arg);
+	relays_remove(arg);
 	relay_free(arg);
 	return NULL;
 }
@@ -214,11 +260,14 @@ static int begin_thread(struct relay *r)
 	pthread_t thread;
 	int ret;
 
+	relays_add(r);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	ret = -pthread_create(&thread, &attr, relay_thread, r);
 	pthread_attr_destroy(&attr);
+	if (ret)
+		relays_remove(r);
 	return ret;
 }
 
@@ -280,6 +329,7 @@ int dmm_tls_relay(gnutls_session_t session, int fd, bool outlives)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 	int pair[2], ret, i, bytes = LOCAL_BYTES;
+	struct stat st;
 
 	if (!r) {
 		gnutls_deinit(session);
@@ -305,6 +355,7 @@ int dmm_tls_relay(gnutls_session_t session, int fd, bool outlives)
 		setsockopt(pair[i], SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	}
 	r->local = pair[1];
+	r->user = outlives || fstat(pair[0], &st) ? 0 : st.st_ino;
 	ret = outlives ? begin_process(r) : begin_thread(r);
 	if (ret)
 		goto err_close;
