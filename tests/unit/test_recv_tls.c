@@ -154,6 +154,68 @@ static void a_key_is_for_one_connection(void **state)
 	peer_close(&control);
 }
 
+/* Not for another one, which the same peer has prepared, too. */
+static void a_key_is_for_one_disk(void **state)
+{
+	char other_path[] = "/tmp/dmm-unit.XXXXXX";
+	struct dmm_wire_prepared prepared;
+	struct dmm_wire_prepare w;
+	struct peer control, data;
+	struct dmm_wire_attach a;
+	struct dmm_tls_key key;
+	int fd = mkstemp(other_path);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	close(fd);
+	tls_hello(&control, US, NULL);
+	peer_prepare(&control, SIZE);
+	fill_prepare(&w, SIZE);
+	w.id.disk = cpu_to_le32(7);
+	strcpy((char *)w.dest_path, other_path);
+	assert_int_equal(peer_request(&control, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &prepared,
+				      sizeof(prepared)), 0);
+	assert_int_equal(ask_key(&control, 1, 0, &key), 0);
+	tls_hello(&data, US, &key);
+	fill_attach(&a, 1, 0);
+	a.id.disk = cpu_to_le32(7);
+	assert_int_equal(peer_request(&data, DMM_MSG_ATTACH, &a, sizeof(a), DMM_MSG_ATTACHED, NULL, 0), DMM_WERR_DENIED);
+	peer_close(&data);
+	peer_close(&control);
+	unlink(other_path);
+}
+
+/* Used or not: a receiver that was started anew knows none of those before. */
+static void a_key_does_not_outlive_the_receiver(void **state)
+{
+	struct dmm_config c = { .tls = DMM_TLS_RELAY };
+	struct dmm_tls_key used, unused;
+	struct peer control, data;
+
+	(void)state;
+	tls_hello(&control, US, NULL);
+	peer_prepare(&control, SIZE);
+	assert_int_equal(ask_key(&control, 1, 0, &used), 0);
+	assert_int_equal(ask_key(&control, 1, 1, &unused), 0);
+	tls_hello(&data, US, &used);
+	peer_close(&data);
+	peer_close(&control);
+	receiver_end();
+	dmm_channel_close(&channel);
+	dmm_keys_free(channel.keys);
+	strcpy(c.keys, dirs[US]);
+	receiver_start(SIZE, &dmm_engine_libaio);
+	rc.handshake_ms = WAIT_MS;
+	assert_int_equal(dmm_channel_open(&channel, &c), 0);
+	rc.channel = &channel;
+	assert_int_equal(tls_open(&data, US, &used), -EPERM);
+	assert_non_null(strstr(data.c.tls_why, "used or expired"));
+	peer_close(&data);
+	assert_int_equal(tls_open(&data, US, &unused), -EPERM);
+	assert_non_null(strstr(data.c.tls_why, "used or expired"));
+	peer_close(&data);
+}
+
 static void a_certificate_is_for_no_data(void **state)
 {
 	struct peer control, data;
@@ -366,6 +428,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_key_is_for_one_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_deadline_for_all_before_hello, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_key_is_for_one_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_key_does_not_outlive_the_receiver, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_certificate_is_for_no_data, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_disk_is_its_peers, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_need_tls, setup, teardown),
