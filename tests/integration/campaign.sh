@@ -277,8 +277,7 @@ judge_destination() {
 }
 
 take_away() {
-	kill -9 "$RECEIVER" "$DAEMON"
-	wait "$RECEIVER" "$DAEMON" 2>/dev/null || true
+	kill_all "$RECEIVER" "$DAEMON"
 	umount "$TMP/state-b"
 	umount /var/lib/dmmigrate
 	rm -rf /run/dmmigrate/*.json

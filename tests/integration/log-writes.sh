@@ -84,10 +84,7 @@ begin_round() {
 	unset DMM_DAEMON_TELL
 }
 
-kill_daemons() {
-	kill -9 "$RECEIVER" "$DAEMON"
-	wait "$RECEIVER" "$DAEMON" 2>/dev/null || true
-}
+kill_daemons() { kill_all "$RECEIVER" "$DAEMON"; }
 
 # end_round: the logs are whole
 end_round() {

@@ -30,11 +30,8 @@ fails "plaintext to a receiver with TLS" 'insecure-plaintext' --yes "$src" "$to:
 plaintext=no
 
 # a daemon that does not know us, though we know it
-mv "$tmp/keys" "$tmp/daemon-keys"
-keys init keys > /dev/null
-keys trust keys there "$(pin daemon-keys)" 127.0.0.1 > /dev/null
-mv "$tmp/keys" "$tmp/stranger"
-mv "$tmp/daemon-keys" "$tmp/keys"
+keys init stranger > /dev/null
+keys trust stranger there "$(pin keys)" 127.0.0.1 > /dev/null
 stranger() { "$tool" copy --keys "$tmp/stranger" --yes "$src" "$to:$img" 2>&1 < /dev/null && echo "copied all the same"; true; }
 expect_text "a stranger" 'does not trust this host.*keys show' stranger
 expect "  is named in the log" grep -qF "keys trust NAME $(pin stranger)" "$log"
@@ -50,6 +47,20 @@ keys trust keys stranger "$(pin stranger)" > /dev/null
 truncate -s 24M "$tmp/other.img"
 expect "a peer that has come to be trusted" "$tool" copy --keys "$tmp/stranger" --yes "$src" "$to:$tmp/other.img"
 expect_text "  touches nothing of another" "prepared by another peer" stranger
+# the list says for whom
+cp "$tmp/dmmigrated.conf" "$tmp/for-all.conf"
+sed -i "s|^allow = .*|allow = $tmp/*.img self elsewhere|" "$tmp/dmmigrated.conf"
+kill -HUP "$daemon_pid"
+eventually "an allow-list with names is read" 10 logged 'reloaded .*: 1 patterns'
+expect_text "a volume for other peers" "is not on the allow-list for stranger" \
+	sh -c "'$tool' copy --keys '$tmp/stranger' --yes '$src' '$to:$tmp/other.img' 2>&1; true"
+expect "  for whom it is" copy --yes "$src" "$to:$img"
+cp "$tmp/for-all.conf" "$tmp/dmmigrated.conf"
+kill -HUP "$daemon_pid"
+sed -i "s|^allow = .*|allow = $tmp/*.img self two,names|" "$tmp/dmmigrated.conf"
+expect_text "what is no name of a peer" "behind a pattern come names of peers" \
+	sh -c "'$bin/dmmigrated' --config '$tmp/dmmigrated.conf' --foreground 2>&1; true"
+cp "$tmp/for-all.conf" "$tmp/dmmigrated.conf"
 keys revoke keys stranger > /dev/null
 expect_text "and is not any more" 'does not trust this host' stranger
 expect_text "  says the log" 'revoked' cat "$log"
