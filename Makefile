@@ -110,7 +110,7 @@ sim:
 # Who may what, and attacks on the channel: a part of `make check`, by itself.
 check-security:
 	$(MAKE) -s -C tests/unit all
-	set -e; for t in lib_keys lib_peers lib_tls recv_tls; do $(BUILD)/tests/unit/test_$$t; done
+	set -e; for t in lib_keys lib_peers lib_tls lib_relay recv_tls; do $(BUILD)/tests/unit/test_$$t; done
 	set -e; for t in keys copy-tls attack flood; do tests/native/$$t.sh; done
 
 # One claim, on both stock kernels: the move is live.  With DMM_MUTANT=n it must fail.

@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 	bool json = false;
 	int code, i;
 
+	dmm_tls_main(argc, argv);
 	if (!name || !strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		t.verb = argc > 2 ? dmm_verb_find(argv[2]) : NULL;
 		if (t.verb)

@@ -185,31 +185,28 @@ static int hs_receive_content(struct hs *h)
 	return byte == CONTENT ? 0 : fail(h, -EPROTO, "TLS: not what a dmmigrated says first");
 }
 
-/* Makes of the session what is used from now on; takes the session. */
+/* Makes of the session what is used from now on. */
 static int hs_carry(struct hs *h, int *fd, enum dmm_tls_carrier carrier, bool outlives)
 {
-	gnutls_session_t session = h->session;
-	int ret = -EOPNOTSUPP;
+	struct dmm_tls_secrets secrets;
+	int ret = dmm_tls_secrets(h->session, &secrets);
 
+	if (ret)
+		return fail(h, ret, "TLS: what was agreed on cannot be used");
 	if (carrier != DMM_TLS_RELAY)
-		ret = dmm_tls_kernel(session, *fd);
-	if (!ret) {
-		h->end->kernel = true;
-		return 0;
+		ret = dmm_tls_kernel(&secrets, *fd);
+	h->end->kernel = carrier != DMM_TLS_RELAY && !ret;
+	if (ret && ret != -EOPNOTSUPP) {
+		fail(h, ret, "the kernel does not take the keys of TLS: %s; 'tls = relay' does without", strerror(-ret));
+	} else if (ret && carrier == DMM_TLS_KERNEL) {
+		fail(h, ret, "this kernel has no TLS (CONFIG_TLS, modprobe tls)");
+	} else if (!h->end->kernel) {
+		ret = dmm_tls_relay(&secrets, *fd, outlives);	/* takes it */
+		*fd = ret < 0 ? -1 : ret;
+		ret = ret < 0 ? fail(h, ret, "no relay for TLS: %s", strerror(-ret)) : 0;
 	}
-	if (ret != -EOPNOTSUPP)
-		return fail(h, ret, "the kernel does not take the keys of TLS: %s; 'tls = relay' does without", strerror(-ret));
-	if (carrier == DMM_TLS_KERNEL)
-		return fail(h, ret, "this kernel has no TLS (CONFIG_TLS, modprobe tls)");
-	h->end->kernel = false;
-	h->session = NULL;	/* the relay's, and so is what it was over */
-	ret = dmm_tls_relay(session, *fd, outlives);
-	if (ret < 0) {
-		*fd = -1;
-		return fail(h, ret, "no relay for TLS: %s", strerror(-ret));
-	}
-	*fd = ret;
-	return 0;
+	gnutls_memset(&secrets, 0, sizeof(secrets));
+	return ret;
 }
 
 static ssize_t hs_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
@@ -229,9 +226,10 @@ static ssize_t hs_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
 
 static ssize_t hs_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
 {
+	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)parts };
 	const struct hs *h = ptr;
 
-	return dmm_tls_push(h->fd, iov, parts);
+	return sendmsg(h->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static int hs_init(struct hs *h, unsigned int side, const char *priority)
@@ -249,7 +247,6 @@ static int hs_init(struct hs *h, unsigned int side, const char *priority)
 	return 0;
 }
 
-/* Frees what credentials there are; the session may live on in a relay, which shakes no more hands. */
 static void hs_exit(struct hs *h)
 {
 	if (h->session)

@@ -59,7 +59,7 @@ struct dmm_tls_server {
  * Else *@fd is as it was, of no more use, and the caller's to close; @why is one line: -EACCES (this side does not trust
  * that one), -EPERM (it does not trust us), -EPROTO (no TLS, damaged), -EOPNOTSUPP (not by this carrier), -ETIMEDOUT,
  * -ECANCELED, -errno.
- * Context: any thread; @outlives forks.
+ * Context: any thread; @outlives begins a process, see dmm_tls_main().
  */
 int dmm_tls_connect(int *fd, const struct dmm_tls_client *c, u64 deadline_ms, int stop_fd, struct dmm_tls_end *end,
 		    char why[DMM_KEYS_WHY]);
@@ -71,6 +71,10 @@ int dmm_tls_accept(int *fd, const struct dmm_tls_server *s, u64 deadline_ms, int
  * outlives it) is for.  0 or -errno; -EOPNOTSUPP: there is no TCP behind it.
  */
 int dmm_tls_setsockopt(int fd, int name, int value);
+ * To be called first in main() of a program that connects with @outlives: a relay's process is that program once more, and then
+ * this does not return.
+ */
+void dmm_tls_main(int argc, char **argv);
 
 const char *dmm_tls_carrier_name(enum dmm_tls_carrier carrier);
 /* "auto", "kernel", "relay"; -EINVAL. */

@@ -4,81 +4,53 @@
  * an end when either side has closed and what was on the way has been passed on.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "thread.h"
 #include "tls_priv.h"
 
-#define RECORD_BYTES	16384u
+#define RAW_BYTES	(4 * DMM_RECORD_MAX)
 #define TURN		16u		/* records, and then the other way's */
-#if defined(__SANITIZE_ADDRESS__)
-#define STACK_BYTES	(1u << 20)
-#else
-#define STACK_BYTES	(256u << 10)
-#endif
-#ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER 57
-#endif
 #define LOCAL_BYTES	(1 << 20)	/* of the socketpair's buffers: what a frame has */
 
-struct relay {
-	gnutls_session_t session;
+struct dmm_relay {
+	struct dmm_record tx, rx;
 	int net, local;
-	u8 *out, *in;			/* one record each */
-	size_t out_bytes;		/* GnuTLS has them and wants to be asked again */
+	u8 *out, *sealed;		/* one record, before and after */
+	size_t sealed_bytes, sealed_done;	/* not yet sent */
+	u8 *raw;			/* from the net */
+	size_t raw_bytes, raw_done;
+	u8 *in;				/* one record */
 	size_t in_bytes, in_done;	/* not yet passed on */
 	bool out_over, in_over;		/* nothing more comes from the local side, from the net */
-	bool net_closed;
 	bool more;			/* a turn was over before all was passed on */
-	ino_t user;			/* of the socket that the user of a thread has; 0: a process */
-	struct relay *next;		/* relays_lock; of those of this process */
+	ino_t user;			/* of a thread's: the socket by which it is used */
+	struct dmm_relay *next;		/* relays_lock; of those of this process */
 };
 
 static pthread_mutex_t relays_lock = PTHREAD_MUTEX_INITIALIZER;	/* a leaf */
-static struct relay *relays;
+static struct dmm_relay *relays;
 
-ssize_t dmm_tls_push(int fd, const giovec_t *iov, int parts)
+/* Nobody takes anything any more, but what had come before says why, perhaps: that is passed on still. */
+static void out_lost(struct dmm_relay *r)
 {
-	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)parts };
-
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static ssize_t relay_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
-{
-	const struct relay *r = ptr;
-
-	return dmm_tls_push(r->net, iov, parts);
-}
-
-/* GnuTLS is not told of an end of the connection: it would send nothing any more, and the other way goes on. */
-static ssize_t relay_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
-{
-	struct relay *r = ptr;
-	ssize_t n = recv(r->net, buf, bytes, MSG_DONTWAIT);
-
-	if (n || !bytes)
-		return n;
-	r->net_closed = true;
-	errno = EAGAIN;
-	return -1;
+	r->sealed_bytes = 0;
+	r->sealed_done = 0;
+	r->out_over = true;
+	shutdown(r->local, SHUT_RD);
 }
 
 /* From the local side to the net.  False: the connection is over. */
-static bool relay_out(struct relay *r)
+static bool relay_out(struct dmm_relay *r)
 {
 	unsigned int turn;
 	ssize_t n;
@@ -88,8 +60,8 @@ static bool relay_out(struct relay *r)
 			r->more = true;
 			return true;
 		}
-		if (!r->out_bytes) {
-			n = recv(r->local, r->out, RECORD_BYTES, MSG_DONTWAIT);
+		if (r->sealed_done == r->sealed_bytes) {
+			n = recv(r->local, r->out, DMM_RECORD_DATA, MSG_DONTWAIT);
 			if (n < 0)
 				return errno == EAGAIN || errno == EINTR;
 			if (!n) {
@@ -98,32 +70,62 @@ static bool relay_out(struct relay *r)
 				shutdown(r->net, SHUT_WR);
 				return true;
 			}
-			r->out_bytes = (size_t)n;
-			n = gnutls_record_send(r->session, r->out, r->out_bytes);
-		} else {
-			n = gnutls_record_send(r->session, NULL, 0);
+			n = dmm_record_seal(&r->tx, r->out, (size_t)n, r->sealed);
+			if (n < 0)
+				return false;
+			r->sealed_bytes = (size_t)n;
+			r->sealed_done = 0;
 		}
-		if (dmm_tls_is_again(n))
+		n = send(r->net, r->sealed + r->sealed_done, r->sealed_bytes - r->sealed_done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return true;
-		if (n < 0) {
-			/* nobody takes anything any more, but what had come before says why, perhaps: that is passed on still */
-			r->out_bytes = 0;
-			r->out_over = true;
-			shutdown(r->local, SHUT_RD);
-			return true;
-		}
-		if ((size_t)n != r->out_bytes)	/* a peer that wants small records, as none of ours does */
-			return false;
-		r->out_bytes = 0;
+		if (n < 0)
+			out_lost(r);
+		else
+			r->sealed_done += (size_t)n;
 	}
 	return true;
 }
 
+/* The next record's data. 1; 0: it has not come whole yet; -errno: nothing comes any more, -ENODATA by an end, -EPROTO damaged. */
+static int next_record(struct dmm_relay *r)
+{
+	ssize_t n, want = (ssize_t)DMM_RECORD_HEADER;
+	size_t have;
+
+	for (;;) {
+		have = r->raw_bytes - r->raw_done;
+		if (have >= DMM_RECORD_HEADER)
+			want = dmm_record_bytes(r->raw + r->raw_done);
+		if (want < 0)
+			return (int)want;
+		if (have >= (size_t)want)
+			break;
+		memmove(r->raw, r->raw + r->raw_done, have);
+		r->raw_bytes = have;
+		r->raw_done = 0;
+		n = recv(r->net, r->raw + have, RAW_BYTES - have, MSG_DONTWAIT);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		if (!n)
+			return -ENODATA;
+		r->raw_bytes += (size_t)n;
+	}
+	n = dmm_record_open(&r->rx, r->raw + r->raw_done, (size_t)want, r->in);
+	r->raw_done += (size_t)want;
+	if (n < 0)
+		return (int)n;
+	r->in_bytes = (size_t)n;
+	r->in_done = 0;
+	return 1;
+}
+
 /* From the net to the local side. */
-static bool relay_in(struct relay *r)
+static bool relay_in(struct dmm_relay *r)
 {
 	unsigned int turn;
 	ssize_t n;
+	int ret;
 
 	for (turn = 0; !r->in_over; turn++) {
 		if (turn == TURN) {
@@ -131,17 +133,17 @@ static bool relay_in(struct relay *r)
 			return true;
 		}
 		if (r->in_done == r->in_bytes) {
-			n = gnutls_record_recv(r->session, r->in, RECORD_BYTES);
-			if (dmm_tls_is_again(n) && !r->net_closed)
+			ret = next_record(r);
+			if (!ret)
 				return true;
-			if (n <= 0) {
+			if (ret < 0) {
 				/* closed; or altered, or no data: then nothing that comes after counts either */
 				r->in_over = true;
 				shutdown(r->local, SHUT_WR);
-				return !n || dmm_tls_is_again(n);
+				return ret == -ENODATA;
 			}
-			r->in_bytes = (size_t)n;
-			r->in_done = 0;
+			if (!r->in_bytes)
+				continue;	/* padding alone */
 		}
 		n = send(r->local, r->in + r->in_done, r->in_bytes - r->in_done, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0)
@@ -152,12 +154,12 @@ static bool relay_in(struct relay *r)
 }
 
 /* False: the local side is closed for good. */
-static bool relay_wait(struct relay *r)
+static bool relay_wait(struct dmm_relay *r)
 {
 	int timeout_ms = r->more ? 0 : -1;
 	struct pollfd p[2] = { { .fd = r->net }, { .fd = r->local } };
 
-	if (r->out_bytes)
+	if (r->sealed_done < r->sealed_bytes)
 		p[0].events |= POLLOUT;
 	else if (!r->out_over)
 		p[1].events |= POLLIN;
@@ -174,25 +176,52 @@ static bool relay_wait(struct relay *r)
 	return poll(p, 2, timeout_ms) < 0 || !r->out_over || !(p[1].revents & POLLHUP);
 }
 
-static void relay_run(struct relay *r)
+void dmm_relay_run(struct dmm_relay *r)
 {
 	while (relay_out(r) && relay_in(r) && !(r->out_over && r->in_over) && relay_wait(r))
 		;
 }
 
-static void relay_free(struct relay *r)
+static void buffer_free(u8 *buf, size_t bytes)
 {
-	gnutls_deinit(r->session);
-	if (r->out)
-		gnutls_memset(r->out, 0, RECORD_BYTES);
-	if (r->in)
-		gnutls_memset(r->in, 0, RECORD_BYTES);
-	free(r->out);
-	free(r->in);
+	if (buf)
+		gnutls_memset(buf, 0, bytes);
+	free(buf);
+}
+
+void dmm_relay_free(struct dmm_relay *r)
+{
+	dmm_record_exit(&r->tx);
+	dmm_record_exit(&r->rx);
+	buffer_free(r->out, DMM_RECORD_DATA + 1);
+	buffer_free(r->sealed, DMM_RECORD_SEALED);
+	buffer_free(r->raw, RAW_BYTES);
+	buffer_free(r->in, DMM_RECORD_MAX);
 	if (r->local >= 0)
 		close(r->local);
-	close(r->net);
+	if (r->net >= 0)
+		close(r->net);
 	free(r);
+}
+
+struct dmm_relay *dmm_relay_create(const struct dmm_tls_secrets *s, int net, int local)
+{
+	struct dmm_relay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->net = r->local = -1;
+	r->out = malloc(DMM_RECORD_DATA + 1);
+	r->sealed = malloc(DMM_RECORD_SEALED);
+	r->raw = malloc(RAW_BYTES);
+	r->in = malloc(DMM_RECORD_MAX);
+	if (!r->out || !r->sealed || !r->raw || !r->in || dmm_record_init(&r->tx, &s->tx) || dmm_record_init(&r->rx, &s->rx)) {
+		dmm_relay_free(r);
+		return NULL;
+	}
+	r->net = net;
+	r->local = local;
+	return r;
 }
 
 /* Who has gone without a word is noticed soon by who hands over, and by who ships before the kernel gives up. */
@@ -207,7 +236,7 @@ static void relay_options(int fd)
 		setsockopt(fd, IPPROTO_TCP, options[i].name, &options[i].value, sizeof(options[i].value));
 }
 
-static void relays_add(struct relay *r)
+static void relays_add(struct dmm_relay *r)
 {
 	pthread_mutex_lock(&relays_lock);
 	r->next = relays;
@@ -215,9 +244,9 @@ static void relays_add(struct relay *r)
 	pthread_mutex_unlock(&relays_lock);
 }
 
-static void relays_remove(struct relay *r)
+static void relays_remove(struct dmm_relay *r)
 {
-	struct relay **p;
+	struct dmm_relay **p;
 
 	pthread_mutex_lock(&relays_lock);
 	for (p = &relays; *p != r; p = &(*p)->next)
@@ -228,7 +257,7 @@ static void relays_remove(struct relay *r)
 
 int dmm_tls_setsockopt(int fd, int name, int value)
 {
-	struct relay *r;
+	struct dmm_relay *r;
 	struct stat st;
 	int ret;
 
@@ -248,124 +277,57 @@ int dmm_tls_setsockopt(int fd, int name, int value)
 
 static void *relay_thread(void *arg)
 {
-	relay_run(arg);
+	dmm_relay_run(arg);
 	relays_remove(arg);
-	relay_free(arg);
+	dmm_relay_free(arg);
 	return NULL;
 }
 
-static int begin_thread(struct relay *r)
+/* @user: the inode of the socket by which it is used. */
+static int begin_thread(const struct dmm_tls_secrets *s, int net, int local, ino_t user)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
+	struct dmm_relay *r = dmm_relay_create(s, net, local);
 	int ret;
 
+	if (!r) {
+		close(net);
+		close(local);
+		return -ENOMEM;
+	}
+	r->user = user;
 	relays_add(r);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	ret = -pthread_create(&thread, &attr, relay_thread, r);
-	pthread_attr_destroy(&attr);
-	if (ret)
+	ret = dmm_thread_detached(relay_thread, r, DMM_STACK_BYTES);
+	if (ret) {
 		relays_remove(r);
+		dmm_relay_free(r);
+	}
 	return ret;
 }
 
-/* Nobody's child, with two descriptors and nothing else. */
-__attribute__((noreturn))
-static void relay_process(struct relay *r)
+int dmm_tls_relay(const struct dmm_tls_secrets *s, int fd, bool outlives)
 {
-	int null = open("/dev/null", O_RDWR), fd;
-	long max = sysconf(_SC_OPEN_MAX);
-	sigset_t none;
-
-	prctl(PR_SET_DUMPABLE, 0);
-	prctl(PR_SET_NAME, "dmmigrate-tls");
-	/* a source that is frozen waits for it: it must not wait for a disk (hazard 19); who is not root does without */
-	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-	mlockall(MCL_CURRENT | MCL_FUTURE);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	r->net = fcntl(r->net, F_DUPFD, 5);
-	r->local = fcntl(r->local, F_DUPFD, 5);
-	if (chdir("/") || null < 0 || r->net < 0 || r->local < 0)
-		_exit(1);
-	for (fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	r->net = dup2(r->net, 3);
-	r->local = dup2(r->local, 4);
-	for (fd = 5; fd < (max > 0 && max < 65536 ? max : 65536); fd++)
-		close(fd);
-	relay_run(r);
-	_exit(0);
-}
-
-static int begin_process(struct relay *r)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		setsid();
-		pid = fork();
-		if (!pid)
-			relay_process(r);
-		_exit(pid < 0);
-	}
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return status ? -EAGAIN : 0;
-}
-
-int dmm_tls_relay(gnutls_session_t session, int fd, bool outlives)
-{
-	struct relay *r = calloc(1, sizeof(*r));
 	int pair[2], ret, i, bytes = LOCAL_BYTES;
 	struct stat st;
 
-	if (!r) {
-		gnutls_deinit(session);
-		close(fd);
-		return -ENOMEM;
-	}
-	r->session = session;
-	gnutls_transport_set_ptr(session, r);
-	gnutls_transport_set_pull_function(session, relay_pull);
-	gnutls_transport_set_vec_push_function(session, relay_push);
-	r->net = fd;
 	relay_options(fd);
-	r->local = -1;
-	r->out = malloc(RECORD_BYTES);
-	r->in = malloc(RECORD_BYTES);
-	ret = r->out && r->in ? 0 : -ENOMEM;
-	if (!ret && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
 		ret = -errno;
-	if (ret)
-		goto err_free;
+		close(fd);
+		return ret;
+	}
 	for (i = 0; i < 2; i++) {	/* not essential */
 		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 		setsockopt(pair[i], SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	}
-	r->local = pair[1];
-	r->user = outlives || fstat(pair[0], &st) ? 0 : st.st_ino;
-	ret = outlives ? begin_process(r) : begin_thread(r);
-	if (ret)
-		goto err_close;
-	if (outlives)
-		relay_free(r);	/* ours; the process has its own */
-	return pair[0];
-
-err_close:
+	if (outlives) {
+		ret = dmm_relay_spawn(s, fd, pair[1]);
+		close(fd);	/* ours; the process has its own */
+		close(pair[1]);
+	} else {
+		ret = begin_thread(s, fd, pair[1], fstat(pair[0], &st) ? 0 : st.st_ino);
+	}
+	if (!ret)
+		return pair[0];
 	close(pair[0]);
-err_free:
-	relay_free(r);
 	return ret;
 }
