@@ -24,6 +24,7 @@ plaintext=no
 flood_pid=
 trap '[ -z "$flood_pid" ] || kill "$flood_pid" 2> /dev/null || true; cleanup' EXIT
 make_self_key "$tool" "$tmp/keys" 127.0.0.1
+# shellcheck disable=SC2119 # the script has no arguments
 start_daemon
 src=$tmp/source.raw img=$tmp/disk.img
 random "$src" $((mib * 1048576))

@@ -71,6 +71,8 @@ int dmm_tls_accept(int *fd, const struct dmm_tls_server *s, u64 deadline_ms, int
  * outlives it) is for.  0 or -errno; -EOPNOTSUPP: there is no TCP behind it.
  */
 int dmm_tls_setsockopt(int fd, int name, int value);
+
+/*
  * To be called first in main() of a program that connects with @outlives: a relay's process is that program once more, and then
  * this does not return.
  */
