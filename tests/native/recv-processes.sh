@@ -10,8 +10,8 @@ named()
 	local pid
 
 	for pid in $(family "$daemon_pid"); do
-		! grep -qx "$1" "/proc/$pid/comm" 2> /dev/null || echo "$pid"
-	done
+		! grep -qx "$1" "/proc/$pid/comm" 2> /dev/null || echo "$(cut -d ' ' -f 22 "/proc/$pid/stat") $pid"
+	done | sort -n | cut -d ' ' -f 2
 }
 workers() { named dmm-worker; }
 nr_workers() { [ "$(workers | wc -l)" = "$1" ]; }
@@ -86,6 +86,9 @@ if kill -0 "$1" && kill -0 "$2"; then ok "data connections go on"; else bad "a w
 kill -KILL "$1"
 eventually "its migration is not prepared any more" 20 logged '0001\] the process that writes its disks has ended'
 kill $one
+# what it had in flight may keep the file for a moment
+free_again() { phony "$to" 1 check prepare "$tmp/1.img" 4M > /dev/null 2>&1; }
+eventually "its destination is free again" 10 free_again
 expect "and can be prepared again" \
 	phony "$to" 1 model "$tmp/model" prepare "$tmp/1.img" 4M attach 1 load 50 4M barrier end finish
 if nr_workers 2 && kill -0 "$2"; then ok "the other one goes on"; else bad "processes: $(workers)"; fi

@@ -2,6 +2,8 @@
 /*
  * The channel: who is let in, and by what.
  */
+#include <netinet/tcp.h>
+
 #include "tls_both.h"
 
 static void check_refused(struct both *b, int client, int server, const char *client_why, const char *server_why)

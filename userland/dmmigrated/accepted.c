@@ -54,16 +54,20 @@ static void serve_file(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
 
 static void serve_session(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
 {
-	const struct dmm_session *known = msg->data;
+	struct dmm_log_id id = { .disk = DMM_LOG_NO_DISK };
+	struct dmm_session *known = msg->data;
 	int fd = dmm_ipc_take(msg, 0), ret;
 
 	if (fd < 0 || msg->bytes != sizeof(*known)) {
 		dmm_ipc_free(msg);
 		return;
 	}
+	/* of another process: its pointers are none, and its texts may have no end */
+	known->peer[sizeof(known->peer) - 1] = '\0';
+	id.peer = known->peer;
 	ret = dmm_session_start_known(rc, fd, known);
 	if (ret && ret != -EUSERS)
-		dmm_err(&known->log_id, "cannot serve a connection: %s", strerror(-ret));
+		dmm_err(&id, "cannot serve a connection: %s", strerror(-ret));
 	dmm_ipc_answer(msg, NULL, 0, -1, -1);
 }
 
@@ -73,7 +77,7 @@ bool dmm_acceptor_serve(struct dmm_receiver *rc, int up, int *ready)
 	int ret = dmm_ipc_next(up, &msg);
 
 	if (ret <= 0)
-		return false;
+		return ret;	/* an error is that message's */
 	switch ((enum dmm_acceptor_op)msg.op) {
 	case DMM_ACCEPTOR_READY:
 		if (msg.bytes == sizeof(*ready))

@@ -56,6 +56,25 @@ bool dmm_allow_empty(struct dmm_allow *a)
 	return empty;
 }
 
+u32 dmm_allow_texts(struct dmm_allow *a, char *buf, u32 bytes)
+{
+	u32 at = 0, i;
+	size_t n;
+
+	pthread_rwlock_rdlock(&a->lock);
+	for (i = 0; i < a->nr && at != ~0u; i++) {
+		n = strlen(a->globs[i]) + 1;
+		if (n > bytes - at) {
+			at = ~0u;
+			break;
+		}
+		memcpy(buf + at, a->globs[i], n);
+		at += (u32)n;
+	}
+	pthread_rwlock_unlock(&a->lock);
+	return at;
+}
+
 /* The words behind a pattern are names of peers; none: any. */
 static bool for_peer(const char *names, const char *peer)
 {

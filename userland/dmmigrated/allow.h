@@ -24,6 +24,8 @@ void dmm_allow_exit(struct dmm_allow *a);
 /* Takes @globs (malloc'ed strings in a malloc'ed array) in place of what there was. */
 void dmm_allow_replace(struct dmm_allow *a, char **globs, u32 nr);
 bool dmm_allow_empty(struct dmm_allow *a);
+/* Its lines, each with a NUL, into @buf. How many bytes; ~0: it does not fit. */
+u32 dmm_allow_texts(struct dmm_allow *a, char *buf, u32 bytes);
 
 /*
  * Is the name @path allowed to @peer ("": nobody who is known), by itself?  fnmatch(3) with FNM_PATHNAME: a '*' does not cross

@@ -204,7 +204,7 @@ static int data_open_writer(struct dmm_data *d, struct dmm_refusal *r)
 	else if (rc->engine_auto && dmm_engine_inline_suits(t.fd))
 		engine = &dmm_engine_inline;
 	ret = dmm_writer_open(&d->writer, engine, &t, DMM_DATA_DEPTH, d->disk->dest.align_bytes);
-	if (ret && rc->engine_auto && engine == &dmm_engine_uring) {
+	if (ret && (rc->engine_auto || ret == -EUSERS) && engine == &dmm_engine_uring) {
 		/* there is a limit to locked memory, perhaps, and others are below it */
 		dmm_notice(&d->s->log_id, "no I/O by %s for this connection: %s", engine->name,
 			   strerror(-ret));

@@ -80,6 +80,17 @@ static int dest_lock_file(int fd)
 	return fcntl(fd, F_OFD_SETLK, &whole) ? -errno : 0;
 }
 
+/*
+ * A device beneath its gate is claimed by that.  What keeps a process that was killed, and has writes in flight still, from the one
+ * that comes after it is this: the lock goes when the last of them has ended.
+ */
+static int dest_lock_gated(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &whole) ? -errno : 0;
+}
+
 /* Is the open file still where @resolved says? A directory may have become a link since. */
 static bool fd_is_at(int fd, const char *resolved)
 {
@@ -139,6 +150,11 @@ static int dest_claim(const char *path, const char *resolved, bool gated, struct
 	}
 	if (!block && dest_lock_file(fd)) {
 		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s is locked by another program: stop that first",
+				 dmm_short_path(path, buf));
+		goto err_close;
+	}
+	if (gated && dest_lock_gated(fd)) {
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s is being written still by a process of before: try again",
 				 dmm_short_path(path, buf));
 		goto err_close;
 	}

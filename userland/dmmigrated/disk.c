@@ -19,6 +19,8 @@
 #define FINISH_GRACE_MS		2000u	/* for an END that is still in the socket */
 #define DIGEST_GRACE_MS		5000u	/* for digests that hold the claim */
 
+static _Atomic u64 last_serial;
+
 struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 {
 	struct dmm_disk *d = calloc(1, sizeof(*d));
@@ -27,6 +29,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 	if (!d)
 		return NULL;
 	d->ops = &dmm_disk_here;
+	d->serial = ++last_serial;
 	d->prepare = *p;
 	memcpy(d->log_id.migration, p->name.migration, sizeof(d->log_id.migration));
 	d->log_id.disk = p->name.disk;

@@ -32,6 +32,7 @@ struct dmm_disk {
 	/* constant after creation */
 	const struct dmm_disk_ops *ops;	/* who has the destination: disk_ops.h */
 	struct dmm_worker *worker;	/* of a remote one; owned */
+	u64 serial;			/* of a record, and of what its worker has for it */
 	struct dmm_prepare prepare;
 	struct dmm_log_id log_id;	/* without a peer */
 	struct dmm_order order;		/* has its own lock */

@@ -4,6 +4,7 @@
  * destination's description, and whether it is finished.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,10 +29,12 @@ static struct call *call_new(const struct dmm_disk *d, struct dmm_refusal *r)
 {
 	struct call *c = calloc(1, sizeof(*c));
 
-	if (c)
+	if (c) {
 		c->ask.name = d->prepare.name;
-	else
+		c->ask.serial = d->serial;
+	} else {
 		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+	}
 	return c;
 }
 
@@ -63,9 +66,23 @@ static int call(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int f
 	else
 		c->ans.ret = dmm_refuse(&c->ans.refusal, DMM_WERR_INTERNAL, "an answer of another size");
 	dmm_ipc_free(&msg);
+	/* of a process that may not be ours any more: texts end, and what is no error is none */
+	c->ans.refusal.text[sizeof(c->ans.refusal.text) - 1] = '\0';
+	if (c->ans.ret > 0)
+		c->ans.ret = dmm_refuse(&c->ans.refusal, DMM_WERR_INTERNAL, "an answer that is none");
 	if (c->ans.ret < 0)
 		*r = c->ans.refusal;
 	return c->ans.ret;
+}
+
+/* Of an export that only the worker sees; of everything else the opener has said what it is. */
+static void take_export(struct dmm_dest *dest, const struct dmm_dest *said)
+{
+	dest->size_bytes = said->size_bytes;
+	dest->lbs_bytes = said->lbs_bytes;
+	dest->align_bytes = said->align_bytes;
+	dest->flags = said->flags & DMM_PREPARED_NOFLUSH;
+	snprintf(dest->signature, sizeof(dest->signature), "%.*s", (int)sizeof(said->signature) - 1, said->signature);
 }
 
 static int remote_open(struct dmm_disk *d, const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_refusal *r)
@@ -82,10 +99,8 @@ static int remote_open(struct dmm_disk *d, const struct dmm_dest_request *rq, st
 	}
 	if (!ret) {
 		dmm_dest_close(dest);	/* the worker has one */
-		*dest = c->ans.u.dest;
-		dest->fd = -1;
-		dest->nbd = NULL;
-		dest->nameless = false;
+		if (dmm_is_nbd(dest->path))
+			take_export(dest, &c->ans.u.dest);
 		dmm_disk_opened(d, dest);
 	} else {
 		dmm_dest_close(dest);
@@ -99,7 +114,7 @@ static void remote_destroy(struct dmm_disk *d)
 	struct dmm_refusal r;
 	struct call *c = call_new(d, &r);
 
-	if (c && d->state)
+	if (c && !dmm_worker_stops(d->worker))
 		call(d, c, DMM_WORKER_DESTROY, -1, dmm_now_ms() + SHORT_MS, -1, &r);
 	free(c);
 	dmm_worker_put(d->worker);
@@ -143,6 +158,7 @@ static int remote_status(struct dmm_disk *d, struct dmm_disk_status *st, struct 
 	ret = call(d, c, DMM_WORKER_STATUS, -1, dmm_now_ms() + SHORT_MS, -1, r);
 	if (!ret)
 		*st = c->ans.u.status;
+	st->error_text[sizeof(st->error_text) - 1] = '\0';
 	free(c);
 	return ret;
 }
@@ -285,6 +301,16 @@ static int remote_compare(struct dmm_disk *d, const struct dmm_compare_request *
 	return ret;
 }
 
+static void remote_sample_drop(struct dmm_disk *d)
+{
+	struct dmm_refusal r;
+	struct call *c = call_new(d, &r);
+
+	if (c)
+		call(d, c, DMM_WORKER_SAMPLE_DROP, -1, dmm_now_ms() + SHORT_MS, -1, &r);
+	free(c);
+}
+
 static int remote_barrier(struct dmm_disk *d, u64 conn_epoch, u64 barrier, bool *flushed, enum dmm_sample_state *sample)
 {
 	struct dmm_refusal r;
@@ -299,6 +325,9 @@ static int remote_barrier(struct dmm_disk *d, u64 conn_epoch, u64 barrier, bool 
 		*sample = c->ans.u.barrier.sample;
 	}
 	free(c);
+	/* the sample was given to us, perhaps */
+	if (ret)
+		remote_sample_drop(d);
 	return ret;
 }
 
@@ -314,19 +343,13 @@ static int remote_sample(struct dmm_disk *d, u64 conn_epoch, u64 barrier, int st
 		c->ask.u.barrier.barrier = barrier;
 		ret = call(d, c, DMM_WORKER_SAMPLE, -1, DMM_NO_DEADLINE, stop_fd, &r);
 		memcpy(why, c->ans.u.why, sizeof(c->ans.u.why));
+		why[sizeof(c->ans.u.why) - 1] = '\0';
 	}
 	free(c);
+	/* it may not have begun, and is nobody else's then */
+	if (ret)
+		remote_sample_drop(d);
 	return ret;
-}
-
-static void remote_sample_drop(struct dmm_disk *d)
-{
-	struct dmm_refusal r;
-	struct call *c = call_new(d, &r);
-
-	if (c)
-		call(d, c, DMM_WORKER_SAMPLE_DROP, -1, dmm_now_ms() + SHORT_MS, -1, &r);
-	free(c);
 }
 
 const struct dmm_disk_ops dmm_disk_remote = {

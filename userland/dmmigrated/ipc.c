@@ -14,6 +14,7 @@
 #include "ipc.h"
 #include "thread.h"
 
+#define ERROR_MS	10	/* out of memory or descriptors: that request is lost, not those who ask */
 #define ALL_FDS	(DMM_IPC_FDS + 1)	/* and where the answer goes */
 
 struct header {
@@ -198,7 +199,8 @@ void dmm_ipc_answer(struct dmm_ipc_msg *request, const void *data, u32 bytes, in
 {
 	const int fds[2] = { fd, fd2 };
 
-	ipc_send(request->reply, 0, data, bytes, fds, 2, -1, 0);
+	/* one answer fits; who has filled his own socket waits for it alone */
+	ipc_send(request->reply, 0, data, bytes, fds, 2, -1, MSG_DONTWAIT);
 	dmm_ipc_free(request);
 }
 
@@ -265,8 +267,12 @@ int dmm_ipc_serve(int sock, void (*handle)(void *ctx, struct dmm_ipc_msg *reques
 	s.handle = handle;
 	s.ctx = ctx;
 	dmm_cond_init(&s.ended);
-	while (dmm_ipc_next(sock, &msg) > 0)
-		job_begin(&s, &msg);
+	while ((ret = dmm_ipc_next(sock, &msg))) {
+		if (ret > 0)
+			job_begin(&s, &msg);
+		else
+			poll(NULL, 0, ERROR_MS);
+	}
 	if (gone)
 		gone(ctx);
 	dmm_deadline(wait_ms, &until);

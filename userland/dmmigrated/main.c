@@ -33,6 +33,7 @@
 #define TICK_MS		5000u	/* orphans, status */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
 #define LEAVE_MS	5u	/* for those who have to make way: accept nothing for as long */
+#define READY_MS	10000u	/* for one that begins: names of addresses may have to be looked up */
 #define ACCEPTOR_MS	1000u	/* between the beginnings of two */
 #define LOCK_MS		10000u	/* for another one's end */
 #define RESTORE_MS	30000u	/* for gates and fences after a reboot */
@@ -86,9 +87,9 @@ static void daemon_reload(struct daemon *dm)
 		dmm_log_set_max(c.log_level);
 		dmm_notice(NULL, "reloaded %s: %u patterns on the allow-list; addresses, buffers and limits "
 			   "need a restart", c.path, c.nr_allow);
-		if (dmm_opener_allow(dm->rc.registry.opener, c.allow, c.nr_allow))
-			dmm_err(NULL, "the process that opens destinations does not take the allow-list: restart dmmigrated");
 		dmm_allow_replace(&dm->rc.allow, c.allow, c.nr_allow);
+		if (dmm_opener_allow(dm->rc.registry.opener, &dm->rc.allow))
+			dmm_err(NULL, "the process that opens destinations does not take the allow-list: restart dmmigrated");
 		c.allow = NULL;
 		c.nr_allow = 0;
 		dmm_config_exit(&c);
@@ -137,6 +138,7 @@ static void daemon_accept(struct daemon *dm)
 /* 0 once it listens, or -errno, with a line in the log. */
 static int acceptor_begin(struct daemon *dm)
 {
+	u64 deadline_ms = dmm_now_ms() + READY_MS;
 	int ready = 1;
 
 	dm->acceptor_ms = dmm_now_ms() + ACCEPTOR_MS;
@@ -145,7 +147,8 @@ static int acceptor_begin(struct daemon *dm)
 		dmm_err(NULL, "nobody can be listened to: %s", strerror(-dm->acceptor));
 		return dm->acceptor;
 	}
-	while (ready > 0 && dmm_acceptor_serve(&dm->rc, dm->acceptor, &ready))
+	while (ready > 0 && !dmm_wait_fd(dm->acceptor, POLLIN, deadline_ms, -1) &&
+	       dmm_acceptor_serve(&dm->rc, dm->acceptor, &ready))
 		;
 	if (!ready)
 		return 0;
@@ -172,7 +175,12 @@ static void daemon_opener(struct daemon *dm)
 
 	dmm_err(NULL, "the process that opens destinations has ended: beginning another one");
 	sock = dmm_processes_opener(&dm->processes, dm->lock_fd);
-	if (sock < 0 || dup2(sock, dm->rc.registry.opener) < 0)
+	/* it was begun with the list of the daemon's beginning */
+	if (sock >= 0 && dmm_opener_allow(sock, &dm->rc.allow)) {
+		close(sock);
+		sock = -EPIPE;
+	}
+	if (sock < 0 || dup3(sock, dm->rc.registry.opener, O_CLOEXEC) < 0)
 		dmm_err(NULL, "no destination can be opened: %s", strerror(sock < 0 ? -sock : errno));
 	if (sock >= 0)
 		close(sock);
@@ -182,7 +190,7 @@ static void daemon_opener(struct daemon *dm)
 static void daemon_loop(struct daemon *dm)
 {
 	u64 now_ms, until_ms;
-	struct pollfd p[4];
+	struct pollfd p[5];
 	bool rests;
 
 	for (;;) {
@@ -201,7 +209,8 @@ static void daemon_loop(struct daemon *dm)
 		p[1] = (struct pollfd){ .fd = rests ? -1 : dm->acceptor, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = rests || !dm->listener.nr ? -1 : dm->listener.fds[0], .events = POLLIN };
 		p[3] = (struct pollfd){ .fd = now_ms < dm->acceptor_ms ? -1 : dm->rc.registry.opener };
-		if (poll(p, 4, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) <= 0)
+		p[4] = (struct pollfd){ .fd = dm->processes.sock };
+		if (poll(p, 5, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) <= 0)
 			continue;
 		if (p[0].revents && daemon_signals(dm))
 			return;
@@ -211,6 +220,10 @@ static void daemon_loop(struct daemon *dm)
 			daemon_accept(dm);
 		if (p[3].revents)
 			daemon_opener(dm);
+		if (p[4].revents) {
+			dmm_err(NULL, "the process that begins others has ended: so do we");
+			_exit(EXIT_LOCAL);
+		}
 	}
 }
 

@@ -155,6 +155,13 @@ static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask
 	ans->dest.fd = dmm_ipc_take(&msg, 0);
 	ans->made.dir_fd = dmm_ipc_take(&msg, 1);
 	dmm_ipc_free(&msg);
+	/* it has read what lies on disks: its texts end here */
+	ans->refusal.text[sizeof(ans->refusal.text) - 1] = '\0';
+	ans->made.name[sizeof(ans->made.name) - 1] = '\0';
+	ans->dest.path[sizeof(ans->dest.path) - 1] = '\0';
+	ans->dest.signature[sizeof(ans->dest.signature) - 1] = '\0';
+	ans->dest.identity[sizeof(ans->dest.identity) - 1] = '\0';
+	ans->dest.nbd = NULL;
 	if (ans->ret < 0)
 		*r = ans->refusal;
 	return ans->ret;
@@ -209,25 +216,17 @@ int dmm_opener_reopen(int sock, const struct dmm_dest *d, struct dmm_refusal *r)
 	return ret;
 }
 
-int dmm_opener_allow(int sock, char *const *globs, u32 nr)
+int dmm_opener_allow(int sock, struct dmm_allow *allow)
 {
 	struct dmm_ipc_msg msg;
-	size_t bytes = 0, n;
-	char *text, *at;
+	char *text = malloc(DMM_IPC_BYTES);
+	u32 bytes;
 	int ret;
-	u32 i;
 
-	for (i = 0; i < nr; i++)
-		bytes += strlen(globs[i]) + 1;
-	text = malloc(bytes + 1);
 	if (!text)
 		return -ENOMEM;
-	for (i = 0, at = text; i < nr; i++, at += n) {
-		n = strlen(globs[i]) + 1;
-		memcpy(at, globs[i], n);
-	}
-	ret = bytes < DMM_IPC_BYTES / 2 ? dmm_ipc_ask(sock, OPENER_ALLOW, text, (u32)bytes, NULL, 0, &msg,
-						      dmm_now_ms() + ALLOW_MS, -1) : -E2BIG;
+	bytes = dmm_allow_texts(allow, text, DMM_IPC_BYTES - 64);
+	ret = bytes == ~0u ? -E2BIG : dmm_ipc_ask(sock, OPENER_ALLOW, text, bytes, NULL, 0, &msg, dmm_now_ms() + ALLOW_MS, -1);
 	free(text);
 	if (ret)
 		return ret;

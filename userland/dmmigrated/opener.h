@@ -26,8 +26,8 @@ int dmm_opener_open(int sock, const struct dmm_dest_request *rq, bool create, bo
 		    struct dmm_dest_made *made, bool *would, struct dmm_refusal *r);
 /* dmm_dest_reopen() of what is no export. */
 int dmm_opener_reopen(int sock, const struct dmm_dest *d, struct dmm_refusal *r);
-/* Another allow-list. */
-int dmm_opener_allow(int sock, char *const *globs, u32 nr);
+/* The allow-list that there is now. */
+int dmm_opener_allow(int sock, struct dmm_allow *allow);
 
 /* The same without an opener (@sock -1): in this process. */
 int dmm_dest_create_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, bool create, bool check,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "acceptor.h"
@@ -48,6 +49,8 @@ static void nursery_child(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t p
 	struct dmm_sandbox box = { .parent = parent };
 	int sock = dmm_ipc_take(msg, 0);	/* the lock, descriptor 1, stays open */
 
+	close(msg->reply);
+
 	dmm_log_set_max(ask->log_level);
 	switch ((enum nursery_op)msg->op) {
 	case NURSERY_ACCEPTOR:
@@ -73,20 +76,26 @@ static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
 {
 	struct dmm_ipc_msg msg;
 	pid_t self = getpid(), pid;
-	int ret;
+	int ret, pidfd;
 
 	prctl(PR_SET_NAME, "dmm-nursery");
 	leave_signals();
 	signal(SIGCHLD, SIG_IGN);	/* none is waited for */
 	dmm_end_with_parent(daemon);
-	while (dmm_ipc_next(sock, &msg) > 0) {
+	while ((ret = dmm_ipc_next(sock, &msg))) {
+		if (ret < 0)	/* that request is lost, and nobody else */
+			continue;
 		pid = fork();
 		if (!pid) {
 			close(sock);
 			nursery_child(c, &msg, self);
 		}
 		ret = pid < 0 ? -errno : 0;
-		dmm_ipc_answer(&msg, &ret, sizeof(ret), -1, -1);
+		/* Linux 5.3; before it is gone, for nobody waits for it */
+		pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+		dmm_ipc_answer(&msg, &ret, sizeof(ret), pidfd, -1);
+		if (pidfd >= 0)
+			close(pidfd);
 	}
 	_exit(EXIT_SUCCESS);
 }
@@ -122,7 +131,8 @@ void dmm_processes_end(struct dmm_processes *p)
 	p->sock = -1;
 }
 
-static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool export, int lock_fd)
+/* *pidfd: becomes readable once the process has ended and closed all that it had; -1: the kernel has none. */
+static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool export, int lock_fd, int *pidfd)
 {
 	const struct nursery_ask ask = { .slot = slot, .export = export, .log_level = dmm_log_max() };
 	struct dmm_ipc_msg ans;
@@ -137,6 +147,8 @@ static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool exp
 	close(pair[1]);
 	if (!ret) {
 		memcpy(&ret, ans.data, sizeof(ret));
+		if (pidfd)
+			*pidfd = dmm_ipc_take(&ans, 0);
 		dmm_ipc_free(&ans);
 	}
 	if (!ret)
@@ -145,17 +157,17 @@ static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool exp
 	return ret;
 }
 
-int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd)
+int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd, int *pidfd)
 {
-	return begin(p, NURSERY_WORKER, slot, export, lock_fd);
+	return begin(p, NURSERY_WORKER, slot, export, lock_fd, pidfd);
 }
 
 int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd)
 {
-	return begin(p, NURSERY_ACCEPTOR, 0, false, lock_fd);
+	return begin(p, NURSERY_ACCEPTOR, 0, false, lock_fd, NULL);
 }
 
 int dmm_processes_opener(struct dmm_processes *p, int lock_fd)
 {
-	return begin(p, NURSERY_OPENER, 0, false, lock_fd);
+	return begin(p, NURSERY_OPENER, 0, false, lock_fd, NULL);
 }

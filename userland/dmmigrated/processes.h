@@ -29,9 +29,10 @@ void dmm_processes_end(struct dmm_processes *p);
 
 /*
  * Begins a worker: the socket to ask it by, or -errno.  @slot is which of the workers' user ids it has; @export: it connects to
- * servers of NBD; @lock_fd (-1: none) is held open by it as long as it lives.  Any thread.
+ * servers of NBD; @lock_fd (-1: none) is held open by it as long as it lives.  *pidfd: becomes readable once
+ * it has ended and closed all that it had; -1: the kernel has none.  Any thread.
  */
-int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd);
+int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd, int *pidfd);
 /* The same for an acceptor; the socket is to be served (acceptor.h). */
 int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd);
 /* The same for the opener (opener.h). */

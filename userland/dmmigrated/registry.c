@@ -166,7 +166,7 @@ bool dmm_registry_make_room(struct dmm_registry *reg)
 	return room;
 }
 
-int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, struct dmm_dest *dest,
+int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, u64 serial, struct dmm_dest *dest,
 		     struct dmm_refusal *r)
 {
 	struct dmm_disk *d = dmm_disk_create(p);
@@ -179,12 +179,19 @@ int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, stru
 		dmm_disk_destroy(d);
 		return ret;
 	}
+	d->serial = serial;
 	pthread_mutex_lock(&reg->lock);
-	d->listed = true;
-	dmm_list_add_tail(&reg->disks, &d->node);
-	reg->nr_disks++;
+	if (dmm_registry_find_locked(reg, &p->name)) {
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "the disk of before is still being closed: try again");
+	} else {
+		d->listed = true;
+		dmm_list_add_tail(&reg->disks, &d->node);
+		reg->nr_disks++;
+	}
 	pthread_mutex_unlock(&reg->lock);
-	return 0;
+	if (ret)
+		dmm_disk_destroy(d);
+	return ret;
 }
 
 void dmm_registry_worker_gone(struct dmm_registry *reg, const struct dmm_worker *worker)

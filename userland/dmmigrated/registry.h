@@ -40,7 +40,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 /*
  * In a worker: lists a disk for the opened *dest, which it takes over in any case.  0, or a negative errno with @r filled.
  */
-int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, struct dmm_dest *dest,
+int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, u64 serial, struct dmm_dest *dest,
 		     struct dmm_refusal *r);
 
 /* The worker is no more: nor are its disks, which have to be prepared anew. */

@@ -40,7 +40,7 @@ static int work_open(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dm
 		ret = dmm_dest_connect_export(&rq, dest, &ans->refusal);
 	if (ret)
 		return ret;
-	ret = dmm_registry_add(&rc->registry, p, dest, &ans->refusal);
+	ret = dmm_registry_add(&rc->registry, p, ask->serial, dest, &ans->refusal);
 	ans->u.dest = *dest;
 	return ret;
 }
@@ -120,7 +120,10 @@ static int work(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dmm_wor
 	d = dmm_registry_get(&rc->registry, &ask->name, &ans->refusal);
 	if (!d)
 		return -ENOENT;
-	ret = work_disk(rc, d, msg, ask, ans);
+	if (d->serial == ask->serial)
+		ret = work_disk(rc, d, msg, ask, ans);
+	else
+		ret = dmm_refuse(&ans->refusal, DMM_WERR_BUSY, "the disk of before is still being closed: try again");
 	dmm_registry_put(&rc->registry, d);
 	return ret;
 }
@@ -150,8 +153,10 @@ void dmm_worker_run(struct dmm_config *c, int sock, const struct dmm_sandbox *bo
 	int ret;
 
 	ret = dmm_receiver_init(&rc, c);
-	if (!ret && rc.engine == &dmm_engine_uring)
-		dmm_uring_stock(RINGS);
+	if (!ret && rc.engine == &dmm_engine_uring && dmm_uring_stock(RINGS)) {
+		dmm_notice(NULL, "no I/O by io_uring: its rings cannot be kept to what they are for here");
+		rc.engine = &dmm_engine_libaio;
+	}
 	if (!ret)
 		ret = dmm_sandbox_enter(box, what);
 	if (ret) {

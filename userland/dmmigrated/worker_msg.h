@@ -28,6 +28,7 @@ enum dmm_worker_op {
 
 struct dmm_worker_ask {
 	struct dmm_disk_name name;
+	u64 serial;		/* of the record: one of the same name may be gone already, or be there still */
 	union {
 		struct {
 			struct dmm_prepare prepare;

@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "disk_ops.h"
@@ -17,7 +19,9 @@
 #include "worker_msg.h"
 #include "workers.h"
 
-#define STOP_MS		500u
+#define STOP_MS		100u	/* each: who does not answer is not waited for */
+#define WATCH_MS	1000u
+#define END_MS		10000u	/* without a disk */
 #define NR_SLOTS	(8 * 32)
 
 struct dmm_worker {
@@ -26,6 +30,7 @@ struct dmm_worker {
 	u8 migration[DMM_ID_BYTES];
 	bool export;
 	int sock;
+	int pidfd;		/* -1: this kernel has none */
 	u32 slot;
 	/* protected by all->lock */
 	struct dmm_list node;
@@ -52,6 +57,16 @@ int dmm_worker_sock(const struct dmm_worker *w)
 int dmm_worker_opener(const struct dmm_worker *w)
 {
 	return w->all->registry->opener;
+}
+
+bool dmm_worker_stops(const struct dmm_worker *w)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&w->all->lock);
+	stopping = w->all->stopping;
+	pthread_mutex_unlock(&w->all->lock);
+	return stopping;
 }
 
 /* It takes no more disks; with none it ends. */
@@ -81,6 +96,8 @@ static void worker_put(struct dmm_worker *w, bool watcher)
 	pthread_mutex_unlock(&ws->lock);
 	if (last) {
 		close(w->sock);
+		if (w->pidfd >= 0)
+			close(w->pidfd);
 		free(w);
 	}
 }
@@ -90,14 +107,44 @@ void dmm_worker_put(struct dmm_worker *w)
 	worker_put(w, false);
 }
 
-/* Until the process has ended. */
+/* Has it closed its end?  It has nothing to say before. */
+static bool has_closed(const struct dmm_worker *w)
+{
+	char scrap[64];
+
+	return !recv(w->sock, scrap, sizeof(scrap), MSG_DONTWAIT);
+}
+
+/*
+ * Until the process has ended: its socket may be closed before its destinations are, which are somebody else's next.  One that has no
+ * disk any more and stays is killed.
+ */
+static void watch(struct dmm_worker *w)
+{
+	u64 until_ms = DMM_NO_DEADLINE;
+	bool listed;
+
+	while (dmm_wait_fd(w->pidfd >= 0 ? w->pidfd : w->sock, POLLIN, dmm_now_ms() + WATCH_MS, -1) ||
+	       (w->pidfd < 0 && !has_closed(w))) {
+		pthread_mutex_lock(&w->all->lock);
+		listed = w->listed;
+		pthread_mutex_unlock(&w->all->lock);
+		if (listed)
+			continue;
+		if (until_ms == DMM_NO_DEADLINE)
+			until_ms = dmm_now_ms() + END_MS;
+		if (dmm_now_ms() >= until_ms && w->pidfd >= 0)
+			syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);
+	}
+}
+
 static void *watch_thread(void *arg)
 {
 	struct dmm_log_id id = { .disk = DMM_LOG_NO_DISK };
 	struct dmm_worker *w = arg;
 	bool too_early;
 
-	dmm_wait_fd(w->sock, POLLIN, DMM_NO_DEADLINE, -1);
+	watch(w);
 	pthread_mutex_lock(&w->all->lock);
 	too_early = w->listed;
 	worker_unlist_locked(w);
@@ -127,7 +174,7 @@ static int take_slot_locked(struct dmm_workers *ws)
 static int worker_begin_locked(struct dmm_workers *ws, const u8 *migration, bool export, struct dmm_worker **worker)
 {
 	struct dmm_worker *w = calloc(1, sizeof(*w));
-	int slot = take_slot_locked(ws), ret = -ENOMEM;
+	int slot = ws->stopping ? -ESHUTDOWN : take_slot_locked(ws), ret = -ENOMEM;
 
 	if (slot < 0 || !w) {
 		ret = slot < 0 ? slot : -ENOMEM;
@@ -137,7 +184,7 @@ static int worker_begin_locked(struct dmm_workers *ws, const u8 *migration, bool
 	w->slot = (u32)slot;
 	w->export = export;
 	memcpy(w->migration, migration, sizeof(w->migration));
-	w->sock = dmm_processes_worker(ws->processes, w->slot, export, ws->lock_fd);
+	w->sock = dmm_processes_worker(ws->processes, w->slot, export, ws->lock_fd, &w->pidfd);
 	if (w->sock < 0) {
 		ret = w->sock;
 		goto err_free;
@@ -154,6 +201,8 @@ static int worker_begin_locked(struct dmm_workers *ws, const u8 *migration, bool
 	ws->nr--;
 	dmm_list_del(&w->node);
 	close(w->sock);
+	if (w->pidfd >= 0)
+		close(w->pidfd);
 err_free:
 	if (slot >= 0)
 		ws->slots[slot / 32] &= ~(1u << slot % 32);
@@ -195,6 +244,7 @@ void dmm_workers_stop(struct dmm_workers *ws)
 	struct dmm_list *pos;
 
 	pthread_mutex_lock(&ws->lock);
+	ws->stopping = true;
 	dmm_list_for_each(pos, &ws->list) {
 		w = dmm_list_entry(pos, struct dmm_worker, node);
 		if (ask && !dmm_ipc_ask(w->sock, DMM_WORKER_STOP, ask, sizeof(*ask), NULL, 0, &ans, dmm_now_ms() + STOP_MS, -1))

@@ -26,6 +26,7 @@ struct dmm_workers {
 	struct dmm_list list;
 	u32 nr;			/* processes that have not ended */
 	u32 slots[8];		/* bits: user ids in use */
+	bool stopping;		/* nothing is begun, and nobody waits for an orderly end */
 };
 
 void dmm_workers_init(struct dmm_workers *ws, struct dmm_processes *processes, struct dmm_registry *registry, int lock_fd);
@@ -45,5 +46,7 @@ void dmm_worker_put(struct dmm_worker *w);
 /* Where to ask it, and whom to ask for a descriptor of what it has written (-1: this process). */
 int dmm_worker_sock(const struct dmm_worker *w);
 int dmm_worker_opener(const struct dmm_worker *w);
+/* Are all of them ending, so that there is no need to ask this one for anything? */
+bool dmm_worker_stops(const struct dmm_worker *w);
 
 #endif

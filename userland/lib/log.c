@@ -28,6 +28,25 @@ static enum log_sink log_sink = LOG_SINK_PLAIN;
 /* atomic */
 static atomic_int log_max = LOG_INFO;
 
+static void log_to_journal(int priority, const struct dmm_log_id *id, const char *text)
+{
+	char hex[DMM_ID_HEX] = "";
+	char disk[16] = "";
+
+	if (!id) {
+		sd_journal_send("MESSAGE=%s", text, "PRIORITY=%d", priority,
+				"SYSLOG_IDENTIFIER=%s", log_program, NULL);
+		return;
+	}
+	if (!dmm_id_is_zero(id->migration))
+		dmm_id_format(id->migration, hex);
+	if (hex[0] && id->disk != DMM_LOG_NO_DISK)
+		snprintf(disk, sizeof(disk), "%u", id->disk);
+	sd_journal_send("MESSAGE=%s", text, "PRIORITY=%d", priority,
+			"SYSLOG_IDENTIFIER=%s", log_program, "DMM_MIGRATION=%s", hex,
+			"DMM_DISK=%s", disk, "DMM_PEER=%s", id->peer ? id->peer : "", NULL);
+}
+
 void dmm_log_init(const char *program, bool foreground)
 {
 	log_program = program;
@@ -37,6 +56,9 @@ void dmm_log_init(const char *program, bool foreground)
 		log_sink = LOG_SINK_JOURNAL;
 	else
 		log_sink = LOG_SINK_PREFIXED;
+	/* its socket is made by the first line: processes that make none later have it from here */
+	if (log_sink == LOG_SINK_JOURNAL)
+		log_to_journal(LOG_DEBUG, NULL, "log opened");
 }
 
 void dmm_log_set_max(int priority)
@@ -75,25 +97,6 @@ static void log_identity(char *buf, size_t size, const struct dmm_log_id *id)
 		n += snprintf(buf + n, size - n, "%s%.64s", n ? " " : "[", id->peer);
 	if (n && n < size)
 		snprintf(buf + n, size - n, "] ");
-}
-
-static void log_to_journal(int priority, const struct dmm_log_id *id, const char *text)
-{
-	char hex[DMM_ID_HEX] = "";
-	char disk[16] = "";
-
-	if (!id) {
-		sd_journal_send("MESSAGE=%s", text, "PRIORITY=%d", priority,
-				"SYSLOG_IDENTIFIER=%s", log_program, NULL);
-		return;
-	}
-	if (!dmm_id_is_zero(id->migration))
-		dmm_id_format(id->migration, hex);
-	if (hex[0] && id->disk != DMM_LOG_NO_DISK)
-		snprintf(disk, sizeof(disk), "%u", id->disk);
-	sd_journal_send("MESSAGE=%s", text, "PRIORITY=%d", priority,
-			"SYSLOG_IDENTIFIER=%s", log_program, "DMM_MIGRATION=%s", hex,
-			"DMM_DISK=%s", disk, "DMM_PEER=%s", id->peer ? id->peer : "", NULL);
 }
 
 void dmm_log(int priority, const struct dmm_log_id *id, const char *fmt, ...)
