@@ -273,18 +273,23 @@ static struct json_object *manifest_parse(const char *text, size_t bytes)
 static int manifest_read(const char *path, const u8 id[DMM_ID_BYTES], struct dmm_manifest **m,
 			 const char **wrong)
 {
-	dmm_autofree char *text = malloc(MANIFEST_MAX_BYTES);
 	dmm_autofree struct dmm_manifest *got = NULL;
+	dmm_autofree char *text = NULL;
 	dmm_autoclose int fd = -1;
 	struct json_object *o;
+	struct stat st;
+	size_t bytes;
 	ssize_t n;
 
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	/* more than that is cut off */
+	bytes = st.st_size < (off_t)MANIFEST_MAX_BYTES ? (size_t)st.st_size : MANIFEST_MAX_BYTES;
+	text = malloc(bytes + 1);
 	if (!text)
 		return -ENOMEM;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, MANIFEST_MAX_BYTES);
+	n = read(fd, text, bytes);
 	if (n < 0)
 		return -errno;
 	*wrong = "it is cut off, or no JSON";
