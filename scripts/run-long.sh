@@ -81,6 +81,8 @@ lane_rest()
 	step sim tests/sim/run --long
 	step can-fail-sim tests/sim/can-fail.sh
 	step can-fail-fuzz tests/fuzz/can-fail.sh
+	step fuzz-coverage tests/fuzz/coverage
+	step fuzz-ten-million env FUZZ_RUNS=10000000 tests/fuzz/run
 	step mutants scripts/mutants.sh --all
 	for kernel in 6.1 6.12; do
 		step "runner-$kernel" tests/qemu/selftest/run $kernel

@@ -14,7 +14,7 @@ survivors=0 planted=0
 tree=$tmp/tree
 
 mkdir -p "$tree/tests"
-for dir in include kmod userland scripts tests/fuzz; do
+for dir in include kmod userland scripts tests/fuzz tests/vectors tests/unit; do
 	mkdir -p "$tree/$dir"
 	cp -r "$top/$dir/." "$tree/$dir"
 done
@@ -74,6 +74,13 @@ plant tool_record userland/dmmigrate/record.c 's/(r->table = strdup\([^;]*;)/fre
 plant tool_journal userland/lib/journal_record.c 's/bytes - at >= sizeof\(w\); at/bytes > at; at/' 'half a record is read as a whole one'
 plant tool_journal userland/lib/journal_record.c 's/r->role != before->role \|\|//' 'records of both sides in one journal'
 plant tool_client userland/dmmigrate/remote.c 's/if \(!ret && dmm_text_check\(prepared->signature, sizeof\(prepared->signature\)\)\)/if (0)/' 'a signature without end'
+plant recv_wire userland/dmmigrated/ctlmsg.c 's/\|\| await_ms > DMM_MAX_AWAIT_MS/|| 0/' 'a wait for ever'
+plant recv_wire userland/dmmigrated/ctlmsg.c 's/length > \(u64\)granule \* DMM_MAX_HASHES/0/' 'more hashes than an answer has room for'
+plant recv_config userland/dmmigrated/allow.c 's/!dmm_path_is_canonical\(path\) \|\| //' 'a path of two spellings'
+plant tool_peers userland/lib/keys_peers.c 's/ && dmm_peers_find\(p, l.name\)\)/ \&\& 0)/' 'two peers of one name'
+plant tool_peers userland/lib/keys_peers.c 's/if \(!dmm_peer_word_ok\(word\)\)/if (0)/' 'an address that is none'
+plant tool_manifest userland/lib/manifest.c 's/nr < 1 \|\| nr > DMM_MAX_GROUP/nr < 1/' 'a group of 65 disks'
+plant tool_manifest userland/lib/manifest.c 's/ \|\|\n\t    block & \(block - 1\)/ || 0/' 'blocks between powers of two'
 plant kmod_args kmod/args.c 's/!is_power_of_2\(args->block_sectors\) \|\| //' 'block sizes between powers of two'
 plant kmod_args kmod/args.c 's/bdev_nr_sectors\(bdev\) < ti->len/bdev_nr_sectors(bdev) < ti->len \/ 2/' 'an origin of half the size'
 

@@ -5,7 +5,7 @@
  */
 #include "core/wire.h"
 #include "dmmigrated/ctlmsg.h"
-#include "dmmigrated/handover.h"
+#include "dmmigrated/handover_priv.h"
 #include "fuzz.h"
 
 /* What was accepted encodes to what it came from: nothing was overlooked, or made up. */
@@ -53,6 +53,17 @@ static void one_ack(const u8 *data, size_t size)
 	fuzz_assert(dmm_wire_ack_decode(&w, &a));
 }
 
+/* Every errno has a status, and every status says what it is. */
+static void one_error(const u8 *data, size_t size)
+{
+	u32 v = 0, werr;
+
+	memcpy(&v, data, size < sizeof(v) ? size : sizeof(v));
+	werr = dmm_wire_err_from_errno((int)v);
+	fuzz_assert(werr < DMM_WERR_COUNT && dmm_wire_err_to_errno(v) <= 0 && *dmm_wire_err_text(v));
+	fuzz_assert(werr == DMM_WERR_OK ? !v : dmm_wire_err_to_errno(werr) < 0);
+}
+
 static void fuzz_text_ok(const char *s, size_t cap)
 {
 	fuzz_assert(!dmm_text_check((const u8 *)s, strnlen(s, cap) + 1));
@@ -69,6 +80,9 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_disk_name name;
 		struct dmm_prove_request prove;
 		struct dmm_compare_request compare;
+		struct dmm_hashes_request hashes;
+		struct dmm_group_request group;
+		struct dmm_adopt adopt;
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
@@ -99,6 +113,31 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		if (!ret)
 			fuzz_assert(u.digest.length_bytes <= DMM_MAX_DIGEST_BYTES &&
 				    u.digest.offset_bytes + u.digest.length_bytes <= ~0ull >> 1);
+		break;
+	case DMM_MSG_HASHES:
+		ret = dmm_hashes_decode(payload, &u.hashes, &r);
+		if (!ret)
+			fuzz_assert(u.hashes.nr && u.hashes.nr <= DMM_MAX_HASHES &&
+				    u.hashes.nr * (u64)u.hashes.granule_bytes >= u.hashes.length_bytes &&
+				    u.hashes.offset_bytes + u.hashes.length_bytes <= ~0ull >> 1);
+		break;
+	case DMM_MSG_GROUP:
+		ret = dmm_group_decode(payload, &u.group, &r);
+		if (!ret) {
+			fuzz_text_ok(u.group.by, sizeof(u.group.by));
+			fuzz_assert(u.group.verb && u.group.verb < __DMM_GROUP_VERB_MAX &&
+				    u.group.await_ms <= DMM_MAX_AWAIT_MS && !(u.group.await >> __DMM_HO_STATE_MAX));
+		}
+		break;
+	case DMM_MSG_ADOPT:
+		ret = dmm_adopt_decode(payload, &u.adopt, &r);
+		if (!ret) {
+			fuzz_text_ok(u.adopt.host, sizeof(u.adopt.host));
+			fuzz_text_ok(u.adopt.source, sizeof(u.adopt.source));
+			fuzz_text_ok(u.adopt.dest_path, sizeof(u.adopt.dest_path));
+			fuzz_assert(u.adopt.group_disks && u.adopt.group_disks <= DMM_MAX_GROUP &&
+				    u.adopt.name.disk < u.adopt.group_disks && u.adopt.size_bytes && u.adopt.port);
+		}
 		break;
 	case DMM_MSG_ATTACH:
 		ret = dmm_attach_decode(payload, &u.attach, &r);
@@ -134,6 +173,7 @@ static void one_handover(const u8 *data, size_t size)
 	struct dmm_handover_msg msg, back;
 	struct dmm_refusal r = { 0 };
 	struct dmm_ho_event ev;
+	unsigned int i, taken = 0;
 
 	memcpy(&w, data, size < sizeof(w) ? size : sizeof(w));
 	if (dmm_handover_decode(&w, &msg, &r)) {
@@ -142,6 +182,12 @@ static void one_handover(const u8 *data, size_t size)
 	}
 	dmm_handover_encode(&msg, &again);
 	fuzz_assert(!memcmp(&w, &again, sizeof(w)));
+	/* JOIN begins a connection, and only that; nothing is said by both sides */
+	for (i = 0; i < 4; i++)
+		taken += !dmm_handover_take(&w, w.migration, i & 1 ? DMM_HO_SOURCE : DMM_HO_DEST, i & 2, &back, &r);
+	fuzz_assert(taken == (msg.event == DMM_HANDOVER_JOIN ? 2 : 1));
+	fuzz_assert(dmm_handover_take(&w, again.instance, DMM_HO_SOURCE, false, &back, &r) ||
+		    !memcmp(w.migration, again.instance, DMM_ID_BYTES));
 	fuzz_assert(msg.disk < DMM_MAX_GROUP && msg.state <= DMM_HO_RELEASED);
 	if (dmm_handover_to_event(&msg, &ev)) {
 		fuzz_assert(msg.event == DMM_HANDOVER_JOIN || msg.event == DMM_HANDOVER_BARRIER);
@@ -157,6 +203,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static const u16 types[] = { DMM_MSG_HELLO, DMM_MSG_PREPARE, DMM_MSG_DIGEST, DMM_MSG_ATTACH,
 				     DMM_MSG_QUERY };
 
+	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT };
+
 	if (!size)
 		return 0;
 	if (data[0] == 0)
@@ -165,8 +213,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_ack(data + 1, size - 1);
 	else if (data[0] == 7)
 		one_handover(data + 1, size - 1);
-	else if (data[0] == 8 || data[0] == 9)
-		one_request(data[0] == 8 ? DMM_MSG_PROVE : DMM_MSG_COMPARE, data + 1, size - 1);
+	else if (data[0] >= 8 && data[0] < 13)
+		one_request(more[data[0] - 8], data + 1, size - 1);
+	else if (data[0] == 13)
+		one_error(data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);
 	return 0;

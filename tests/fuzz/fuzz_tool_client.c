@@ -47,6 +47,13 @@ static void after(const struct dmm_remote *r, int ret)
 		fuzz_assert(r->why[0] && memchr(r->why, '\0', sizeof(r->why)) && r->exit != DMM_EXIT_OK);
 }
 
+static void after_group(const struct dmm_remote *r, int ret, const struct dmm_wire_group_ok *ok)
+{
+	after(r, ret);
+	fuzz_assert(memchr(ok->peer, '\0', sizeof(ok->peer)) && memchr(ok->device, '\0', sizeof(ok->device)) &&
+		    memchr(ok->why, '\0', sizeof(ok->why)));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const u8 id[DMM_ID_BYTES] = { 1 };
@@ -55,7 +62,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_wire_query_ok q;
 	struct dmm_wire_attach at;
 	struct dmm_remote r;
-	u8 digest[16];
+	struct dmm_wire_prove prove = { 0 };
+	struct dmm_wire_prove_ok proved;
+	struct dmm_wire_compare compare = { 0 };
+	struct dmm_wire_compare_ok compared;
+	struct dmm_wire_group group = { 0 };
+	struct dmm_wire_adopt adopt = { 0 };
+	struct dmm_wire_group_ok group_ok;
+	u8 digest[16], hashes[DMM_MAX_CONTROL_BYTES + DMM_HASH_BYTES];
 	int sv[2], ret;
 
 	fuzz_assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv));
@@ -63,12 +77,19 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	dmm_remote_init(&r);
 	r.client.fd = sv[0];
 	r.client.timeout_ms = 1000;
+	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP;
 	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
 	if (!ret) {
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);
 		after(&r, ret);
 		if (!ret)
 			fuzz_assert(memchr(prepared.signature, '\0', sizeof(prepared.signature)));
+		after(&r, dmm_remote_prove(&r, &prove, &proved));
+		after(&r, dmm_remote_compare(&r, &compare, &compared));
+		after_group(&r, dmm_remote_group(&r, &group, &group_ok), &group_ok);
+		after_group(&r, dmm_remote_adopt(&r, &adopt, &group_ok), &group_ok);
+		/* larger than any other answer */
+		dmm_client_request(&r.client, DMM_MSG_HASHES, NULL, 0, DMM_MSG_HASHES_OK, hashes, sizeof(hashes), &r.refuse);
 		after(&r, dmm_remote_query(&r, id, 1, &q));
 		after(&r, dmm_remote_digest(&r, id, 1, 0, 4096, digest));
 		dmm_remote_attach_to(&at, id, 1, 1, 0, 1);

@@ -24,6 +24,7 @@ static void judge(const struct dmm_dm_table *t)
 		}
 		fuzz_assert(sectors && sectors == dmm_dm_table_sectors(t));
 	}
+	dmm_dm_table_gate(t, &major, &minor);
 	if (!dmm_dm_table_migrate(t, &major, &minor, &block))
 		fuzz_assert(block);
 }
@@ -40,6 +41,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		dmm_origin_uuid_format(id, disk, uuid);
 		fuzz_assert(!strcasecmp(uuid, text));
 	}
+	if (!dmm_gate_uuid_parse(text, id)) {
+		dmm_gate_uuid_format(id, 0, uuid);
+		fuzz_assert(!strncasecmp(uuid, text, strchr(uuid + 8, 'g') - uuid));
+	}
+	if (dmm_dm_uuid_is_lv(text))
+		fuzz_assert(!strncmp(text, "LVM-", 4));
 	memset(id, 1, sizeof(id));
 	if (*text && strlen(text) < DMM_DM_NAME_BYTES) {
 		dmm_origin_name(text, id, disk, name);

@@ -4,8 +4,8 @@
 should be, for the fuzzers to spoil.
 
 Usage: gen-seeds.py DIRECTORY		(DIRECTORY/TARGET/NAME)
-The corpora in corpus/ were grown from them by `tests/fuzz/run --merge`, which leaves alone
-what is called kept-*.
+Every run of a target begins with them and its corpus.  The corpora in corpus/ were grown from
+them by `tests/fuzz/run --merge`, which leaves alone what is called kept-*.
 """
 import os
 import struct
@@ -364,3 +364,135 @@ seed("kmod_ack", "nothing-then", acks(1, [0], (0, "DATA", 1, 0, 0)))
 seed("kmod_ack", "stopped", acks(0x10, [0], (0, "DATA", 1, 0, 0)))
 seed("kmod_ack", "sending-failed", acks(4, [0]))
 seed("kmod_ack", "link-ended", acks(8, [0], (32, "DATA", 1, 0, 0)))
+
+seed("tool_words", "nbd", "h:nbd://10.0.0.1:10809/a/b\0h:nbd+unix:///e?socket=/run/a.sock\0h:nbd://[::1]/x\0h:nbd:///x\0h:nbd://h/a//b"
+     "\0h:nbd+unix:///e?sock=/a\0h:nbd://h/.\0h:nbd://h/a/..\0h:nbd+unix:///?socket=/a/../b\0h:nbd://h/a b\0nbd://h/")
+for path in ("/srv/a", "/srv/../a", "//a", "/dev/vg0/a", "/dev/shm/a", "/dev/mqueue/a", "nbd://h/a", "nbd://h", "nbd://i/a", "/srv/./a", "a", "/srv/.a",
+             "/srv/", "/", "/srv/...", "/srv/ab", "/srv/..b"):
+    seed("recv_config", "allow-" + path.replace("/", "-"),
+         "allow = /srv/*\nallow = /dev/*/*\nallow = nbd://h/\nallow = nbd://h/a\n\0-f\0@" + path)
+seed("recv_config", "allow-nothing", "port = 1\n\0-f\0@/srv/a")
+seed("recv_config", "more", "state_dir = /a\ncontrol = /b\nkeys = /c\ntls = relay\ninsecure_plaintext = yes\nreconnect = manual\n"
+     "max_silent = 3\n\0--restore\0-P\0--tls=auto\0-R\0auto")
+for wrong in ("state_dir = a", "tls = x", "insecure_plaintext = x", "reconnect = x", "keys = /" + "x" * 120, "log_level = x", "engine = x",
+              "allow = /a b", "restore = yes", "max_silent = 0", "ack_timeout = 1"):
+    seed("recv_config", "wrong-" + wrong.split()[0] + wrong[-1].replace("/", "_"), wrong + "\n")
+seed("recv_config", "many-patterns", "allow = /a\n" * 257)
+for word in ("--help", "--version", "--nonsense", "operand", "--tls", "--config=/nonexistent"):
+    seed("recv_config", "option" + word.split("=")[0], "\0" + word)
+for selector, name in ((10, "HASHES"), (11, "GROUP"), (12, "ADOPT")):
+    seed("recv_wire", "payload-" + name.lower(), bytes([selector]) + P[name])
+for number in (0, 71, 74, 122, 6, 20, 15, 26, 1, 30, 24, 23, 22, 2, 16, 9999):
+    seed("recv_wire", "errno-%d" % number, b"\x0d" + struct.pack("<i", -number))
+seed("recv_wire", "werr-17", b"\x0d" + struct.pack("<i", 17))
+for name in ("HASHES_OK", "KEY", "KEY_OK", "GROUP", "GROUP_OK", "ADOPT", "PROVE", "PROVE_OK", "COMPARE", "COMPARE_OK", "HANDOVER", "HASHES"):
+    if name in P:
+        seed("recv_wire", "header-" + name.lower(), b"\0" + struct.pack("<IHHQQQIIII", golden.MAGIC, N[name], 0, 5, 0, 0, len(P[name]), 0, 0, 0))
+HELLO_ALL = struct.pack("<HHHHQ", 1, 0, 0, 0, 24) + golden.ident(1) + golden.ident(2) + golden.text("dmmigrated 0.1", 48)
+ALL = frame(0, "HELLO_OK", HELLO_ALL) + frame(0, "PREPARED", P["PREPARED"]) + frame(0, "PROVE_OK", P["PROVE_OK"]) + frame(
+    0, "COMPARE_OK", P["COMPARE_OK"]) + frame(0, "GROUP_OK", P["GROUP_OK"]) * 2 + frame(0, "HASHES_OK", bytes(4112))
+seed("tool_client", "everything", ALL + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"])
+     + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK"))
+seed("tool_client", "features", frame(0, "HELLO_OK", HELLO_ALL[:8] + b"\xff" + HELLO_ALL[9:]))
+seed("tool_client", "version", frame(0, "HELLO_OK", b"\2" + HELLO_ALL[1:]))
+
+PIN = "SHA256:BCmviYjU/F2DMweo0zXaZQhtXe3HjBAtUog1NAlsL8o"
+PEERS = "# who is trusted here\n\nxen-b %s 10.1.2.4 fe80::1%%eth0 # the other one\nxen-c ca 10.1.2.5\nrevoked %s\n" % (PIN, PIN[:-1] + "w")
+seed("tool_peers", "all", PEERS)
+seed("tool_peers", "without-end", PEERS[:-1])
+for i, ask in enumerate(("xen-b 10.1.2.4", "xen-d", "XEN-C 10.1.2.9", "xen-b ca", "xen-d #", "revoked", "SHA256:x", "-x", "0:0::1 a")):
+    seed("tool_peers", "set-%d" % i, PEERS + "\0" + ask)
+for i, line in enumerate(("xen-b", "xen-b SHA256:x", "revoked", "revoked x", "revoked %s x" % PIN, "a ca\nA ca", "a ca b/c", "x%sy ca" % ("n" * 255),
+                          "10.0.0.1 ca\n10.0.0.01 ca", "::1 ca\n0::1 ca", "sha256:a ca", "a %s" % PIN[:-1], "a %s=" % PIN, "xen-b ca\0",
+                          "xen-b " + PIN[:-1] + "p", "xen-b ca\nrevoked SHA256:" + "AQ" + "A" * 41)):
+    seed("tool_peers", "line-%02d" % i, line)
+
+SOURCE_MANIFEST = """{ "schema_version": 1, "migration": "11111111111111111111111111111111", "role": "source", "begun": 1, "host": "xen-b",
+"port": 7790, "disks": [ { "name": "vg-a", "path": "/dev/vg/a", "size_bytes": 1048576, "identity": "scsi-1", "lv": "LVM-%s",
+"device_bytes": 1, "target_bytes": 2, "inflight": 0 }, null ] }
+""" % ("a" * 64)
+DEST_MANIFEST = """{ "schema_version": 1, "migration": "11111111111111111111111111111111", "role": "destination", "begun": 0, "host": "",
+"peer": "xen-a", "disks": [ { "name": "", "path": "/dev/vg/a", "size_bytes": 1048576, "block_bytes": 4096 } ] }
+"""
+for name, text in (("source", SOURCE_MANIFEST), ("destination", DEST_MANIFEST)):
+    seed("tool_manifest", name, text)
+    for i, (right, wrong) in enumerate((('version": 1', 'version": 2'), ("11111111,", "1111112,"), ("1111111", "1111112"), (name, "x"), ('begun": ', 'begun": 2'),
+                                        ("[", "{"), ("xen-", "\u0001"), ("7790", "0"), ("4096", "4097"), ("4096", "512"), ("1048576", "0"),
+                                        ('"/dev/vg/a"', '""'), ('"vg-a"', '""'), ("scsi-1", "\u0001"), ("LVM-", "LV-"), ("_bytes\": 1,", "_bytes\": -1,"),
+                                        ("target_bytes", "target"), ("inflight", "in"), ('"host"', '"hos"'), ('"disks"', '"disk"'), ("null", "1"),
+                                        ('"peer": "', '"peer": 1, "x": "'), ("{ \"sch", "[ \"sch"), (" ] }", " ] } x"), (' "name"', ' "nam"'),
+                                        ('"migration"', '"m"'), ('"role"', '"r"'), ("[ {", "[ ], \"x\": [ {"), ("null", ", ".join(["null"] * 64)))):
+        if right in text:
+            seed("tool_manifest", "%s-%02d" % (name, i), text.replace(right, wrong))
+
+
+def sealed(conn, message, payload=b"", seq=1, offset=0, arg=0, flags=0, pad=0):
+    """A record that the harness sends as it is, with a checksum that is right."""
+    header = struct.pack("<IHHQQQIIII", golden.MAGIC, N.get(message, message), flags, seq, offset, arg, len(payload), 0, pad, 0)
+    crc = golden.crc32c(header + payload)
+    return bytes([conn | RAW]) + header[:-4] + struct.pack("<I", crc) + payload
+
+
+session("wrong-number", hello(0) + sealed(0, "QUERY", DISK, 7))
+session("hello-again", hello(0) + hello(0))
+session("hello-number", sealed(0, "HELLO", HELLO, 2))
+session("not-hello", sealed(0, "QUERY", DISK))
+session("unknown-message", hello(0) + sealed(0, 99, b"", 2))
+session("magic", b"\x80" + bytes(48))
+session("damaged-hello", frame(0, "HELLO", HELLO, raw=RAW, crc=1))
+session("damaged-request", hello(0) + frame(0, "QUERY", DISK, raw=RAW, crc=1).replace(struct.pack("<Q", 1), struct.pack("<Q", 2), 1))
+session("data-number", COPY + sealed(1, "DATA", BLOCK, 9))
+session("data-flags", COPY + sealed(1, "DATA", BLOCK, 4, flags=1))
+session("data-damaged-barrier", COPY + frame(1, "BARRIER", arg=2, raw=RAW, crc=1).replace(struct.pack("<Q", 1), struct.pack("<Q", 4), 1))
+session("data-damaged", COPY + frame(1, "DATA", BLOCK, 8192, raw=RAW, crc=1).replace(struct.pack("<Q", 1), struct.pack("<Q", 4), 1))
+session("barrier-back", COPY + frame(1, "BARRIER", arg=1))
+session("request-on-data", COPY + frame(1, "QUERY", DISK))
+NO_FEATURES = COPY.replace(HELLO, HELLO[:8] + bytes(8) + HELLO[16:])
+session("zero-without-feature", NO_FEATURES + frame(1, "ZERO", arg=4096))
+session("hashes-without-feature", NO_FEATURES + frame(0, "HASHES", DISK + struct.pack("<QQII", 0, 1 << 20, 1, 65536)))
+session("compare-without-feature", NO_FEATURES + frame(0, "COMPARE", COMPARE))
+session("create-without-feature", NO_FEATURES + frame(0, "PREPARE", prepare(flags=4)))
+session("key-without-tls", NO_FEATURES + frame(0, "KEY", attach()))
+session("large-blocks", COPY.replace(struct.pack("<II", 4096, 512), struct.pack("<II", 4096, 4096)))
+session("hashes-twice", COPY + frame(0, "HASHES", DISK + struct.pack("<QQII", 0, 1 << 20, 1, 65536)) * 2
+        + frame(0, "HASHES", DISK + struct.pack("<QQII", 0, 1 << 21, 1, 65536)))
+session("hashes-while-data-comes", COPY + frame(0, "HASHES", DISK + struct.pack("<QQII", 0, 1 << 20, 1, 65536)) + frame(1, "DATA", BLOCK, 0))
+session("judge-differs", HELLO_PROVE + COPY[len(HELLO0):] + frame(1, "ZERO", arg=1 << 20) + frame(1, "BARRIER", arg=2) + frame(0, "PROVE", PROVE)
+        + frame(0, "COMPARE", DISK + struct.pack("<IIQII", 1, 1, 0, 3, 5) + bytes(63 * 16)) + frame(0, "QUERY", DISK)
+        + frame(1, "DATA", BLOCK, 0))
+session("two-disks", READY + frame(0, "PREPARE", DISK[:16] + b"\1" + prepare(dest="@b", flags=4)[17:]) + frame(0, "QUERY", DISK)
+        + frame(0, "FORGET", DISK[:16] + b"\1" + DISK[17:]) + frame(0, "FORGET", DISK))
+session("finished", COPY + frame(1, "END") + frame(0, "FINISH", DISK) * 2 + frame(0, "DIGEST", DIGEST) + frame(0, "FORGET", DISK)
+        + hello(2) + frame(2, "ATTACH", attach(9)))
+session("finish-while-attached", COPY + frame(0, "FINISH", DISK))
+session("forget-while-attached", COPY + frame(0, "FORGET", DISK))
+session("many-frames", COPY + b"".join(frame(1, "ZERO", offset=i * 512, arg=512) for i in range(40)))
+session("in-pieces", hello(0) + sealed(0, "QUERY", DISK, 2)[:30] + bytes([RAW]) + b"x" * 60)
+session("record-in-pieces", COPY + frame(1, "DATA", BLOCK, 8192)[:200] + bytes([1]) + bytes(47))
+session("keys-too-many", hello(0) + frame(0, "PREPARE", prepare()) + frame(0, "KEY", attach()) * 3 + frame(0 | SLEEP, "KEY", attach()), TLS)
+session("end-early", hello(0)[:30], 0)
+session("prepare-again", READY + frame(0, "PREPARE", prepare()) + frame(0, "PREPARE", prepare(1 << 19)))
+session("group-adopted", GROUPED + hello(3 | LOCAL) + frame(3, "ADOPT", adopt()), GROUPS)
+
+for i, (name, text) in enumerate((("witness", '"device_bytes": 1, "target_bytes": 2, "inflight": 3, "has_witness": true, '), ("short-witness", '"device_bytes": 1, '))):
+    seed("tool_record", name, RECORD.replace(' "connections"', " " + text + '"connections"'))
+for address in ("h:/x", "[::1]:7790", "h:1:2", "h]:1"):
+    seed("tool_words", "address-" + address.replace("/", "_"), address)
+for uuid in ("-gate", "-gate1", "-origin", "-origin1", "-origin0", "-origin256", "-fence", ""):
+    seed("tool_table", "uuid" + uuid, "DMM-" + "1" * 32 + uuid)
+seed("tool_table", "lv", "LVM-" + "a" * 64)
+seed("tool_table", "lv-of-a-pool", "LVM-" + "a" * 64 + "-tpool")
+seed("tool_table", "gate", "0 8 migrate 8:0 8 1 gate\n")
+seed("tool_table", "gates", "0 8 migrate 8:0 8 1 gate\n8 8 migrate 8:0 8 1 gate\n")
+seed("tool_table", "empty-target", "0 0 linear 8:0 0\n")
+seed("tool_table", "no-params", "0 8 error\n")
+seed("tool_table", "nothing", "\n")
+for right, wrong in (("true", "1"), ("A.dmm", "/"), ('"gate"', '"gat"'), ("0 2097152 linear 8:0 0", "x" * 2000), ('"table": "', '"table": 1, "t": "'),
+                     ("\n}", "\n} x"), ("{", "[", ), ('"disk": 0', '"disk": 1'), ('"disks": 1', '"disks": 0'), ('"connections": 4', '"connections": 99')):
+    seed("tool_record", "spoilt-%s-%s" % (right[:5].strip().replace("/", "_").replace("\n", "n"), wrong[:3].replace("/", "_").replace("\n", "n")),
+         RECORD.replace(right, wrong, 1))
+for i in range(3):
+    seed("tool_record", "witness-%d" % i, RECORD.replace(' "connections"', ' "device_bytes": %s, "target_bytes": %s, "inflight": %s, "connections"' % tuple(
+        "-1" if i == j else "1" for j in range(3))))
+session("prove-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "PROVE", DISK + struct.pack("<QII", 1 << 20, 1, 1)))
+session("compare-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "COMPARE", DISK + struct.pack("<IIQII", 1, 0, 1 << 20, 2, 5) + bytes(63 * 16)))
