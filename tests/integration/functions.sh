@@ -25,6 +25,9 @@ SLOW=${DMM_SLOW:-1}
 CLEANUPS=
 mkdir -p "$TMP"
 
+# shellcheck source=functions-processes.sh
+. functions-processes.sh
+
 # ---- end of a test ----
 
 say() { echo "# $*"; }
@@ -280,32 +283,6 @@ background() {
 start_receiver() {
 	start_receiver_on b $ADDR_B
 	[ -n "${DAEMON:-}" ] || start_daemon
-}
-
-# family PID: it and its descendants
-family() {
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$1" '
-		{ sub(/\(.*\) /, ""); parent[$1] = $3 }
-		END { for (p in parent) { for (q = p; q != root && q in parent; q = parent[q]) ; if (q == root) print p } }'
-}
-
-# kill_all PID...: daemons, and waits until none of their processes is left
-kill_all() {
-	local p all=
-	for p in "$@"; do
-		all="$all $(family "$p")"
-	done
-	kill -9 "$@"
-	wait "$@" 2>/dev/null || true
-	for p in $all; do
-		must_wait_for 10 sh -c "! grep -q '^State:.[^ZX]' /proc/$p/status 2>/dev/null"
-	done
-}
-
-# signal_all SIGNAL PID: a daemon is several processes
-signal_all() {
-	# shellcheck disable=SC2046
-	kill -"$1" $(family "$2")
 }
 
 # start_receiver_on NETNS ADDRESS: dmmigrated with the words of $RECEIVER_OPTIONS, its pid in $RECEIVER

@@ -403,7 +403,7 @@ static void options_refused(void **state)
 		"nonsense\n", "[dmmigrated\n", "[other]\nport = 1\n", "prot = 1\n", "port = 0\n",
 		"port = 65536\n", "port = 7790x\n", "port = -1\n", "buffers = 1M\n", "buffers = 2T\n",
 		"buffers = lots\n", "allow = vg0/*\n", "allow = /dev/vg0/*  # note\n",
-		"allow = /srv/a b\n", "allow = /srv/#1\n", "listen =\n", "listen = [::1\n",
+		"allow = /srv/a b,c\n", "allow = /srv/#1\n", "listen =\n", "listen = [::1\n",
 		"listen = 10.0.0.1:0\n", "listen = a b\n", "engine = uring\n", "max_sessions = 0\n", "max_silent = 0\n",
 		"max_disks = 1000000\n", "orphan_timeout = 1ms\n", "stall_timeout = 90d\n",
 		"log_level = loud\n", "foreground = yes\n", "config = /x\n",

@@ -27,17 +27,17 @@ static int up_to_daemon = -1;
 static int ask_file(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY])
 {
 	struct dmm_acceptor_file file = { .forbidden = forbidden };
-	struct dmm_ipc_msg ans;
+	struct dmm_ipc_msg answer;
 	int ret, fd = -1;
 
 	snprintf(file.name, sizeof(file.name), "%s", name);
-	ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_FILE, &file, sizeof(file), NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_FILE, &file, sizeof(file), NULL, 0, &answer, dmm_now_ms() + ASK_MS, -1);
 	if (!ret) {
-		fd = dmm_ipc_take(&ans, 0);
-		ret = ans.bytes == sizeof(file) ? 0 : -EPROTO;
+		fd = dmm_ipc_take(&answer, 0);
+		ret = answer.bytes == sizeof(file) ? 0 : -EPROTO;
 		if (!ret)
-			memcpy(&file, ans.data, sizeof(file));
-		dmm_ipc_free(&ans);
+			memcpy(&file, answer.data, sizeof(file));
+		dmm_ipc_free(&answer);
 	}
 	if (ret)
 		return dmm_keys_wrong(dir, name, ret, why, "the daemon does not open it: %s", strerror(-ret));
@@ -48,18 +48,18 @@ static int ask_file(const char *dir, const char *name, mode_t forbidden, char wh
 
 static int ask_key(void *ctx, enum dmm_acceptor_op op, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_acceptor_key *key)
 {
-	struct dmm_ipc_msg ans;
+	struct dmm_ipc_msg answer;
 	int ret;
 
 	(void)ctx;
-	ret = dmm_ipc_ask(up_to_daemon, op, identity, DMM_KEY_IDENTITY_BYTES, NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	ret = dmm_ipc_ask(up_to_daemon, op, identity, DMM_KEY_IDENTITY_BYTES, NULL, 0, &answer, dmm_now_ms() + ASK_MS, -1);
 	if (ret)
 		return ret;
-	ret = ans.bytes == sizeof(*key) ? 0 : -EPROTO;
+	ret = answer.bytes == sizeof(*key) ? 0 : -EPROTO;
 	if (!ret)
-		memcpy(key, ans.data, sizeof(*key));
-	gnutls_memset(ans.data, 0, ans.bytes);
-	dmm_ipc_free(&ans);
+		memcpy(key, answer.data, sizeof(*key));
+	gnutls_memset(answer.data, 0, answer.bytes);
+	dmm_ipc_free(&answer);
 	return ret ? ret : key->ret;
 }
 
@@ -86,12 +86,12 @@ static int acceptor_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], st
 
 void dmm_acceptor_pass(struct dmm_receiver *rc, const struct dmm_session *s)
 {
-	struct dmm_ipc_msg ans;
-	int ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_SESSION, s, sizeof(*s), &s->fd, 1, &ans, dmm_now_ms() + ASK_MS,
+	struct dmm_ipc_msg answer;
+	int ret = dmm_ipc_ask(up_to_daemon, DMM_ACCEPTOR_SESSION, s, sizeof(*s), &s->fd, 1, &answer, dmm_now_ms() + ASK_MS,
 			      rc->stop_fd);
 
 	if (!ret)
-		dmm_ipc_free(&ans);
+		dmm_ipc_free(&answer);
 	else if (ret != -ECANCELED)
 		dmm_warn(&s->log_id, "closed: the daemon does not take it: %s", strerror(-ret));
 }
@@ -131,11 +131,11 @@ static void acceptor_loop(struct dmm_listener *l, struct dmm_receiver *rc, int u
 
 static int acceptor_say_ready(int up, int ready)
 {
-	struct dmm_ipc_msg ans;
-	int ret = dmm_ipc_ask(up, DMM_ACCEPTOR_READY, &ready, sizeof(ready), NULL, 0, &ans, dmm_now_ms() + ASK_MS, -1);
+	struct dmm_ipc_msg answer;
+	int ret = dmm_ipc_ask(up, DMM_ACCEPTOR_READY, &ready, sizeof(ready), NULL, 0, &answer, dmm_now_ms() + ASK_MS, -1);
 
 	if (!ret)
-		dmm_ipc_free(&ans);
+		dmm_ipc_free(&answer);
 	return ret;
 }
 

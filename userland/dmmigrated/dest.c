@@ -70,24 +70,17 @@ static int dest_check_path(struct dmm_allow *allow, const char *path, const char
 	return 0;
 }
 
-/* Locks a file in both ways that others (QEMU; flock(1)) would. They go with the descriptor. */
-static int dest_lock_file(int fd)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		return -errno;
-	return fcntl(fd, F_OFD_SETLK, &whole) ? -errno : 0;
-}
-
 /*
- * A device beneath its gate is claimed by that.  What keeps a process that was killed, and has writes in flight still, from the one
- * that comes after it is this: the lock goes when the last of them has ended.
+ * Locks a file in both ways that others (QEMU; flock(1)) would; they go with the descriptor.  A device beneath its gate is claimed by
+ * that, and locked (not by flock(2), which udev goes by) against a process of before that was killed: its writes that are in
+ * flight still have the lock.
  */
-static int dest_lock_gated(int fd)
+static int dest_lock(int fd, bool file)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
+	if (file && flock(fd, LOCK_EX | LOCK_NB))
+		return -errno;
 	return fcntl(fd, F_OFD_SETLK, &whole) ? -errno : 0;
 }
 
@@ -148,14 +141,10 @@ static int dest_claim(const char *path, const char *resolved, bool gated, struct
 				 dmm_short_path(path, buf));
 		goto err_close;
 	}
-	if (!block && dest_lock_file(fd)) {
-		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s is locked by another program: stop that first",
-				 dmm_short_path(path, buf));
-		goto err_close;
-	}
-	if (gated && dest_lock_gated(fd)) {
-		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s is being written still by a process of before: try again",
-				 dmm_short_path(path, buf));
+	if ((!block || gated) && dest_lock(fd, !block)) {
+		ret = dmm_refuse(r, DMM_WERR_BUSY, "%s is %s", dmm_short_path(path, buf), block ?
+				 "being written still by a process of before: try again" :
+				 "locked by another program: stop that first");
 		goto err_close;
 	}
 	*st = now;

@@ -22,7 +22,7 @@
 /* Both are too large for a thread's stack. */
 struct call {
 	struct dmm_worker_ask ask;
-	struct dmm_worker_answer ans;
+	struct dmm_worker_answer answer;
 };
 
 static struct call *call_new(const struct dmm_disk *d, struct dmm_refusal *r)
@@ -52,7 +52,7 @@ static int call_lost(int err, struct dmm_refusal *r)
 	}
 }
 
-/* Asks with what is in c->ask; @fd (-1: none) is lent.  0 with c->ans, or a negative errno with @r filled. */
+/* Asks with what is in c->ask; @fd (-1: none) is lent.  0 with c->answer, or a negative errno with @r filled. */
 static int call(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int fd, u64 deadline_ms, int stop_fd,
 		struct dmm_refusal *r)
 {
@@ -61,18 +61,18 @@ static int call(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int f
 
 	if (ret)
 		return call_lost(ret, r);
-	if (msg.bytes == sizeof(c->ans))
-		memcpy(&c->ans, msg.data, sizeof(c->ans));
+	if (msg.bytes == sizeof(c->answer))
+		memcpy(&c->answer, msg.data, sizeof(c->answer));
 	else
-		c->ans.ret = dmm_refuse(&c->ans.refusal, DMM_WERR_INTERNAL, "an answer of another size");
+		c->answer.ret = dmm_refuse(&c->answer.refusal, DMM_WERR_INTERNAL, "an answer of another size");
 	dmm_ipc_free(&msg);
 	/* of a process that may not be ours any more: texts end, and what is no error is none */
-	c->ans.refusal.text[sizeof(c->ans.refusal.text) - 1] = '\0';
-	if (c->ans.ret > 0)
-		c->ans.ret = dmm_refuse(&c->ans.refusal, DMM_WERR_INTERNAL, "an answer that is none");
-	if (c->ans.ret < 0)
-		*r = c->ans.refusal;
-	return c->ans.ret;
+	c->answer.refusal.text[sizeof(c->answer.refusal.text) - 1] = '\0';
+	if (c->answer.ret > 0)
+		c->answer.ret = dmm_refuse(&c->answer.refusal, DMM_WERR_INTERNAL, "an answer that is none");
+	if (c->answer.ret < 0)
+		*r = c->answer.refusal;
+	return c->answer.ret;
 }
 
 /* Of an export that only the worker sees; of everything else the opener has said what it is. */
@@ -100,7 +100,7 @@ static int remote_open(struct dmm_disk *d, const struct dmm_dest_request *rq, st
 	if (!ret) {
 		dmm_dest_close(dest);	/* the worker has one */
 		if (dmm_is_nbd(dest->path))
-			take_export(dest, &c->ans.u.dest);
+			take_export(dest, &c->answer.u.dest);
 		dmm_disk_opened(d, dest);
 	} else {
 		dmm_dest_close(dest);
@@ -135,7 +135,7 @@ static void remote_serve(struct dmm_disk *d, struct dmm_session *s, const struct
 	if (ret)
 		dmm_info(&s->log_id, "closed: %s", r.text);
 	else
-		s->refused = c->ans.u.refused;
+		s->refused = c->answer.u.refused;
 	free(c);
 }
 
@@ -157,7 +157,7 @@ static int remote_status(struct dmm_disk *d, struct dmm_disk_status *st, struct 
 		return -ENOMEM;
 	ret = call(d, c, DMM_WORKER_STATUS, -1, dmm_now_ms() + SHORT_MS, -1, r);
 	if (!ret)
-		*st = c->ans.u.status;
+		*st = c->answer.u.status;
 	st->error_text[sizeof(st->error_text) - 1] = '\0';
 	free(c);
 	return ret;
@@ -169,7 +169,7 @@ static int remote_query(struct dmm_disk *d, struct dmm_wire_query_ok *q, struct 
 	int ret = c ? call(d, c, DMM_WORKER_QUERY, -1, dmm_now_ms() + SHORT_MS, -1, r) : -ENOMEM;
 
 	if (!ret)
-		*q = c->ans.u.query;
+		*q = c->answer.u.query;
 	free(c);
 	return ret;
 }
@@ -250,7 +250,7 @@ static int remote_digest(struct dmm_disk *d, const struct dmm_digest_request *rq
 	if (c) {
 		c->ask.u.digest = *rq;
 		ret = remote_read(d, c, DMM_WORKER_DIGEST, stop_fd, r);
-		memcpy(digest, c->ans.u.digest, sizeof(c->ans.u.digest));
+		memcpy(digest, c->answer.u.digest, sizeof(c->answer.u.digest));
 	}
 	free(c);
 	return ret;
@@ -265,7 +265,7 @@ static int remote_hashes(struct dmm_disk *d, const struct dmm_hashes_request *rq
 	if (c) {
 		c->ask.u.hashes = *rq;
 		ret = remote_read(d, c, DMM_WORKER_HASHES, stop_fd, r);
-		memcpy(hashes, c->ans.u.hashes, rq->nr * DMM_HASH_BYTES);
+		memcpy(hashes, c->answer.u.hashes, rq->nr * DMM_HASH_BYTES);
 	}
 	free(c);
 	return ret;
@@ -280,7 +280,7 @@ static int remote_prove(struct dmm_disk *d, const struct dmm_prove_request *rq, 
 	if (c) {
 		c->ask.u.prove = *rq;
 		ret = call(d, c, DMM_WORKER_PROVE, -1, DMM_NO_DEADLINE, stop_fd, r);
-		memcpy(out, c->ans.u.proved, rq->nr * sizeof(*out));
+		memcpy(out, c->answer.u.proved, rq->nr * sizeof(*out));
 	}
 	free(c);
 	return ret;
@@ -295,7 +295,7 @@ static int remote_compare(struct dmm_disk *d, const struct dmm_compare_request *
 	if (c) {
 		c->ask.u.compare = *rq;
 		ret = call(d, c, DMM_WORKER_COMPARE, -1, dmm_now_ms() + SHORT_MS, -1, r);
-		*differ = c->ans.u.differ;
+		*differ = c->answer.u.differ;
 	}
 	free(c);
 	return ret;
@@ -321,8 +321,8 @@ static int remote_barrier(struct dmm_disk *d, u64 conn_epoch, u64 barrier, bool 
 		c->ask.u.barrier.conn_epoch = conn_epoch;
 		c->ask.u.barrier.barrier = barrier;
 		ret = call(d, c, DMM_WORKER_BARRIER, -1, dmm_now_ms() + SHORT_MS, -1, &r);
-		*flushed = c->ans.u.barrier.flushed;
-		*sample = c->ans.u.barrier.sample;
+		*flushed = c->answer.u.barrier.flushed;
+		*sample = c->answer.u.barrier.sample;
 	}
 	free(c);
 	/* the sample was given to us, perhaps */
@@ -342,8 +342,8 @@ static int remote_sample(struct dmm_disk *d, u64 conn_epoch, u64 barrier, int st
 		c->ask.u.barrier.conn_epoch = conn_epoch;
 		c->ask.u.barrier.barrier = barrier;
 		ret = call(d, c, DMM_WORKER_SAMPLE, -1, DMM_NO_DEADLINE, stop_fd, &r);
-		memcpy(why, c->ans.u.why, sizeof(c->ans.u.why));
-		why[sizeof(c->ans.u.why) - 1] = '\0';
+		memcpy(why, c->answer.u.why, sizeof(c->answer.u.why));
+		why[sizeof(c->answer.u.why) - 1] = '\0';
 	}
 	free(c);
 	/* it may not have begun, and is nobody else's then */

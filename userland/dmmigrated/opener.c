@@ -63,14 +63,14 @@ int dmm_dest_create_open(struct dmm_allow *allow, const struct dmm_dest_request 
 
 /* --- the process --- */
 
-static void open_one(struct dmm_allow *allow, const struct opener_ask *ask, struct opener_answer *ans)
+static void open_one(struct dmm_allow *allow, const struct opener_ask *ask, struct opener_answer *answer)
 {
 	const struct dmm_dest_request rq = {
 		.path = ask->path, .peer = ask->peer, .size_bytes = ask->size_bytes, .lbs_bytes = ask->lbs_bytes,
 		.overwrite = ask->overwrite, .source_identity = ask->source_identity, .gate = ask->gate,
 	};
 
-	ans->ret = dmm_dest_create_open(allow, &rq, ask->create, ask->check, &ans->dest, &ans->made, &ans->would, &ans->refusal);
+	answer->ret = dmm_dest_create_open(allow, &rq, ask->create, ask->check, &answer->dest, &answer->made, &answer->would, &answer->refusal);
 }
 
 static int replace_allow(struct dmm_allow *allow, const char *text, u32 bytes)
@@ -93,30 +93,30 @@ static int replace_allow(struct dmm_allow *allow, const char *text, u32 bytes)
 
 static void opener_handle(void *ctx, struct dmm_ipc_msg *msg)
 {
-	struct opener_answer *ans = calloc(1, sizeof(*ans));
+	struct opener_answer *answer = calloc(1, sizeof(*answer));
 	struct dmm_nbd *nbd = NULL;
 
-	if (!ans) {
+	if (!answer) {
 		dmm_ipc_free(msg);
 		return;
 	}
-	ans->dest.fd = ans->made.dir_fd = -1;
+	answer->dest.fd = answer->made.dir_fd = -1;
 	if (msg->op == OPENER_ALLOW && msg->bytes && !((char *)msg->data)[msg->bytes - 1])
-		ans->ret = replace_allow(ctx, msg->data, msg->bytes);
+		answer->ret = replace_allow(ctx, msg->data, msg->bytes);
 	else if (msg->op == OPENER_ALLOW && !msg->bytes)
-		ans->ret = replace_allow(ctx, msg->data, 0);
+		answer->ret = replace_allow(ctx, msg->data, 0);
 	else if (msg->bytes != sizeof(struct opener_ask))
-		ans->ret = dmm_refuse(&ans->refusal, DMM_WERR_INTERNAL, "a request of another size");
+		answer->ret = dmm_refuse(&answer->refusal, DMM_WERR_INTERNAL, "a request of another size");
 	else if (msg->op == OPENER_OPEN)
-		open_one(ctx, msg->data, ans);
+		open_one(ctx, msg->data, answer);
 	else
-		ans->dest.fd = ans->ret = dmm_dest_reopen(&((struct opener_ask *)msg->data)->dest, &nbd, &ans->refusal);
-	dmm_ipc_answer(msg, ans, sizeof(*ans), ans->dest.fd, ans->made.dir_fd);
-	if (ans->dest.fd >= 0)
-		close(ans->dest.fd);
-	if (ans->made.dir_fd >= 0)
-		close(ans->made.dir_fd);
-	free(ans);
+		answer->dest.fd = answer->ret = dmm_dest_reopen(&((struct opener_ask *)msg->data)->dest, &nbd, &answer->refusal);
+	dmm_ipc_answer(msg, answer, sizeof(*answer), answer->dest.fd, answer->made.dir_fd);
+	if (answer->dest.fd >= 0)
+		close(answer->dest.fd);
+	if (answer->made.dir_fd >= 0)
+		close(answer->made.dir_fd);
+	free(answer);
 }
 
 void dmm_opener_run(struct dmm_config *c, int sock, const struct dmm_sandbox *box)
@@ -137,7 +137,7 @@ void dmm_opener_run(struct dmm_config *c, int sock, const struct dmm_sandbox *bo
 
 /* --- the daemon --- */
 
-static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask, struct opener_answer *ans,
+static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask, struct opener_answer *answer,
 		       struct dmm_refusal *r)
 {
 	struct dmm_ipc_msg msg;
@@ -147,35 +147,35 @@ static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask
 	if (ret)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "the process that opens destinations has ended: see the log, and restart "
 				  "dmmigrated");
-	if (msg.bytes != sizeof(*ans)) {
+	if (msg.bytes != sizeof(*answer)) {
 		dmm_ipc_free(&msg);
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "an answer of another size");
 	}
-	memcpy(ans, msg.data, sizeof(*ans));
-	ans->dest.fd = dmm_ipc_take(&msg, 0);
-	ans->made.dir_fd = dmm_ipc_take(&msg, 1);
+	memcpy(answer, msg.data, sizeof(*answer));
+	answer->dest.fd = dmm_ipc_take(&msg, 0);
+	answer->made.dir_fd = dmm_ipc_take(&msg, 1);
 	dmm_ipc_free(&msg);
 	/* it has read what lies on disks: its texts end here */
-	ans->refusal.text[sizeof(ans->refusal.text) - 1] = '\0';
-	ans->made.name[sizeof(ans->made.name) - 1] = '\0';
-	ans->dest.path[sizeof(ans->dest.path) - 1] = '\0';
-	ans->dest.signature[sizeof(ans->dest.signature) - 1] = '\0';
-	ans->dest.identity[sizeof(ans->dest.identity) - 1] = '\0';
-	ans->dest.nbd = NULL;
-	if (ans->ret < 0)
-		*r = ans->refusal;
-	return ans->ret;
+	answer->refusal.text[sizeof(answer->refusal.text) - 1] = '\0';
+	answer->made.name[sizeof(answer->made.name) - 1] = '\0';
+	answer->dest.path[sizeof(answer->dest.path) - 1] = '\0';
+	answer->dest.signature[sizeof(answer->dest.signature) - 1] = '\0';
+	answer->dest.identity[sizeof(answer->dest.identity) - 1] = '\0';
+	answer->dest.nbd = NULL;
+	if (answer->ret < 0)
+		*r = answer->refusal;
+	return answer->ret;
 }
 
 int dmm_opener_open(int sock, const struct dmm_dest_request *rq, bool create, bool check, struct dmm_dest *d,
 		    struct dmm_dest_made *made, bool *would, struct dmm_refusal *r)
 {
 	struct opener_ask *ask = calloc(1, sizeof(*ask));
-	struct opener_answer *ans = calloc(1, sizeof(*ans));
+	struct opener_answer *answer = calloc(1, sizeof(*answer));
 	int ret = -ENOMEM;
 
 	made->dir_fd = -1;
-	if (ask && ans) {
+	if (ask && answer) {
 		ask->create = create;
 		ask->check = check;
 		ask->size_bytes = rq->size_bytes;
@@ -185,34 +185,34 @@ int dmm_opener_open(int sock, const struct dmm_dest_request *rq, bool create, bo
 		snprintf(ask->peer, sizeof(ask->peer), "%s", rq->peer);
 		snprintf(ask->source_identity, sizeof(ask->source_identity), "%s", rq->source_identity);
 		snprintf(ask->gate, sizeof(ask->gate), "%s", rq->gate);
-		ret = opener_call(sock, OPENER_OPEN, ask, ans, r);
-		*d = ans->dest;
-		*made = ans->made;
-		*would = ans->would;
+		ret = opener_call(sock, OPENER_OPEN, ask, answer, r);
+		*d = answer->dest;
+		*made = answer->made;
+		*would = answer->would;
 	} else {
 		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 	}
 	free(ask);
-	free(ans);
+	free(answer);
 	return ret;
 }
 
 int dmm_opener_reopen(int sock, const struct dmm_dest *d, struct dmm_refusal *r)
 {
 	struct opener_ask *ask = calloc(1, sizeof(*ask));
-	struct opener_answer *ans = calloc(1, sizeof(*ans));
+	struct opener_answer *answer = calloc(1, sizeof(*answer));
 	int ret = -ENOMEM;
 
-	if (ask && ans) {
+	if (ask && answer) {
 		ask->dest = *d;
-		ret = opener_call(sock, OPENER_REOPEN, ask, ans, r);
+		ret = opener_call(sock, OPENER_REOPEN, ask, answer, r);
 		if (ret >= 0)
-			ret = ans->dest.fd >= 0 ? ans->dest.fd : dmm_refuse(r, DMM_WERR_INTERNAL, "no descriptor came");
+			ret = answer->dest.fd >= 0 ? answer->dest.fd : dmm_refuse(r, DMM_WERR_INTERNAL, "no descriptor came");
 	} else {
 		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 	}
 	free(ask);
-	free(ans);
+	free(answer);
 	return ret;
 }
 

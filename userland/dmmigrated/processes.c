@@ -135,7 +135,7 @@ void dmm_processes_end(struct dmm_processes *p)
 static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool export, int lock_fd, int *pidfd)
 {
 	const struct nursery_ask ask = { .slot = slot, .export = export, .log_level = dmm_log_max() };
-	struct dmm_ipc_msg ans;
+	struct dmm_ipc_msg answer;
 	int pair[2], fds[2], ret;
 
 	ret = dmm_ipc_pair(pair);
@@ -143,13 +143,13 @@ static int begin(struct dmm_processes *p, enum nursery_op op, u32 slot, bool exp
 		return ret;
 	fds[0] = pair[1];
 	fds[1] = lock_fd;
-	ret = dmm_ipc_ask(p->sock, op, &ask, sizeof(ask), fds, 2, &ans, dmm_now_ms() + BEGIN_MS, -1);
+	ret = dmm_ipc_ask(p->sock, op, &ask, sizeof(ask), fds, 2, &answer, dmm_now_ms() + BEGIN_MS, -1);
 	close(pair[1]);
 	if (!ret) {
-		memcpy(&ret, ans.data, sizeof(ret));
+		memcpy(&ret, answer.data, sizeof(ret));
 		if (pidfd)
-			*pidfd = dmm_ipc_take(&ans, 0);
-		dmm_ipc_free(&ans);
+			*pidfd = dmm_ipc_take(&answer, 0);
+		dmm_ipc_free(&answer);
 	}
 	if (!ret)
 		return pair[0];

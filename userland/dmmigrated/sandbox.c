@@ -141,7 +141,10 @@ static int filter_calls(const struct dmm_sandbox *box)
 
 	if (!ctx)
 		return -ENOMEM;
-	ret = opener ? fill_opener(ctx) : fill_others(ctx, box);
+	/* the kernel's own errors: one without seccomp is told by them */
+	ret = seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
+	if (!ret)
+		ret = opener ? fill_opener(ctx) : fill_others(ctx, box);
 	if (!ret)
 		ret = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -239,7 +239,7 @@ int dmm_workers_give(struct dmm_workers *ws, struct dmm_disk *d, struct dmm_refu
 void dmm_workers_stop(struct dmm_workers *ws)
 {
 	struct dmm_worker_ask *ask = calloc(1, sizeof(*ask));
-	struct dmm_ipc_msg ans;
+	struct dmm_ipc_msg answer;
 	struct dmm_worker *w;
 	struct dmm_list *pos;
 
@@ -247,8 +247,8 @@ void dmm_workers_stop(struct dmm_workers *ws)
 	ws->stopping = true;
 	dmm_list_for_each(pos, &ws->list) {
 		w = dmm_list_entry(pos, struct dmm_worker, node);
-		if (ask && !dmm_ipc_ask(w->sock, DMM_WORKER_STOP, ask, sizeof(*ask), NULL, 0, &ans, dmm_now_ms() + STOP_MS, -1))
-			dmm_ipc_free(&ans);
+		if (ask && !dmm_ipc_ask(w->sock, DMM_WORKER_STOP, ask, sizeof(*ask), NULL, 0, &answer, dmm_now_ms() + STOP_MS, -1))
+			dmm_ipc_free(&answer);
 	}
 	pthread_mutex_unlock(&ws->lock);
 	free(ask);
