@@ -66,9 +66,10 @@ ready
 acquired
 there run --unconfirmed "$ID" >"$TMP/run.out" 2>&1 || fail "run --unconfirmed: exit $?: $(cat "$TMP/run.out")"
 dmsetup suspend --nolockfs --noflush B
+reads=$(nl A.dmm reads)
 dd if=/dev/mapper/A.dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null &
 reader=$!
-await A.dmm 10 "reads>=1"
+await A.dmm 10 "reads>=$((reads + 1))"
 refused 5 'could not be given back.*move the gates' there return "$ID"
 assert "the gate" "$(nl A.dmm gate)" = open
 journal_is destination running || fail "destination: $(journal_says destination)"
