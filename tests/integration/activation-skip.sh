@@ -65,8 +65,7 @@ assert "table" "$(dmsetup table $A)" = "$table"
 say "rebooted when it had given up: LVM leaves it alone, and so must everybody until it is its own again"
 hand_over_to finished
 becomes vga/web01 marked
-kill -9 "$DAEMON"
-wait "$DAEMON" 2>/dev/null || true
+kill_all "$DAEMON"
 dmsetup remove $A
 dmsetup remove $A-dmm-origin
 rm -f /run/dmmigrate/*.json
@@ -91,8 +90,7 @@ say "the destination rebooted while it runs: its volume is there beneath the shu
 hand_over_to running
 dest_is running || fail "destination: $(journal_says destination)"
 kill -STOP "$DAEMON"
-kill -9 "$RECEIVER"
-wait "$RECEIVER" 2>/dev/null || true
+kill_all "$RECEIVER"
 dmsetup remove $GATE
 vm vgchange -an vgb
 another_boot

@@ -15,8 +15,7 @@ fill A
 start_receiver
 cleanup_fn "dm_drop A.dmm"
 receiver_gone() {
-	kill -9 "$RECEIVER"
-	wait "$RECEIVER" 2>/dev/null || true
+	kill_all "$RECEIVER"
 }
 forced() { dmmigrate recover "$ID" --force-owner A >"$TMP/force.out" 2>&1; }
 # off_and_forced: the destination's host goes off, and the source's is told so

@@ -6,8 +6,7 @@
 reboot_source() {
 	local d
 	[ $# -gt 0 ] || set -- A
-	kill -9 "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
+	kill_all "$DAEMON"
 	for d in "$@"; do
 		dmsetup table "$d-dmm-origin" >"$TMP/$d.rebooted"
 		dmsetup load "$d" --table "0 $(sectors_of "$d") error"

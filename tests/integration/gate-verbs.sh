@@ -152,8 +152,7 @@ start_receiver
 dmmigrate start --no-gate A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 || true
 unset DMM_TOOL_STOP_AT
 ID=$(basename /run/dmmigrate/*.json .json)
-kill -9 "$RECEIVER"
-wait "$RECEIVER" 2>/dev/null || true
+kill_all "$RECEIVER"
 start_receiver
 gate make
 background events-a dmm-nl events 600

@@ -19,8 +19,7 @@ table=$(dmsetup table A)
 
 # reboot_source [gone]: with A there again by its own table, as LVM or a script makes it, or not yet
 reboot_source() {
-	kill -9 "$DAEMON"
-	wait "$DAEMON" 2>/dev/null || true
+	kill_all "$DAEMON"
 	dmsetup remove A
 	dmsetup remove A-dmm-origin
 	rm -f /run/dmmigrate/*.json
@@ -29,8 +28,7 @@ reboot_source() {
 	dmmigrated --restore --foreground >"$TMP/restore.out" 2>&1 || fail "restore: exit $?: $(cat "$TMP/restore.out")"
 }
 reboot_destination() {
-	kill -9 "$RECEIVER"
-	wait "$RECEIVER" 2>/dev/null || true
+	kill_all "$RECEIVER"
 	dmsetup remove A.dmm
 	another_boot
 	dmmigrated --restore --foreground --state-dir "$TMP/state-b" >"$TMP/restore.out" 2>&1 ||
@@ -113,8 +111,7 @@ dmmigrated --restore --foreground --state-dir "$TMP/state-b" >"$TMP/second.out" 
 assert "exit code of a second daemon" $status = 5
 grep -q 'another dmmigrated has' "$TMP/second.out" || fail "$(cat "$TMP/second.out")"
 journal_is destination owned || fail "destination: $(journal_says destination)"
-kill -9 "$RECEIVER"
-wait "$RECEIVER" 2>/dev/null || true
+kill_all "$RECEIVER"
 dmsetup remove A.dmm
 volume=$(dmsetup table B)
 dmsetup remove B

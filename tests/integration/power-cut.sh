@@ -34,7 +34,7 @@ power_cut() {
 start_migration --bandwidth 4M --barrier-size 4M --barrier-interval 1h
 await A 20 "barrier>=1" "unflushed_bytes>=$((1 << 20))"
 dmmigrate pause A >/dev/null || fail "pause: exit $?"
-await A 5 inflight_bytes=0
+await A 20 inflight_bytes=0
 unflushed=$(nl A unflushed_bytes) dirty=$(($(nl A dirty_blocks) * 4096)) shipped=$(st A shipped)
 assert "bytes that are not flushed" "$unflushed" -lt $((16 << 20))
 assert "bytes that are flushed" $((unflushed + dirty)) -lt $((16 << 20))

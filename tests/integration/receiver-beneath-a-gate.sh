@@ -20,8 +20,7 @@ DMM_TOOL_STOP_AT=prepared dmmigrate start --no-gate A "$ADDR_B:/dev/mapper/B" \
 id=$(basename /run/dmmigrate/*.json .json)
 assert "characters of the id" ${#id} = 32
 restart() {
-	kill -9 "$RECEIVER"
-	wait "$RECEIVER" 2>/dev/null || true
+	kill_all "$RECEIVER"
 	start_receiver
 }
 restart

@@ -75,8 +75,7 @@ caught_up
 say "the receiver is restarted"
 rebooted
 comparing
-kill -9 "$RECEIVER"
-wait "$RECEIVER" 2>/dev/null || true
+kill_all "$RECEIVER"
 must_wait_for 20 said 'it goes on once'
 usleep 500000
 state_is A disconnected || fail "A is $(st A state)"
@@ -89,8 +88,7 @@ caught_up
 say "nobody waits for it"
 rebooted
 comparing
-kill -9 "$RECEIVER"
-wait "$RECEIVER" 2>/dev/null || true
+kill_all "$RECEIVER"
 must_wait_for 20 said 'it goes on once'
 kill -INT "$RESUME"
 status=0

@@ -65,7 +65,7 @@ offers 'vg0-web01 vg0-web02' dmmigrate cutover --hook-stop true vg
 offers 'unlimited' dmmigrate throttle vg0-web01 u
 offers '' dmmigrate cutover vg0-web01 ''
 offers '' dmmigrate nonsense ''
-offers 'init show list trust revoke ca' dmmigrate keys ''
+offers 'init renew show list trust revoke ca' dmmigrate keys ''
 offers 'show' dmmigrate keys --json s
 touch "$tmp/image"
 offers "$tmp/image" dmmigrate start "$tmp/im"
