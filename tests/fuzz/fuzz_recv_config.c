@@ -45,12 +45,12 @@ static void check_allow(struct dmm_config *c, const char *path)
 	fuzz_assert(dmm_allow_empty(&a) == !c->nr_allow);
 	c->allow = NULL;
 	c->nr_allow = 0;
-	ok = dmm_is_nbd(path) ? dmm_allow_match(&a, path) : dmm_allow_destination(&a, path, path);
-	fuzz_assert(!ok || dmm_is_nbd(path) || (dmm_path_is_canonical(path) && dmm_allow_match(&a, path) && !strstr(path, "/../")));
+	ok = dmm_is_nbd(path) ? dmm_allow_match(&a, path, "xen-a") : dmm_allow_destination(&a, path, path, "xen-a");
+	fuzz_assert(!ok || dmm_is_nbd(path) || (dmm_path_is_canonical(path) && dmm_allow_match(&a, path, "xen-a") && !strstr(path, "/../")));
 	/* a link out of it */
 	if (strncmp(path, "/dev/", 5))
-		fuzz_assert(!dmm_allow_destination(&a, path, ""));
-	dmm_allow_destination(&a, path, "/dev/dm-0");
+		fuzz_assert(!dmm_allow_destination(&a, path, "", "xen-a"));
+	dmm_allow_destination(&a, path, "/dev/dm-0", "xen-a");
 	dmm_allow_exit(&a);
 }
 
