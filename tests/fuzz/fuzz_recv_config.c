@@ -25,7 +25,7 @@ static void check_config(const struct dmm_config *c)
 		fuzz_assert(memchr(c->listen[i].host, '\0', DMM_HOST_MAX));
 	for (i = 0; i < c->nr_allow; i++)
 		fuzz_assert((c->allow[i][0] == '/' || dmm_is_nbd(c->allow[i])) &&
-			    !strpbrk(c->allow[i], " \t#"));
+			    !strpbrk(c->allow[i], "\t#"));
 	fuzz_assert(c->buffer_bytes >= DMM_BUFPOOL_GUARANTEE * DMM_MAX_EXTENT_BYTES &&
 		    c->buffer_bytes <= 1ull << 40);
 	fuzz_assert(c->max_sessions >= 1 && c->max_sessions <= 65536);

@@ -26,6 +26,11 @@ static int here_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct
 
 static const struct dmm_keyring_ops keyring_here = { .find = here_find, .use = here_use };
 
+static const struct dmm_keyring_ops *keyring_of(const struct dmm_channel *ch)
+{
+	return ch->ring ? ch->ring : &keyring_here;
+}
+
 void dmm_channel_quiet(struct dmm_channel *ch)
 {
 	ch->quiet = true;
@@ -41,7 +46,6 @@ int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
 	memset(ch, 0, sizeof(*ch));
 	ch->quiet = quiet;
 	dmm_keyring_init(&ch->keyring);
-	ch->ring = &keyring_here;
 	if (c->insecure_plaintext) {
 		if (!quiet)
 			dmm_warn(NULL, "--insecure-plaintext: whoever reaches this host's addresses may read and write the "
@@ -109,14 +113,14 @@ static int accept_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 
 {
 	struct dmm_session *s = ctx;
 
-	return s->rc->channel->ring->find(s->rc->channel, identity, secret);
+	return keyring_of(s->rc->channel)->find(s->rc->channel, identity, secret);
 }
 
 static int accept_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES])
 {
 	struct dmm_session *s = ctx;
 
-	return s->rc->channel->ring->use(s->rc->channel, identity, &s->key);
+	return keyring_of(s->rc->channel)->use(s->rc->channel, identity, &s->key);
 }
 
 static void accept_known(void *ctx)

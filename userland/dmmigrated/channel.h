@@ -22,7 +22,7 @@ struct dmm_channel {
 	/* constant after open */
 	struct dmm_keys *keys;		/* owned; NULL: plaintext, and the rest is unused; refreshed by main's thread */
 	struct dmm_tls_client to;	/* other daemons */
-	const struct dmm_keyring_ops *ring;	/* this one's: */
+	const struct dmm_keyring_ops *ring;	/* another process's; NULL: this one's */
 	bool quiet;	/* another process of this daemon says what there is to say */
 	u64 next_warning_ms;		/* main's thread: of a certificate that ends, not before */
 	/* with a lock of its own */
