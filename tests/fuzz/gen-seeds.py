@@ -420,7 +420,7 @@ for name, text in (("source", SOURCE_MANIFEST), ("destination", DEST_MANIFEST)):
                                         ("[", "{"), ("xen-", "\u0001"), ("7790", "0"), ("4096", "4097"), ("4096", "512"), ("1048576", "0"),
                                         ('"/dev/vg/a"', '""'), ('"vg-a"', '""'), ("scsi-1", "\u0001"), ("LVM-", "LV-"), ("_bytes\": 1,", "_bytes\": -1,"),
                                         ("target_bytes", "target"), ("inflight", "in"), ('"host"', '"hos"'), ('"disks"', '"disk"'), ("null", "1"),
-                                        ('"peer": "', '"peer": 1, "x": "'), ("{ \"sch", "[ \"sch"), (" ] }", " ] } x"), (' "name"', ' "nam"'),
+                                        ('"peer": "', '"peer": 1, "x": "'), ("{ \"sch", "[ \"sch"), (" ] }", " ] } x"), (' "name"', ' "Name"'),
                                         ('"migration"', '"m"'), ('"role"', '"r"'), ("[ {", "[ ], \"x\": [ {"), ("null", ", ".join(["null"] * 64)))):
         if right in text:
             seed("tool_manifest", "%s-%02d" % (name, i), text.replace(right, wrong))

@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fibers, memory sockets and a clock of their own; see world.h.
+ * Fibers, and a clock of their own; see world.h.
  */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "world.h"
+#include "world_priv.h"
 
 #define STACK_BYTES	(1u << 20)
 #define MAX_FIBERS	48
-#define MAX_SOCKS	16
-#define MAX_EVENTS	64
-#define SOCK_BASE	0x1000000	/* descriptors that no process has */
-#define EVENT_BASE	0x2000000
-#define DEAF_BYTES	4096		/* that a peer which does not read leaves room for */
 #define MAX_SWITCHES	200000u		/* of one input: beyond, it is an endless loop */
 #define START_NS	1000000000000ull
 
@@ -45,14 +37,6 @@ static struct fiber {
 	pthread_mutex_t *mutex;
 	struct fiber *other;
 } fibers[MAX_FIBERS], *now_on;
-
-static struct world_sock {
-	bool used, closed, eof, deaf;
-	u8 *in, *out;
-	size_t in_bytes, in_at, out_bytes, deaf_at;
-} socks[MAX_SOCKS];
-
-static struct { bool used; u64 count; } events[MAX_EVENTS];
 
 static __thread bool inside;
 static u64 now_ns;
@@ -137,30 +121,13 @@ static struct fiber *fiber_new(void *(*fn)(void *), void *arg)
 	return f;
 }
 
-static short sock_ready(const struct world_sock *s, short events)
-{
-	short r = 0;
-
-	if ((events & POLLIN) && (s->eof || s->in_at < s->in_bytes))
-		r |= POLLIN;
-	if ((events & POLLOUT) && !(s->deaf && s->out_bytes >= s->deaf_at))
-		r |= POLLOUT;
-	return r;
-}
-
 static int poll_now(struct pollfd *p, nfds_t nr)
 {
 	int ready = 0;
 	nfds_t i;
 
 	for (i = 0; i < nr; i++) {
-		p[i].revents = 0;
-		if (p[i].fd >= EVENT_BASE && p[i].fd < EVENT_BASE + MAX_EVENTS)
-			p[i].revents = events[p[i].fd - EVENT_BASE].count ? p[i].events & POLLIN : 0;
-		else if (world_sock_of(p[i].fd))
-			p[i].revents = sock_ready(world_sock_of(p[i].fd), p[i].events);
-		else
-			fuzz_assert(p[i].fd < 0);	/* nothing real is waited for here */
+		p[i].revents = world_fd_ready(p[i].fd, p[i].events);
 		ready += !!p[i].revents;
 	}
 	return ready;
@@ -282,116 +249,13 @@ u64 world_now_ms(void)
 	return now_ns / 1000000;
 }
 
-/* --- sockets --- */
-
-struct world_sock *world_sock_of(int fd)
+bool world_inside(void)
 {
-	if (fd < SOCK_BASE || fd >= SOCK_BASE + MAX_SOCKS)
-		return NULL;
-	fuzz_assert(socks[fd - SOCK_BASE].used && !socks[fd - SOCK_BASE].closed);
-	return &socks[fd - SOCK_BASE];
-}
-
-struct world_sock *world_sock_new(int *fd)
-{
-	struct world_sock *s = socks;
-
-	while (s->used)
-		fuzz_assert(++s < socks + MAX_SOCKS);
-	memset(s, 0, sizeof(*s));
-	s->used = true;
-	*fd = SOCK_BASE + (int)(s - socks);
-	return s;
-}
-
-void world_sock_free(struct world_sock *s)
-{
-	fuzz_assert(s->closed);
-	free(s->in);
-	free(s->out);
-	s->used = false;
-}
-
-static void append(u8 **to, size_t *have, const void *buf, size_t bytes)
-{
-	if (!bytes)
-		return;
-	*to = realloc(*to, *have + bytes);
-	fuzz_assert(*to);
-	memcpy(*to + *have, buf, bytes);
-	*have += bytes;
-}
-
-void world_say(struct world_sock *s, const void *buf, size_t bytes)
-{
-	append(&s->in, &s->in_bytes, buf, bytes);
-}
-
-void world_say_end(struct world_sock *s)
-{
-	s->eof = true;
-}
-
-void world_deafen(struct world_sock *s)
-{
-	if (s->deaf)
-		return;
-	s->deaf = true;
-	s->deaf_at = s->out_bytes + DEAF_BYTES;
-}
-
-const u8 *world_heard(const struct world_sock *s, size_t *bytes)
-{
-	*bytes = s->out_bytes;
-	return s->out;
-}
-
-bool world_sock_closed(const struct world_sock *s)
-{
-	return s->closed;
-}
-
-static ssize_t sock_recv(struct world_sock *s, const struct iovec *iov, size_t nr)
-{
-	size_t i, n, got = 0;
-
-	if (s->in_at == s->in_bytes && !s->eof) {
-		errno = EAGAIN;
-		return -1;
-	}
-	for (i = 0; i < nr; i++) {
-		n = s->in_bytes - s->in_at < iov[i].iov_len ? s->in_bytes - s->in_at : iov[i].iov_len;
-		if (n)
-			memcpy(iov[i].iov_base, s->in + s->in_at, n);
-		s->in_at += n;
-		got += n;
-	}
-	return got;
-}
-
-static ssize_t sock_send(struct world_sock *s, const struct iovec *iov, size_t nr)
-{
-	size_t i, n, sent = 0;
-
-	if (!sock_ready(s, POLLOUT)) {
-		errno = EAGAIN;
-		return -1;
-	}
-	for (i = 0; i < nr; i++) {
-		n = iov[i].iov_len;
-		if (s->deaf && n > s->deaf_at - s->out_bytes)
-			n = s->deaf_at - s->out_bytes;
-		append(&s->out, &s->out_bytes, iov[i].iov_base, n);
-		sent += n;
-		if (n < iov[i].iov_len)
-			break;
-	}
-	return sent;
+	return inside;
 }
 
 /* --- in place of libc --- */
 
-int __real_poll(struct pollfd *p, nfds_t nr, int timeout_ms);
 int __wrap_poll(struct pollfd *p, nfds_t nr, int timeout_ms)
 {
 	struct fiber w = { .waits = FOR_POLL, .fds = p, .nr_fds = nr };
@@ -404,108 +268,8 @@ int __wrap_poll(struct pollfd *p, nfds_t nr, int timeout_ms)
 	return poll_now(p, nr);
 }
 
-ssize_t __real_recv(int fd, void *buf, size_t bytes, int flags);
-ssize_t __wrap_recv(int fd, void *buf, size_t bytes, int flags)
-{
-	struct world_sock *s = world_sock_of(fd);
-
-	return s ? sock_recv(s, &(struct iovec){ buf, bytes }, 1) : __real_recv(fd, buf, bytes, flags);
-}
-
-ssize_t __real_recvmsg(int fd, struct msghdr *m, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
-{
-	struct world_sock *s = world_sock_of(fd);
-
-	return s ? sock_recv(s, m->msg_iov, m->msg_iovlen) : __real_recvmsg(fd, m, flags);
-}
-
-ssize_t __real_send(int fd, const void *buf, size_t bytes, int flags);
-ssize_t __wrap_send(int fd, const void *buf, size_t bytes, int flags)
-{
-	struct world_sock *s = world_sock_of(fd);
-
-	return s ? sock_send(s, &(struct iovec){ (void *)buf, bytes }, 1) : __real_send(fd, buf, bytes, flags);
-}
-
-ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
-{
-	struct world_sock *s = world_sock_of(fd);
-
-	return s ? sock_send(s, m->msg_iov, m->msg_iovlen) : __real_sendmsg(fd, m, flags);
-}
-
-int __real_shutdown(int fd, int how);
-int __wrap_shutdown(int fd, int how)
-{
-	return world_sock_of(fd) ? 0 : __real_shutdown(fd, how);
-}
-
 /* As of a test's socketpair: it has none of them. */
-int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
-int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
-{
-	return world_sock_of(fd) ? -1 : __real_setsockopt(fd, level, name, value, len);
-}
 
-int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
-int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-{
-	return world_sock_of(fd) ? -1 : __real_getsockopt(fd, level, name, value, len);
-}
-
-int __real_eventfd(unsigned int count, int flags);
-int __wrap_eventfd(unsigned int count, int flags)
-{
-	int i;
-
-	if (!inside)
-		return __real_eventfd(count, flags);
-	for (i = 0; events[i].used;)
-		fuzz_assert(++i < MAX_EVENTS);
-	events[i].used = true;
-	events[i].count = count;
-	return EVENT_BASE + i;
-}
-
-int __real_eventfd_read(int fd, eventfd_t *v);
-int __wrap_eventfd_read(int fd, eventfd_t *v)
-{
-	if (fd < EVENT_BASE)
-		return __real_eventfd_read(fd, v);
-	*v = events[fd - EVENT_BASE].count;
-	events[fd - EVENT_BASE].count = 0;
-	return *v ? 0 : -1;
-}
-
-int __real_eventfd_write(int fd, eventfd_t v);
-int __wrap_eventfd_write(int fd, eventfd_t v)
-{
-	if (fd < EVENT_BASE)
-		return __real_eventfd_write(fd, v);
-	fuzz_assert(events[fd - EVENT_BASE].used);
-	events[fd - EVENT_BASE].count += v;
-	return 0;
-}
-
-int __real_close(int fd);
-int __wrap_close(int fd)
-{
-	struct world_sock *s = world_sock_of(fd);
-
-	if (s) {
-		s->closed = true;
-		return 0;
-	}
-	if (fd < EVENT_BASE)
-		return __real_close(fd);
-	fuzz_assert(events[fd - EVENT_BASE].used);
-	events[fd - EVENT_BASE].used = false;
-	return 0;
-}
-
-int __real_clock_gettime(clockid_t clock, struct timespec *ts);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	if (!inside)
@@ -515,7 +279,6 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
-int __real_pthread_mutex_lock(pthread_mutex_t *m);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
 {
 	const struct fiber w = { .waits = FOR_MUTEX, .mutex = m, .until_ns = ~0ull };
@@ -537,20 +300,17 @@ static int cond_wait(pthread_cond_t *c, pthread_mutex_t *m, u64 until_ns)
 	return now_ns >= until_ns ? ETIMEDOUT : 0;
 }
 
-int __real_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
 int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	return inside ? cond_wait(c, m, ~0ull) : __real_pthread_cond_wait(c, m);
 }
 
-int __real_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
 	return inside ? cond_wait(c, m, until->tv_sec * 1000000000ull + until->tv_nsec) :
 			__real_pthread_cond_timedwait(c, m, until);
 }
 
-int __real_pthread_cond_broadcast(pthread_cond_t *c);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *c)
 {
 	struct fiber *f;
@@ -565,13 +325,12 @@ int __wrap_pthread_cond_broadcast(pthread_cond_t *c)
 }
 
 /* Waking more than one is allowed. */
-int __real_pthread_cond_signal(pthread_cond_t *c);
+
 int __wrap_pthread_cond_signal(pthread_cond_t *c)
 {
 	return inside ? __wrap_pthread_cond_broadcast(c) : __real_pthread_cond_signal(c);
 }
 
-int __real_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
 	struct fiber *f;
@@ -579,13 +338,10 @@ int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(
 	if (!inside)
 		return __real_pthread_create(t, attr, fn, arg);
 	f = fiber_new(fn, arg);
-	if (!f)
-		return EAGAIN;
 	*t = (pthread_t)f;
-	return 0;
+	return f ? 0 : EAGAIN;
 }
 
-int __real_pthread_join(pthread_t t, void **result);
 int __wrap_pthread_join(pthread_t t, void **result)
 {
 	const struct fiber w = { .waits = FOR_JOIN, .other = (struct fiber *)t, .until_ns = ~0ull };
@@ -597,7 +353,6 @@ int __wrap_pthread_join(pthread_t t, void **result)
 	return 0;
 }
 
-int __real_usleep(useconds_t us);
 int __wrap_usleep(useconds_t us)
 {
 	struct fiber w = { .waits = FOR_POLL };
@@ -609,7 +364,6 @@ int __wrap_usleep(useconds_t us)
 	return 0;
 }
 
-int __real_nanosleep(const struct timespec *ts, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *ts, struct timespec *left)
 {
 	struct fiber w = { .waits = FOR_POLL };

@@ -4,7 +4,7 @@
  * switched where they would wait, its sockets and eventfds are memory, its clock stands still until nothing
  * else can happen.  So whatever comes is the input's doing, nothing has to be waited for, and the same input does the same.
  *
- * world.c takes the place of what libc has for these (DMM_WORLD_WRAP in the Makefile), between world_enter() and
+ * world*.c take the place of what libc has for these (world_wrap in the Makefile), between world_enter() and
  * world_leave() alone.
  */
 #ifndef DMM_FUZZ_WORLD_H

@@ -34,7 +34,7 @@ static inline void list_del(struct list_head *n)
 #define WARN_ON_ONCE(cond)		({ fuzz_assert(!(cond)); false; })
 #define READ_ONCE(x)			(x)
 #define WRITE_ONCE(x, v)		((x) = (v))
-#define smp_store_release(p, v)		(*(p) = (v))
+#define smp_store_release(p, v)		(*(p) = (v))	/* there is one thread */
 #define set_current_state(s)		((void)0)
 #define __set_current_state(s)		((void)0)
 #define memalloc_noio_save()		0u
