@@ -77,6 +77,10 @@ lane_rest()
 		step "cycles-$kernel" env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 \
 			attach-cancel-thousand-times
 	done
+	# what the checks do three thousand times
+	for kernel in 6.1 6.12; do
+		step "netlink-million-$kernel" env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 random-netlink
+	done
 	step model tests/model/run --long
 	step sim tests/sim/run --long
 	step can-fail-sim tests/sim/can-fail.sh

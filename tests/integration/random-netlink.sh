@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # check-kernels: uml
-# timeout: 300
-# This test will send thousands of random, half right and right netlink messages
+# timeout: 2400
+# This test will send thousands ($CYCLES of them, 3; 1000 in check-long) of random, half right and right netlink messages
 # from several threads while a guest writes: each is answered, none without
 # CAP_SYS_ADMIN succeeds, no write of the guest fails, and after STOP the device
 # is idle with the right data. DRBD crashed on crafted messages (hazard 30).
@@ -18,7 +18,7 @@ dev=/dev/mapper/A
 majmin=$(dmsetup info -c --noheadings -o major,minor --separator : A)
 
 start_load A --writers 2
-dmm-nlfuzz --dev "$majmin" --count 3000 --seed 1 --no-commit >"$TMP/fuzz.out" || {
+dmm-nlfuzz --dev "$majmin" --count $((${CYCLES:-3} * 1000)) --seed "${DMM_SEED:-1}" --no-commit >"$TMP/fuzz.out" || {
 	cat "$TMP/fuzz.out"
 	fail "fuzzing"
 }
