@@ -17,6 +17,8 @@
 #include "engine_uring.h"
 
 #define URING_MAX_FIXED	(1ull << 30)	/* the kernel takes no more in one piece */
+/* what is registered is resident, and here each migration has a pool of its own */
+#define STOCK_MAX_FIXED	(72ull << 20)
 #define URING_BATCH	32u
 #define STOCK_DEPTH	32u
 
@@ -157,7 +159,7 @@ static int uring_register(struct dmm_engine *e, const struct dmm_engine_target *
 	e->fixed_file = !ret;
 	if (ret && e->stocked)
 		return ret;
-	if (!t->buffers || t->buffers_bytes > URING_MAX_FIXED)
+	if (!t->buffers || t->buffers_bytes > (e->stocked ? STOCK_MAX_FIXED : URING_MAX_FIXED))
 		return 0;
 	/* may fail for RLIMIT_MEMLOCK: then every write pins its own pages */
 	if (io_uring_register_buffers(e->ring, &whole, 1))
