@@ -79,7 +79,8 @@ static bool addresses_ok(const char *s)
 	char word[DMM_PEER_NAME];
 
 	while (dmm_peer_address_next(&s, word)) {
-		if (!dmm_peer_word_ok(word))
+		/* one that fills it has been cut, and is too long */
+		if (!dmm_peer_word_ok(word) || strlen(word) == sizeof(word) - 1)
 			return false;
 	}
 	return true;
