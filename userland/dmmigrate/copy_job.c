@@ -15,6 +15,7 @@
 
 #include "copy_job.h"
 #include "fullio.h"
+#include "thread.h"
 
 #define BARRIER_MS	300000u	/* a flush of everything that a slow disk has in its cache */
 #define DIRECT_DEPTH	8u
@@ -29,7 +30,6 @@ u64 dmm_copy_now_ns(void)
 
 int dmm_copy_job_init(struct dmm_copy_job *job, struct dmm_copy_source *source, u32 conns, u64 rate)
 {
-	pthread_condattr_t attr;
 	u32 i;
 
 	memset(job, 0, sizeof(*job));
@@ -39,10 +39,7 @@ int dmm_copy_job_init(struct dmm_copy_job *job, struct dmm_copy_source *source, 
 	job->depth = source->direct ? DIRECT_DEPTH : 1;
 	job->silence_ms = DMM_REMOTE_SLOW_MS;
 	pthread_mutex_init(&job->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&job->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&job->changed);
 	dmm_pacer_init(&job->pacer, rate, dmm_copy_now_ns());
 	job->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	job->workers = calloc(conns, sizeof(*job->workers));
@@ -323,13 +320,7 @@ bool dmm_copy_job_wait(struct dmm_copy_job *job, u32 timeout_ms)
 	struct timespec until;
 	bool ended;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (timeout_ms % 1000) * 1000000l;
-	if (until.tv_nsec >= 1000000000l) {
-		until.tv_nsec -= 1000000000l;
-		until.tv_sec++;
-	}
+	dmm_deadline(timeout_ms, &until);
 	pthread_mutex_lock(&job->lock);
 	while (job->running && !pthread_cond_timedwait(&job->changed, &job->lock, &until))
 		;

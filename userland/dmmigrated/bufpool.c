@@ -11,12 +11,12 @@
 #include <time.h>
 
 #include "bufpool.h"
+#include "thread.h"
 
 int dmm_bufpool_create(u64 bytes, u32 buffer_bytes, struct dmm_bufpool **result)
 {
 	u64 total = bytes / buffer_bytes;
 	struct dmm_bufpool *pool;
-	pthread_condattr_t attr;
 	u32 i;
 
 	if (total < DMM_BUFPOOL_GUARANTEE || total > 1u << 20)
@@ -38,10 +38,7 @@ int dmm_bufpool_create(u64 bytes, u32 buffer_bytes, struct dmm_bufpool **result)
 	for (i = 0; i < total; i++)
 		pool->free[i] = total - 1 - i;
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&pool->freed);
 	dmm_list_init(&pool->waiters);
 	*result = pool;
 	return 0;
@@ -125,13 +122,7 @@ int dmm_bufpool_join(struct dmm_bufpool *pool, struct dmm_bufpool_user *user, in
 	user->waiting = false;
 	user->granted = NULL;
 	dmm_list_init(&user->node);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000l;
-	if (until.tv_nsec >= 1000000000l) {
-		until.tv_nsec -= 1000000000l;
-		until.tv_sec++;
-	}
+	dmm_deadline(timeout_ms, &until);
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->reserved + DMM_BUFPOOL_GUARANTEE > pool->total) {

@@ -13,20 +13,17 @@
 #include "digest.h"
 #include "fullio.h"
 #include "nbd.h"
+#include "thread.h"
 
 #define DIGEST_WAIT_MS	20000u	/* less than the tool waits for an answer */
 
 void dmm_digester_init(struct dmm_digester *dg)
 {
-	pthread_condattr_t attr;
 
 	dg->nr_free = DMM_DIGESTS_AT_ONCE;
 	dg->wait_ms = DIGEST_WAIT_MS;
 	pthread_mutex_init(&dg->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&dg->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&dg->freed);
 }
 
 void dmm_digester_exit(struct dmm_digester *dg)
@@ -44,12 +41,7 @@ bool dmm_digester_get(struct dmm_digester *dg, int stop_fd)
 	pthread_mutex_lock(&dg->lock);
 	while (!dg->nr_free && dmm_now_ms() < deadline_ms &&
 	       dmm_wait_fd(-1, 0, 0, stop_fd) != -ECANCELED) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += 100000000;	/* in steps, so that stop_fd is noticed */
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_nsec -= 1000000000;
-			until.tv_sec++;
-		}
+		dmm_deadline(100, &until);	/* in steps, so that stop_fd is noticed */
 		pthread_cond_timedwait(&dg->freed, &dg->lock, &until);
 	}
 	got = dg->nr_free;

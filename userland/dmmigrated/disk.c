@@ -15,6 +15,7 @@
 #include "disk_ops.h"
 #include "disk_priv.h"
 #include "fullio.h"
+#include "thread.h"
 
 #define FINISH_GRACE_MS		2000u	/* for an END that is still in the socket */
 #define DIGEST_GRACE_MS		5000u	/* for digests that hold the claim */
@@ -24,7 +25,6 @@ static _Atomic u64 last_serial;
 struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 {
 	struct dmm_disk *d = calloc(1, sizeof(*d));
-	pthread_condattr_t attr;
 
 	if (!d)
 		return NULL;
@@ -44,10 +44,7 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 	dmm_list_init(&d->attachments);
 	pthread_mutex_init(&d->flush_lock, NULL);
 	pthread_mutex_init(&d->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&d->changed);
 	return d;
 }
 

@@ -10,6 +10,7 @@
 #include "core/wire.h"
 #include "disk_priv.h"
 #include "fullio.h"
+#include "thread.h"
 
 int dmm_disk_wait_locked(struct dmm_disk *d, u64 deadline_ms, int stop_fd)
 {
@@ -19,12 +20,7 @@ int dmm_disk_wait_locked(struct dmm_disk *d, u64 deadline_ms, int stop_fd)
 		return -ETIMEDOUT;
 	if (dmm_wait_fd(-1, 0, 0, stop_fd) == -ECANCELED)
 		return -ECANCELED;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += 100000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	dmm_deadline(100, &until);
 	pthread_cond_timedwait(&d->changed, &d->lock, &until);
 	return 0;
 }

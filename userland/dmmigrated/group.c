@@ -10,6 +10,7 @@
 
 #include "fullio.h"
 #include "group_priv.h"
+#include "thread.h"
 
 #define TICK_MS		1000u
 #define MAX_MESSAGES	64u	/* of the peer that wait */
@@ -298,7 +299,6 @@ int dmm_group_open(const struct dmm_group_config *c, struct dmm_group **group, c
 {
 	struct dmm_group *g = calloc(1, sizeof(*g));
 	struct dmm_ho_actions out;
-	pthread_condattr_t attr;
 	int ret = -ENOMEM;
 
 	why[0] = '\0';
@@ -311,10 +311,7 @@ int dmm_group_open(const struct dmm_group_config *c, struct dmm_group **group, c
 	g->st.role = c->role;
 	dmm_list_init(&g->mail);
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&g->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&g->changed);
 
 	ret = group_boot(g, &out);
 	if (ret)

@@ -18,6 +18,7 @@
 #include "fullio.h"
 #include "handover_priv.h"
 #include "log.h"
+#include "thread.h"
 #include "version.h"
 #include "wireio.h"
 
@@ -304,9 +305,6 @@ static void *link_thread(void *arg)
 int dmm_link_open(const struct dmm_link_config *c, struct dmm_link **link)
 {
 	struct dmm_link *l = calloc(1, sizeof(*l));
-	pthread_condattr_t cond_attr;
-	pthread_attr_t attr;
-	pthread_t thread;
 	int ret;
 
 	if (!l)
@@ -324,14 +322,8 @@ int dmm_link_open(const struct dmm_link_config *c, struct dmm_link **link)
 	l->fd = -1;
 	l->refs = 2;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&cond_attr);
-	pthread_condattr_setclock(&cond_attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->changed, &cond_attr);
-	pthread_condattr_destroy(&cond_attr);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ret = -pthread_create(&thread, &attr, link_thread, l);
-	pthread_attr_destroy(&attr);
+	dmm_cond_init(&l->changed);
+	ret = dmm_thread_detached(link_thread, l, 0);
 	if (ret) {
 		l->refs = 1;
 		link_put(l);

@@ -18,6 +18,7 @@
 #include "parse.h"
 #include "runner.h"
 #include "sysfs.h"
+#include "thread.h"
 
 #define LVM_MS		20000u
 #define MAX_DEPTH	8	/* of gates above gates */
@@ -47,15 +48,9 @@ static void *reaper_thread(void *arg)
 /* It was killed, and may not end before a disk answers. */
 static void lvm_abandon(struct dmm_runner *r)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	atomic_fetch_add(&lvm_hangs, 1);
-	if (pthread_create(&thread, &attr, reaper_thread, r))
+	if (dmm_thread_detached(reaper_thread, r, 0))
 		reaper_thread(r);
-	pthread_attr_destroy(&attr);
 }
 
 /* Runs `lvm ...` to its end: 0, -errno with @why.  *@out: what it said, to be freed. */

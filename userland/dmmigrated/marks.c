@@ -13,6 +13,7 @@
 
 #include "fullio.h"
 #include "marks.h"
+#include "thread.h"
 
 #define PAUSE_MIN_MS	1000u
 #define PAUSE_MAX_MS	60000u
@@ -236,7 +237,6 @@ static void marks_free(struct dmm_marks *m)
 int dmm_marks_open(const struct dmm_manifest *manifest, const struct dmm_log_id *id, struct dmm_marks **marks)
 {
 	struct dmm_marks *m = calloc(1, sizeof(*m));
-	pthread_condattr_t attr;
 	int ret = 0;
 	u32 i;
 
@@ -246,10 +246,7 @@ int dmm_marks_open(const struct dmm_manifest *manifest, const struct dmm_log_id 
 	m->log_id = *id;
 	m->pause_ms = PAUSE_MIN_MS;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&m->changed);
 	m->stop_fd = -1;
 	for (i = 0; i < manifest->nr_disks; i++) {
 		if (!manifest->disks[i].lv[0])

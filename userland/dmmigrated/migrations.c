@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "migration_priv.h"
+#include "thread.h"
 
 /* --- references --- */
 
@@ -292,7 +293,6 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
 			const struct dmm_tls_client *tls, const char *control, bool by_hand)
 {
-	pthread_condattr_t attr;
 	enum dmm_ho_role role;
 	int ret = 0;
 
@@ -308,10 +308,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	ms->by_hand = by_hand;
 	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");
 	pthread_mutex_init(&ms->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&ms->proved, &attr);
-	pthread_condattr_destroy(&attr);
+	dmm_cond_init(&ms->proved);
 	dmm_list_init(&ms->list);
 	for (role = DMM_HO_SOURCE; role <= DMM_HO_DEST && !ret; role++)
 		ret = take_up_all(ms, role);

@@ -17,6 +17,7 @@
 #include "nl.h"
 #include "reconnect.h"
 #include "runner.h"
+#include "thread.h"
 
 #define LOOK_MS		5000u	/* should an event be lost */
 #define LOOK_LOST_MS	500u	/* is the other daemon heard? */
@@ -317,8 +318,6 @@ static void *reconnect_thread(void *arg)
 int dmm_reconnect_open(const struct dmm_reconnect_config *c, struct dmm_reconnect **out)
 {
 	struct dmm_reconnect *r = calloc(1, sizeof(*r));
-	pthread_attr_t attr;
-	pthread_t thread;
 	int ret;
 
 	if (!r)
@@ -333,10 +332,7 @@ int dmm_reconnect_open(const struct dmm_reconnect_config *c, struct dmm_reconnec
 	r->refs = 2;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ret = -pthread_create(&thread, &attr, reconnect_thread, r);
-	pthread_attr_destroy(&attr);
+	ret = dmm_thread_detached(reconnect_thread, r, 0);
 	if (ret) {
 		r->refs = 1;
 		reconnect_put(r);
