@@ -31,7 +31,7 @@ static int setup(void **state)
 	strcpy(c.keys, dirs[US]);
 	receiver_start(SIZE, &dmm_engine_libaio);
 	rc.handshake_ms = WAIT_MS;
-	assert_int_equal(dmm_channel_open(&channel, &c), 0);
+	assert_int_equal(dmm_channel_open(&channel, &c, false), 0);
 	rc.channel = &channel;
 	return 0;
 }
@@ -206,7 +206,7 @@ static void a_key_does_not_outlive_the_receiver(void **state)
 	strcpy(c.keys, dirs[US]);
 	receiver_start(SIZE, &dmm_engine_libaio);
 	rc.handshake_ms = WAIT_MS;
-	assert_int_equal(dmm_channel_open(&channel, &c), 0);
+	assert_int_equal(dmm_channel_open(&channel, &c, false), 0);
 	rc.channel = &channel;
 	assert_int_equal(tls_open(&data, US, &used), -EPERM);
 	assert_non_null(strstr(data.c.tls_why, "used or expired"));

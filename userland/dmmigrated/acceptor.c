@@ -46,12 +46,11 @@ static int ask_file(const char *dir, const char *name, mode_t forbidden, char wh
 	return file.ret ? file.ret : fd;
 }
 
-static int ask_key(void *ctx, enum dmm_acceptor_op op, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_acceptor_key *key)
+static int ask_key(enum dmm_acceptor_op op, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_acceptor_key *key)
 {
 	struct dmm_ipc_msg answer;
 	int ret;
 
-	(void)ctx;
 	ret = dmm_ipc_ask(up_to_daemon, op, identity, DMM_KEY_IDENTITY_BYTES, NULL, 0, &answer, dmm_now_ms() + ASK_MS, -1);
 	if (ret)
 		return ret;
@@ -66,8 +65,9 @@ static int ask_key(void *ctx, enum dmm_acceptor_op op, const u8 identity[DMM_KEY
 static int acceptor_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES])
 {
 	struct dmm_acceptor_key key;
-	int ret = ask_key(ctx, DMM_ACCEPTOR_FIND, identity, &key);
+	int ret = ask_key(DMM_ACCEPTOR_FIND, identity, &key);
 
+	(void)ctx;
 	if (!ret)
 		memcpy(secret, key.secret, sizeof(key.secret));
 	gnutls_memset(&key, 0, sizeof(key));
@@ -77,8 +77,9 @@ static int acceptor_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u
 static int acceptor_use(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], struct dmm_key_use *use)
 {
 	struct dmm_acceptor_key key;
-	int ret = ask_key(ctx, DMM_ACCEPTOR_USE, identity, &key);
+	int ret = ask_key(DMM_ACCEPTOR_USE, identity, &key);
 
+	(void)ctx;
 	if (!ret)
 		*use = key.use;
 	return ret;
@@ -150,10 +151,9 @@ void dmm_acceptor_run(struct dmm_config *c, int up, const struct dmm_sandbox *bo
 	int ret;
 
 	up_to_daemon = up;
-	dmm_channel_quiet(&channel);
 	ret = dmm_receiver_init(&rc, c);
 	if (!ret)
-		ret = dmm_channel_open(&channel, c);
+		ret = dmm_channel_open(&channel, c, true);
 	if (!ret)
 		ret = dmm_listener_open(&listener, c);
 	if (!ret && dmm_sandbox_enter(box, what)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The acceptor: the process that listens, shakes hands, and, where the kernel has no TLS, encrypts.  It has the host's key and
- * connections of people whom nobody knows yet, and so nothing else: no disk, no file but what the daemon opens for it (the list of
+ * connections of people whom nobody knows yet, and so nothing else: no disk, no file but what the daemon opens for it (keys and
  * peers), no privilege (sandbox.h).  Who has proven who he is is handed to the daemon, which takes its word for that.
  */
 #ifndef DMM_ACCEPTOR_H

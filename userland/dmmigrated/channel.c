@@ -10,6 +10,8 @@
 #include "fullio.h"
 #include "session.h"
 
+#define WARNING_MS	(24u * 3600 * 1000)	/* between two of a certificate that ends */
+
 static int here_find(void *ctx, const u8 identity[DMM_KEY_IDENTITY_BYTES], u8 secret[DMM_KEY_SECRET_BYTES])
 {
 	struct dmm_channel *ch = ctx;
@@ -31,16 +33,9 @@ static const struct dmm_keyring_ops *keyring_of(const struct dmm_channel *ch)
 	return ch->ring ? ch->ring : &keyring_here;
 }
 
-void dmm_channel_quiet(struct dmm_channel *ch)
-{
-	ch->quiet = true;
-}
-#define WARNING_MS	(24u * 3600 * 1000)	/* between two of a certificate that ends */
-
-int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c)
+int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c, bool quiet)
 {
 	char why[DMM_KEYS_WHY];
-	bool quiet = ch->quiet;
 	int ret;
 
 	memset(ch, 0, sizeof(*ch));

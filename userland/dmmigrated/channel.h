@@ -29,10 +29,8 @@ struct dmm_channel {
 	struct dmm_keyring keyring;
 };
 
-/* Of a channel that is opened next: another process of this daemon warns of plaintext, and of keys. */
-void dmm_channel_quiet(struct dmm_channel *ch);
-/* 0, or -errno, with a line in the log: no key, say. */
-int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c);
+/* 0, or -errno, with a line in the log: no key, say.  @quiet: another process of this daemon warns of plaintext, and of keys. */
+int dmm_channel_open(struct dmm_channel *ch, const struct dmm_config *c, bool quiet);
 /* A new key or certificate of this host counts from now on; one that ends soon is warned of. Main's thread, every few seconds. */
 void dmm_channel_tick(struct dmm_channel *ch, u64 now_ms);
 /* Wipes what was given out.  The key itself is there as long as the process. */

@@ -50,7 +50,8 @@ struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p)
 
 void dmm_disk_destroy(struct dmm_disk *d)
 {
-	d->ops->destroy(d);
+	if (d->ops->destroy)
+		d->ops->destroy(d);
 	dmm_dest_close(&d->dest);
 	dmm_digester_exit(&d->digester);
 	dmm_proof_exit(&d->proof);

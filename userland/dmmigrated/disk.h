@@ -86,6 +86,20 @@ struct dmm_attachment {
 	struct dmm_list node;
 };
 
+/* What PREPARE asks of a destination; texts are @p's, and @gate, as in the structure. */
+static inline struct dmm_dest_request dmm_prepare_request(const struct dmm_prepare *p, const char *gate)
+{
+	return (struct dmm_dest_request){
+		.gate = gate,
+		.path = p->dest_path,
+		.peer = p->peer,
+		.size_bytes = p->size_bytes,
+		.lbs_bytes = p->lbs_bytes,
+		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
+		.source_identity = p->source_identity,
+	};
+}
+
 /* Starts with one reference, `closed`. NULL: out of memory. */
 struct dmm_disk *dmm_disk_create(const struct dmm_prepare *p);
 /* Closes the destination. Nothing may refer to it any more. */

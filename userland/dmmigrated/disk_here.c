@@ -8,11 +8,9 @@
 #include "data.h"
 #include "disk_ops.h"
 #include "disk_priv.h"
-#include "nbduri.h"
 
-static int here_open(struct dmm_disk *d, const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_refusal *r)
+static int here_open(struct dmm_disk *d, struct dmm_dest *dest, struct dmm_refusal *r)
 {
-	(void)rq;
 	/* not before, by what a peer says that it has */
 	if (dmm_disk_reserve(d)) {
 		dmm_dest_close(dest);
@@ -20,11 +18,6 @@ static int here_open(struct dmm_disk *d, const struct dmm_dest_request *rq, stru
 	}
 	dmm_disk_opened(d, dest);
 	return 0;
-}
-
-static void here_destroy(struct dmm_disk *d)
-{
-	(void)d;	/* dmm_disk_destroy() closes what is open */
 }
 
 static int here_status(struct dmm_disk *d, struct dmm_disk_status *st, struct dmm_refusal *r)
@@ -97,7 +90,6 @@ static int here_sample(struct dmm_disk *d, u64 conn_epoch, u64 barrier, int stop
 
 const struct dmm_disk_ops dmm_disk_here = {
 	.open = here_open,
-	.destroy = here_destroy,
 	.serve = dmm_data_serve,
 	.status = here_status,
 	.query = dmm_disk_query,

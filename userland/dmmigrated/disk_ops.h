@@ -28,9 +28,12 @@ struct dmm_disk_status {
  * as long as the destination does, until @stop_fd is readable.
  */
 struct dmm_disk_ops {
-	/* Takes over the opened *dest: the disk is PREPARED.  An export (dmm_is_nbd()) is opened here, by @rq. */
-	int (*open)(struct dmm_disk *d, const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_refusal *r);
-	/* Nothing refers to it any more: ends what holds the destination. */
+	/*
+	 * Takes over *dest, in any case: the disk is PREPARED.  It is open, but for an export of a remote disk (dmm_is_nbd()), to
+	 * which the worker connects.
+	 */
+	int (*open)(struct dmm_disk *d, struct dmm_dest *dest, struct dmm_refusal *r);
+	/* Nothing refers to it any more: ends what another process has for it.  NULL: there is none. */
 	void (*destroy)(struct dmm_disk *d);
 	/* A data connection, to its end; a refusal is said to the peer.  s->refused: let it read what was said last. */
 	void (*serve)(struct dmm_disk *d, struct dmm_session *s, const struct dmm_attach *a);

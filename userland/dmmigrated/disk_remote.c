@@ -85,25 +85,22 @@ static void take_export(struct dmm_dest *dest, const struct dmm_dest *said)
 	snprintf(dest->signature, sizeof(dest->signature), "%.*s", (int)sizeof(said->signature) - 1, said->signature);
 }
 
-static int remote_open(struct dmm_disk *d, const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_refusal *r)
+static int remote_open(struct dmm_disk *d, struct dmm_dest *dest, struct dmm_refusal *r)
 {
 	struct call *c = call_new(d, r);
 	int ret = -ENOMEM;
 
-	(void)rq;
 	if (c) {
 		c->ask.u.open.prepare = d->prepare;
 		c->ask.u.open.dest = *dest;
 		/* opening an export has its own limit */
 		ret = call(d, c, DMM_WORKER_OPEN, dest->fd, DMM_NO_DEADLINE, -1, r);
 	}
+	dmm_dest_close(dest);	/* the worker has one, if any has */
 	if (!ret) {
-		dmm_dest_close(dest);	/* the worker has one */
 		if (dmm_is_nbd(dest->path))
 			take_export(dest, &c->answer.u.dest);
 		dmm_disk_opened(d, dest);
-	} else {
-		dmm_dest_close(dest);
 	}
 	free(c);
 	return ret;

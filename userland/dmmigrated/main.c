@@ -381,8 +381,9 @@ int main(int argc, char **argv)
 		return ret;
 	}
 	/* gates and fences alone write nothing */
-	if (!c.restore && dmm_processes_start(&dm.processes, &c)) {
-		dmm_err(NULL, "cannot begin a process: %s", strerror(errno));
+	ret = c.restore ? 0 : dmm_processes_start(&dm.processes, &c);
+	if (ret) {
+		dmm_err(NULL, "cannot begin a process: %s", strerror(-ret));
 		dmm_config_exit(&c);
 		return EXIT_LOCAL;
 	}
@@ -395,7 +396,7 @@ int main(int argc, char **argv)
 	if (!c.nr_allow)
 		dmm_warn(NULL, "no 'allow' in %s: every destination will be refused", c.path);
 	/* what only puts up gates and fences speaks to nobody, and must not fail for a key */
-	if (!c.restore && dmm_channel_open(&dm.channel, &c)) {
+	if (!c.restore && dmm_channel_open(&dm.channel, &c, false)) {
 		dmm_config_exit(&c);
 		return EXIT_USAGE;
 	}

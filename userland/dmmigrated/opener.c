@@ -101,10 +101,8 @@ static void opener_handle(void *ctx, struct dmm_ipc_msg *msg)
 		return;
 	}
 	answer->dest.fd = answer->made.dir_fd = -1;
-	if (msg->op == OPENER_ALLOW && msg->bytes && !((char *)msg->data)[msg->bytes - 1])
+	if (msg->op == OPENER_ALLOW && (!msg->bytes || !((char *)msg->data)[msg->bytes - 1]))
 		answer->ret = replace_allow(ctx, msg->data, msg->bytes);
-	else if (msg->op == OPENER_ALLOW && !msg->bytes)
-		answer->ret = replace_allow(ctx, msg->data, 0);
 	else if (msg->bytes != sizeof(struct opener_ask))
 		answer->ret = dmm_refuse(&answer->refusal, DMM_WERR_INTERNAL, "a request of another size");
 	else if (msg->op == OPENER_OPEN)

@@ -29,7 +29,7 @@ int dmm_opener_reopen(int sock, const struct dmm_dest *d, struct dmm_refusal *r)
 /* The allow-list that there is now. */
 int dmm_opener_allow(int sock, struct dmm_allow *allow);
 
-/* The same without an opener (@sock -1): in this process. */
+/* dmm_opener_open() without an opener: in this process. */
 int dmm_dest_create_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, bool create, bool check,
 			 struct dmm_dest *d, struct dmm_dest_made *made, bool *would, struct dmm_refusal *r);
 

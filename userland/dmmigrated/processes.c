@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "acceptor.h"
-#include "cleanup.h"
 #include "fullio.h"
 #include "ipc.h"
 #include "log.h"
@@ -50,7 +49,6 @@ static void nursery_child(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t p
 	int sock = dmm_ipc_take(msg, 0);	/* the lock, descriptor 1, stays open */
 
 	close(msg->reply);
-
 	dmm_log_set_max(ask->log_level);
 	switch ((enum nursery_op)msg->op) {
 	case NURSERY_ACCEPTOR:

@@ -174,7 +174,7 @@ int dmm_registry_add(struct dmm_registry *reg, const struct dmm_prepare *p, u64 
 
 	if (!d)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
-	ret = d->ops->open(d, NULL, dest, r);
+	ret = d->ops->open(d, dest, r);
 	if (ret) {
 		dmm_disk_destroy(d);
 		return ret;

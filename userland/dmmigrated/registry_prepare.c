@@ -95,8 +95,7 @@ static void prepare_would_create(const struct dmm_prepare *p, struct dmm_dest *d
 }
 
 /* An export is the worker's to connect to: one that shall only be checked is given up again. */
-static int try_export(struct dmm_registry *reg, const struct dmm_prepare *p, const struct dmm_dest_request *rq,
-		      struct dmm_dest *dest, struct dmm_refusal *r)
+static int try_export(struct dmm_registry *reg, const struct dmm_prepare *p, struct dmm_dest *dest, struct dmm_refusal *r)
 {
 	struct dmm_disk *d = dmm_disk_create(p);
 	int ret;
@@ -105,7 +104,7 @@ static int try_export(struct dmm_registry *reg, const struct dmm_prepare *p, con
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 	ret = dmm_workers_give(reg->workers, d, r);
 	if (!ret)
-		ret = d->ops->open(d, rq, dest, r);
+		ret = d->ops->open(d, dest, r);
 	dmm_disk_destroy(d);
 	return ret;
 }
@@ -124,7 +123,7 @@ static int prepare_export(struct dmm_registry *reg, const struct dmm_prepare *p,
 	dest->fd = -1;
 	strncat(dest->path, rq->path, sizeof(dest->path) - 1);
 	ret = dmm_dest_allow_export(reg->allow, rq->path, rq->peer, r);
-	return ret || d ? ret : try_export(reg, p, rq, dest, r);
+	return ret || d ? ret : try_export(reg, p, dest, r);
 }
 
 static int prepare_open(struct dmm_registry *reg, const struct dmm_prepare *p, struct dmm_disk *d,
@@ -211,8 +210,7 @@ static int prepare_known(struct dmm_registry *reg, const struct dmm_prepare *p, 
 }
 
 /* The opened destination comes to its record. */
-static int prepare_take(struct dmm_registry *reg, struct dmm_disk *d,
-			const struct dmm_dest_request *rq, struct dmm_dest *dest, struct dmm_refusal *r)
+static int prepare_take(struct dmm_registry *reg, struct dmm_disk *d, struct dmm_dest *dest, struct dmm_refusal *r)
 {
 	int ret;
 
@@ -220,7 +218,7 @@ static int prepare_take(struct dmm_registry *reg, struct dmm_disk *d,
 		dmm_dest_close(dest);
 		return prepare_no_room(reg, r);
 	}
-	ret = d->ops->open(d, rq, dest, r);
+	ret = d->ops->open(d, dest, r);
 	if (!ret)
 		registry_drop_superseded(reg, d);
 	return ret;
@@ -231,15 +229,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 			 struct dmm_refusal *r)
 {
 	char gate[DMM_DM_UUID_BYTES];
-	const struct dmm_dest_request rq = {
-		.gate = gate,
-		.path = p->dest_path,
-		.peer = p->peer,
-		.size_bytes = p->size_bytes,
-		.lbs_bytes = p->lbs_bytes,
-		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
-		.source_identity = p->source_identity,
-	};
+	const struct dmm_dest_request rq = dmm_prepare_request(p, gate);
 	struct dmm_disk *d = NULL;
 	struct dmm_dest_made made;
 	struct dmm_dest dest;
@@ -254,7 +244,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 		return prepare_known(reg, p, prepared, d, disk, r);
 	ret = prepare_open(reg, p, d, &rq, &dest, &made, r);
 	if (!ret && d) {
-		ret = prepare_take(reg, d, &rq, &dest, r);
+		ret = prepare_take(reg, d, &dest, r);
 		if (ret)
 			dmm_dest_made_remove(&made);
 	}

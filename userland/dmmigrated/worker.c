@@ -22,14 +22,7 @@ static int work_open(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dm
 		     struct dmm_worker_answer *answer)
 {
 	const struct dmm_prepare *p = &ask->u.open.prepare;
-	const struct dmm_dest_request rq = {
-		.path = p->dest_path,
-		.peer = p->peer,
-		.size_bytes = p->size_bytes,
-		.lbs_bytes = p->lbs_bytes,
-		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
-		.source_identity = p->source_identity,
-	};
+	const struct dmm_dest_request rq = dmm_prepare_request(p, NULL);
 	struct dmm_dest *dest = &ask->u.open.dest;
 	int ret = 0;
 
