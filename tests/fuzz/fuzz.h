@@ -9,8 +9,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/env.h"
 
@@ -19,6 +21,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 /* A promise of the code under test; libFuzzer keeps the input that broke it. */
 #define fuzz_assert(cond) ((cond) ? (void)0 : __builtin_trap())
+
+/* Makes a directory for a target's files, in memory where that can be had. */
+static inline void fuzz_dir(char *dir, size_t size)
+{
+	snprintf(dir, size, "%s/dmm-fuzz.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	fuzz_assert(mkdtemp(dir));
+}
 
 /* A copy that ends where the input ends, so that reading on is noticed. */
 static inline void *fuzz_copy(const u8 *data, size_t size)

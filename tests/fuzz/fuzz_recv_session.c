@@ -182,8 +182,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	fuzz_assert(!setrlimit(RLIMIT_FSIZE, &limit));
-	snprintf(top, sizeof(top), "%s/dmm-fuzz.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-	fuzz_assert(mkdtemp(top));
+	fuzz_dir(top, sizeof(top));
 	atexit(fuzz_cleanup);
 	snprintf(disks, sizeof(disks), "%s/disks", top);
 	snprintf(state, sizeof(state), "%s/state", top);

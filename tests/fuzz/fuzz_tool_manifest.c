@@ -33,8 +33,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	snprintf(dir, sizeof(dir), "%s/dmm-fuzz.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-	fuzz_assert(mkdtemp(dir));
+	fuzz_dir(dir, sizeof(dir));
 	memset(id, 0x11, sizeof(id));
 	dmm_id_format(id, hex);
 	snprintf(one, sizeof(one), "%s/%s", dir, hex);

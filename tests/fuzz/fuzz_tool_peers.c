@@ -24,8 +24,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	snprintf(dir, sizeof(dir), "%s/dmm-fuzz.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-	fuzz_assert(mkdtemp(dir));
+	fuzz_dir(dir, sizeof(dir));
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fuzz_assert(dir_fd >= 0);
 	snprintf(path, sizeof(path), "%s/" DMM_KEYS_PEERS, dir);

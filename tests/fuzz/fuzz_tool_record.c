@@ -24,8 +24,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	snprintf(dir, sizeof(dir), "%s/dmm-fuzz.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-	fuzz_assert(mkdtemp(dir));
+	fuzz_dir(dir, sizeof(dir));
 	memset(id, 0x11, sizeof(id));
 	dmm_id_format(id, hex);
 	snprintf(path, sizeof(path), "%s/%s.json", dir, hex);

@@ -49,6 +49,21 @@ static inline void receiver_end(void)
 	unlink(dest_path);
 }
 
+/* For a test that prepares its disks by itself, of 1 MiB. */
+static inline int receiver_setup(void **state)
+{
+	(void)state;
+	receiver_start(1u << 20, &dmm_engine_libaio);
+	return 0;
+}
+
+static inline int receiver_teardown(void **state)
+{
+	(void)state;
+	receiver_end();
+	return 0;
+}
+
 /* One connection of the test to a session of the receiver. */
 struct peer {
 	struct dmm_client c;

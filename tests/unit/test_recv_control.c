@@ -9,20 +9,6 @@
 
 #define SIZE	(1u << 20)
 
-static int setup(void **state)
-{
-	(void)state;
-	receiver_start(SIZE, &dmm_engine_libaio);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	receiver_end();
-	return 0;
-}
-
 /* The code of the refusal that a raw first frame gets. */
 static u32 refused_first(u16 type, u64 seq, const void *payload, u32 bytes)
 {
@@ -390,7 +376,7 @@ static void orphans_expire(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, receiver_setup, receiver_teardown)
 	const struct CMUnitTest tests[] = {
 		T(hello_comes_first),
 		T(the_silent_are_closed),

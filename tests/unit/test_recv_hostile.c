@@ -31,21 +31,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* With no disk that is prepared. */
-static int setup_alone(void **state)
-{
-	(void)state;
-	receiver_start(SIZE, &dmm_engine_libaio);
-	return 0;
-}
-
-static int teardown_alone(void **state)
-{
-	(void)state;
-	receiver_end();
-	return 0;
-}
-
 /* A frame with 512 bytes of payload, or a barrier. Returns its length. */
 static u32 encode(struct peer *p, u16 type, u8 *out)
 {
@@ -240,7 +225,7 @@ int main(void)
 		T(a_broken_engine),
 		T(deaf_while_stopping),
 		T(the_receiver_ends_idle_connections),
-		cmocka_unit_test_setup_teardown(sizes_cost_nothing, setup_alone, teardown_alone),
+		cmocka_unit_test_setup_teardown(sizes_cost_nothing, receiver_setup, receiver_teardown),
 		cmocka_unit_test(nothing_to_compare),
 	};
 

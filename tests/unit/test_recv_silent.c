@@ -8,20 +8,6 @@
 
 #define SIZE	(1u << 20)
 
-static int setup(void **state)
-{
-	(void)state;
-	receiver_start(SIZE, &dmm_engine_libaio);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	receiver_end();
-	return 0;
-}
-
 static void sessions_are_bounded(void **state)
 {
 	struct dmm_wire_refuse refuse;
@@ -179,7 +165,7 @@ static void strangers_make_way(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, receiver_setup, receiver_teardown)
 	const struct CMUnitTest tests[] = {
 		T(sessions_are_bounded),
 		T(complaints_are_counted),
