@@ -229,7 +229,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 			 struct dmm_refusal *r)
 {
 	char gate[DMM_DM_UUID_BYTES];
-	const struct dmm_dest_request rq = dmm_prepare_request(p, gate);
+	struct dmm_dest_request rq;
 	struct dmm_disk *d = NULL;
 	struct dmm_dest_made made;
 	struct dmm_dest dest;
@@ -237,6 +237,7 @@ int dmm_registry_prepare(struct dmm_registry *reg, const struct dmm_prepare *p,
 	int ret;
 
 	dmm_gate_uuid_format(p->name.migration, p->name.disk, gate);
+	rq = dmm_prepare_request(p, gate);
 	ret = registry_enter(reg, p, &d, &again, r);
 	if (ret)
 		return ret;
