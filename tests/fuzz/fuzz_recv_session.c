@@ -299,7 +299,8 @@ static struct conn *conn_get(unsigned int i, enum kind kind, unsigned int *opene
 	c->kind = kind;
 	c->sock = world_sock_new(&fd);
 	/* two of them come from one address */
-	dmm_session_start(&rc, fd, i & 1 ? "fuzz:1" : "[::1]:7790", kind == KIND_LOCAL);
+	dmm_session_start(&rc, fd, i & 1 ? "fuzz:1" : "[::1]:7790", kind == KIND_LOCAL,
+			  dmm_now_ms() + rc.handshake_ms);
 	return c;
 }
 

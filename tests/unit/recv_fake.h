@@ -79,7 +79,7 @@ static inline int peer_open_from(struct peer *p, const char *from)
 	p->c.fd = sv[0];
 	p->c.timeout_ms = WAIT_MS;
 	p->c.features = peer_features;
-	return dmm_session_start(&rc, sv[1], from, false);
+	return dmm_session_start(&rc, sv[1], from, false, dmm_now_ms() + rc.handshake_ms);
 }
 
 static inline void peer_open(struct peer *p)

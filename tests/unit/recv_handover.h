@@ -146,7 +146,7 @@ static inline void handover_end(void)
 /* A session of the receiver's talks on @fd. */
 static inline void session_serve(int fd)
 {
-	assert_int_equal(dmm_session_start(&rc, fd, "test", false), 0);
+	assert_int_equal(dmm_session_start(&rc, fd, "test", false, dmm_now_ms() + rc.handshake_ms), 0);
 }
 
 static inline struct dmm_handover_msg message(u32 i, enum dmm_wire_handover_event event, u64 epoch)

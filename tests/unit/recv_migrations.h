@@ -98,7 +98,7 @@ static inline void local_hello(struct peer *p)
 	p->c.fd = sv[0];
 	p->c.timeout_ms = WAIT_MS;
 	p->c.features = peer_features;
-	assert_int_equal(dmm_session_start(&rc, sv[1], "local", true), 0);
+	assert_int_equal(dmm_session_start(&rc, sv[1], "local", true, dmm_now_ms() + rc.handshake_ms), 0);
 	assert_int_equal(dmm_client_hello(&p->c, "test", &hello, &refuse), 0);
 }
 

@@ -23,14 +23,14 @@ static void sessions_are_bounded(void **state)
 	memset(&p[64], 0, sizeof(p[64]));
 	p[64].c.fd = sv[0];
 	p[64].c.timeout_ms = WAIT_MS;
-	assert_int_equal(dmm_session_start(&rc, sv[1], "test", false), -EUSERS);
+	assert_int_equal(dmm_session_start(&rc, sv[1], "test", false, 0), -EUSERS);
 	assert_int_equal(dmm_client_hello(&p[64].c, "test", &ok, &refuse), -EREMOTEIO);
 	assert_int_equal(le32_to_cpu(refuse.code), DMM_WERR_LIMIT);
 	/* they are told each, the log is told of a few in a while */
 	assert_int_equal(rc.complaints.of[DMM_COMPLAIN_LIMIT].said, 1);
 	for (i = 1; i < 20; i++) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
-		assert_int_equal(dmm_session_start(&rc, sv[1], "test", false), -EUSERS);
+		assert_int_equal(dmm_session_start(&rc, sv[1], "test", false, 0), -EUSERS);
 		close(sv[0]);
 	}
 	assert_int_equal(rc.complaints.of[DMM_COMPLAIN_LIMIT].said, DMM_COMPLAIN_LINES);

@@ -14,10 +14,12 @@
 #include "ipc.h"
 #include "keys_priv.h"
 #include "listener.h"
+#include "lobby.h"
 #include "sandbox.h"
 
 #define ASK_MS		5000u	/* for the daemon's answer */
 #define REST_MS		200u	/* out of descriptors or threads: accept nothing for as long */
+#define CROWDED_MS	5u	/* so many have to leave still: begin no handshake for as long */
 #define TICK_MS		2000u	/* for lines that were not said, and a new key */
 #define END_MS		1000u	/* for handshakes that were told to stop */
 
@@ -97,33 +99,40 @@ void dmm_acceptor_pass(struct dmm_receiver *rc, const struct dmm_session *s)
 		dmm_warn(&s->log_id, "closed: the daemon does not take it: %s", strerror(-ret));
 }
 
-static void acceptor_loop(struct dmm_listener *l, struct dmm_receiver *rc, int up)
+static u64 acceptor_tick(struct dmm_receiver *rc, u64 now_ms)
 {
-	struct pollfd p[1 + DMM_MAX_SOCKETS];
-	u64 rest_until_ms = 0, tick_ms = 0, now_ms;
-	bool rests;
-	u32 i;
+	dmm_complaints_tick(&rc->complaints, now_ms);
+	dmm_channel_tick(rc->channel, now_ms);
+	return now_ms + TICK_MS;
+}
+
+static void acceptor_loop(struct dmm_listener *l, struct dmm_receiver *rc, struct dmm_lobby *lobby, int up)
+{
+	static struct pollfd p[1 + DMM_MAX_SOCKETS + DMM_LOBBY_PLACES];
+	u64 rest_until_ms = 0, tick_ms = 0, now_ms, until_ms;
+	bool rests, crowded;
+	u32 i, nr_guests;
 	int ret;
 
 	for (;;) {
 		now_ms = dmm_now_ms();
-		rests = now_ms < rest_until_ms || dmm_silent_crowded(rc);
+		if (now_ms >= tick_ms)
+			tick_ms = acceptor_tick(rc, now_ms);
+		rests = now_ms < rest_until_ms;
+		crowded = dmm_silent_crowded(rc);
+		until_ms = rests ? rest_until_ms : crowded ? now_ms + CROWDED_MS : tick_ms;
 		p[0] = (struct pollfd){ .fd = up, .events = POLLIN };
 		for (i = 0; i < l->nr; i++)
 			p[1 + i] = (struct pollfd){ .fd = rests ? -1 : l->fds[i], .events = POLLIN };
-		if (now_ms >= tick_ms) {
-			dmm_complaints_tick(&rc->complaints, now_ms);
-			dmm_channel_tick(rc->channel, now_ms);
-			tick_ms = now_ms + TICK_MS;
-		}
-		if (poll(p, 1 + l->nr, rests ? (int)REST_MS : (int)TICK_MS) <= 0)
+		nr_guests = dmm_lobby_poll(lobby, p + 1 + l->nr, rests || crowded, &until_ms);
+		if (poll(p, 1 + l->nr + nr_guests, until_ms > now_ms ? (int)(until_ms - now_ms) : 0) < 0)
 			continue;
 		if (p[0].revents)
 			return;
-		for (i = 0; i < l->nr; i++) {
-			ret = p[1 + i].revents ? dmm_listener_accept(l, i, rc) : 0;
-			if (!ret)
-				continue;
+		ret = dmm_lobby_serve(lobby, p + 1 + l->nr, nr_guests, dmm_now_ms());
+		for (i = 0; i < l->nr && !ret; i++)
+			ret = p[1 + i].revents ? dmm_listener_accept(l, i, rc, lobby) : 0;
+		if (ret) {
 			dmm_err(NULL, "cannot accept connections: %s", strerror(-ret));
 			rest_until_ms = now_ms + REST_MS;
 		}
@@ -145,6 +154,7 @@ void dmm_acceptor_run(struct dmm_config *c, int up, const struct dmm_sandbox *bo
 	static const struct dmm_keyring_ops from_daemon = { .find = acceptor_find, .use = acceptor_use };
 	static struct dmm_channel channel;
 	static struct dmm_listener listener;
+	static struct dmm_lobby lobby;
 	static struct dmm_receiver rc;
 	char what[DMM_SANDBOX_WHAT] = "";
 	struct pollfd gone = { .fd = up };
@@ -167,7 +177,9 @@ void dmm_acceptor_run(struct dmm_config *c, int up, const struct dmm_sandbox *bo
 	channel.ring = &from_daemon;
 	rc.channel = &channel;
 	rc.passes = true;
-	acceptor_loop(&listener, &rc, up);
+	dmm_lobby_init(&lobby, &rc, dmm_channel_has_tls(&channel));
+	acceptor_loop(&listener, &rc, &lobby, up);
+	dmm_lobby_exit(&lobby);
 	dmm_listener_close(&listener);
 	dmm_receiver_stop(&rc);
 	dmm_receiver_wait(&rc, END_MS);

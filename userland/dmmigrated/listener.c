@@ -10,11 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fullio.h"
 #include "listener.h"
 #include "log.h"
 #include "session.h"
 
-#define BACKLOG		1024	/* a flood that fills it has others wait for a second */
+#define BACKLOG		4096	/* a flood that fills it has others wait for a second, and then for two */
 #define ACCEPT_ROUND	32	/* at a time: signals want to be seen, too */
 
 /* "10.0.0.1:7790", "[::1]:7790" */
@@ -130,7 +131,20 @@ void dmm_listener_close(struct dmm_listener *l)
 		unlink(l->local_path);
 }
 
-int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc)
+/* Returns what tells to rest. */
+static int listener_place(struct dmm_listener *l, u32 i, struct dmm_receiver *rc, struct dmm_lobby *lobby, int fd, const char *peer)
+{
+	int ret;
+
+	if (lobby) {
+		dmm_lobby_enter(lobby, fd, peer);
+		return 0;
+	}
+	ret = dmm_session_start(rc, fd, peer, i == l->local, dmm_now_ms() + rc->handshake_ms);
+	return ret == -EUSERS ? 0 : ret;
+}
+
+int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc, struct dmm_lobby *lobby)
 {
 	struct sockaddr_storage sa;
 	char peer[DMM_PEER_TEXT];
@@ -138,7 +152,7 @@ int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc)
 	int fd, ret, n;
 
 	for (n = 0; n < ACCEPT_ROUND; n++) {
-		if (dmm_silent_crowded(rc))
+		if (!lobby && dmm_silent_crowded(rc))
 			return -EAGAIN;
 		len = sizeof(sa);
 		fd = accept4(l->fds[i], (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
@@ -158,8 +172,8 @@ int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc)
 			snprintf(peer, sizeof(peer), "local");
 		else
 			address_text((struct sockaddr *)&sa, len, peer, sizeof(peer));
-		ret = dmm_session_start(rc, fd, peer, i == l->local);
-		if (ret && ret != -EUSERS)
+		ret = listener_place(l, i, rc, lobby, fd, peer);
+		if (ret)
 			return ret;
 	}
 	return 0;

@@ -5,6 +5,7 @@
 #ifndef DMM_LISTENER_H
 #define DMM_LISTENER_H
 
+#include "lobby.h"
 #include "options.h"
 #include "receiver.h"
 
@@ -26,7 +27,10 @@ int dmm_listener_open(struct dmm_listener *l, const struct dmm_config *c);
 void dmm_listener_open_local(struct dmm_listener *l, const char *path);
 void dmm_listener_close(struct dmm_listener *l);
 
-/* Accepts what is waiting on socket @i. Returns -EMFILE and the like when it should rest a while. */
-int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc);
+/*
+ * Accepts what is waiting on socket @i, into @lobby, or, with NULL, as sessions at once. Returns -EMFILE and the like when it
+ * should rest a while.
+ */
+int dmm_listener_accept(struct dmm_listener *l, u32 i, struct dmm_receiver *rc, struct dmm_lobby *lobby);
 
 #endif

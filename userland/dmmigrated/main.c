@@ -127,7 +127,7 @@ static bool daemon_signals(struct daemon *dm)
 
 static void daemon_accept(struct daemon *dm)
 {
-	int ret = dmm_listener_accept(&dm->listener, 0, &dm->rc);
+	int ret = dmm_listener_accept(&dm->listener, 0, &dm->rc, NULL);
 
 	if (!ret)
 		return;
@@ -257,7 +257,7 @@ static int daemon_stop(struct daemon *dm)
 static void raise_limits(const struct dmm_config *c)
 {
 	struct rlimit rl;
-	rlim_t want = 64 + 8 * (rlim_t)c->max_sessions + 4 * (rlim_t)c->max_disks;
+	rlim_t want = 64 + DMM_LOBBY_PLACES + 8 * (rlim_t)c->max_sessions + 4 * (rlim_t)c->max_disks;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) || rl.rlim_cur >= want)
 		return;

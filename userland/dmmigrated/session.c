@@ -34,6 +34,7 @@ struct session_start {
 	struct dmm_receiver *rc;
 	int fd;
 	bool local;
+	u64 hello_ms;			/* by then it has to have said HELLO */
 	bool known;			/* see: */
 	struct dmm_session session;	/* what the acceptor has found out */
 	struct dmm_silent silent;
@@ -220,7 +221,6 @@ static int session_may(const struct dmm_session *s, u16 type, struct dmm_refusal
 /* What the acceptor has found out, of another process's memory. */
 static void session_know(struct dmm_session *s, const struct dmm_session *known)
 {
-	s->hello_ms = known->hello_ms;
 	s->tls = known->tls;
 	s->by_key = known->by_key;
 	s->key = known->key;
@@ -231,10 +231,10 @@ static void session_know(struct dmm_session *s, const struct dmm_session *known)
 }
 
 /* @fd may be another one afterwards.  @silent: may be NULL. */
-static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, bool local, const struct dmm_session *known,
-			 struct dmm_silent *silent)
+static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, bool local, u64 hello_ms,
+			 const struct dmm_session *known, struct dmm_silent *silent)
 {
-	struct dmm_session s = { .rc = rc, .fd = *fd, .local = local, .silent = silent };
+	struct dmm_session s = { .rc = rc, .fd = *fd, .local = local, .hello_ms = hello_ms, .silent = silent };
 	u8 payload[DMM_MAX_CONTROL_BYTES];
 	struct dmm_refusal r;
 	struct dmm_frame f;
@@ -242,8 +242,6 @@ static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, boo
 
 	if (known)
 		session_know(&s, known);
-	else
-		s.hello_ms = dmm_now_ms() + rc->handshake_ms;
 	snprintf(s.peer, sizeof(s.peer), "%s", peer);
 	s.log_id.disk = DMM_LOG_NO_DISK;
 	s.log_id.peer = s.peer;
@@ -283,7 +281,7 @@ out:
 
 void dmm_session_run(struct dmm_receiver *rc, int fd, const char *peer, bool local)
 {
-	session_life(rc, &fd, peer, local, NULL, NULL);
+	session_life(rc, &fd, peer, local, dmm_now_ms() + rc->handshake_ms, NULL, NULL);
 }
 
 static void *session_thread(void *arg)
@@ -292,7 +290,8 @@ static void *session_thread(void *arg)
 	struct dmm_receiver *rc = start->rc;
 	int fd = start->fd;
 
-	session_life(rc, &fd, start->silent.peer, start->local, start->known ? &start->session : NULL, &start->silent);
+	session_life(rc, &fd, start->silent.peer, start->local, start->hello_ms, start->known ? &start->session : NULL,
+		     &start->silent);
 	dmm_silent_no_more(rc, &start->silent);
 	if (fd >= 0)
 		close(fd);
@@ -322,7 +321,8 @@ static void session_turn_away(struct dmm_receiver *rc, int fd, const char *peer,
 	shutdown(fd, SHUT_WR);
 }
 
-static int session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local, const struct dmm_session *known)
+static int session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local, u64 hello_ms,
+			 const struct dmm_session *known)
 {
 	struct session_start *start = malloc(sizeof(*start));
 	int ret;
@@ -334,6 +334,7 @@ static int session_start(struct dmm_receiver *rc, int fd, const char *peer, bool
 	start->rc = rc;
 	start->fd = fd;
 	start->local = local;
+	start->hello_ms = hello_ms;
 	start->known = known;
 	if (known)
 		start->session = *known;
@@ -355,12 +356,12 @@ err_free:
 	return ret;
 }
 
-int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local)
+int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local, u64 hello_ms)
 {
-	return session_start(rc, fd, peer, local, NULL);
+	return session_start(rc, fd, peer, local, hello_ms, NULL);
 }
 
 int dmm_session_start_known(struct dmm_receiver *rc, int fd, const struct dmm_session *known)
 {
-	return session_start(rc, fd, known->peer, false, known);
+	return session_start(rc, fd, known->peer, false, known->hello_ms, known);
 }

@@ -40,7 +40,7 @@ struct dmm_session {
  * (the peer was told); -errno.
  * Context: main thread.
  */
-int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local);
+int dmm_session_start(struct dmm_receiver *rc, int fd, const char *peer, bool local, u64 hello_ms);
 
 /* The same for one that an acceptor has brought, with what that has found out; @known is copied. */
 int dmm_session_start_known(struct dmm_receiver *rc, int fd, const struct dmm_session *known);

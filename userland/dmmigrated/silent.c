@@ -12,7 +12,7 @@
 #define OUT_MAX		32u	/* that have to leave, and have not yet */
 
 /* "10.0.0.1:7790", "[::1]:7790": where the port begins. */
-static size_t address_bytes(const char *peer)
+size_t dmm_peer_address_bytes(const char *peer)
 {
 	const char *port = strrchr(peer, ':');
 
@@ -97,7 +97,7 @@ int dmm_silent_admit(struct dmm_receiver *rc, struct dmm_silent *s, int fd, cons
 
 	memset(s, 0, sizeof(*s));
 	snprintf(s->peer, sizeof(s->peer), "%s", peer);
-	s->address_bytes = address_bytes(s->peer);
+	s->address_bytes = dmm_peer_address_bytes(s->peer);
 	s->fd = local ? -1 : fd;
 	dmm_list_init(&s->node);
 	pthread_mutex_lock(&rc->lock);

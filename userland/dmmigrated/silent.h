@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Connections that have not asked for anything yet.  Each holds a thread, so they are bounded: in all, and of one address.  Who is
+ * Connections that have not asked for anything yet, but have left the lobby (lobby.h).  Each holds a thread, so they are bounded: in all, and of one address.  Who is
  * known (by TLS; in plaintext by HELLO) keeps its place; a stranger makes way for who comes after it, the oldest of the address
  * that has most of them first.  So a flood keeps nobody out who needs less time for a handshake than it takes to fill all places.
  */
@@ -23,6 +23,9 @@ struct dmm_silent {
 	int fd;				/* borrowed; -1: it is known, or local, and keeps its place */
 	bool out;			/* it had to make way: its socket is shut down */
 };
+
+/* How much of the text of a peer is its address, without the port. */
+size_t dmm_peer_address_bytes(const char *peer);
 
 /*
  * Counts a new connection and has others make way for it. -EUSERS: its address has too many that are known; -ENOSPC: there are
