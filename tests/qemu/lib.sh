@@ -60,21 +60,36 @@ build_for()
 	KO=$BUILD/kmod-$RELEASE$FLAVOUR${DMM_MUTANT:+-mutant$DMM_MUTANT}/kmod/dm-migrate.ko
 }
 
+# Where libraries are besides the host's own: the root of packages that were unpacked.
+LIBRARIES=''
+
+# copy_libraries ROOT FILE -- what FILE needs
+copy_libraries()
+{
+	local root=$1 lib path=${LIBRARIES:+$LIBRARIES/usr/lib/x86_64-linux-gnu:$LIBRARIES/lib/x86_64-linux-gnu}
+
+	# statically linked programs have no libraries, and ldd fails on them
+	for lib in $(LD_LIBRARY_PATH=$path ldd "$2" 2>/dev/null | grep -o '/[^ ]*' || true); do
+		[ -e "$root${lib#"$LIBRARIES"}" ] && continue
+		mkdir -p "$root$(dirname "${lib#"$LIBRARIES"}")"
+		cp -L "$lib" "$root${lib#"$LIBRARIES"}"
+	done
+}
+
 # copy_program ROOT PROGRAM -- with the libraries it needs
 copy_program()
 {
-	local root=$1 path lib
+	local root=$1 path
 
 	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || die "$2 is missing: run scripts/install-packages.sh"
 	rm -f "$root/bin/$(basename "$2")"
 	cp -L "$path" "$root/bin/"
-	# statically linked programs have no libraries, and ldd fails on them
-	for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*' || true); do
-		[ -e "$root$lib" ] && continue
-		mkdir -p "$root$(dirname "$lib")"
-		cp -L "$lib" "$root$lib"
-	done
+	copy_libraries "$root" "$path"
 }
+
+# For initrds of another kind: functions that are called with the root, and add to it what stays the same, and the rest.
+MORE_BASE=:
+MORE=:
 
 # What stays the same from run to run: programs of the host, the kernel's modules.
 make_base_root()
@@ -126,6 +141,7 @@ make_base_root()
 		cp "$file" "$root/lib/modules/$RELEASE/kernel/"
 	done
 	xz -d -q "$root/lib/modules/$RELEASE/kernel/"*.xz 2>/dev/null || true
+	$MORE_BASE "$root"
 }
 
 # make_keys DMMIGRATE DIR -- all hosts of the tests are one: it trusts itself, by all of their addresses and names
@@ -149,7 +165,8 @@ make_initrd()
 	local mutant=${DMM_MUTANT:+-mutant$DMM_MUTANT}
 	local dir=$BUILD/initrd-$1$INITRDS userland=$BUILD/userland$FLAVOUR$mutant
 
-	key=$( { echo "$RELEASE"; declare -f make_base_root copy_program
+	key=$( { echo "$RELEASE $LIBRARIES"; declare -f make_base_root copy_program copy_libraries
+		[ "$MORE_BASE" = : ] || declare -f "$MORE_BASE"
 		echo "${UDEV_RULES[*]} ${GUEST_PROGRAMS[*]} ${EARLY_MODULES[*]} ${LATE_MODULES[*]}"
 		stat -L -c '%n %s %Y' "$(command -v busybox)" "$(PATH=$PATH:/sbin command -v dmsetup)" \
 			/lib/x86_64-linux-gnu/libc.so.6; } | sha256sum)
@@ -175,6 +192,7 @@ make_initrd()
 		make_keys "$userland/dmmigrate" etc/dmmigrate
 		cp "$DMM_TOP"/userland/dmmigrate/12-dmmigrate.rules lib/udev/rules.d/
 		cp "$KO" "lib/modules/$RELEASE/updates/"
+		$MORE "$dir/root"
 		PATH=$PATH:/sbin depmod -b . "$RELEASE"
 		find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet > "$out"
 	) 9> "$dir/lock"
