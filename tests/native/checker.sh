@@ -154,6 +154,49 @@ check "the first journal alone" 1 'alien'
 cp "$tmp/killed" "$img"
 check "data of the first after the second" 1 'stale' --journal "$tmp/journal4"
 
+# The journal of a machine that is gone, by its copy on a disk; another life goes on with it.
+j=$tmp/journal5
+truncate -s 0 "$img"; truncate -s 4M "$img"
+life=("$tools/dmm-load" "$img" --buffered --journal-ops 20000 --sizes 512..64K --zeroes 5 --rate 400)
+for seed in 1 2; do
+	rm -f "$j"
+	"${life[@]}" --journal "$j" --mirror "$tmp/mirror" --seed $seed --seconds 60 --lines >"$tmp/lines" 2>&1 &
+	pid=$!
+	n=0
+	until [ "$(grep -c '^load: [1-9][0-9]* operations, longest gap' "$tmp/lines")" -ge 2 ] || [ $((n += 1)) -gt 300 ]; do
+		sleep 0.1
+	done
+	kill -9 $pid
+	wait $pid 2>/dev/null || true
+	here=$j
+	check "life $seed by its own journal" 0 'OK: 8192 sectors; writes [1-9]'
+	j=$tmp/mirror
+	check "life $seed by the copy" 0 'OK: 8192 sectors; writes [1-9]'
+	# but for what was going on
+	n=$(cmp -l -i 64 -n $((20000 * 64)) "$here" "$j" | wc -l)
+	[ "$n" -le 512 ] || bad "the copy differs from the journal in $n bytes"
+	[ $seed = 2 ] || { cp "$img" "$tmp/life1"; cp "$j" "$tmp/mirror1"; }
+	j=$here
+done
+j=$tmp/mirror
+cp "$img" "$tmp/life2"
+cp "$tmp/life1" "$img"
+check "the first life's disk after the second" 1 'stale'
+cp "$tmp/life2" "$img"
+j=$tmp/mirror1
+check "the second life by the first one's copy" 1 'alien'
+j=$tmp/mirror
+check "the second life by both" 0 'OK'
+# an operation that the copy has not is one that the disk must not have
+seq=$(od -An -t u8 -j 16 -N 8 "$img" | tr -d ' ')
+put "$seq" 0 0
+check "an operation that was not noted" 1 'lba 0: alien'
+rm -f "$tmp/journal6"
+j=$tmp/journal6
+got=0
+"${life[@]}" --journal "$j" --mirror /dev/full --ops 10 >"$tmp/out" 2>&1 || got=$?
+{ [ $got = 2 ] && grep -q 'mirror /dev/full: cannot' "$tmp/out"; } || bad "a copy that cannot be written: exit $got: $(cat "$tmp/out")"
+
 # Bad input: one line, exit code 2.
 printf 'no journal' >"$j"
 check "a file that is no journal" 2 'not a journal'

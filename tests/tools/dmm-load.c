@@ -34,6 +34,8 @@ static const char help[] =
 "  --op KIND:OFF:LEN    one operation: write fua discard zeroes secerase flush; may be repeated\n"
 "  --buffered           through the page cache, synced before it counts as completed\n"
 "  --journal-ops N      capacity of a new journal\n"
+"  --mirror DEV         the journal is kept there, too, by writes that go through; a new one goes on with what is there\n"
+"  --lines              print a line each second\n"
 "  --errors-ok          failing operations are expected: journalled, not fatal\n"
 "  --hard               on SIGTERM leave at once, operations in flight stay as issued\n"
 "SIGTERM and SIGINT end it; operations in flight are finished first.\n"
@@ -91,7 +93,7 @@ static void add_single(const char *text)
 static void parse(int argc, char **argv)
 {
 	enum { FILL = 256, WRITERS, SECONDS, OPS, SEED, REGION, SIZES, ALIGN, HOT, DISCARD, ZEROES,
-	       FUA, FLUSH, RATE, ZIPF, OP, BUFFERED, JOURNAL, JOURNAL_OPS_, ERRORS_OK, HARD, HELP };
+	       FUA, FLUSH, RATE, ZIPF, OP, BUFFERED, JOURNAL, JOURNAL_OPS_, ERRORS_OK, HARD, MIRROR, LINES, HELP };
 	static const struct option opts[] = {
 		{ "fill", 0, NULL, FILL }, { "writers", 1, NULL, WRITERS },
 		{ "seconds", 1, NULL, SECONDS }, { "ops", 1, NULL, OPS },
@@ -102,6 +104,7 @@ static void parse(int argc, char **argv)
 		{ "op", 1, NULL, OP }, { "buffered", 0, NULL, BUFFERED },
 		{ "journal", 1, NULL, JOURNAL }, { "journal-ops", 1, NULL, JOURNAL_OPS_ },
 		{ "errors-ok", 0, NULL, ERRORS_OK }, { "hard", 0, NULL, HARD },
+		{ "mirror", 1, NULL, MIRROR }, { "lines", 0, NULL, LINES },
 		{ "help", 0, NULL, HELP }, { NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -171,6 +174,12 @@ static void parse(int argc, char **argv)
 		case HARD:
 			load.hard = true;
 			break;
+		case MIRROR:
+			load.mirror_path = optarg;
+			break;
+		case LINES:
+			load.lines = true;
+			break;
 		case HELP:
 			fputs(help, stdout);
 			exit(0);
@@ -232,6 +241,7 @@ int main(int argc, char **argv)
 	static struct load_writer writers[LOAD_MAX_WRITERS];
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct load_stats total = { 0 };
+	pthread_t lines;
 	unsigned int i;
 	int err;
 
@@ -239,6 +249,8 @@ int main(int argc, char **argv)
 	disk_open(&load.disk, load.dev, O_RDWR, load.buffered);
 	fit();
 	if (journal_open(&load.journal, load.journal_path, load.disk.size_bytes, load.journal_ops))
+		return EXIT_USAGE;
+	if (load.mirror_path && mirror_open(&load.mirror, load.mirror_path, &load.journal))
 		return EXIT_USAGE;
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
@@ -254,14 +266,19 @@ int main(int argc, char **argv)
 		load_fill(&writers[0]);
 	load_singles(&writers[0]);
 	if (load.seconds || load.max_ops) {
-		load.begin_ns = clock_ns(CLOCK_MONOTONIC);
+		load.begin_ns = clock_ns(CLOCK_BOOTTIME);
 		load.last_ns = load.begin_ns;
 		load.pace_ns = load.begin_ns;
 		for (i = 0; i < load.writers; i++)
 			if (pthread_create(&writers[i].thread, NULL, load_thread, &writers[i]))
 				unfit("cannot start a thread");
+		if (load.lines && pthread_create(&lines, NULL, load_lines, &load))
+			unfit("cannot start a thread");
 		for (i = 0; i < load.writers; i++)
 			pthread_join(writers[i].thread, NULL);
+		__atomic_store_n(&load.stop, true, __ATOMIC_RELEASE);
+		if (load.lines)
+			pthread_join(lines, NULL);
 	}
 	for (i = 0; i < load.writers; i++)
 		load_stats_add(&total, &writers[i].stats);

@@ -21,7 +21,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
@@ -56,9 +56,10 @@ static int open_existing(struct journal *j, int fd, int prot)
 	if (fstat(fd, &st))
 		return complain(j->path, -errno, "cannot stat");
 	if (pread(fd, &hdr, sizeof(hdr), 0) != sizeof(hdr) || hdr.magic != JOURNAL_MAGIC ||
-	    (uint64_t)st.st_size != bytes_for(hdr.max_ops))
+	    (uint64_t)st.st_size < bytes_for(hdr.max_ops))
 		return complain(j->path, -EINVAL, "not a journal of dmm-load");
-	err = map(j, fd, (size_t)st.st_size, prot);
+	/* a copy on a disk ends with the disk */
+	err = map(j, fd, bytes_for(hdr.max_ops), prot);
 	return err ? complain(j->path, err, "cannot map") : 0;
 }
 

@@ -25,7 +25,7 @@ struct op {
 	uint64_t issued;	/* counter before the system call; 0 = never issued */
 	uint64_t completed;	/* counter after it; 0 = not (yet) */
 	uint64_t lba;		/* in sectors of 512 bytes */
-	uint64_t start_ns;	/* CLOCK_MONOTONIC, for latencies only */
+	uint64_t start_ns;	/* CLOCK_BOOTTIME, which goes on while a machine moves; for latencies only */
 	uint64_t end_ns;
 	uint32_t nr_sectors;
 	int32_t status;		/* 0 or negative errno, valid once completed */

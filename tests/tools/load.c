@@ -123,9 +123,17 @@ static uint64_t bucket_us(unsigned int n)
 	return ((quarters[n % 4] << (n / 4)) + 1023) / 1024;
 }
 
+static void raise_to(uint64_t *to, uint64_t ns)
+{
+	uint64_t old = __atomic_load_n(to, __ATOMIC_RELAXED);
+
+	while (ns > old && !__atomic_compare_exchange_n(to, &old, ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 static void note_latency(struct load_writer *w, const struct op *op)
 {
-	uint64_t ns = op->end_ns - op->start_ns, last, gap, max;
+	uint64_t ns = op->end_ns - op->start_ns, last, gap;
 	unsigned int n = 0;
 
 	if (ns > w->stats.max_latency_ns)
@@ -137,10 +145,8 @@ static void note_latency(struct load_writer *w, const struct op *op)
 	w->stats.latencies[n]++;
 	last = __atomic_exchange_n(&w->load->last_ns, op->end_ns, __ATOMIC_RELAXED);
 	gap = op->end_ns > last ? op->end_ns - last : 0;
-	max = __atomic_load_n(&w->load->max_gap_ns, __ATOMIC_RELAXED);
-	while (gap > max && !__atomic_compare_exchange_n(&w->load->max_gap_ns, &max, gap, false,
-							 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
+	raise_to(&w->load->max_gap_ns, gap);
+	raise_to(&w->load->line_gap_ns, gap);
 }
 
 static void note_error(struct load_writer *w, const struct request *r, int err)
@@ -157,6 +163,15 @@ static void note_error(struct load_writer *w, const struct request *r, int err)
 		r->type == OP_WRITE ? "write" : r->type == OP_FLUSH ? "flush" : "discard or zeroes",
 		(unsigned long long)r->off_bytes, (unsigned long long)r->len_bytes, strerror(-err));
 	give_up(l);
+}
+
+/* Into the journal's copy, where there is one; without, what the disk holds could not be judged. */
+static bool note_op(struct load *l, const struct op *op)
+{
+	if (!l->mirror_path || !mirror_op(&l->mirror, op))
+		return true;
+	give_up(l);
+	return false;
 }
 
 static void do_request(struct load_writer *w, const struct request *r)
@@ -182,8 +197,11 @@ static void do_request(struct load_writer *w, const struct request *r)
 	op->type = (uint8_t)r->type;
 	op->fua = r->fua;
 	journal_issue(&l->journal, op);
+	if (!note_op(l, op))
+		return;
 	err = perform(l, w->buf, r);
 	journal_complete(&l->journal, op, err);
+	note_op(l, op);
 
 	w->stats.ops++;
 	w->stats.bytes += r->type == OP_FLUSH ? 0 : r->len_bytes;
@@ -321,7 +339,7 @@ static void wait_turn(struct load *l, uint64_t n)
 	uint64_t due = base + n * 1000000000u / l->rate;
 
 	while (!stopping(l)) {
-		uint64_t now = clock_ns(CLOCK_MONOTONIC), left;
+		uint64_t now = clock_ns(CLOCK_BOOTTIME), left;
 
 		if (now > due + LATE_NS)
 			__atomic_compare_exchange_n(&l->pace_ns, &base, base + now - due, false,
@@ -346,7 +364,7 @@ void *load_thread(void *writer)
 		if (l->max_ops && n >= l->max_ops)
 			break;
 		if (l->seconds &&
-		    clock_ns(CLOCK_MONOTONIC) - l->begin_ns >= l->seconds * 1000000000u)
+		    clock_ns(CLOCK_BOOTTIME) - l->begin_ns >= l->seconds * 1000000000u)
 			break;
 		pick(w, &r);
 		if (l->rate) {
@@ -357,6 +375,26 @@ void *load_thread(void *writer)
 		do_request(w, &r);
 		if (rng_below(&w->rng, 100) < l->flush)
 			do_request(w, &flush);
+	}
+	return NULL;
+}
+
+void *load_lines(void *load)
+{
+	struct load *l = load;
+	uint64_t due = l->begin_ns, now;
+
+	while (!stopping(l)) {
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+		now = clock_ns(CLOCK_BOOTTIME);
+		if (now < due + 1000000000u)
+			continue;
+		due = now;
+		printf("load: %llu operations, longest gap %llu ms, in all %llu ms\n",
+		       (unsigned long long)journal_ops(&l->journal),
+		       (unsigned long long)__atomic_exchange_n(&l->line_gap_ns, 0, __ATOMIC_RELAXED) / 1000000,
+		       (unsigned long long)__atomic_load_n(&l->max_gap_ns, __ATOMIC_RELAXED) / 1000000);
+		fflush(stdout);
 	}
 	return NULL;
 }

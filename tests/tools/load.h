@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "journal.h"
+#include "mirror.h"
 #include "util.h"
 
 #define LOAD_MAX_WRITERS	64u
@@ -26,13 +27,14 @@ struct load_single {
 
 struct load {
 	/* constant once the threads run */
-	const char *dev, *journal_path;
+	const char *dev, *journal_path, *mirror_path;
 	struct disk disk;
 	struct journal journal;
+	struct mirror mirror;	/* with mirror_path */
 	uint64_t off_bytes, len_bytes, min_bytes, max_bytes, align;
 	uint64_t writers, seconds, max_ops, seed, hot, discard, zeroes, fua, flush, rate;
 	uint32_t journal_ops;
-	bool fill, buffered, errors_ok, hard, zipf;
+	bool fill, buffered, errors_ok, hard, zipf, lines;
 	struct load_single singles[LOAD_MAX_SINGLES];
 	unsigned int nr_singles;
 	uint64_t begin_ns;
@@ -42,6 +44,7 @@ struct load {
 	uint64_t pace_ns;	/* when operation 0 would have been due, with --rate */
 	uint64_t last_ns;	/* when the latest operation completed */
 	uint64_t max_gap_ns;	/* longest time in which none completed */
+	uint64_t line_gap_ns;	/* the same, since the latest line */
 };
 
 struct load_stats {
@@ -64,6 +67,8 @@ int load_writer_init(struct load_writer *w, struct load *load, unsigned int inde
 void load_fill(struct load_writer *w);
 void load_singles(struct load_writer *w);
 void *load_thread(void *writer);
+/* Prints a line each second, until the load is told to stop. */
+void *load_lines(void *load);
 void load_stats_add(struct load_stats *to, const struct load_stats *from);
 /* Microseconds that @percent of the operations stayed below, up to a quarter of an octave more. */
 uint64_t load_percentile_us(const struct load_stats *s, unsigned int percent);
