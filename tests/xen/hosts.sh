@@ -66,6 +66,8 @@ boot_host()
 		-device "virtio-net-pci,netdev=commands,romfile=,mac=52:54:00:09:01:0$number" \
 		"${args[@]}" > "$LAB/$host.qemu" 2>&1 < /dev/null &
 	echo $! > "$LAB/$host.pid"
+	# its end is nothing to be told of
+	disown $!
 }
 
 # await_host HOST [SECONDS] -- until it takes commands; 1 and a word on standard error when it does not

@@ -90,6 +90,7 @@ make_guest_initrd()
 	root=$(mktemp -d "${TMPDIR:-/tmp}/dmm-domu.XXXXXX")
 	tree=$("$DMM_TOP/scripts/kernels.sh" stock "$XEN_KERNEL")
 	mkdir -p "$root"/{bin,proc,sys,dev,tmp,modules}
+	ln -s bin "$root/sbin"
 	cp -L "$(command -v busybox)" "$root/bin/busybox"
 	for name in $(busybox --list); do
 		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What tests of the Xen lab share: sourced first by each of them, in bash, on the machine that runs the lab, which is up.
+# Between tests dom0-clean puts both hosts back; a test that fails gets its successor fresh ones.
+#
+#	host a, 10.9.0.1			host b, 10.9.0.2
+#	vda, vdb: its own			vda, vdb: its own
+#	vdd ---------- the same, SHARED on this machine ---------- vdd
+#
+# A guest writes to its xvda all the time and keeps the journal of that on its xvdb (domu/init).  gjournal, of the shared disk, is
+# there for that: so it is with the guest wherever that goes, and whatever becomes of it.
+
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+: "${LAB:?is for tests/xen/run to say}"
+. "$DMM_TOP/tests/xen/hosts.sh"
+
+SHARED=$LAB/shared.disk
+JOURNAL_SECTORS=8192
+
+# for tests that do not come to their end
+# shellcheck disable=SC2034 # hosts.sh and the tests
+MY=$(mktemp -d "${TMPDIR:-/tmp}/dmm-xentest.XXXXXX")
+WATCHER=''
+end_of_test()
+{
+	[ -z "$WATCHER" ] || kill "$WATCHER" 2> /dev/null || true
+	rm -rf "$MY"
+}
+trap end_of_test EXIT
+trap 'exit 1' INT TERM
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+note() { echo "# $SECONDS s: $*"; }
+
+# must HOST COMMAND...: as on, and it has to succeed; its output is shown when it does not
+must()
+{
+	local out rc=0
+
+	out=$(on "$@" 2>&1) || rc=$?
+	[ $rc = 0 ] || { printf '%s\n' "$out" >&2; fail "host $1: exit status $rc: ${*:2}"; }
+	[ -z "$out" ] || printf '%s\n' "$out"
+}
+
+# must_wait_for SECONDS COMMAND...: until it succeeds
+must_wait_for()
+{
+	local until=$((SECONDS + $1))
+	shift
+	until "$@" > "$MY/waited" 2>&1; do
+		[ $SECONDS -lt $until ] || { tail -n 20 "$MY/waited" >&2; fail "waited in vain for: $*"; }
+		sleep 0.3
+	done
+}
+
+# linear HOST NAME DEVICE FIRST-SECTOR SECTORS: a dm device there
+linear() { must "$1" "dmsetup create $2 --table '0 $5 linear $3 $4'"; }
+
+# shared_journal: on both hosts, for guests
+shared_journal()
+{
+	linear a gjournal /dev/vdd 0 $JOURNAL_SECTORS
+	linear b gjournal /dev/vdd 0 $JOURNAL_SECTORS
+}
+
+# guest_config HOST NAME DISK [LOAD-OPTION...]: /etc/xen/NAME.cfg there; DISK is the device that is to be its xvda
+guest_config()
+{
+	local host=$1 name=$2 disk=$3 words
+	shift 3
+
+	words=$(IFS=,; echo "$*")
+	cat > "$MY/$name.cfg" <<-EOS
+		name = "$name"
+		type = "pvh"
+		kernel = "/guest/vmlinuz"
+		ramdisk = "/guest/initrd"
+		extra = "console=hvc0 quiet panic=-1 load=$words"
+		memory = 96
+		vcpus = 1
+		disk = [ "phy:$disk,xvda,w", "phy:/dev/mapper/gjournal,xvdb,w" ]
+		vif = []
+		tsc_mode = "native"
+		on_crash = "preserve"
+	EOS
+	put "$host" "$MY/$name.cfg" "/etc/xen/$name.cfg"
+}
+
+# create_guest HOST NAME DISK [LOAD-OPTION...]: and it writes
+create_guest()
+{
+	guest_config "$@"
+	must "$1" "xl -f create /etc/xen/$2.cfg" > /dev/null
+	must_wait_for 180 guest_writes "$1" "$2"
+}
+
+# guest_log HOST NAME: what it has said on its console there
+guest_log() { on "$1" "cat /var/log/xen/guest-$2.log /var/log/xen/guest-$2--incoming.log 2> /dev/null; true" | tr -d '\r'; }
+
+# guest_count HOST NAME: of the operations that it has said
+guest_count() { guest_log "$1" "$2" | awk '/^load: / { n = $2 } END { print n + 0 }'; }
+guest_writes() { [ "$(guest_count "$1" "$2")" -gt 0 ]; }
+# guest_gap HOST NAME: the longest time, in ms, in which none of its operations completed, by its own clock
+guest_gap() { guest_log "$1" "$2" | awk '/^load: / { n = $(NF - 1) } END { print n + 0 }'; }
+
+# guest_goes_on HOST NAME: it says that it has done more than now
+guest_goes_on()
+{
+	local count
+
+	count=$(guest_count "$1" "$2")
+	must_wait_for 60 guest_beyond "$1" "$2" "$count"
+}
+guest_beyond() { [ "$(guest_count "$1" "$2")" -gt "$3" ]; }
+
+# guests HOST: their names and states as xl has them
+guests() { on "$1" "xl list | sed 1,2d | awk '{ print \$1, \$5 }'"; }
+no_guests() { [ -z "$(guests "$1")" ]; }
+
+# watch_writes: from here on, when is the shared disk written to
+watch_writes()
+{
+	local now last=''
+
+	while :; do
+		now=$(stat -c %.3Y "$SHARED")
+		[ "$now" = "$last" ] || echo "$now"
+		last=$now
+		sleep 0.03
+	done > "$MY/writes" &
+	WATCHER=$!
+}
+# longest_pause: ms without a write to the shared disk, since watch_writes
+longest_pause()
+{
+	awk '{ if (NR > 1 && $1 - last > max) max = $1 - last; last = $1 } END { printf "%d\n", max * 1000 }' "$MY/writes"
+}
+
+# judge HOST DEVICE [CHECKER-OPTION...]: every sector there, by the guest's journal
+judge()
+{
+	local host=$1 device=$2
+	shift 2
+	must "$host" "dd if=/dev/mapper/gjournal of=/tmp/journal bs=1M iflag=direct 2> /dev/null &&
+		dmm-check $device --journal /tmp/journal $*" > "$MY/judged"
+	note "$(tail -n 1 "$MY/judged")"
+}
