@@ -53,6 +53,12 @@
  *				<--	HANDOVER JOIN | REFUSE
  *	HANDOVER		<-->	HANDOVER
  *
+ * A guest's memory has a connection of its own, on which no frames follow GUEST_OK.
+ *
+ *	GUEST			-->
+ *				<--	GUEST_OK
+ *	bytes			<-->	bytes	of the toolstacks on both sides
+ *
  * Tools speak GROUP to a daemon of either host, by TCP or by its local socket; ADOPT only by that.
  *
  *	GROUP			-->	what is asked of a migration's hand-over
@@ -89,6 +95,7 @@
 #define DMM_FEATURE_CREATE	(1ull << 2)	/* DMM_PREPARE_CREATE */
 #define DMM_FEATURE_GROUP	(1ull << 3)	/* dmm_wire_prepare.group_disks, GROUP, HANDOVER */
 #define DMM_FEATURE_PROVE	(1ull << 4)	/* DMM_MSG_PROVE, DMM_MSG_COMPARE */
+#define DMM_FEATURE_GUEST	(1ull << 5)	/* DMM_MSG_GUEST */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -127,6 +134,9 @@ enum dmm_msg {
 	DMM_MSG_KEY_OK		= 45,	/* struct dmm_wire_key_ok */
 	/* hand-over */
 	DMM_MSG_HANDOVER	= 48,	/* struct dmm_wire_handover */
+
+	DMM_MSG_GUEST		= 52,	/* struct dmm_wire_guest, a connection's first request */
+	DMM_MSG_GUEST_OK	= 53,	/* no payload; what follows is no frames */
 };
 
 /*
@@ -468,6 +478,20 @@ enum dmm_wire_group_result {
 	DMM_GROUP_FAILED	= 5,	/* see why */
 	__DMM_GROUP_RESULT_MAX,
 };
+
+/* Who receives the memory of a guest. */
+enum dmm_wire_platform {
+	DMM_PLATFORM_XL		= 1,	/* xl migrate-receive, on either side of whose stream is xl */
+	__DMM_PLATFORM_MAX,
+};
+
+struct dmm_wire_guest {
+	__u8 migration[DMM_ID_BYTES];	/* of its disks, which come to the host that is asked */
+	__le32 platform;	/* enum dmm_wire_platform */
+	__le32 flags;		/* 0 */
+	__u8 name[64];		/* of the guest, for the log */
+};
+#define DMM_WIRE_GUEST_BYTES	88
 
 /* Repeated for a disk that is there it replaces what may change: the statistics. */
 struct dmm_wire_adopt {

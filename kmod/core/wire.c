@@ -87,6 +87,9 @@ WIRE_OFFSET(dmm_wire_group_ok, epoch, 16);
 WIRE_OFFSET(dmm_wire_group_ok, peer, 32);
 WIRE_OFFSET(dmm_wire_group_ok, device, 96);
 WIRE_OFFSET(dmm_wire_group_ok, why, 224);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest) == DMM_WIRE_GUEST_BYTES);
+WIRE_OFFSET(dmm_wire_guest, platform, 16);
+WIRE_OFFSET(dmm_wire_guest, name, 24);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_adopt) == DMM_WIRE_ADOPT_BYTES);
 WIRE_OFFSET(dmm_wire_adopt, port, 28);
 WIRE_OFFSET(dmm_wire_adopt, size_bytes, 32);
@@ -173,6 +176,9 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_KEY_OK_BYTES;
 	case DMM_MSG_HANDOVER:
 		return DMM_WIRE_HANDOVER_BYTES;
+	case DMM_MSG_GUEST:
+		return DMM_WIRE_GUEST_BYTES;
+	case DMM_MSG_GUEST_OK:
 	case DMM_MSG_FINISH_OK:
 	case DMM_MSG_FORGET_OK:
 	case DMM_MSG_ATTACHED:

@@ -83,6 +83,7 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_hashes_request hashes;
 		struct dmm_group_request group;
 		struct dmm_adopt adopt;
+		struct dmm_guest_request guest;
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
@@ -127,6 +128,13 @@ static void one_request(u16 type, const u8 *data, size_t size)
 			fuzz_text_ok(u.group.by, sizeof(u.group.by));
 			fuzz_assert(u.group.verb && u.group.verb < __DMM_GROUP_VERB_MAX &&
 				    u.group.await_ms <= DMM_MAX_AWAIT_MS && !(u.group.await >> __DMM_HO_STATE_MAX));
+		}
+		break;
+	case DMM_MSG_GUEST:
+		ret = dmm_guest_decode(payload, &u.guest, &r);
+		if (!ret) {
+			fuzz_text_ok(u.guest.name, sizeof(u.guest.name));
+			fuzz_assert(u.guest.platform && u.guest.platform < __DMM_PLATFORM_MAX && u.guest.name[0]);
 		}
 		break;
 	case DMM_MSG_ADOPT:
@@ -203,7 +211,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static const u16 types[] = { DMM_MSG_HELLO, DMM_MSG_PREPARE, DMM_MSG_DIGEST, DMM_MSG_ATTACH,
 				     DMM_MSG_QUERY };
 
-	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT };
+	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT,
+				    DMM_MSG_GUEST };
 
 	if (!size)
 		return 0;
@@ -217,6 +226,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_request(more[data[0] - 8], data + 1, size - 1);
 	else if (data[0] == 13)
 		one_error(data + 1, size - 1);
+	else if (data[0] == 14)
+		one_request(more[5], data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);
 	return 0;

@@ -79,6 +79,19 @@ static const struct mutation group_mutations[] = {
 	{ "by unpadded", G(by) + 79, U8, 'x', DMM_WERR_PROTOCOL },
 };
 
+#define GU(f) offsetof(struct dmm_wire_guest, f)
+
+static const struct mutation guest_mutations[] = {
+	{ "untouched", GU(platform), U32, DMM_PLATFORM_XL, 0 },
+	{ "id zero", GU(migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "platform 0", GU(platform), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "platform unknown", GU(platform), U32, __DMM_PLATFORM_MAX, DMM_WERR_UNSUPPORTED },
+	{ "flags", GU(flags), U32, 1, DMM_WERR_PROTOCOL },
+	{ "no name", GU(name), U8, 0, DMM_WERR_PROTOCOL },
+	{ "name escape", GU(name) + 1, U8, 0x1b, DMM_WERR_PROTOCOL },
+	{ "name unpadded", GU(name) + 63, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
 #define AD(f) offsetof(struct dmm_wire_adopt, f)
 
 static const struct mutation adopt_mutations[] = {
@@ -211,6 +224,13 @@ static int decode_group(const void *payload, struct dmm_refusal *r)
 	return dmm_group_decode(payload, &g, r);
 }
 
+static int decode_guest(const void *payload, struct dmm_refusal *r)
+{
+	struct dmm_guest_request g;
+
+	return dmm_guest_decode(payload, &g, r);
+}
+
 static int decode_adopt(const void *payload, struct dmm_refusal *r)
 {
 	struct dmm_adopt a;
@@ -267,6 +287,7 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_attach a;
 	struct dmm_wire_hello h;
 	struct dmm_wire_group g;
+	struct dmm_wire_guest gu;
 	struct dmm_wire_adopt ad;
 	struct dmm_wire_prove pv;
 	struct dmm_wire_compare cm;
@@ -304,6 +325,11 @@ static void decoders_refuse(void **state)
 	g.verb = cpu_to_le32(DMM_GROUP_CUTOVER);
 	g.freeze_ms = cpu_to_le32(5000);
 	mutate(group_mutations, COUNT(group_mutations), &g, sizeof(g), decode_group);
+	memset(&gu, 0, sizeof(gu));
+	gu.migration[0] = 1;
+	gu.platform = cpu_to_le32(DMM_PLATFORM_XL);
+	strcpy((char *)gu.name, "web01");
+	mutate(guest_mutations, COUNT(guest_mutations), &gu, sizeof(gu), decode_guest);
 	memset(&ad, 0, sizeof(ad));
 	disk_id(&ad.id);
 	ad.group_disks = cpu_to_le32(1);
@@ -341,6 +367,7 @@ static void decoders_take_anything(void **state)
 		decode_attach(junk, &r);
 		decode_hello(junk, &r);
 		decode_group(junk, &r);
+		decode_guest(junk, &r);
 		decode_adopt(junk, &r);
 		decode_prove(junk, &r);
 		decode_compare(junk, &r);

@@ -73,6 +73,8 @@ PAYLOADS = {
     "COMPARE_OK": struct.pack("<II", 2, 0),
     "KEY": DISK + struct.pack("<QII", 9, 2, 3),
     "KEY_OK": ident(0x50) + ident(0x60) + ident(0x70),
+    "GUEST": ident(0x10) + struct.pack("<II", 1, 0) + text("web01", 64),
+    "GUEST_OK": b"",
 }
 
 NUMBERS = {
@@ -81,6 +83,7 @@ NUMBERS = {
     "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
     "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
     "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "HANDOVER": 48,
+    "GUEST": 52, "GUEST_OK": 53,
 }
 
 ACKS = [  # type, seq, arg, status

@@ -187,6 +187,12 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->state = cpu_to_le32(DMM_DISK_RECEIVING);
 		m->conns = cpu_to_le32(1);
 		m->error = cpu_to_le32(DMM_WERR_RANGE);
+	} else if (type == DMM_MSG_GUEST) {
+		struct dmm_wire_guest *m = (void *)p;
+
+		dmm_vec_ident(m->migration, 0x10);
+		m->platform = cpu_to_le32(DMM_PLATFORM_XL);
+		memcpy(m->name, "web01", 5);
 	} else if (type == DMM_MSG_KEY_OK) {
 		struct dmm_wire_key_ok *m = (void *)p;
 

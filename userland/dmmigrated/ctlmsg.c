@@ -390,3 +390,24 @@ int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dm
 	memcpy(g->by, w.by, sizeof(g->by));
 	return 0;
 }
+
+int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r)
+{
+	struct dmm_wire_guest w;
+	u32 platform;
+
+	memcpy(&w, payload, sizeof(w));
+	platform = le32_to_cpu(w.platform);
+	if (dmm_id_is_zero(w.migration))
+		return malformed(r, "the migration's identifier is zero");
+	if (!platform || platform >= __DMM_PLATFORM_MAX)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown platform %u of GUEST", platform);
+	if (w.flags)
+		return malformed(r, "unknown flags of GUEST");
+	if (!w.name[0] || dmm_text_check(w.name, sizeof(w.name)))
+		return malformed(r, "the guest's name is not text");
+	memcpy(g->migration, w.migration, sizeof(g->migration));
+	g->platform = platform;
+	memcpy(g->name, w.name, sizeof(g->name));
+	return 0;
+}

@@ -107,6 +107,12 @@ struct dmm_group_request {
 	char by[80];
 };
 
+struct dmm_guest_request {
+	u8 migration[DMM_ID_BYTES];
+	enum dmm_wire_platform platform;
+	char name[64];
+};
+
 /*
  * Each takes the payload of a frame of its type (whose size dmm_wire_hdr_decode() has
  * checked).  0, or a negative errno with @r filled; the result is then untouched.
@@ -121,5 +127,6 @@ int dmm_compare_decode(const void *payload, struct dmm_compare_request *c, struc
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
+int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r);
 
 #endif

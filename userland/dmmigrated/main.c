@@ -417,6 +417,7 @@ int main(int argc, char **argv)
 		dmm_config_exit(&c);
 		return daemon_restore(&dm);
 	}
+	dm.rc.processes = &dm.processes;
 	dmm_workers_init(&dm.workers, &dm.processes, &dm.rc.registry, dm.lock_fd);
 	dm.rc.registry.workers = &dm.workers;
 	dm.rc.registry.opener = dmm_processes_opener(&dm.processes, dm.lock_fd);

@@ -263,6 +263,7 @@ static void config_init(struct dmm_config *c)
 	strcpy(c->keys, DMM_KEYS_DIR);
 	strcpy(c->state_dir, DMM_JOURNAL_DIR);
 	strcpy(c->control, DMM_CONTROL_PATH);
+	strcpy(c->xl, DMM_XL_PATH);
 }
 
 enum dmm_options_result dmm_options_parse(int argc, char **argv, struct dmm_config *c)

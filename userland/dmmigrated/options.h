@@ -22,6 +22,9 @@ struct dmm_listen_address {
 	u16 port;			/* 0: config.port */
 };
 
+#define DMM_GUESTS_BYTES	512
+#define DMM_GUESTS_ALL		"*"
+
 /* Constant after parsing; the allow-list moves on to struct dmm_allow. */
 struct dmm_config {
 	const char *path;		/* of the configuration file; borrowed from argv */
@@ -50,6 +53,8 @@ struct dmm_config {
 	char keys[DMM_LOCAL_PATH];	/* directory: keys.h */
 	char state_dir[DMM_LOCAL_PATH];
 	char control[DMM_LOCAL_PATH];
+	char guests[DMM_GUESTS_BYTES];	/* names of peers, blanks between them */
+	char xl[DMM_LOCAL_PATH];	/* the program that receives the memory of guests */
 };
 
 /* One entry of the table that the parsers, --help, manual pages and completion are made from. */
@@ -65,7 +70,8 @@ struct dmm_setting {
 };
 
 /* All of them in the order of the help. */
-#define DMM_NR_SETTINGS	22
+#define DMM_NR_SETTINGS	24
+#define DMM_XL_PATH	"/usr/sbin/xl"
 extern const struct dmm_setting dmm_settings[DMM_NR_SETTINGS];
 
 /* The same one by one; NULL after the last. */

@@ -8,8 +8,9 @@
  *	    acceptor	acceptor.h: listens, shakes hands, and encrypts where the kernel cannot
  *	    opener	opener.h: opens destinations
  *	    worker	worker.h: the destinations of one migration, and its data connections
+ *	    xl		receives a guest's memory: root's own program, outside of our sandbox, and of systemd's of our unit
  *
- * Each ends when the daemon does, however that ends.
+ * Each but xl ends when the daemon does, however that ends.
  */
 #ifndef DMM_PROCESSES_H
 #define DMM_PROCESSES_H
@@ -33,6 +34,12 @@ void dmm_processes_end(struct dmm_processes *p);
  * it has ended and closed all that it had; -1: the kernel has none.  Any thread.
  */
 int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd, int *pidfd);
+/*
+ * Begins the receiver of a guest's memory: *stream is its standard input and output, *words what it says on standard error, both the
+ * caller's to close.  -ENOENT: there is no such program.
+ */
+int dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words);
+
 /* The same for an acceptor; the socket is to be served (acceptor.h). */
 int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd);
 /* The same for the opener (opener.h). */

@@ -30,6 +30,7 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	rc->handshake_ms = c->handshake_ms;
 	rc->stall_ms = c->stall_ms;
 	rc->ack_ms = c->ack_ms;
+	memcpy(rc->guests, c->guests, sizeof(rc->guests));
 	rc->engine = c->engine;
 	rc->engine_auto = c->engine_auto;
 	ret = dmm_id_random(rc->instance);

@@ -20,6 +20,7 @@
 
 struct dmm_channel;
 struct dmm_migrations;
+struct dmm_processes;
 
 struct dmm_receiver {
 	/* constant after init */
@@ -29,6 +30,7 @@ struct dmm_receiver {
 	u64 handshake_ms;
 	u64 stall_ms;
 	u64 ack_ms;
+	char guests[DMM_GUESTS_BYTES];	/* peers whose guests may come */
 	const struct dmm_engine_ops *engine;
 	bool engine_auto;		/* libaio does where this one does not */
 	u8 instance[DMM_ID_BYTES];
@@ -37,6 +39,7 @@ struct dmm_receiver {
 	struct dmm_channel *channel;	/* borrowed; NULL: plaintext (tests) */
 	bool passes;			/* an acceptor: connections go to the daemon once their peer is known */
 	struct dmm_migrations *migrations;	/* borrowed; NULL: none hands over here (tests) */
+	struct dmm_processes *processes;	/* borrowed; NULL with migrations */
 	/* with locks of their own */
 	struct dmm_bufpool *pool;
 	struct dmm_allow allow;

@@ -17,6 +17,7 @@
 #include "control.h"
 #include "data.h"
 #include "fullio.h"
+#include "guest.h"
 #include "handover.h"
 #include "session.h"
 #include "thread.h"
@@ -26,7 +27,7 @@
 #define LINGER_MS	2000u	/* for a refused peer to read why */
 /* that this receiver has */
 #define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | \
-				 DMM_FEATURE_GROUP | DMM_FEATURE_PROVE)
+				 DMM_FEATURE_GROUP | DMM_FEATURE_PROVE | DMM_FEATURE_GUEST)
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
 
 /* What a new thread is given; it frees it. */
@@ -272,6 +273,8 @@ static void session_life(struct dmm_receiver *rc, int *fd, const char *peer, boo
 		dmm_data_run(&s, payload);
 	else if (f.type == DMM_MSG_HANDOVER)
 		dmm_handover_run(&s, payload);
+	else if (f.type == DMM_MSG_GUEST)
+		dmm_guest_run(&s, payload);
 	else
 		dmm_control_run(&s, &f, payload);
 out:

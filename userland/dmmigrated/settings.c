@@ -186,6 +186,27 @@ static const char *set_keys(struct dmm_config *c, const char *value)
 	return set_path(c->keys, value);
 }
 
+/* One more word or several. */
+static const char *set_guests(struct dmm_config *c, const char *value)
+{
+	const char *names = value;
+	char word[DMM_PEER_NAME];
+
+	while (dmm_peer_address_next(&names, word)) {
+		if (strcmp(word, DMM_GUESTS_ALL) && !dmm_peer_name_ok(word))
+			return "not names of peers, as in dmmigrate keys list, or *";
+		if (strlen(c->guests) + strlen(word) + 2 > sizeof(c->guests))
+			return "too many names: at most 510 characters";
+		strcat(strcat(c->guests, " "), word);
+	}
+	return NULL;
+}
+
+static const char *set_xl(struct dmm_config *c, const char *value)
+{
+	return set_path(c->xl, value);
+}
+
 static const char *set_tls(struct dmm_config *c, const char *value)
 {
 	return dmm_tls_carrier_parse(value, &c->tls) ? "not one of auto, kernel, relay" : NULL;
@@ -257,6 +278,9 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	  "for the rest of a message that has begun (60s)", set_stall },
 	{ "ack_timeout", 0, "TIME", true, false,
 	  "for a source to take its acknowledgements (30s)", set_ack },
+	{ "guests", 0, "PEER", true, false,
+	  "hosts whose guests may come, * for all: who begins a guest is as good as root here; repeatable (none)", set_guests },
+	{ "xl", 0, "PATH", true, false, "Xen's xl, which receives the memory of guests (" DMM_XL_PATH ")", set_xl },
 };
 
 const struct dmm_setting *dmm_setting_get(unsigned int i)

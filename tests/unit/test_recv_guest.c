@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * GUEST: the stream between two toolstacks, one of which is a shell script here.
+ */
+#include <fcntl.h>
+#include <signal.h>
+
+#include "dmmigrated/processes.h"
+#include "recv_migrations.h"
+
+static struct dmm_processes processes;
+static char xl[64];		/* the script */
+static char told[80];		/* what it tells, in a file */
+
+/* Before there is any thread. */
+static void nursery_start(void)
+{
+	static struct dmm_config c;
+
+	strcpy(xl, "/tmp/dmm-unit-xl.XXXXXX");
+	close(mkstemp(xl));
+	snprintf(told, sizeof(told), "%s.told", xl);
+	strcpy(c.xl, xl);
+	assert_int_equal(dmm_processes_start(&processes, &c), 0);
+}
+
+static void write_xl(const char *script)
+{
+	char line[512];
+	int fd = open(xl, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	int n = snprintf(line, sizeof(line), "#!/bin/sh\ntold=%s\n%s\n", told, script);
+
+	assert_int_equal(write(fd, line, (size_t)n), n);
+	assert_int_equal(fchmod(fd, 0700), 0);
+	close(fd);
+	unlink(told);
+}
+
+static int guest_setup(void **state)
+{
+	int ret = setup(state);
+
+	peer_features |= DMM_FEATURE_GUEST;
+	rc.processes = &processes;
+	strcpy(rc.guests, " beta *");
+	return ret;
+}
+
+static u32 guest(struct peer *p)
+{
+	struct dmm_wire_guest w;
+
+	memset(&w, 0, sizeof(w));
+	w.migration[0] = 1;
+	w.platform = cpu_to_le32(DMM_PLATFORM_XL);
+	strcpy((char *)w.name, "web01");
+	return peer_request(p, DMM_MSG_GUEST, &w, sizeof(w), DMM_MSG_GUEST_OK, NULL, 0);
+}
+
+static void hear_line(struct peer *p, const char *expect)
+{
+	char line[64] = "";
+	size_t n = strlen(expect);
+
+	assert_int_equal(dmm_sock_read(p->c.fd, line, n, dmm_now_ms() + WAIT_MS, -1), 0);
+	assert_string_equal(line, expect);
+}
+
+static void say_text(struct peer *p, const char *text)
+{
+	assert_int_equal(dmm_sock_write(p->c.fd, text, strlen(text), dmm_now_ms() + WAIT_MS, -1), 0);
+}
+
+static bool was_told(const char *expect)
+{
+	char text[256] = "";
+	u32 i;
+
+	for (i = 0; i < WAIT_MS / 10; i++) {
+		if (dmm_read_text(told, text, sizeof(text)) >= 0 && !strcmp(text, expect))
+			return true;
+		nap(10);
+	}
+	print_message("told: '%s'\n", text);
+	return false;
+}
+
+/* Both ways, what it says on standard error apart; ends when the receiver does, which knows its argument. */
+static void bytes_go_both_ways(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	write_xl("echo $1 ready; echo a word >&2; read a; echo \"got $a\"; read b; echo $b > $told");
+	assert_int_equal(prepare(0, 1), 0);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), 0);
+	hear_line(&p, "migrate-receive ready\n");
+	say_text(&p, "memory\n");
+	hear_line(&p, "got memory\n");
+	say_text(&p, "go\n");
+	assert_true(was_told("go"));
+	peer_expect_end(&p);
+	peer_close(&p);
+}
+
+/* More than any buffer holds, and not a byte of it altered. */
+static void a_lot_of_memory(void **state)
+{
+	static u8 block[1 << 16];
+	char command[200], text[100], expect[100];
+	struct peer p;
+	FILE *f;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(block); i++)
+		block[i] = (u8)(i * 31 + i / 251);
+	write_xl("head -c 16777216 | cksum > $told.new; mv $told.new $told");
+	assert_int_equal(prepare(0, 1), 0);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), 0);
+	snprintf(command, sizeof(command), "cksum > %s.expect", told);
+	f = popen(command, "w");
+	for (i = 0; i < 256; i++) {
+		block[0] = (u8)i;
+		assert_int_equal(fwrite(block, sizeof(block), 1, f), 1);
+		assert_int_equal(dmm_sock_write(p.c.fd, block, sizeof(block), dmm_now_ms() + WAIT_MS, -1), 0);
+	}
+	assert_int_equal(pclose(f), 0);
+	snprintf(text, sizeof(text), "%s.expect", told);
+	assert_true(dmm_read_text(text, expect, sizeof(expect)) > 0);
+	unlink(text);
+	assert_true(was_told(expect));
+	peer_close(&p);
+}
+
+/* A source that has gone: the receiver sees the end of its input, and may still say something to it. */
+static void the_source_goes(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	write_xl("echo begun; cat > /dev/null; echo lost > $told");
+	assert_int_equal(prepare(0, 1), 0);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), 0);
+	hear_line(&p, "begun\n");
+	peer_close(&p);
+	assert_true(was_told("lost"));
+	while (dmm_receiver_sessions(&rc))
+		nap(5);
+}
+
+/* It is nobody's child that waits to be told, nor has it what the daemon has open or ignores. */
+static void it_has_what_a_program_has(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	write_xl("{ ls /proc/$$/fd; grep -c 'SigIgn:.0000000000000000' /proc/$$/status; } | tr '\\n' ' ' > $told");
+	assert_int_equal(prepare(0, 1), 0);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), 0);
+	peer_expect_end(&p);
+	/* 10: the shell's own of its script */
+	assert_true(was_told("0 1 10 2 1"));
+	peer_close(&p);
+}
+
+static void who_may_ask(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct peer data, link, p;
+
+	(void)state;
+	write_xl("cat > /dev/null");
+	peer_hello(&p);
+	assert_int_equal(guest(&p), DMM_WERR_NOTFOUND);	/* without disks */
+	peer_close(&p);
+	be_owned(&data, &link, 1);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), DMM_WERR_BUSY);
+	peer_close(&p);
+	assert_int_equal(ask(DMM_GROUP_RETURN, DMM_HO_REFUSED, &ok), 0);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), 0);	/* the next try */
+	peer_close(&p);
+	peer_close(&data);
+	peer_close(&link);
+	strcpy(rc.guests, " beta");
+	peer_hello(&p);
+	assert_int_equal(guest(&p), DMM_WERR_DENIED);
+	peer_close(&p);
+	peer_features &= ~DMM_FEATURE_GUEST;
+	peer_hello(&p);
+	assert_int_equal(guest(&p), DMM_WERR_PROTOCOL);
+	peer_close(&p);
+}
+
+static void no_xl(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	assert_int_equal(prepare(0, 1), 0);
+	unlink(xl);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), DMM_WERR_UNSUPPORTED);
+	peer_close(&p);
+	close(open(xl, O_CREAT | O_WRONLY, 0700));
+}
+
+/* The daemon goes down: nobody waits for a guest that comes. */
+static void the_daemon_stops(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	write_xl("echo begun; cat > /dev/null; echo lost > $told");
+	assert_int_equal(prepare(0, 1), 0);
+	peer_hello(&p);
+	assert_int_equal(guest(&p), 0);
+	hear_line(&p, "begun\n");
+	dmm_receiver_stop(&rc);
+	peer_expect_end(&p);
+	assert_true(was_told("lost"));
+	peer_close(&p);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, guest_setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(bytes_go_both_ways),
+		T(a_lot_of_memory),
+		T(the_source_goes),
+		T(it_has_what_a_program_has),
+		T(who_may_ask),
+		T(no_xl),
+		T(the_daemon_stops),
+	};
+	int ret;
+
+	signal(SIGPIPE, SIG_IGN);
+	nursery_start();
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	dmm_processes_end(&processes);
+	unlink(xl);
+	unlink(told);
+	return ret;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * GUEST: a toolstack's receiver, and the connection that it is fed from.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "ctlmsg.h"
+#include "fullio.h"
+#include "group.h"
+#include "guest.h"
+#include "keys_peers.h"
+#include "migrations.h"
+#include "processes.h"
+
+#define BUFFER_BYTES	(64u << 10)
+#define LAST_WORDS_MS	5000u	/* for what the receiver still says once the source has closed */
+
+struct guest {
+	struct dmm_session *s;
+	int receiver;		/* standard input and output of it */
+	int words;		/* standard error; -1: it has closed that */
+	bool source_ended;
+	char line[256];		/* of words, not complete yet */
+	size_t line_bytes;
+	u8 buf[BUFFER_BYTES];
+};
+
+static bool guest_permitted(const struct dmm_session *s)
+{
+	const char *names = s->rc->guests;
+	char word[DMM_PEER_NAME];
+
+	while (dmm_peer_address_next(&names, word)) {
+		if (!strcmp(word, DMM_GUESTS_ALL) || (s->peer_name[0] && !strcmp(word, s->peer_name)))
+			return true;
+	}
+	return false;
+}
+
+/* The migration, of which the caller has a reference; NULL with @r filled. */
+static struct dmm_migration *guest_find(struct dmm_session *s, const struct dmm_guest_request *rq, struct dmm_refusal *r)
+{
+	struct dmm_migration *m = NULL;
+	struct dmm_group_status st;
+	struct dmm_group *g;
+
+	if (!(s->features & DMM_FEATURE_GUEST)) {
+		dmm_refuse(r, DMM_WERR_PROTOCOL, "GUEST without its feature in HELLO");
+		return NULL;
+	}
+	memcpy(s->log_id.migration, rq->migration, sizeof(s->log_id.migration));
+	if (!guest_permitted(s)) {
+		dmm_refuse(r, DMM_WERR_DENIED, "no guests may come from %.64s: 'guests' in dmmigrated.conf names those that may",
+			   s->peer_name[0] ? s->peer_name : "a host without TLS");
+		return NULL;
+	}
+	if (s->rc->migrations)
+		m = dmm_migrations_get(s->rc->migrations, rq->migration);
+	g = m ? dmm_migration_group(m) : NULL;
+	if (!m || m->role != DMM_HO_DEST || !g) {
+		dmm_refuse(r, DMM_WERR_NOTFOUND, "this migration is not known here: its disks come first");
+		goto err;
+	}
+	if (dmm_migration_check_peer(m, s->peer_name, r))
+		goto err;
+	dmm_group_status(g, &st);
+	if (st.state != DMM_HO_RECEIVING && st.state != DMM_HO_COMPLETE && st.state != DMM_HO_REFUSED) {
+		dmm_refuse(r, DMM_WERR_BUSY, "the disks of this migration have been handed over already (%s)",
+			   dmm_ho_state_name(st.state));
+		goto err;
+	}
+	return m;
+err:
+	dmm_migration_put(m);
+	return NULL;
+}
+
+static void guest_say_line(struct guest *g)
+{
+	g->line[g->line_bytes] = '\0';
+	dmm_text_clean(g->line);
+	if (g->line[0])
+		dmm_info(&g->s->log_id, "guest: %s", g->line);
+	g->line_bytes = 0;
+}
+
+/* What the receiver says on standard error goes to the log, by lines. */
+static void guest_words(struct guest *g)
+{
+	char text[512];
+	ssize_t n = read(g->words, text, sizeof(text)), i;
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		close(g->words);
+		g->words = -1;
+	}
+	for (i = 0; i < n; i++) {
+		if (text[i] == '\n' || text[i] == '\r' || g->line_bytes == sizeof(g->line) - 1)
+			guest_say_line(g);
+		if (text[i] != '\n' && text[i] != '\r')
+			g->line[g->line_bytes++] = text[i];
+	}
+	if (n <= 0 && g->line_bytes)
+		guest_say_line(g);
+}
+
+/* Moves what can be read. 0; -ENODATA: @from has ended; -errno: @to has. */
+static int guest_move(struct guest *g, int from, int to)
+{
+	ssize_t n = recv(from, g->buf, sizeof(g->buf), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)	/* within TLS an alert, too, is the end */
+		return -ENODATA;
+	return dmm_sock_write(to, g->buf, (size_t)n, DMM_NO_DEADLINE, g->s->rc->stop_fd);
+}
+
+static void guest_source_ended(struct guest *g)
+{
+	g->source_ended = true;
+	shutdown(g->receiver, SHUT_WR);
+}
+
+/* Until the receiver has ended, or the connection is lost and it has had time to see that. */
+static void guest_carry(struct guest *g)
+{
+	u64 until_ms = DMM_NO_DEADLINE, now_ms;
+	struct pollfd p[4];
+
+	while ((now_ms = dmm_now_ms()) < until_ms) {
+		p[0] = (struct pollfd){ .fd = g->s->rc->stop_fd, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = g->receiver, .events = POLLIN };
+		p[2] = (struct pollfd){ .fd = g->source_ended ? -1 : g->s->fd, .events = POLLIN };
+		p[3] = (struct pollfd){ .fd = g->words, .events = POLLIN };
+		if (poll(p, 4, until_ms == DMM_NO_DEADLINE ? -1 : (int)(until_ms - now_ms)) < 0)
+			continue;
+		if (p[0].revents)
+			return;
+		if (p[3].revents)
+			guest_words(g);
+		if (p[1].revents && guest_move(g, g->receiver, g->s->fd))
+			break;
+		if (p[2].revents && guest_move(g, g->s->fd, g->receiver)) {
+			guest_source_ended(g);
+			until_ms = dmm_now_ms() + LAST_WORDS_MS;
+		}
+	}
+	while (g->words >= 0 && !dmm_wait_fd(g->words, POLLIN, dmm_now_ms() + LAST_WORDS_MS, g->s->rc->stop_fd))
+		guest_words(g);
+}
+
+/* The receiver is there; 0 or a negative errno with @r filled. */
+static int guest_begin(struct guest *g, const struct dmm_guest_request *rq, struct dmm_refusal *r)
+{
+	int ret = dmm_processes_guest(g->s->rc->processes, rq->platform, &g->receiver, &g->words);
+	if (ret == -ENOENT)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "there is no xl on this host: is it a Xen host? (xl in dmmigrated.conf)");
+	return ret ? dmm_refuse(r, DMM_WERR_INTERNAL, "cannot begin xl migrate-receive: %s", strerror(-ret)) : 0;
+}
+
+void dmm_guest_run(struct dmm_session *s, const u8 *payload)
+{
+	dmm_autofree struct guest *g = calloc(1, sizeof(*g));
+	struct dmm_guest_request rq;
+	struct dmm_migration *m = NULL;
+	struct dmm_refusal r;
+	int ret;
+
+	ret = g ? dmm_guest_decode(payload, &rq, &r) : dmm_refuse(&r, DMM_WERR_INTERNAL, "out of memory");
+	if (!ret) {
+		m = guest_find(s, &rq, &r);
+		g->s = s;
+		ret = m ? guest_begin(g, &rq, &r) : -EPERM;
+	}
+	if (ret) {
+		dmm_session_refuse(s, &r);
+	} else {
+		dmm_notice(&s->log_id, "guest %s comes: xl migrate-receive was begun", rq.name);
+		if (!dmm_session_reply(s, DMM_MSG_GUEST_OK, NULL, 0))
+			guest_carry(g);
+		dmm_notice(&s->log_id, "guest %s: xl migrate-receive has ended", rq.name);
+		close(g->receiver);
+		if (g->words >= 0)
+			close(g->words);
+	}
+	dmm_migration_put(m);
+}

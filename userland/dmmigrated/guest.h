@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The memory of a guest whose disks come here: its source's toolstack sends it, ours receives it, and this carries the bytes,
+ * which it does not look at.  What keeps the guest from writing before the disks are ours is the gates.
+ */
+#ifndef DMM_GUEST_H
+#define DMM_GUEST_H
+
+#include "session.h"
+
+/* A session whose first request was GUEST, to its end.  Context: the connection's thread. */
+void dmm_guest_run(struct dmm_session *s, const u8 *payload);
+
+#endif
