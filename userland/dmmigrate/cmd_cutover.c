@@ -11,7 +11,6 @@
 
 #include "commands.h"
 #include "cutover.h"
-#include "hook.h"
 #include "monitor.h"
 
 #define FREEZE_DEFAULT_MS	5000u
@@ -40,17 +39,10 @@ int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit c
 	char note[sizeof(c->why)];
 	struct dmm_dm_dev dev;
 	u32 i;
-	int ret;
 
 	snprintf(note, sizeof(note), "%s", c->why);
-	if (c->stopped && t->args.hook_abort) {
-		ret = dmm_hook_run(t, &c->g, t->args.hook_abort);
-		if (ret)
-			dmm_note(t, "the abort hook failed (%d): start the writer here by hand", ret);
-	} else if (c->stopped) {
-		dmm_note(t, "the stop hook may have stopped the writer, and nothing has started it again: "
-			 "start it here (--hook-abort CMD would have)");
-	}
+	if (c->stopped && c->p->ops->abort(c->p))
+		dmm_note(t, "%s", c->p->why);
 	for (i = 0; i < c->g.nr; i++) {
 		if (dmm_dm_find_number(c->g.disks[i].live.major, c->g.disks[i].live.minor, &dev))
 			use = DMM_USE_UNKNOWN;
@@ -183,18 +175,21 @@ int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 	if (ret)
 		return dmm_cutover_abort(t, c, ret);
 	c->begin_ns = dmm_monotonic_ns();
-	if (!t->args.hook_stop)
+	if (!c->p->ops->stop_name)
 		return 0;
 	c->stopped = true;
-	ret = dmm_hook_run(t, &c->g, t->args.hook_stop);
+	ret = c->p->ops->stop(c->p);
 	if (ret)
-		snprintf(c->why, sizeof(c->why), "the stop hook failed (%d)", ret);
+		snprintf(c->why, sizeof(c->why), "%s", c->p->why);
 	else
 		ret = flush_cache(c);
 	c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - c->begin_ns;
+	if (c->p->stopped_ns)
+		c->begin_ns = c->p->stopped_ns;
 	if (ret)
 		return dmm_cutover_abort(t, c, DMM_EXIT_ABORTED);
-	warn_still_open(t, c);
+	if (!c->p->ops->moves_writer)
+		warn_still_open(t, c);
 	return 0;
 }
 
@@ -255,9 +250,9 @@ static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
 	return 0;
 }
 
-static int cmd_cutover(struct dmm_tool *t)
+int dmm_cutover_run(struct dmm_tool *t, struct dmm_platform *p)
 {
-	struct dmm_cutover c = { 0 };
+	struct dmm_cutover c = { .p = p };
 	u32 i;
 	int ret;
 
@@ -266,8 +261,10 @@ static int cmd_cutover(struct dmm_tool *t)
 	if (!ret) {
 		dmm_signals_block();
 		dmm_signals_block_stop();
+		p->g = &c.g;
 		ret = dmm_cutover_hand_over(t, &c);
 	}
+	p->ops->end(p);
 	for (i = 0; c.hold_fds && i < c.g.nr; i++) {
 		if (c.hold_fds[i] >= 0)
 			close(c.hold_fds[i]);
@@ -278,6 +275,14 @@ static int cmd_cutover(struct dmm_tool *t)
 	dmm_remote_close(&c.remote);
 	dmm_group_clear(&c.g);
 	return ret;
+}
+
+static int cmd_cutover(struct dmm_tool *t)
+{
+	struct dmm_platform p;
+
+	dmm_platform_hook(&p, t);
+	return dmm_cutover_run(t, &p);
 }
 
 const struct dmm_verb dmm_verb_cutover = {

@@ -7,23 +7,25 @@
 
 #include "cutover_prove.h"
 #include "group.h"
+#include "platform/platform.h"
 #include "remote.h"
 #include "source.h"
 #include "tool.h"
 #include "verify.h"
 
 enum dmm_step {
-	DMM_STEP_STOP,		/* hook */
+	DMM_STEP_STOP,		/* the platform's */
 	DMM_STEP_GIVE_UP,	/* freeze, commit, journal */
 	DMM_STEP_OWN,		/* the destination's journal */
 	DMM_STEP_VERIFY,
-	DMM_STEP_START,		/* hook */
+	DMM_STEP_START,		/* the platform's */
 	DMM_STEP_RELEASE,
 	DMM_NR_STEPS,
 };
 
 struct dmm_cutover {
 	struct dmm_group g;		/* all disks */
+	struct dmm_platform *p;		/* borrowed */
 	struct dmm_source *s;		/* the one that was named: for messages, and where it goes */
 	struct dmm_nl_info *infos;	/* owned, of each disk: the latest */
 	int *hold_fds;			/* owned, of each disk: a stop hook must not remove the device; -1 */
@@ -31,7 +33,7 @@ struct dmm_cutover {
 	struct dmm_verify verify;
 	struct dmm_proof_result proof;
 	u32 timeout_ms;
-	bool stopped;			/* the stop hook was begun */
+	bool stopped;			/* p->stop was called */
 	bool again;			/* found given up: only what remained was done */
 	u64 begin_ns, end_ns;
 	u64 step_ns[DMM_NR_STEPS];
@@ -40,10 +42,13 @@ struct dmm_cutover {
 
 /* cmd_cutover.c */
 
-/* Checks, flushes, runs the stop hook.  0, or an exit code, reported: the source goes on.  Sets c->hold_fds. */
+/* All of `cutover SOURCE` with @p, which is ended.  Exit code, reported. */
+int dmm_cutover_run(struct dmm_tool *t, struct dmm_platform *p);
+
+/* Checks, flushes, stops the writer.  0, or an exit code, reported: the source goes on.  Sets c->hold_fds. */
 int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c);
 
-/* Everything before the source is given up ends here: it goes on, the abort hook is run. Returns @code, reported. */
+/* Everything before the source is given up ends here: it goes on, and so does the writer. Returns @code, reported. */
 int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code);
 
 /* cutover_hand_over.c */

@@ -3,7 +3,7 @@
  * The daemons hand over, by their journals; this stops and starts the writer, compares, and says how it ended.
  * It may be killed anywhere and run again.
  *
- *	here: CUTOVER -> relinquished      there: owned -> RUN, hook, RUNS -> running      here: released
+ *	here: stop, CUTOVER -> relinquished      there: owned -> release, RUN, run, RUNS -> running      here: released
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 #include "commands.h"
 #include "cutover.h"
 #include "fullio.h"
-#include "hook.h"
 #include "monitor.h"
 #include "owners.h"
 
@@ -178,8 +177,8 @@ static int give_back(struct handover *h, enum dmm_exit code)
 	return take_back(h, code);
 }
 
-/* A start hook is about to be run: should we die in it, the next one must not take it for not begun. */
-static int begin_hook(struct handover *h)
+/* The writer is about to be started: should we die in it, the next one must not take it for not begun. */
+static int begin_run(struct handover *h)
 {
 	struct dmm_record *record = &h->c->g.disks[0].record;
 	int ret;
@@ -192,17 +191,58 @@ static int begin_hook(struct handover *h)
 	return ret;
 }
 
+/* The gates are open. 0 or an exit code, reported. */
+static int start_there(struct handover *h)
+{
+	struct dmm_platform *p = h->c->p;
+	u64 begin_ns = dmm_monotonic_ns();
+	enum dmm_platform_run run;
+
+	if (begin_run(h))
+		return give_back(h, DMM_EXIT_LOCAL);
+	run = p->ops->run(p);
+	h->c->step_ns[DMM_STEP_START] += dmm_monotonic_ns() - begin_ns;
+	if (run == DMM_RUN_RUNS)
+		return 0;
+	if (run == DMM_RUN_NOT) {
+		snprintf(h->c->why, sizeof(h->c->why), "%s: the writer was not started at %s", p->why,
+			 h->c->s->record.to.host);
+		return give_back(h, DMM_EXIT_REMOTE);
+	}
+	snprintf(h->c->why, sizeof(h->c->why), "%s", p->why);
+	return may_run_there(h);
+}
+
+/* Is the writer there?  Nobody can write yet. 0 or an exit code, reported. */
+static int release_there(struct handover *h)
+{
+	struct dmm_platform *p = h->c->p;
+	u64 begin_ns = dmm_monotonic_ns();
+	int ret = p->ops->release(p);
+
+	h->c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
+	if (!ret)
+		return 0;
+	snprintf(h->c->why, sizeof(h->c->why), "%s", p->why);
+	return give_back(h, DMM_EXIT_REMOTE);
+}
+
 /* Opens the gate and starts the writer. 0 or an exit code, reported. */
 static int run_there(struct handover *h)
 {
 	bool begun = h->c->g.disks[0].record.start_begun;
-	u64 begin_ns = dmm_monotonic_ns();
+	bool starts = h->c->p->ops->run_name;
 	int ret;
 
-	if (begun && !h->t->args.hook_start && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
-		snprintf(h->c->why, sizeof(h->c->why), "an earlier start hook was begun, and how it ended is not "
+	if (begun && !starts && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
+		snprintf(h->c->why, sizeof(h->c->why), "an earlier start was begun, and how it ended is not "
 			 "known");
 		return may_run_there(h);
+	}
+	if (starts && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_OWNED))) {
+		ret = release_there(h);
+		if (ret)
+			return ret;
 	}
 	ret = ask_there(h, DMM_GROUP_RUN, 0, 0);
 	if (ret || !dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
@@ -213,21 +253,7 @@ static int run_there(struct handover *h)
 		return give_back(h, DMM_EXIT_REMOTE);
 	}
 	dmm_stop_at("running");
-	if (!h->t->args.hook_start)
-		return 0;
-	if (begin_hook(h))
-		return give_back(h, DMM_EXIT_LOCAL);
-	ret = dmm_hook_run(h->t, &h->c->g, h->t->args.hook_start);
-	h->c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
-	if (!ret)
-		return 0;
-	if (ret < 128) {
-		snprintf(h->c->why, sizeof(h->c->why), "the start hook failed (%d): the writer was not started "
-			 "at %s", ret, h->c->s->record.to.host);
-		return give_back(h, DMM_EXIT_REMOTE);
-	}
-	snprintf(h->c->why, sizeof(h->c->why), "the start hook was killed (%d)", ret);
-	return may_run_there(h);
+	return starts ? start_there(h) : 0;
 }
 
 /* The writer runs there: until the source has heard. 0 or an exit code, reported. */
@@ -305,6 +331,9 @@ int dmm_cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
 	} else if (dmm_owners_is(&h.src, DMM_STATES(DMM_HO_LOST))) {
 		snprintf(c->why, sizeof(c->why), "the journal of this migration is lost: %s",
 			 (const char *)h.src.why);
+		ret = unknown(&h);
+	} else if (c->p->ops->moves_writer && dmm_owners_is(&h.src, DMM_STATES(DMM_HO_RELINQUISHED))) {
+		snprintf(c->why, sizeof(c->why), "an earlier hand-over was interrupted, and what became of the writer is not known");
 		ret = unknown(&h);
 	} else {
 		ret = hand_over(&h);

@@ -102,8 +102,8 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 	if (!c->again) {
 		snprintf(remark, sizeof(remark), "  (%s)",
 			 dmm_format_bytes(left, sizeof(left), i->bytes, ""));
-		if (t->args.hook_stop)
-			report_step(t, steps, "stop hook", "stop_hook_ns", c->step_ns[DMM_STEP_STOP],
+		if (c->p->ops->stop_name)
+			report_step(t, steps, c->p->ops->stop_name, "stop_hook_ns", c->step_ns[DMM_STEP_STOP],
 				    "");
 		report_step(t, steps, "hold, drain", "drain_ns", i->drain_ns, "");
 		report_step(t, steps, "ship", "ship_ns", i->ship_ns, remark);
@@ -113,8 +113,8 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 	report_step(t, steps, "there", "own_ns", c->step_ns[DMM_STEP_OWN], "");
 	if (t->args.verify)
 		report_step(t, steps, "verify", "verify_ns", c->step_ns[DMM_STEP_VERIFY], "");
-	if (t->args.hook_start)
-		report_step(t, steps, "start hook", "start_hook_ns", c->step_ns[DMM_STEP_START], "");
+	if (c->p->ops->run_name)
+		report_step(t, steps, c->p->ops->run_name, "start_hook_ns", c->step_ns[DMM_STEP_START], "");
 	report_step(t, steps, "release", "release_ns", c->step_ns[DMM_STEP_RELEASE], "");
 	dmm_say(t, "  %-12s %8.1f ms", c->again ? "rest" : "pause", (double)pause_ns / 1e6);
 	if (t->args.verify)
