@@ -21,7 +21,7 @@
 
 #include "dmmigrated/channel.h"
 #include "dmmigrated/migrations.h"
-#include "dmmigrated/runner.h"
+#include "runner.h"
 #include "dmmigrated/session.h"
 #include "wireio.h"
 #include "world.h"

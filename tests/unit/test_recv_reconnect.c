@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "dmmigrated/reconnect.h"
-#include "dmmigrated/runner.h"
+#include "runner.h"
 #include "fullio.h"
 
 #define MIN	DMM_RECONNECT_MIN_MS

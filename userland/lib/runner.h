@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Running another program, of which only its end and the last line that it says are of interest.
+ * Running another program: of one that does something its end and the last line that it says are of interest, of one that
+ * is asked something all that it prints.
  */
-#ifndef DMM_RUNNER_H
-#define DMM_RUNNER_H
+#ifndef DMM_LIB_RUNNER_H
+#define DMM_LIB_RUNNER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -17,6 +18,8 @@ struct dmm_runner {
 	int fd;				/* what it says; its end is the program's */
 	char text[DMM_RUNNER_TEXT];	/* the end of it */
 	size_t bytes;
+	char *out;			/* borrowed; or the beginning, of @cap bytes at most, instead */
+	size_t cap;
 };
 
 /*
@@ -24,6 +27,9 @@ struct dmm_runner {
  * them, and no descriptor of ours but those without close-on-exec.  0 or -errno.
  */
 int dmm_runner_begin(struct dmm_runner *r, char *const argv[]);
+
+/* The same; what it prints goes to @out, what it complains of nowhere, and what does not fit ends it: -EMSGSIZE of dmm_runner_wait(). */
+int dmm_runner_begin_asked(struct dmm_runner *r, char *const argv[], char *out, size_t cap);
 
 /*
  * Until it has closed its output: 0.  -ETIMEDOUT, -ECANCELED (@stop_fd can be read): killed.  dmm_runner_end() in any
@@ -36,6 +42,12 @@ int dmm_runner_wait(struct dmm_runner *r, u64 deadline_ms, int stop_fd);
  * the signal's number.
  */
 int dmm_runner_end(struct dmm_runner *r);
+
+/*
+ * Asks a program, for @timeout_ms at most: its exit code, with what it has printed in @out, NUL terminated; or -errno.  One
+ * that hangs in the kernel is left to itself, and until it has ended nobody is asked anything (-EBUSY).  Any thread.
+ */
+int dmm_runner_ask(char *const argv[], u32 timeout_ms, int stop_fd, char *out, size_t cap);
 
 /* Its last line that says something, cut to fit and cleaned; "" if there is none. */
 void dmm_runner_line(const struct dmm_runner *r, char *line, size_t bytes);
