@@ -24,6 +24,15 @@ assert "state of the gate" "$(nl A.dmm gate)" = shut
 ! dd if=/dev/mapper/A.dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null || fail "a read passes the gate"
 listed_there ' receiving shut 1 .* A.dmm'
 on_b status "$ID" | grep -q 'The source copies to it, and owns the data' || fail "status there: $(on_b status "$ID")"
+# device_there PATH: as a hotplug script asks where the receiver's host has its journals
+device_there() {
+	# shellcheck disable=SC2016 # the inner shell's
+	unshare -m sh -c 'mount --bind "$1" /var/lib/dmmigrate && exec dmmigrate device "$2"' - "$TMP/state-b" "$1"
+}
+assert "device in place of the volume" "$(device_there /dev/mapper/B)" = /dev/mapper/A.dmm
+assert "device in place of the gate" "$(device_there /dev/mapper/A.dmm)" = /dev/mapper/A.dmm
+assert "device in place of another" "$(device_there /dev/mapper/A)" = /dev/mapper/A
+refused 3 'No such file' dmmigrate device /dev/mapper/nothing
 refused 3 'no device-mapper device' dmmigrate status 00000000000000000000000000000001
 refused 3 'there is nothing to return' there return "$ID"
 refused 3 'not to be written here' there run "$ID"
@@ -80,3 +89,10 @@ dmmigrate recover "$ID" | grep -q 'the destination owns' || fail "recover here"
 refused 3 'no way back' there return "$ID"
 dmmigrate clean --yes A >/dev/null || fail "clean: exit $?"
 [ ! -e "/var/lib/dmmigrate/source/$ID" ] || fail "the source's journal is still there"
+
+# a volume whose gate is gone is nobody's to open, until the migration is forgotten
+assert "device in place of the volume" "$(device_there /dev/mapper/B)" = /dev/mapper/A.dmm
+dm_drop A.dmm
+refused 3 'its gate is not there' device_there /dev/mapper/B
+there release "$ID" >/dev/null || fail "release: exit $?"
+assert "device in place of the volume" "$(device_there /dev/mapper/B)" = /dev/mapper/B

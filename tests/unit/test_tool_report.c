@@ -22,7 +22,7 @@
 #include "core/state.h"
 #include "dmmigrate/commands.h"
 #include "dmmigrate/dest_part.h"
-#include "dmmigrate/hook.h"
+#include "platform/platform.h"
 #include "dmmigrate/monitor.h"
 #include "dmmigrate/record.h"
 #include "dmmigrate/standing.h"
@@ -356,6 +356,18 @@ static void test_standing(void **state)
 	assert_int_equal(dmm_standing_use(DMM_STATE_RELEASED), DMM_USE_RELEASED);
 }
 
+static enum dmm_platform_run start_by(struct dmm_tool *t, const struct dmm_group *g, const char *command)
+{
+	struct dmm_platform p;
+
+	t->args.hook_start = command;
+	dmm_platform_hook(&p, t);
+	assert_null(p.ops->stop_name);
+	assert_string_equal(p.ops->run_name, "start hook");
+	p.g = g;
+	return p.ops->run(&p);
+}
+
 static void test_hook(void **state)
 {
 	struct dmm_tool t = { .verb = dmm_verb_find("cutover") };
@@ -368,26 +380,26 @@ static void test_hook(void **state)
 	struct dmm_group g = { .disks = disks, .nr = 1 };
 
 	(void)state;
-	assert_int_equal(dmm_hook_run(&t, &g, "exit 0"), 0);
-	assert_int_equal(dmm_hook_run(&t, &g, "exit 3"), 3);
-	assert_int_equal(dmm_hook_run(&t, &g, "kill -TERM $$"), 128 + 15);
-	assert_int_equal(dmm_hook_run(&t, &g, "/nonexistent 2>/dev/null"), 127);
-	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_MIGRATION $DMM_SOURCE $DMM_DEST $DMM_HOST "
+	assert_int_equal(start_by(&t, &g, "exit 0"), DMM_RUN_RUNS);
+	assert_int_equal(start_by(&t, &g, "exit 3"), DMM_RUN_NOT);
+	assert_int_equal(start_by(&t, &g, "kill -TERM $$"), DMM_RUN_UNKNOWN);
+	assert_int_equal(start_by(&t, &g, "/nonexistent 2>/dev/null"), DMM_RUN_NOT);
+	assert_int_equal(start_by(&t, &g, "test \"$DMM_MIGRATION $DMM_SOURCE $DMM_DEST $DMM_HOST "
 				      "$DMM_PORT $DMM_DEVICE\" = \"" ID_HEX " /dev/mapper/web01 /dev/x b 7790 "
-				      "/dev/x\""), 0);
-	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_DISKS ${DMM_SOURCE_1-none}\" = \"1 none\""), 0);
+				      "/dev/x\""), DMM_RUN_RUNS);
+	assert_int_equal(start_by(&t, &g, "test \"$DMM_DISKS ${DMM_SOURCE_1-none}\" = \"1 none\""), DMM_RUN_RUNS);
 	strcpy(disks[0].record.gate, "web01.dmm");
-	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_DEVICE\" = /dev/mapper/web01.dmm"), 0);
+	assert_int_equal(start_by(&t, &g, "test \"$DMM_DEVICE\" = /dev/mapper/web01.dmm"), DMM_RUN_RUNS);
 
 	/* the first as of one disk alone, whichever was named; then each by its number */
 	g.nr = 3;
 	g.named = 2;
-	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_DISKS $DMM_SOURCE $DMM_DEST $DMM_HOST\" = "
-				      "\"3 /dev/mapper/web01 /dev/x b\""), 0);
-	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_SOURCE_1 $DMM_DEST_1 $DMM_DEVICE_1\" = "
-				      "\"/dev/mapper/web01-data /dev/y /dev/mapper/data.dmm\""), 0);
-	assert_int_equal(dmm_hook_run(&t, &g, "test \"$DMM_SOURCE_2 $DMM_DEST_2 $DMM_DEVICE_2${DMM_SOURCE_3-}\" = "
-				      "\"/dev/mapper/web01-swap /dev/z /dev/z\""), 0);
+	assert_int_equal(start_by(&t, &g, "test \"$DMM_DISKS $DMM_SOURCE $DMM_DEST $DMM_HOST\" = "
+				      "\"3 /dev/mapper/web01 /dev/x b\""), DMM_RUN_RUNS);
+	assert_int_equal(start_by(&t, &g, "test \"$DMM_SOURCE_1 $DMM_DEST_1 $DMM_DEVICE_1\" = "
+				      "\"/dev/mapper/web01-data /dev/y /dev/mapper/data.dmm\""), DMM_RUN_RUNS);
+	assert_int_equal(start_by(&t, &g, "test \"$DMM_SOURCE_2 $DMM_DEST_2 $DMM_DEVICE_2${DMM_SOURCE_3-}\" = "
+				      "\"/dev/mapper/web01-swap /dev/z /dev/z\""), DMM_RUN_RUNS);
 }
 
 static const char *json_text(struct json_object *o, const char *key)

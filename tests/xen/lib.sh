@@ -144,6 +144,8 @@ add_ours()
 			[dmmigrated]
 			listen = $([ $host = a ] && echo 10.9.0.1 || echo 10.9.0.2)
 			allow = /dev/mapper/*
+			guests = $([ $host = a ] && echo b || echo a)
+			xl = /bin/xl
 		EOS
 	done
 	cp --remove-destination "$XEN_DIR"/dom0/* "$root/bin/"

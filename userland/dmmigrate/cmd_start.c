@@ -68,7 +68,7 @@ static int start_wait(struct dmm_tool *t, struct dmm_start *c)
 		dmm_say(t, "Detached: the copy goes on.  See dmmigrate watch %s", t->source);
 		goto out_clear;
 	}
-	if (end == DMM_MON_READY)
+	if (end == DMM_MON_READY && !t->leads_on)
 		dmm_say(t, "The first sweep is done.  Next: dmmigrate cutover %s", t->source);
 	ret = dmm_monitor_report(t, &m, end);
 out_clear:

@@ -27,6 +27,8 @@ extern const struct dmm_verb dmm_verb_cancel;	/* cmd_cancel.c */
 extern const struct dmm_verb dmm_verb_clean;	/* cmd_clean.c */
 extern const struct dmm_verb dmm_verb_copy;	/* cmd_copy.c */
 extern const struct dmm_verb dmm_verb_keys;	/* cmd_keys.c */
+extern const struct dmm_verb dmm_verb_vm;	/* cmd_vm.c */
+extern const struct dmm_verb dmm_verb_device;	/* cmd_device.c */
 extern const struct dmm_verb dmm_verb_version;	/* cmd_version.c */
 
 /* All of them in the order of the help; ends with NULL. */

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "dm.h"
 #include "nl.h"
+#include "platform/xl.h"
 #include "remote.h"
 
 static int run_verb(struct dmm_tool *t, int argc, char **argv)
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
 	int code, i;
 
 	dmm_tls_main(argc, argv);
+	if (argc == 3 && !strcmp(argv[1], DMM_XL_TRANSPORT))
+		return dmm_xl_transport(argv[2]);
 	if (!name || !strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		t.verb = argc > 2 ? dmm_verb_find(argv[2]) : NULL;
 		if (t.verb)

@@ -48,6 +48,11 @@ static int option_store(const struct dmm_option *o, char *value, struct dmm_args
 			return bad(why, bytes, o, value, strcmp(o->value, "CMD") ? "a name" : "a command");
 		*(const char **)to = value;
 		return 0;
+	case DMM_OPT_LIST:
+		if (args->nr_maps == DMM_MAX_LIST)
+			return bad(why, bytes, o, value, "the 64th or an earlier one");
+		args->maps[args->nr_maps++] = value;
+		return 0;
 	case DMM_OPT_RATE:
 		if (dmm_parse_rate(value, &v))
 			return bad(why, bytes, o, value,

@@ -16,6 +16,7 @@
 
 #define DMM_SOURCE_BYTES	256
 #define DMM_MAX_OPERANDS	128	/* start: a pair for each disk */
+#define DMM_MAX_LIST	64
 #define DMM_UNSET		(~0ull)
 
 enum dmm_option_type {
@@ -29,6 +30,7 @@ enum dmm_option_type {
 	DMM_OPT_TIME,		/* a bare number is seconds; stored as ms */
 	DMM_OPT_MS,		/* a bare number is milliseconds */
 	DMM_OPT_FREEZE_MS,	/* the same, 1 to DMM_MAX_FREEZE_MS */
+	DMM_OPT_LIST,		/* a text each time, in their order: args.maps */
 	DMM_OPT_VERIFY,		/* --verify or --verify=full: args.verify or verify_full */
 };
 
@@ -104,6 +106,10 @@ struct dmm_args {
 	const char *hook_stop;
 	const char *hook_start;
 	const char *hook_abort;
+	const char *to;
+	const char *config;
+	const char *maps[DMM_MAX_LIST];
+	unsigned int nr_maps;
 	const char *operands[DMM_MAX_OPERANDS];
 	unsigned int nr_operands;
 };

@@ -365,3 +365,18 @@ int dmm_remote_adopt(struct dmm_remote *r, const struct dmm_wire_adopt *req,
 
 	return group_check(r, ret, ok);
 }
+
+int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char *name)
+{
+	struct dmm_wire_guest w;
+
+	memset(&w, 0, sizeof(w));
+	memcpy(w.migration, id, DMM_ID_BYTES);
+	w.platform = cpu_to_le32(DMM_PLATFORM_XL);
+	if (!(r->client.features & DMM_FEATURE_GUEST) || dmm_text_put(w.name, sizeof(w.name), name)) {
+		r->client.why = r->client.features & DMM_FEATURE_GUEST ? "the guest's name is too long" :
+				"the receiver takes no guests: upgrade it";
+		return remote_fail(r, -EPROTO, "send a guest");
+	}
+	return remote_request(r, DMM_MSG_GUEST, &w, sizeof(w), DMM_MSG_GUEST_OK, NULL, 0, DMM_CLIENT_TIMEOUT_MS, "send a guest");
+}

@@ -64,6 +64,9 @@ int dmm_remote_attach(struct dmm_remote *r, const struct dmm_wire_attach *at);
 void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES], u32 disk, u64 conn_epoch,
 			  u32 conn_index, u32 conns);
 
+/* The receiver of a guest's memory, whose stream the connection is from here on. */
+int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char *name);
+
 /* Of a group; @ok is zeroed after a failure. */
 int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,
 		     struct dmm_wire_group_ok *ok);

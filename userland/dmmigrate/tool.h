@@ -40,6 +40,7 @@ struct dmm_tool {
 	struct json_object *result;	/* owned; with --json it is printed at the end */
 	bool result_printed;		/* the verb printed its own JSON lines */
 	struct dmm_nl *nl;		/* owned, opened on demand */
+	bool leads_on;			/* the verb is a step of another: what comes next is not said */
 	bool lines;			/* a progress line is on the terminal, unfinished */
 };
 

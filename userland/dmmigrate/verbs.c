@@ -7,6 +7,7 @@
 #include "commands.h"
 
 const struct dmm_verb *const dmm_verbs[] = {
+	&dmm_verb_vm,
 	&dmm_verb_start,
 	&dmm_verb_status,
 	&dmm_verb_list,
@@ -25,6 +26,7 @@ const struct dmm_verb *const dmm_verbs[] = {
 	&dmm_verb_cancel,
 	&dmm_verb_clean,
 	&dmm_verb_copy,
+	&dmm_verb_device,
 	&dmm_verb_keys,
 	&dmm_verb_version,
 	NULL
@@ -66,7 +68,7 @@ void dmm_help(FILE *f)
 	unsigned int i;
 
 	fprintf(f, "Usage: dmmigrate VERB [OPTION]... [OPERAND]...\n\n"
-		   "Moves a device-mapper device, live, to another host.\n\nVerbs:\n");
+		   "Moves a device-mapper device, or a Xen domain, live, to another host.\n\nVerbs:\n");
 	for (i = 0; dmm_verbs[i]; i++) {
 		end = strchr(dmm_verbs[i]->brief, '\n');
 		fprintf(f, "  %-9s %.*s\n", dmm_verbs[i]->name,

@@ -12,8 +12,8 @@
 #define DMM_PLATFORM_H
 
 #include "core/env.h"
-#include "group.h"
-#include "tool.h"
+#include "dmmigrate/group.h"
+#include "dmmigrate/tool.h"
 
 struct dmm_platform;
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is read of xl, and what is said to it: domains, configurations, the conversation of a migration.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fullio.h"
+#include "platform/xl_domain.h"
+#include "platform/xl_stream.h"
+
+#define WAIT_MS	5000
+
+/* Of xl 4.17, shortened: what `xl list -l g1` prints of a PVH domain with two disks, and of an HVM one with a drive. */
+static const char pvh[] = "[ { \"domid\": 1, \"config\": { \"c_info\": { \"type\": \"pvh\", \"name\": \"g1\", \"domid\": 4294967295, "
+	"\"run_hotplug_scripts\": \"True\" }, \"b_info\": { \"max_vcpus\": 1 }, \"disks\": [ { \"pdev_path\": \"/dev/mapper/gdisk\", "
+	"\"vdev\": \"xvda\", \"format\": \"raw\", \"readwrite\": 1, \"colo_restore_enable\": \"False\" }, { \"pdev_path\": "
+	"\"/dev/mapper/gdisk2\", \"vdev\": \"xvdb\", \"format\": \"raw\", \"readwrite\": 1 } ], \"on_reboot\": \"restart\" } } ]";
+static const char hvm[] = "[ { \"domid\": 7, \"config\": { \"c_info\": { \"name\": \"win\" }, \"disks\": [ { \"vdev\": \"hdc\", "
+	"\"format\": \"empty\", \"removable\": 1, \"is_cdrom\": 1 }, { \"pdev_path\": \"/srv/a.iso\", \"vdev\": \"hdd\", "
+	"\"is_cdrom\": 1 } ], \"pcidevs\": [ { \"dev\": 2 } ] } } ]";
+
+static void domains(void **state)
+{
+	static const char *const bad[] = {
+		"", "[]", "{", "[ { \"domid\": 1 } ]", "[ { \"domid\": 1, \"config\": { \"c_info\": { } } } ]",
+		"[ { \"domid\": -1, \"config\": { \"c_info\": { \"name\": \"g\" } } } ]",
+		"[ { \"domid\": 1, \"config\": { \"c_info\": { \"name\": \"g\" }, \"disks\": [ { } ] } } ]",
+		"[ { \"domid\": 1, \"config\": { \"c_info\": { \"name\": \"g\" }, \"disks\": [ 5 ] } } ]",
+		"[ 1, 2 ]",
+	};
+	struct dmm_xl_domain d;
+	char why[DMM_XL_TEXT];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(dmm_xl_domain_parse(pvh, &d, why), 0);
+	assert_int_equal(d.domid, 1);
+	assert_string_equal(d.name, "g1");
+	assert_false(d.passthrough);
+	assert_int_equal(d.nr, 2);
+	assert_string_equal(d.disks[0].vdev, "xvda");
+	assert_string_equal(d.disks[1].path, "/dev/mapper/gdisk2");
+	assert_true(d.disks[1].readwrite && !d.disks[1].cdrom);
+	assert_int_equal(dmm_xl_domain_parse(hvm, &d, why), 0);
+	assert_true(d.passthrough);
+	assert_int_equal(d.nr, 2);
+	assert_true(d.disks[0].cdrom && !d.disks[0].readwrite);
+	assert_string_equal(d.disks[0].path, "");
+	assert_string_equal(d.disks[1].path, "/srv/a.iso");
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(dmm_xl_domain_parse(bad[i], &d, why), -EBADMSG);
+}
+
+static void configurations(void **state)
+{
+	static const struct { const char *before, *after; } good[] = {
+		{ "name = \"g\"\ndisk = [ 'phy:/dev/a,xvda,w' ]\nvcpus=1\n", "name = \"g\"\ndisk = [\n\t\"D0\",\n\t\"D1\"\n]\nvcpus=1\n" },
+		/* brackets and hashes in texts and comments; a list of several lines */
+		{ "# disk = [ 1 ]\ndisk=[ # ]\n 'a#]', \"b['\" , ]; cpus = '#'", "# disk = [ 1 ]\ndisk=[\n\t\"D0\",\n\t\"D1\"\n]; cpus = '#'" },
+		{ "disk = []", "disk = [\n\t\"D0\",\n\t\"D1\"\n]" },
+		/* the last one counts; others are called alike */
+		{ "disks = 1\ndisk='x'\n_disk=2\ndisk = [ 'y' ] # z", "disks = 1\ndisk='x'\n_disk=2\ndisk = [\n\t\"D0\",\n\t\"D1\"\n] # z" },
+		{ "vif = [ [ 'nested' ], 'disk = [ ]' ]\ndisk=['a']", "vif = [ [ 'nested' ], 'disk = [ ]' ]\ndisk=[\n\t\"D0\",\n\t\"D1\"\n]" },
+	};
+	static const char *const bad[] = { "disk = [ 'a'", "disk = [ 'a ]", "disk", "= 3", "disk = ['a'] x", "disk =\n", "a b = 1\ndisk=[]" };
+	static const char *const disks[] = { "D0", "D1" };
+	char why[DMM_XL_TEXT], *out;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(dmm_xl_config_disks(good[i].before, disks, 2, &out, why), 0);
+		assert_string_equal(out, good[i].after);
+		free(out);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(dmm_xl_config_disks(bad[i], disks, 2, &out, why), -EBADMSG);
+		assert_string_equal(why, "line 1 is not understood");
+	}
+	assert_int_equal(dmm_xl_config_disks("name = 'disk'", disks, 2, &out, why), -ENOENT);
+}
+
+/* --- the stream --- */
+
+static struct dmm_xl_stream s;
+static int sender_in, sender_out, receiver;	/* of the two xl */
+
+static int stream_setup(void **state)
+{
+	int a[2], b[2], c[2];
+
+	(void)state;
+	memset(&s, 0, sizeof(s));
+	if (pipe(a) || pipe(b) || socketpair(AF_UNIX, SOCK_STREAM, 0, c))
+		return -1;
+	s.from_sender = a[0];
+	sender_out = a[1];
+	s.to_sender = b[1];
+	sender_in = b[0];
+	s.receiver = c[0];
+	receiver = c[1];
+	s.stop_fd = -1;
+	return 0;
+}
+
+static int stream_teardown(void **state)
+{
+	(void)state;
+	close(s.from_sender);
+	close(s.to_sender);
+	close(s.receiver);
+	if (sender_out >= 0)
+		close(sender_out);
+	close(sender_in);
+	if (receiver >= 0)
+		close(receiver);
+	return 0;
+}
+
+static const char banner[] = "xl migration receiver ready, send binary domain data.\n";
+static const char ready[] = "domain received, ready to unpause";
+static const char go[] = "domain is yours, you are cleared to unpause";
+static const char report[] = "my copy unpause results are as follows";
+
+static void say(int fd, const void *bytes, size_t n)
+{
+	assert_int_equal(write(fd, bytes, n), n);
+}
+
+static void hear(int fd, const void *bytes, size_t n)
+{
+	char got[128];
+	size_t done = 0;
+	ssize_t m;
+
+	while (done < n) {
+		m = read(fd, got + done, n - done);
+		assert_true(m > 0);
+		done += (size_t)m;
+	}
+	assert_memory_equal(got, bytes, n);
+}
+
+static bool hears_nothing(int fd)
+{
+	return dmm_wait_fd(fd, 1 /* POLLIN */, dmm_now_ms() + 20, -1) == -ETIMEDOUT;
+}
+
+static void *until_ready(void *arg)
+{
+	(void)arg;
+	return (void *)(long)dmm_xl_until_ready(&s);
+}
+
+static int until_ready_ends(pthread_t thread)
+{
+	void *ret;
+
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	return (int)(long)ret;
+}
+
+/* From the banner to READY, with memory that says READY itself, in small pieces. */
+static void memory_flows(void)
+{
+	pthread_t thread;
+	size_t i;
+
+	assert_int_equal(pthread_create(&thread, NULL, until_ready, NULL), 0);
+	for (i = 0; i < sizeof(banner) - 1; i += 7)
+		say(receiver, banner + i, dmm_min_u64(7, sizeof(banner) - 1 - i));
+	hear(sender_in, banner, sizeof(banner) - 1);
+	say(sender_out, ready, sizeof(ready));
+	say(sender_out, go, sizeof(go));
+	hear(receiver, ready, sizeof(ready));
+	hear(receiver, go, sizeof(go));
+	for (i = 0; i < sizeof(ready); i += 5)
+		say(receiver, ready + i, dmm_min_u64(5, sizeof(ready) - i));
+	assert_int_equal(until_ready_ends(thread), 0);
+	assert_int_equal(s.bytes, sizeof(ready) + sizeof(go));
+	assert_true(s.last_ns);
+}
+
+static void word_by_word(void **state)
+{
+	(void)state;
+	memory_flows();
+	assert_true(hears_nothing(sender_in));		/* READY is held back */
+	say(sender_out, go, sizeof(go));
+	assert_int_equal(dmm_xl_ready(&s, dmm_now_ms() + WAIT_MS), 0);
+	hear(sender_in, ready, sizeof(ready));
+	assert_true(hears_nothing(receiver));		/* GO, too */
+	say(receiver, report, sizeof(report));
+	say(receiver, "\3", 1);
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), 0);
+	hear(receiver, go, sizeof(go));
+	assert_int_equal(s.report, 3);
+	assert_true(hears_nothing(sender_in));		/* and the report */
+	assert_int_equal(dmm_xl_report(&s, 3), 0);
+	hear(sender_in, report, sizeof(report));
+	hear(sender_in, "\3", 1);
+}
+
+static void either_ends(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, until_ready, NULL), 0);
+	close(sender_out);
+	sender_out = -1;
+	assert_int_equal(until_ready_ends(thread), -EPIPE);
+	assert_string_equal(s.why, "xl migrate has ended");
+	close(receiver);
+	receiver = -1;
+	assert_int_equal(dmm_xl_until_ready(&s), -ECONNRESET);
+	assert_string_equal(s.why, "xl migrate-receive there has ended");
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), -ECONNRESET);
+}
+
+static void another_word(void **state)
+{
+	(void)state;
+	say(receiver, "xl migration receiver of tomorrow\n", 34);
+	assert_int_equal(dmm_xl_until_ready(&s), -EPROTO);
+	assert_non_null(strstr(s.why, "'xl migration receiver of tomorrow.'"));
+	say(sender_out, ready, sizeof(ready));
+	say(sender_out, ready, sizeof(ready));
+	assert_int_equal(dmm_xl_ready(&s, dmm_now_ms() + WAIT_MS), -EPROTO);
+	say(receiver, ready, sizeof(ready));
+	say(receiver, ready, sizeof(ready));
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), -EPROTO);
+}
+
+static void waits_have_an_end(void **state)
+{
+	int stop[2];
+
+	(void)state;
+	assert_int_equal(dmm_xl_ready(&s, dmm_now_ms() + 50), -ETIMEDOUT);
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + 50), -ETIMEDOUT);
+	assert_int_equal(pipe(stop), 0);
+	s.stop_fd = stop[0];
+	say(stop[1], "x", 1);
+	assert_int_equal(dmm_xl_until_ready(&s), -ECANCELED);
+	assert_int_equal(dmm_xl_ready(&s, dmm_now_ms() + WAIT_MS), -ECANCELED);
+	close(stop[0]);
+	close(stop[1]);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, stream_setup, stream_teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(domains),
+		cmocka_unit_test(configurations),
+		T(word_by_word),
+		T(either_ends),
+		T(another_word),
+		T(waits_have_an_end),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vm: a running domain moves to another host, with its disks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "cutover.h"
+#include "fullio.h"
+#include "gate_above.h"
+#include "platform/xl.h"
+
+#define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
+#define SHARED		"shared"
+#define BLOCK_SCRIPT	"block-dmmigrate"
+
+struct vm {
+	struct dmm_tool *t;
+	struct dmm_xl_domain domain;
+	const char *dest[DMM_MAX_GROUP];	/* by disk of the domain, what --map says; borrowed; NULL: an empty drive */
+	const char *from[DMM_MAX_GROUP];	/* what of this host is opened for it */
+	char gates[DMM_MAX_GROUP][DMM_GATE_NODE];
+	char (*operands)[DMM_HOST_MAX + DMM_PATH_MAX + 16];	/* owned */
+	char config[256];		/* path of what is for there */
+	char why[DMM_XL_TEXT];
+};
+
+static const struct dmm_option vm_options[] = {
+	DMM_OPTION("to", TEXT, to, "HOST[:PORT]", "where it goes"),
+	DMM_OPTION("map", LIST, maps, "DISK=/DEVICE",
+		   "where a disk goes there, by its name in the guest (xvda); for each of them.\n"
+		   "DISK=shared: both hosts have it, by the same path, and it stays where it is"),
+	DMM_OPTION("config", TEXT, config, "FILE", "the domain's xl.cfg(5) (default /etc/xen/DOMAIN.cfg)"),
+	DMM_OPTION_BANDWIDTH(""),
+	DMM_OPTION_CONNECTIONS,
+	DMM_OPTION("timeout", FREEZE_MS, timeout_ms, "MS",
+		   "the freeze of the disks ends by itself after so long (default 5000, at most 15000)"),
+	DMM_OPTION("verify", VERIFY, verify, "full",
+		   "compare both sides before it runs there; =full: before, while it is copied, the\n"
+		   "destination's disk with what it received, and with the source's"),
+	DMM_OPTION("dry-run", FLAG, dry_run, NULL, "check both ends, print every table and step, do none"),
+	DMM_OPTION_CONTROL,
+	DMM_OPTION_KEYS,
+	DMM_OPTION_OVERWRITE,
+	DMM_OPTION_TLS,
+	DMM_OPTION_PLAINTEXT,
+	DMM_OPTION_JSON,
+	DMM_OPTION_END,
+};
+
+/* Nothing was changed. Exit code 3, reported. */
+__attribute__((format(printf, 2, 3)))
+static int refuse(struct vm *v, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return dmm_fail(v->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "%s", text);
+}
+
+static int vm_read_domain(struct vm *v)
+{
+	int ret = dmm_xl_domain_read(v->t->args.operands[0], &v->domain, v->why);
+
+	if (!ret)
+		return 0;
+	dmm_next(v->t, "xl list");
+	return refuse(v, "%s", v->why);
+}
+
+/* Which disk of the domain a DISK=/DEVICE is of. 0 or an exit code, reported. */
+static int vm_take_map(struct vm *v, const char *map)
+{
+	const char *device = strchr(map, '=');
+	u32 i;
+
+	if (!device || (device[1] != '/' && strcmp(device + 1, SHARED)))
+		return dmm_usage(v->t, "--map '%.128s' is neither DISK=/DEVICE nor DISK=" SHARED, map);
+	for (i = 0; i < v->domain.nr; i++) {
+		if (strlen(v->domain.disks[i].vdev) != (size_t)(device - map) ||
+		    strncmp(v->domain.disks[i].vdev, map, (size_t)(device - map)))
+			continue;
+		if (v->dest[i])
+			return dmm_usage(v->t, "--map names the disk %.32s twice", v->domain.disks[i].vdev);
+		v->dest[i] = device + 1;
+		return 0;
+	}
+	return dmm_usage(v->t, "--map '%.128s': %.64s has no such disk", map, v->domain.name);
+}
+
+static bool is_shared(const struct vm *v, u32 i)
+{
+	return v->dest[i] && v->dest[i][0] != '/';
+}
+
+/* Can this disk go along? 0 or an exit code, reported. */
+static int vm_check_disk(struct vm *v, u32 i)
+{
+	const struct dmm_xl_disk *d = &v->domain.disks[i];
+	struct stat st;
+
+	if (d->cdrom && !d->path[0])
+		return 0;
+	if (d->cdrom) {
+		dmm_next(v->t, "xl cd-eject %s %s", v->domain.name, d->vdev);
+		return refuse(v, "there is a medium in the drive %s: %.200s", d->vdev, d->path);
+	}
+	if (!d->readwrite && (!v->dest[i] || !is_shared(v, i))) {
+		dmm_next(v->t, "xl block-detach %s %s", v->domain.name, d->vdev);
+		return refuse(v, "the disk %s (%.200s) is read-only, and does not move: detach it, or have a copy there by the same path "
+			      "and say --map %s=" SHARED, d->vdev, d->path, d->vdev);
+	}
+	if (!v->dest[i]) {
+		dmm_next(v->t, "dmmigrate vm %s --to %s --map %s=/DEVICE ...", v->domain.name, v->t->args.to, d->vdev);
+		return refuse(v, "where the disk %s (%.200s) goes is not said", d->vdev, d->path);
+	}
+	if (!stat(d->path, &st) && S_ISBLK(st.st_mode) && dmm_gate_above(st.st_rdev, v->gates[i]))
+		v->from[i] = v->gates[i];	/* as the hotplug script has connected it */
+	else
+		v->from[i] = d->path;
+	return 0;
+}
+
+static int vm_check(struct vm *v)
+{
+	u32 i;
+	int ret = 0;
+
+	for (i = 0; i < v->t->args.nr_maps && !ret; i++)
+		ret = vm_take_map(v, v->t->args.maps[i]);
+	if (ret)
+		return ret;
+	if (v->domain.passthrough) {
+		dmm_next(v->t, "xl pci-list %s", v->domain.name);
+		return refuse(v, "a device of this host is passed through to %s, and cannot move", v->domain.name);
+	}
+	if (!v->domain.domid) {
+		dmm_next(v->t, "xl list");
+		return refuse(v, "%s is this host itself", v->domain.name);
+	}
+	for (i = 0; i < v->domain.nr && !ret; i++)
+		ret = vm_check_disk(v, i);
+	return ret;
+}
+
+/* What `start` is asked for. 0 or an exit code, reported. */
+static int vm_operands(struct vm *v)
+{
+	struct dmm_args *a = &v->t->args;
+	u32 i;
+
+	v->operands = calloc(DMM_MAX_GROUP, sizeof(*v->operands));
+	if (!v->operands)
+		return dmm_fail(v->t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
+	a->nr_operands = 0;
+	for (i = 0; i < v->domain.nr; i++) {
+		if (!v->dest[i] || is_shared(v, i))
+			continue;
+		snprintf(v->operands[i], sizeof(v->operands[i]), "%s:%s", a->to, v->dest[i]);
+		a->operands[a->nr_operands++] = v->from[i];
+		a->operands[a->nr_operands++] = v->operands[i];
+	}
+	if (a->nr_operands)
+		return 0;
+	dmm_next(v->t, "xl migrate %s %s", v->domain.name, a->to);
+	return refuse(v, "%s has no disk that moves", v->domain.name);
+}
+
+/* The file that xl there makes the domain by: the admin's, with the disks of there. 0, or -errno with v->why. */
+static int vm_write_config(struct vm *v, const char *text)
+{
+	dmm_autofree char *specs = calloc(DMM_MAX_GROUP, DMM_PATH_MAX + 128);
+	const char *disks[DMM_MAX_GROUP];
+	dmm_autofree char *out = NULL;
+	dmm_autoclose int fd = -1;
+	u32 i, nr = 0;
+	ssize_t n;
+	int ret;
+
+	if (!specs)
+		return -ENOMEM;
+	for (i = 0; i < v->domain.nr; i++) {
+		char *spec = specs + (size_t)nr * (DMM_PATH_MAX + 128);
+
+		if (is_shared(v, i))
+			snprintf(spec, DMM_PATH_MAX + 128, "format=raw,vdev=%s,access=%s,target=%s", v->domain.disks[i].vdev,
+				 v->domain.disks[i].readwrite ? "rw" : "ro", v->domain.disks[i].path);
+		else if (v->dest[i])
+			snprintf(spec, DMM_PATH_MAX + 128, "format=raw,vdev=%s,access=rw,script=" BLOCK_SCRIPT ",target=%s",
+				 v->domain.disks[i].vdev, v->dest[i]);
+		else
+			snprintf(spec, DMM_PATH_MAX + 128, "vdev=%s,devtype=cdrom,format=empty,target=", v->domain.disks[i].vdev);
+		disks[nr++] = spec;
+	}
+	ret = dmm_xl_config_disks(text, disks, nr, &out, v->why);
+	if (ret)
+		return ret;
+	mkdir(DMM_RUN_DIR, 0755);
+	snprintf(v->config, sizeof(v->config), DMM_RUN_DIR "/vm-%s.cfg", v->domain.name);
+	fd = open(v->config, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	n = fd < 0 ? -1 : write(fd, out, strlen(out));
+	ret = n == (ssize_t)strlen(out) ? 0 : n < 0 ? -errno : -ENOSPC;
+	if (ret)
+		snprintf(v->why, sizeof(v->why), "cannot write %.128s: %s", v->config, strerror(-ret));
+	return ret;
+}
+
+static int vm_config(struct vm *v)
+{
+	dmm_autofree char *text = malloc(CONFIG_BYTES);
+	char path[256];
+	ssize_t n;
+
+	if (v->t->args.config)
+		snprintf(path, sizeof(path), "%.255s", v->t->args.config);
+	else
+		snprintf(path, sizeof(path), "/etc/xen/%s.cfg", v->domain.name);
+	n = text ? dmm_read_text(path, text, CONFIG_BYTES) : -ENOMEM;
+	if (n < 0) {
+		dmm_next(v->t, "dmmigrate vm %s --config FILE ...", v->domain.name);
+		return refuse(v, "cannot read the domain's configuration, %.200s: %s", path, strerror((int)-n));
+	}
+	if (!vm_write_config(v, text))
+		return 0;
+	dmm_next(v->t, "see xl.cfg(5), and %s", path);
+	return refuse(v, "%.200s: %s", path, v->why);
+}
+
+static int vm_move(struct vm *v)
+{
+	struct dmm_tool *t = v->t;
+	struct dmm_xl x;
+	int ret;
+
+	t->args.wait = true;
+	t->leads_on = true;
+	ret = dmm_verb_start.run(t);
+	if (ret || t->args.dry_run)
+		return ret;
+	if (dmm_signal_seen()) {
+		dmm_next(t, "dmmigrate vm %s ... (again), or dmmigrate cancel %s", v->domain.name, t->source);
+		return dmm_fail(t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "interrupted: the disks go on being copied");
+	}
+	t->args.nr_operands = 1;
+	dmm_xl_init(&x, t, &v->domain, v->config);
+	ret = dmm_cutover_run(t, &x.p);
+	if (!ret) {
+		dmm_say(t, "%s runs at %s.  For xl create there, later: its configuration, with the disks of there, is %s here.",
+			v->domain.name, t->args.to, v->config);
+		dmm_result_text(t, "config", v->config);
+		dmm_result_u64(t, "memory_bytes", x.stream.bytes);
+	}
+	return ret;
+}
+
+static int cmd_vm(struct dmm_tool *t)
+{
+	struct vm *v = calloc(1, sizeof(*v));
+	int ret;
+
+	if (!v)
+		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
+	v->t = t;
+	snprintf(t->source, sizeof(t->source), "%s", t->args.operands[0]);
+	ret = t->args.to ? vm_read_domain(v) : dmm_usage(t, "--to HOST is missing");
+	if (!ret)
+		ret = vm_check(v);
+	if (!ret)
+		ret = vm_operands(v);
+	if (!ret)
+		ret = vm_config(v);
+	if (!ret) {
+		dmm_result_text(t, "domain", v->domain.name);
+		ret = vm_move(v);
+	}
+	if (ret && v->config[0])
+		unlink(v->config);
+	free(v->operands);
+	free(v);
+	return ret;
+}
+
+const struct dmm_verb dmm_verb_vm = {
+	.name = "vm",
+	.operands = "DOMAIN",
+	.brief = "move a running Xen domain to another host, with its disks\n\n"
+		 "The disks are copied while it runs; then its memory, by xl, over the same authenticated channel; the\n"
+		 "disks change hands when it is suspended here and has not run there yet.  Until it may run there every\n"
+		 "failure leaves it, and its disks, in use here (exit code 8).  The domain there is made by the\n"
+		 "configuration of here with the disks of there, which the hotplug script " BLOCK_SCRIPT " connects;\n"
+		 "the host there names this one in 'guests' of its dmmigrated.conf.",
+	.options = vm_options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.needs_root = true,
+	.run = cmd_vm,
+};

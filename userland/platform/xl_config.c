@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xl.cfg(5): NAME = VALUE, where a value is a number, a text in quotes, or a list of those in brackets; # begins a comment, and a
+ * statement ends with its line, or with ';'.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xl_domain.h"
+
+struct span {
+	const char *begin, *end;	/* NULL: there is none */
+};
+
+static int not_understood(const char *text, const char *at, char *why)
+{
+	const char *p;
+	u32 line = 1;
+
+	for (p = text; p < at; p++)
+		line += *p == '\n';
+	snprintf(why, DMM_XL_TEXT, "line %u is not understood", line);
+	return -EBADMSG;
+}
+
+/* Behind the closing quote of the text that begins at @p, or NULL. xl has no way to quote a quote. */
+static const char *skip_text(const char *p)
+{
+	const char *end = strchr(p + 1, *p);
+
+	return end ? end + 1 : NULL;
+}
+
+static const char *skip_comment(const char *p)
+{
+	return p + strcspn(p, "\n");
+}
+
+static const char *skip_blank(const char *p)
+{
+	return p + strspn(p, " \t\r");
+}
+
+/* Behind a list's bracket, or NULL. */
+static const char *skip_list(const char *p)
+{
+	u32 depth = 0;
+
+	while (*p) {
+		if (*p == '"' || *p == '\'') {
+			p = skip_text(p);
+			if (!p)
+				return NULL;
+			continue;
+		}
+		if (*p == '#') {
+			p = skip_comment(p);
+			continue;
+		}
+		depth += *p == '[';
+		depth -= *p == ']';
+		p++;
+		if (!depth)
+			return p;
+	}
+	return NULL;
+}
+
+static const char *skip_value(const char *p)
+{
+	if (*p == '[')
+		return skip_list(p);
+	if (*p == '"' || *p == '\'')
+		return skip_text(p);
+	return p + strcspn(p, " \t\r\n;#");
+}
+
+/* One statement, or none, from @p on; its value if it is @name's. Where it ends, or NULL. */
+static const char *statement(const char *p, const char *name, struct span *value)
+{
+	const char *word = p, *end;
+
+	while (isalnum((unsigned char)*p) || *p == '_')
+		p++;
+	end = p;
+	p = skip_blank(p);
+	if (end == word || *p != '=')
+		return NULL;
+	p = skip_blank(p + 1);
+	value->begin = p;
+	p = skip_value(p);
+	if (!p || p == value->begin)
+		return NULL;
+	value->end = p;
+	if ((size_t)(end - word) != strlen(name) || strncmp(word, name, (size_t)(end - word)))
+		value->begin = NULL;
+	p = skip_blank(p);
+	if (*p == '#')
+		p = skip_comment(p);
+	return *p == '\n' || *p == ';' || !*p ? p : NULL;
+}
+
+/* The value of the last assignment of @name, which is the one that counts. */
+static int find_value(const char *text, const char *name, struct span *found, char *why)
+{
+	const char *p = text, *end;
+	struct span value;
+
+	memset(found, 0, sizeof(*found));
+	while (*(p += strspn(p, " \t\r\n;"))) {
+		if (*p == '#') {
+			p = skip_comment(p);
+			continue;
+		}
+		end = statement(p, name, &value);
+		if (!end)
+			return not_understood(text, p, why);
+		if (value.begin)
+			*found = value;
+		p = end;
+	}
+	return 0;
+}
+
+int dmm_xl_config_disks(const char *text, const char *const *disks, u32 nr, char **out, char *why)
+{
+	struct span value;
+	size_t bytes;
+	FILE *f;
+	u32 i;
+	int ret = find_value(text, "disk", &value, why);
+
+	if (ret)
+		return ret;
+	if (!value.begin) {
+		snprintf(why, DMM_XL_TEXT, "it names no disk");
+		return -ENOENT;
+	}
+	f = open_memstream(out, &bytes);
+	if (!f) {
+		snprintf(why, DMM_XL_TEXT, "out of memory");
+		return -ENOMEM;
+	}
+	fwrite(text, 1, (size_t)(value.begin - text), f);
+	fputs("[", f);
+	for (i = 0; i < nr; i++)
+		fprintf(f, "%s\n\t\"%s\"", i ? "," : "", disks[i]);
+	fputs(nr ? "\n]" : "]", f);
+	fputs(value.end, f);
+	if (!fclose(f))
+		return 0;
+	free(*out);
+	snprintf(why, DMM_XL_TEXT, "out of memory");
+	return -ENOMEM;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xl's JSON.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "jsonfield.h"
+#include "xl_domain.h"
+
+static int bad(char *why, const char *what)
+{
+	snprintf(why, DMM_XL_TEXT, "xl list -l tells of %s that is not understood: is it xl of another Xen than 4.17?", what);
+	return -EBADMSG;
+}
+
+static struct json_object *member(struct json_object *o, const char *key, enum json_type type)
+{
+	struct json_object *m = NULL;
+
+	return o && json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, key, &m) &&
+	       json_object_is_type(m, type) ? m : NULL;
+}
+
+/* xl has flags as 0 and 1, or as "True" and "False"; what is not there is false. */
+static bool is_set(struct json_object *o, const char *key)
+{
+	struct json_object *m = NULL;
+
+	if (!json_object_object_get_ex(o, key, &m))
+		return false;
+	return json_object_is_type(m, json_type_string) ? !strcmp(json_object_get_string(m), "True") : json_object_get_int(m) != 0;
+}
+
+static int disk_parse(struct json_object *o, struct dmm_xl_disk *disk, char *why)
+{
+	struct json_object *path = member(o, "pdev_path", json_type_string);
+
+	memset(disk, 0, sizeof(*disk));
+	if (dmm_jsonfield_text(o, "vdev", disk->vdev, sizeof(disk->vdev)))
+		return bad(why, "a disk");
+	if (path && dmm_jsonfield_text(o, "pdev_path", disk->path, sizeof(disk->path)))
+		return bad(why, "a disk's path");
+	disk->readwrite = is_set(o, "readwrite");
+	disk->cdrom = is_set(o, "is_cdrom");
+	return 0;
+}
+
+static bool has_some(struct json_object *config, const char *key)
+{
+	struct json_object *list = member(config, key, json_type_array);
+
+	return list && json_object_array_length(list);
+}
+
+static int domain_parse(struct json_object *root, struct dmm_xl_domain *d, char *why)
+{
+	struct json_object *o = root, *config, *disks;
+	size_t i, nr;
+	int ret = 0;
+
+	if (json_object_is_type(root, json_type_array)) {
+		if (json_object_array_length(root) != 1)
+			return bad(why, "more than one domain, or none,");
+		o = json_object_array_get_idx(root, 0);
+	}
+	config = member(o, "config", json_type_object);
+	if (!config || dmm_jsonfield_number(o, "domid", 0, 0x7ff0, &d->domid) ||
+	    dmm_jsonfield_text(member(config, "c_info", json_type_object), "name", d->name, sizeof(d->name)))
+		return bad(why, "a domain");
+	d->passthrough = has_some(config, "pcidevs") || has_some(config, "dtdevs") || has_some(config, "usbdevs");
+	disks = member(config, "disks", json_type_array);
+	nr = disks ? json_object_array_length(disks) : 0;
+	if (nr > DMM_MAX_GROUP)
+		return bad(why, "more disks than 64,");
+	for (i = 0; i < nr && !ret; i++)
+		ret = disk_parse(json_object_array_get_idx(disks, i), &d->disks[i], why);
+	d->nr = (u32)nr;
+	return ret;
+}
+
+int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why)
+{
+	struct json_object *root = json_tokener_parse(json);
+	int ret;
+
+	memset(d, 0, sizeof(*d));
+	ret = root ? domain_parse(root, d, why) : bad(why, "something");
+	json_object_put(root);
+	return ret;
+}

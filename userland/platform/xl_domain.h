@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A domain, as `xl list -l` tells of it, and its configuration file.
+ */
+#ifndef DMM_XL_DOMAIN_H
+#define DMM_XL_DOMAIN_H
+
+#include <stdbool.h>
+
+#include "core/env.h"
+#include "dmtable.h"
+#include "parse.h"
+#include <dmmigrate/wire.h>
+
+#define DMM_XL_VDEV	32
+#define DMM_XL_NAME	64		/* that GUEST can tell */
+#define DMM_XL_TEXT	256
+
+struct dmm_xl_disk {
+	char vdev[DMM_XL_VDEV];		/* "xvda": what the guest calls it */
+	char path[DMM_PATH_MAX];	/* "": an empty drive */
+	bool readwrite;
+	bool cdrom;
+};
+
+struct dmm_xl_domain {
+	u64 domid;
+	char name[DMM_XL_NAME];
+	bool passthrough;		/* it has a device of its own: PCI, USB */
+	u32 nr;
+	struct dmm_xl_disk disks[DMM_MAX_GROUP];
+};
+
+/* What `xl list -l NAME` prints. 0, or -EBADMSG with @why (DMM_XL_TEXT). */
+int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why);
+
+/*
+ * @text, an xl.cfg(5), with another list of disks: each a specification of xl-disk-configuration(5).  Everything else, comments included,
+ * stays as it is.  0 with *out for the caller to free; -ENOENT: no disks are named in it; -EBADMSG: it is not understood;
+ * -ENOMEM; each with @why (DMM_XL_TEXT).
+ */
+int dmm_xl_config_disks(const char *text, const char *const *disks, u32 nr, char **out, char *why);
+
+#endif
