@@ -13,6 +13,7 @@
 #   make sim			the hand-over, simulated
 #   make check-live		a disk moves while it is written to
 #   make check-xen		two Xen hosts and their guests
+#   make demo-xen		one of them moves, with its disk, to watch
 #   make mutants		can the tests fail: rules broken one at a time
 #   make style			what a machine can say about style
 #   make clean
@@ -25,7 +26,7 @@ TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
 .PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
-.PHONY: check-model check-security check-xen sim fuzz mutants style check-headers
+.PHONY: check-model check-security check-xen demo-xen sim fuzz mutants style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -119,6 +120,10 @@ check-live:
 	@status=0; for kernel in 6.1 6.12; do \
 		DMM_MUTANT=$(DMM_MUTANT) tests/qemu/run --kernel $$kernel live || status=1; \
 	done; exit $$status
+
+# One of them moves, to watch.
+demo-xen:
+	@tests/xen/demo
 
 # Guests, their memory and their disks, on two Xen hosts under emulation.  XEN="TEST ...": only those
 check-xen:

@@ -102,6 +102,7 @@ steps()
 		uml tests/qemu/run --kernel uml --check
 		stock-6.12 tests/qemu/run --kernel 6.12 --check
 		stock-6.1 tests/qemu/run --kernel 6.1 --check
+		xen tests/xen/run vm-moves
 		native native_tests
 		fuzz tests/fuzz/run
 		unit unit_tests

@@ -73,8 +73,10 @@ static int vm_read_domain(struct vm *v)
 {
 	int ret = dmm_xl_domain_read(v->t->args.operands[0], &v->domain, v->why);
 
-	if (!ret)
+	if (!ret) {
+		snprintf(v->t->source, sizeof(v->t->source), "%s", v->domain.name);
 		return 0;
+	}
 	dmm_next(v->t, "xl list");
 	return refuse(v, "%s", v->why);
 }
@@ -272,7 +274,6 @@ static int cmd_vm(struct dmm_tool *t)
 	if (!v)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
 	v->t = t;
-	snprintf(t->source, sizeof(t->source), "%s", t->args.operands[0]);
 	ret = t->args.to ? vm_read_domain(v) : dmm_usage(t, "--to HOST is missing");
 	if (!ret)
 		ret = vm_check(v);

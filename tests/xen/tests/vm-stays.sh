@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# This test will have a guest's move fail before the disks have changed hands: what it is told it cannot do, the other host's
+# daemon killed while the memory comes, a domain that cannot be made there.  Each time the guest goes on at host a, with its disk, and
+# nothing of it is left at b; then it moves after all.
+# timeout: 600
+# expect-log: disconnected: the connection broke
+. "$(dirname "$0")/../functions.sh"
+
+disk_sectors=32768
+shared_journal
+linear a gdisk /dev/vda 0 $disk_sectors
+linear b gdest /dev/vdb 0 $disk_sectors
+create_guest a web /dev/mapper/gdisk
+maps='--map xvda=/dev/mapper/gdest --map xvdb=shared'
+
+# refused CODE PATTERN OPTION...: dmmigrate vm web ends with it, and says so in one line
+refused()
+{
+	local code=$1 pattern=$2 rc=0
+	shift 2
+
+	LIMIT=200 on a "dmmigrate vm $*" > "$MY/refused" 2>&1 || rc=$?
+	cat "$MY/refused"
+	[ $rc = "$code" ] || fail "vm $*: exit status $rc, wanted $code"
+	grep -q "$pattern" "$MY/refused" || fail "vm $*: not '$pattern'"
+}
+stays()
+{
+	guests a | grep -q '^web [-r][-b]----' || fail "guests at a: $(guests a)"
+	guest_goes_on a web
+	must_wait_for 60 no_guests b
+}
+
+refused 3 'no domain web2 on this host' web2 --to b
+refused 3 'where the disk xvda .* goes is not said' web --to b --map xvdb=shared
+refused 2 'has no such disk' web --to b --map xvdz=/dev/mapper/gdest
+refused 3 'cannot read the domain.s configuration' web --to b $maps --config /etc/xen/none.cfg
+must a "dmmigrate list | grep -q 'No migration' || ! dmmigrate list | grep -q gdisk"
+
+# the other host's daemon dies while the memory comes
+on a "timeout 200 dmmigrate vm web --to b $maps --timeout 15000 > /tmp/vm.out 2>&1; echo \"exit \$?\" >> /tmp/vm.out" &
+must_wait_for 100 on a "grep -q 'memory of web is being copied' /tmp/vm.out"
+must_wait_for 60 on b "grep -q 'Loading new save file' /var/log/dmmigrated.log"
+must b "busybox killall -9 dmmigrated"
+must_wait_for 100 on a "grep -q '^exit' /tmp/vm.out"
+wait
+must a "cat /tmp/vm.out"
+must a "grep -q '^exit 8' /tmp/vm.out && grep -q 'the source owns the data' /tmp/vm.out"
+must b dom0-start
+stays
+note "the daemon there was killed: the guest goes on"
+
+# a disk that is not there for xl: its hotplug script fails, and xl there gives up
+must b "mv /etc/xen/scripts/block-dmmigrate /tmp/"
+refused 8 'xl migrate' web --to b $maps --timeout 15000
+must b "mv /tmp/block-dmmigrate /etc/xen/scripts/"
+stays
+note "no domain could be made there: the guest goes on"
+
+LIMIT=250 must a "dmmigrate vm web --to b $maps --timeout 15000" > "$MY/vm"
+cat "$MY/vm"
+no_guests a || fail "guests at a: $(guests a)"
+guest_goes_on b web
+must b "xl shutdown -w web" > /dev/null
+judge b /dev/mapper/gdisk.dmm
+must a "dmmigrate clean --yes gdisk" > /dev/null
