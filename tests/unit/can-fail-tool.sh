@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/can-fail-functions"
 
 kind=tool
-cp -r "$top/userland/dmmigrate" "$tree/userland/"
+cp -r "$top/userland/dmmigrate" "$top/userland/platform" "$tree/userland/"
 cp "$top"/tests/unit/test_tool_*.c "$top"/tests/unit/tool_*.h "$tree/tests/unit/"
 begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove}
 
@@ -82,11 +82,11 @@ w='rule record lib/witness.c'
 $w 's/device - target <= slack/true/' 'writes that went round the target'
 $w 's/device <= target \|\|//' 'statistics that are not kept'
 $w 's/begin->inflight \* INFLIGHT_BYTES \+//' 'what was on its way'
-rule report dmmigrate/hook.c 's/128 \+ WTERMSIG/WTERMSIG/' 'a killed hook'
-rule report dmmigrate/hook.c 's/hook_put\("DMM_DEST"/hook_put("DMM_DST"/' "a hook's environment"
-rule report dmmigrate/hook.c 's/DMM_DEVICE/DMM_DEV/' 'what the writer is to use'
-rule report dmmigrate/hook.c 's/"_%u", i \+ 1/"_%u", i/' 'the number of a disk'
-rule report dmmigrate/hook.c 's/DMM_DISKS/DMM_DISC/' 'how many disks'
+rule report platform/hook.c 's/128 \+ WTERMSIG/WTERMSIG/' 'a killed hook'
+rule report platform/hook.c 's/hook_put\("DMM_DEST"/hook_put("DMM_DST"/' "a hook's environment"
+rule report platform/hook.c 's/"DMM_DEVICE"/"DMM_DEV"/' 'what the writer is to use'
+rule report platform/hook.c 's/"_%u", i \+ 1/"_%u", i/' 'the number of a disk'
+rule report platform/hook.c 's/"DMM_DISKS"/"DMM_DISC"/' 'how many disks'
 s='rule report dmmigrate/standing.c'
 $s 's/(default:\n\t\treturn )DMM_OWNER_UNKNOWN/\1DMM_OWNER_SOURCE/' 'the source owns what may run there'
 $s 's/state == DMM_STATE_IDLE \? DMM_OWNER_SOURCE : DMM_OWNER_UNKNOWN/DMM_OWNER_SOURCE/' 'what was committed behind the journal'
