@@ -201,6 +201,27 @@ make_initrd()
 	fi
 }
 
+# A machine waits as often as it computes, so there may be one more than processors; with many of
+# them each only makes the others' clocks run out.  DMM_MACHINES: how many at once.
+take_turn()
+{
+	local slots i
+
+	slots=${DMM_MACHINES:-$(($(nproc) + 1))}
+	mkdir -p "$DMM_CACHE"
+	while :; do
+		for ((i = 0; i < slots; i++)); do
+			exec {turn}> "$DMM_CACHE/machine-$i.lock"
+			if flock -n "$turn"; then
+				export DMM_UML_CPU=$((i % $(nproc)))
+				return
+			fi
+			exec {turn}>&-
+		done
+		sleep 1
+	done
+}
+
 # The emulator computes crc32 bit by bit and rep movsb byte by byte: without those instructions everybody
 # uses tables and words, as fast as it is able to be.  A fifth level of page tables is one more to walk.
 CPU_MODEL=max,-sse4.2,-erms,-fsrm,-la57
