@@ -32,12 +32,12 @@ make_disks()
 	[ -z "$shared" ] || truncate -s "${shared}M" "$LAB/shared.disk"
 }
 
-# host_lives HOST
+# host_lives HOST -- is there a process, and is it this host's?
 host_lives()
 {
 	local pid
 
-	pid=$(cat "$LAB/$1.pid" 2> /dev/null) && [ -n "$pid" ] && kill -0 "$pid" 2> /dev/null
+	pid=$(cat "$LAB/$1.pid" 2> /dev/null) && grep -qsF "$LAB/$1.monitor" "/proc/$pid/cmdline"
 }
 
 # boot_host HOST -- does not wait until it is up
@@ -68,6 +68,11 @@ boot_host()
 	echo $! > "$LAB/$host.pid"
 	# its end is nothing to be told of
 	disown $!
+	# until the new process has become it
+	for _ in {1..100}; do
+		! host_lives "$host" || break
+		sleep 0.05
+	done
 }
 
 # await_host HOST [SECONDS] -- until it takes commands; 1 and a word on standard error when it does not
@@ -103,7 +108,7 @@ stop_host()
 	if host_lives "$1"; then
 		pid=$(cat "$LAB/$1.pid")
 		kill -9 -- "-$pid" 2> /dev/null || kill -9 "$pid" 2> /dev/null || true
-		while kill -0 "$pid" 2> /dev/null; do
+		while host_lives "$1"; do
 			sleep 0.05
 		done
 	fi

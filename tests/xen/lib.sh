@@ -27,7 +27,7 @@ XEN_PROGRAMS=(xl libxl-save-helper xenstored xenconsoled xenconsole xen-init-dom
 INITRDS=-xen
 MORE_BASE=add_xen
 MORE=add_ours
-GUEST_PROGRAMS+=(bash socat flock realpath expr ps)
+GUEST_PROGRAMS+=(bash socat flock realpath expr)
 LATE_MODULES+=(virtio_console ext4 veth configfs crc32c_generic nbd xen-netback bridge)
 EARLY_MODULES=(virtio_pci virtio_blk virtio_net dm-mod loop xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback)
 
@@ -54,7 +54,7 @@ xen_packages()
 {
 	local version
 
-	version=$(apt-cache policy "${XEN_PACKAGES[0]}" | sed -n 's/^ *Candidate: *//p')
+	version=$(LC_ALL=C apt-cache policy "${XEN_PACKAGES[0]}" | sed -n 's/^ *Candidate: *//p')
 	case $version in
 	''|'(none)') die "apt knows no package ${XEN_PACKAGES[0]}: run 'apt-get update'; only Debian 12 is known here" ;;
 	esac
