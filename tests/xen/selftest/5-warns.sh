@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# This test will make a kernel complain.
+. "$(dirname "$0")/../functions.sh"
+must b "echo 'WARNING: CPU: 0 PID: 1 at selftest' > /dev/kmsg"
