@@ -160,6 +160,21 @@ static int prove(struct dmm_tool *t, struct dmm_cutover *c)
 	return dmm_cutover_check(t, c);
 }
 
+/* Should we die, nobody is to take up the half of it that is left. 0 or -errno with c->why. */
+static int note_what_moves(struct dmm_cutover *c)
+{
+	struct dmm_record *record = &c->g.disks[0].record;
+	int ret;
+
+	if (record->moves_guest == c->p->ops->moves_writer)
+		return 0;
+	record->moves_guest = c->p->ops->moves_writer;
+	ret = dmm_record_save(DMM_RUN_DIR, record);
+	if (ret)
+		snprintf(c->why, sizeof(c->why), "cannot write the record in %s: %s", DMM_RUN_DIR, strerror(-ret));
+	return ret;
+}
+
 int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 {
 	int ret;
@@ -174,6 +189,8 @@ int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 	ret = flush_cache(c);	/* now, so that the pause need not wait for it */
 	if (ret)
 		return dmm_cutover_abort(t, c, ret);
+	if (note_what_moves(c))
+		return dmm_cutover_abort(t, c, DMM_EXIT_ABORTED);
 	c->begin_ns = dmm_monotonic_ns();
 	if (!c->p->ops->stop_name)
 		return 0;

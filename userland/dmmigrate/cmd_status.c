@@ -120,6 +120,8 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 			s->record_damaged ? "damaged" : "lost");
 	dmm_say(t, "    state: %s%s", dmm_state_name(info->state),
 		s->live.suspended ? "; the device is SUSPENDED, not by dmmigrate: its I/O waits" : "");
+	if (info->state == DMM_STATE_COMMITTED && s->has_record && s->record.moves_guest)
+		a.action = "dmmigrate recover finds out whose the disks are; cancel %s asks the destination to give them back.";
 	say_with_source(t, "   status: ", a.status);
 	say_with_source(t, "   action: ", a.action);
 	dmm_say(t, " progress: %s", dmm_format_progress(line, sizeof(line), f));

@@ -332,8 +332,9 @@ int dmm_cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
 		snprintf(c->why, sizeof(c->why), "the journal of this migration is lost: %s",
 			 (const char *)h.src.why);
 		ret = unknown(&h);
-	} else if (c->p->ops->moves_writer && dmm_owners_is(&h.src, DMM_STATES(DMM_HO_RELINQUISHED))) {
-		snprintf(c->why, sizeof(c->why), "an earlier hand-over was interrupted, and what became of the writer is not known");
+	} else if ((c->p->ops->moves_writer || c->g.disks[0].record.moves_guest) &&
+		   dmm_owners_is(&h.src, DMM_STATES(DMM_HO_RELINQUISHED))) {
+		snprintf(c->why, sizeof(c->why), "a move of the guest was interrupted when the disks had been given up: see on both hosts where it is");
 		ret = unknown(&h);
 	} else {
 		ret = hand_over(&h);

@@ -74,6 +74,7 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "conn_epoch", json_object_new_uint64(r->conn_epoch));
 	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
 	json_object_object_add(o, "gate", json_object_new_string(r->gate));
+	json_object_object_add(o, "moves_guest", json_object_new_boolean(r->moves_guest));
 	json_object_object_add(o, "start_begun", json_object_new_boolean(r->start_begun));
 	if (r->has_witness) {
 		json_object_object_add(o, "device_bytes",
@@ -170,6 +171,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u3
 	    dmm_jsonfield_text(o, "gate", r->gate, sizeof(r->gate)) ||
 	    json_flag(o, "start_begun", &r->start_begun))
 		return -EBADMSG;
+	if (json_flag(o, "moves_guest", &r->moves_guest))	/* older than that */
+		r->moves_guest = false;
 	/* one that is older than TLS */
 	if (json_flag(o, "plaintext", &r->to.plaintext))
 		r->to.plaintext = true;

@@ -28,6 +28,7 @@ struct dmm_record {
 	char gate[DMM_DM_NAME_BYTES];	/* dm name of the gate at the destination; empty: it has none */
 	bool has_witness;		/* the next is filled */
 	struct dmm_witness witness;	/* when it began */
+	bool moves_guest;		/* its last hand-over was a whole guest's: only that, or recover, ends it */
 	bool start_begun;		/* a start hook was begun: the writer may run there */
 	char *table;			/* owned; original table without keys, may be NULL */
 };

@@ -27,7 +27,11 @@ note "killed while the memory was copied: the guest goes on"
 # it owns the disks there, the word "ready" is held back: xl resumes the guest here, whose disks are held
 LIMIT=250 on a "DMM_TOOL_STOP_AT=finished $move > /tmp/vm.out 2>&1" && fail "it was not killed: $(on a "cat /tmp/vm.out")"
 id=$(on a "ls /var/lib/dmmigrate/source")
-must a "dmmigrate status $id" | grep -q relinquished || fail "not given up: $(on a "dmmigrate status $id")"
+must a "dmmigrate status gdisk" | tee "$MY/status" | grep -q 'state: committed' || fail "not given up: $(cat "$MY/status")"
+grep -q 'action: dmmigrate recover' "$MY/status" || fail "$(cat "$MY/status")"
+rc=0
+on a "dmmigrate cutover gdisk" > "$MY/cutover" 2>&1 || rc=$?
+[ $rc = 9 ] || fail "cutover by itself: exit status $rc: $(cat "$MY/cutover")"
 must_wait_for 60 no_guests b
 guests a | grep -q '^web ' || fail "guests at a: $(guests a)"
 before=$(guest_count a web)
@@ -36,6 +40,8 @@ must_wait_for 100 guest_beyond a web $((before + 5))
 note "killed when the disks were given up: recover, and the guest goes on"
 must_wait_for 30 on a "xl list web | grep -q ' [-r][-b]----'"
 
+# the daemon makes the disk's connections anew
+must_wait_for 60 on a "dmmigrate list | grep -q '^gdisk *copying' && ! busybox pidof dmmigrate"
 LIMIT=250 must a "$move" > "$MY/vm"
 cat "$MY/vm"
 no_guests a || fail "guests at a: $(guests a)"
