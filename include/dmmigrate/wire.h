@@ -30,6 +30,8 @@
  *				<--	FORGET_OK
  *	KEY			-->	within TLS: a secret for one data connection of the disk
  *				<--	KEY_OK
+ *	FACTS			-->	what kind of host is the receiver's, how much is free?
+ *				<--	FACTS_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
  * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
@@ -96,6 +98,7 @@
 #define DMM_FEATURE_GROUP	(1ull << 3)	/* dmm_wire_prepare.group_disks, GROUP, HANDOVER */
 #define DMM_FEATURE_PROVE	(1ull << 4)	/* DMM_MSG_PROVE, DMM_MSG_COMPARE */
 #define DMM_FEATURE_GUEST	(1ull << 5)	/* DMM_MSG_GUEST */
+#define DMM_FEATURE_FACTS	(1ull << 6)	/* DMM_MSG_FACTS */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -132,6 +135,8 @@ enum dmm_msg {
 	DMM_MSG_COMPARE_OK	= 43,	/* struct dmm_wire_compare_ok */
 	DMM_MSG_KEY		= 44,	/* struct dmm_wire_attach: for that very connection */
 	DMM_MSG_KEY_OK		= 45,	/* struct dmm_wire_key_ok */
+	DMM_MSG_FACTS		= 46,	/* no payload */
+	DMM_MSG_FACTS_OK	= 47,	/* struct dmm_wire_facts_ok */
 	/* hand-over */
 	DMM_MSG_HANDOVER	= 48,	/* struct dmm_wire_handover */
 
@@ -384,6 +389,24 @@ struct dmm_wire_key_ok {
 	__u8 secret[DMM_KEY_SECRET_BYTES];
 };
 #define DMM_WIRE_KEY_OK_BYTES	48
+
+/* dmm_wire_facts_ok.flags */
+#define DMM_FACTS_CUT		(1u << 0)	/* there were more than fit */
+
+/* Lines KEY=VALUE, each with its newline: DMM_MAX_FACTS at most.  doc/protocol.rst has the keys. */
+#define DMM_MAX_FACTS		96u
+#define DMM_FACTS_BYTES		4072u
+#define DMM_FACT_KEY		32u		/* with a NUL */
+#define DMM_FACT_VALUE		256u		/* the same */
+
+struct dmm_wire_facts_ok {
+	__le64 received_ns;	/* clock of the receiver's host when FACTS had come, since 1970 */
+	__le64 sent_ns;		/* and when this was sent */
+	__le32 bytes;		/* of text */
+	__le32 flags;		/* DMM_FACTS_* */
+	__u8 text[DMM_FACTS_BYTES];	/* zero beyond */
+};
+#define DMM_WIRE_FACTS_OK_BYTES	4096
 
 /* What the daemons say to each other; kmod/core/handover.h says what each means. */
 enum dmm_wire_handover_event {

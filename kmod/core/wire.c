@@ -72,6 +72,11 @@ WIRE_OFFSET(dmm_wire_attach, conn_epoch, 24);
 WIRE_OFFSET(dmm_wire_attach, conn_index, 32);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_key_ok) == DMM_WIRE_KEY_OK_BYTES);
 WIRE_OFFSET(dmm_wire_key_ok, secret, 16);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_facts_ok) == DMM_WIRE_FACTS_OK_BYTES);
+WIRE_OFFSET(dmm_wire_facts_ok, sent_ns, 8);
+WIRE_OFFSET(dmm_wire_facts_ok, bytes, 16);
+WIRE_OFFSET(dmm_wire_facts_ok, flags, 20);
+WIRE_OFFSET(dmm_wire_facts_ok, text, 24);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_handover) == DMM_WIRE_HANDOVER_BYTES);
 WIRE_OFFSET(dmm_wire_handover, event, 16);
 WIRE_OFFSET(dmm_wire_handover, epoch, 24);
@@ -97,6 +102,7 @@ WIRE_OFFSET(dmm_wire_adopt, host, 64);
 WIRE_OFFSET(dmm_wire_adopt, dest_path, 448);
 /* What a receiver sizes its buffers by. */
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_facts_ok) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(DMM_MAX_EXTENT_BYTES % DMM_SECTOR_BYTES == 0);
 DMM_BUILD_ASSERT(DMM_MAX_ZERO_BYTES % DMM_SECTOR_BYTES == 0);
 
@@ -174,6 +180,8 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_ATTACH_BYTES;
 	case DMM_MSG_KEY_OK:
 		return DMM_WIRE_KEY_OK_BYTES;
+	case DMM_MSG_FACTS_OK:
+		return DMM_WIRE_FACTS_OK_BYTES;
 	case DMM_MSG_HANDOVER:
 		return DMM_WIRE_HANDOVER_BYTES;
 	case DMM_MSG_GUEST:
@@ -185,6 +193,7 @@ int dmm_wire_payload_bytes(u16 msg)
 	case DMM_MSG_BARRIER:
 	case DMM_MSG_END:
 	case DMM_MSG_ZERO:
+	case DMM_MSG_FACTS:
 		return 0;
 	case DMM_MSG_DATA:
 	case DMM_MSG_HASHES_OK:

@@ -69,6 +69,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_wire_group group = { 0 };
 	struct dmm_wire_adopt adopt = { 0 };
 	struct dmm_wire_group_ok group_ok;
+	struct dmm_facts facts;
+	u64 error_ns;
+	s64 offset_ns;
 	u8 digest[16], hashes[DMM_MAX_CONTROL_BYTES + DMM_HASH_BYTES];
 	int sv[2], ret;
 
@@ -77,7 +80,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	dmm_remote_init(&r);
 	r.client.fd = sv[0];
 	r.client.timeout_ms = 1000;
-	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP;
+	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS;
 	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
 	if (!ret) {
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);
@@ -96,6 +99,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		after(&r, dmm_remote_attach(&r, &at));
 		after(&r, dmm_remote_finish(&r, id, 1));
 		after(&r, dmm_remote_forget(&r, id, 1));
+		ret = dmm_remote_facts(&r, &facts, &offset_ns, &error_ns);
+		after(&r, ret);
+		if (!ret)
+			fuzz_assert(facts.bytes <= DMM_FACTS_BYTES && strlen(facts.text) == facts.bytes && facts.nr <= DMM_MAX_FACTS);
 	}
 	dmm_remote_close(&r);
 	close(sv[1]);

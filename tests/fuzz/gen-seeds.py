@@ -123,6 +123,8 @@ seed("recv_wire", "compare", b"\11" + COMPARE)
 seed("recv_wire", "compare-beyond", b"\11" + DISK + struct.pack("<II", 65, 0) + bytes(64 * 16))
 session("prove", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, 40, PROVE) + frame(0, 42, COMPARE)
      + frame(0, "QUERY", DISK))
+session("facts", frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 127) + golden.text("dmmigrate 0.1", 48)) + frame(0, "FACTS") * 2)
+session("facts-without-feature", HELLO0 + frame(0, "FACTS"))
 session("prove-without-feature", COPY + frame(0, 40, PROVE))
 
 
@@ -385,16 +387,41 @@ for selector, name in ((10, "HASHES"), (11, "GROUP"), (12, "ADOPT")):
 for number in (0, 71, 74, 122, 6, 20, 15, 26, 1, 30, 24, 23, 22, 2, 16, 9999):
     seed("recv_wire", "errno-%d" % number, b"\x0d" + struct.pack("<i", -number))
 seed("recv_wire", "werr-17", b"\x0d" + struct.pack("<i", 17))
-for name in ("HASHES_OK", "KEY", "KEY_OK", "GROUP", "GROUP_OK", "ADOPT", "PROVE", "PROVE_OK", "COMPARE", "COMPARE_OK", "HANDOVER", "HASHES"):
+for name in ("HASHES_OK", "KEY", "KEY_OK", "GROUP", "GROUP_OK", "ADOPT", "PROVE", "PROVE_OK", "COMPARE", "COMPARE_OK", "HANDOVER", "HASHES", "FACTS", "FACTS_OK"):
     if name in P:
         seed("recv_wire", "header-" + name.lower(), b"\0" + struct.pack("<IHHQQQIIII", golden.MAGIC, N[name], 0, 5, 0, 0, len(P[name]), 0, 0, 0))
 HELLO_ALL = struct.pack("<HHHHQ", 1, 0, 0, 0, 24) + golden.ident(1) + golden.ident(2) + golden.text("dmmigrated 0.1", 48)
 ALL = frame(0, "HELLO_OK", HELLO_ALL) + frame(0, "PREPARED", P["PREPARED"]) + frame(0, "PROVE_OK", P["PROVE_OK"]) + frame(
     0, "COMPARE_OK", P["COMPARE_OK"]) + frame(0, "GROUP_OK", P["GROUP_OK"]) * 2 + frame(0, "HASHES_OK", bytes(4112))
 seed("tool_client", "everything", ALL + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"])
-     + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK"))
+     + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", P["FACTS_OK"]))
+seed("tool_client", "facts-malformed", ALL + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"])
+     + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", b"\xff" * 4096))
 seed("tool_client", "features", frame(0, "HELLO_OK", HELLO_ALL[:8] + b"\xff" + HELLO_ALL[9:]))
 seed("tool_client", "version", frame(0, "HELLO_OK", b"\2" + HELLO_ALL[1:]))
+
+XEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../unit/data/xen-4.17")
+
+
+def recorded(name):
+    with open(os.path.join(XEN, name), "rb") as f:
+        return f.read()
+
+
+def facts(text, more=0, flags=0):
+    return struct.pack("<QQII", 1, 2, len(text) + more, flags) + text.ljust(4072, b"\0")
+
+
+seed("tool_facts", "message", b"\0" + P["FACTS_OK"])
+for name, payload in (("flags", facts(b"a=b\n", flags=2)), ("beyond", facts(b"a=b\n", -1)), ("zero", facts(b"a=b\n", 1)),
+                      ("no-end", facts(b"a=b")), ("no-key", facts(b"=b\n")), ("key", facts(b"A=b\n")), ("key-end", facts(b"ab%=b\n")),
+                      ("value", facts(b"a=" + b"v" * 256 + b"\n")), ("value-text", facts(b"a=\x1b\n")), ("many", facts(b"a=b\n" * 97)),
+                      ("bytes", facts(b"a=b\n", 5000)), ("key-long", facts(b"a" * 32 + b"=b\n"))):
+    seed("tool_facts", "message-" + name, b"\0" + payload)
+seed("tool_facts", "info", b"\1" + recorded("info-a.txt"))
+seed("tool_facts", "info-claims", b"\1xen_version : 4\noutstanding_claims : 5\nfree_memory : 4\ntotal_memory : x\n")
+seed("tool_facts", "vgs", b"\2  vg0|a-b|10|5\n  vg1|c|x|5\n vg|\n")
+seed("tool_facts", "pools", b"\3  vg0|thin|10000|12.34\n  vg0|p|10000|100.00\n vg0|p|10000|101\n vg|p|x|1\n")
 
 PIN = "SHA256:BCmviYjU/F2DMweo0zXaZQhtXe3HjBAtUog1NAlsL8o"
 PEERS = "# who is trusted here\n\nxen-b %s 10.1.2.4 fe80::1%%eth0 # the other one\nxen-c ca 10.1.2.5\nrevoked %s\n" % (PIN, PIN[:-1] + "w")

@@ -5,6 +5,8 @@
  */
 #include <signal.h>
 
+#include "dmmigrated/version.h"
+#include "facts.h"
 #include "recv_fake.h"
 
 #define SIZE	(1u << 20)
@@ -374,6 +376,80 @@ static void orphans_expire(void **state)
 	assert_int_equal(dmm_registry_count(&rc.registry), 0);
 }
 
+/* What it can be asked, by whom has offered to understand it. */
+static void facts(void **state)
+{
+	u64 features = peer_features;
+	struct dmm_wire_facts_ok ok;
+	char value[DMM_FACT_VALUE];
+	struct dmm_facts f;
+	const char *why;
+	struct peer p;
+	char **globs;
+	u32 i;
+
+	(void)state;
+	peer_hello(&p);
+	assert_int_equal(peer_request(&p, DMM_MSG_FACTS, NULL, 0, DMM_MSG_FACTS_OK, &ok, sizeof(ok)), DMM_WERR_PROTOCOL);
+	peer_close(&p);
+	peer_features |= DMM_FEATURE_FACTS;
+	peer_hello(&p);
+	peer_features = features;
+	p.c.timeout_ms = 60000;
+	assert_int_equal(peer_request(&p, DMM_MSG_FACTS, NULL, 0, DMM_MSG_FACTS_OK, &ok, sizeof(ok)), 0);
+	assert_int_equal(dmm_facts_decode(&ok, &f, &why), 0);
+	assert_true(le64_to_cpu(ok.received_ns) && le64_to_cpu(ok.received_ns) <= le64_to_cpu(ok.sent_ns));
+	assert_true(dmm_facts_get(&f, "daemon", value));
+	assert_string_equal(value, DMM_VERSION);
+	assert_true(dmm_facts_get(&f, "kernel", value) && dmm_facts_get(&f, "memlock", value));
+	assert_false(dmm_facts_get(&f, "you", value));
+	assert_true(dmm_facts_get(&f, "allow", value));
+	assert_string_equal(value, "/tmp/dmm-unit.*");
+	assert_true(dmm_facts_get(&f, "dir", value));
+	assert_memory_equal(value, "/tmp ", 5);
+	/* more patterns than fit leave room for what there is one of; and the connection goes on */
+	globs = calloc(256, sizeof(*globs));
+	for (i = 0; i < 256; i++)
+		assert_true(asprintf(&globs[i], "/tmp/of-some-length-%u/*", i) > 0);
+	dmm_allow_replace(&rc.allow, globs, 256);
+	assert_int_equal(peer_request(&p, DMM_MSG_FACTS, NULL, 0, DMM_MSG_FACTS_OK, &ok, sizeof(ok)), 0);
+	assert_int_equal(dmm_facts_decode(&ok, &f, &why), 0);
+	assert_true(f.cut && dmm_facts_get(&f, "kernel", value) && dmm_facts_get(&f, "lvm", value) && dmm_facts_nth(&f, "allow", 20, value));
+	peer_close(&p);
+}
+
+/* Whom a pattern is not for does not hear of it. */
+static void patterns_of_a_peer(void **state)
+{
+	static const char *const lines[] = { "/srv/all/*", "/srv/b/* xen-b", "/dev/vg0/* xen-a xen-b", "/srv/a/* xen-a" };
+	char **globs = calloc(4, sizeof(*globs)), glob[PATH_MAX];
+	struct dmm_allow a;
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		globs[i] = strdup(lines[i]);
+	dmm_allow_init(&a);
+	dmm_allow_replace(&a, globs, 4);
+	i = 0;
+	assert_true(dmm_allow_next(&a, &i, "xen-a", glob));
+	assert_string_equal(glob, "/srv/all/*");
+	assert_true(dmm_allow_next(&a, &i, "xen-a", glob));
+	assert_string_equal(glob, "/dev/vg0/*");
+	assert_true(dmm_allow_next(&a, &i, "xen-a", glob));
+	assert_string_equal(glob, "/srv/a/*");
+	assert_false(dmm_allow_next(&a, &i, "xen-a", glob));
+	i = 0;
+	assert_true(dmm_allow_next(&a, &i, "", glob));
+	assert_false(dmm_allow_next(&a, &i, "", glob));
+	i = 0;
+	while (dmm_allow_next(&a, &i, NULL, glob))
+		;
+	assert_int_equal(i, 4);
+	assert_string_equal(glob, "/srv/a/*");
+	dmm_allow_exit(&a);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, receiver_setup, receiver_teardown)
@@ -390,6 +466,8 @@ int main(void)
 		T(forget_takes_all_with_it),
 		T(other_parameters_are_refused),
 		T(orphans_expire),
+		T(facts),
+		cmocka_unit_test(patterns_of_a_peer),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

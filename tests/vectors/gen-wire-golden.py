@@ -75,6 +75,9 @@ PAYLOADS = {
     "KEY_OK": ident(0x50) + ident(0x60) + ident(0x70),
     "GUEST": ident(0x10) + struct.pack("<II", 1, 0) + text("web01", 64),
     "GUEST_OK": b"",
+    "FACTS": b"",
+    "FACTS_OK": struct.pack("<QQII", 0x1112131415161718, 0x2122232425262728, 24, 1)
+    + text("host=xenB\nvg=vg0 1024 7\n", 4072),
 }
 
 NUMBERS = {
@@ -82,8 +85,8 @@ NUMBERS = {
     "DIGEST_OK": 19, "QUERY": 20, "QUERY_OK": 21, "FINISH": 22, "FINISH_OK": 23, "FORGET": 24,
     "FORGET_OK": 25, "ATTACH": 32, "ATTACHED": 33, "DATA": 34, "BARRIER": 35, "END": 36,
     "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
-    "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "HANDOVER": 48,
-    "GUEST": 52, "GUEST_OK": 53,
+    "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "FACTS": 46,
+    "FACTS_OK": 47, "HANDOVER": 48, "GUEST": 52, "GUEST_OK": 53,
 }
 
 ACKS = [  # type, seq, arg, status

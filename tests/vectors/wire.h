@@ -159,7 +159,7 @@ static const struct dmm_vec_type {
 	{ 20, 24 }, { 21, 40 }, { 22, 24 }, { 23, 0 }, { 24, 24 }, { 25, 0 }, { 26, 48 },
 	{ 27, -1 }, { 28, 120 }, { 29, 480 }, { 30, 1472 }, { 32, 40 }, { 33, 0 }, { 34, -1 },
 	{ 35, 0 }, { 36, 0 }, { 37, 0 }, { 40, 40 }, { 41, 768 }, { 42, 1056 }, { 43, 8 },
-	{ 44, 40 }, { 45, 48 }, { 48, 72 }, { 52, 88 }, { 53, 0 },
+	{ 44, 40 }, { 45, 48 }, { 46, 0 }, { 47, 4096 }, { 48, 72 }, { 52, 88 }, { 53, 0 },
 };
 
 /* May @type, whose payload is variable, have @n bytes of it? */
@@ -279,6 +279,8 @@ static const struct dmm_vec_bad {
 	{ DMM_MSG_HASHES_OK, 32, 4, 1599, "payload size is not that of the message" },
 	{ DMM_MSG_PROVE, 16, 8, 512, "offset on a message that has none" },
 	{ DMM_MSG_COMPARE, 32, 4, 1055, "payload size is not that of the message" },
+	{ DMM_MSG_FACTS, 32, 4, 8, "payload size is not that of the message" },
+	{ DMM_MSG_FACTS_OK, 32, 4, 4095, "payload size is not that of the message" },
 	{ DMM_MSG_DATA, 32, 4, 0, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, (1u << 20) + 512, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, 0xfffffe00, "extent empty or too long" },

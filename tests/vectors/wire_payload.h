@@ -9,7 +9,7 @@
 #include "vec.h"
 #include "core/wire.h"
 
-#define DMM_VEC_PAYLOAD_MAX	2048	/* of the golden frames */
+#define DMM_VEC_PAYLOAD_MAX	4096	/* of the golden frames */
 
 static inline void dmm_vec_ident(u8 *id, u8 first)
 {
@@ -199,6 +199,14 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		dmm_vec_ident(m->identity, 0x50);
 		dmm_vec_ident(m->secret, 0x60);
 		dmm_vec_ident(m->secret + 16, 0x70);
+	} else if (type == DMM_MSG_FACTS_OK) {
+		struct dmm_wire_facts_ok *m = (void *)p;
+
+		m->received_ns = cpu_to_le64(0x1112131415161718ULL);
+		m->sent_ns = cpu_to_le64(0x2122232425262728ULL);
+		m->bytes = cpu_to_le32(24);
+		m->flags = cpu_to_le32(DMM_FACTS_CUT);
+		dmm_vec_text(m->text, "host=xenB\nvg=vg0 1024 7\n");
 	} else if (type == DMM_MSG_ATTACH || type == DMM_MSG_KEY) {
 		struct dmm_wire_attach *m = (void *)p;
 

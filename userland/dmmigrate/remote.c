@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/handover.h"
@@ -15,6 +16,7 @@
 #include "remote.h"
 #include "tool.h"
 
+#define FACTS_MS	60000	/* programs are run for it there */
 #define AGAIN_MS	2000u	/* a handshake that was cut off is tried again for as long */
 
 /* Of this process. */
@@ -328,6 +330,42 @@ int dmm_remote_open_data(struct dmm_remote *data, struct dmm_remote *control, co
 	if (ret)
 		return ret;
 	return dmm_remote_attach(data, at);
+}
+
+static u64 clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, u64 *error_ns)
+{
+	u64 asked_ns = clock_ns(), told_ns, received_ns, sent_ns;
+	struct dmm_wire_facts_ok ok;
+	const char *why;
+	int ret;
+
+	ret = remote_request(r, DMM_MSG_FACTS, NULL, 0, DMM_MSG_FACTS_OK, &ok, sizeof(ok), FACTS_MS,
+			     "ask what kind of host it is");
+	if (ret)
+		return ret;
+	told_ns = clock_ns();
+	if (dmm_facts_decode(&ok, f, &why)) {
+		r->client.why = why;
+		ret = remote_fail(r, -EPROTO, "ask what kind of host it is");
+		dmm_remote_close(r);
+		return ret;
+	}
+	received_ns = le64_to_cpu(ok.received_ns);
+	sent_ns = le64_to_cpu(ok.sent_ns);
+	/* as NTP has it: halves first, they may be far apart */
+	*offset_ns = (s64)(received_ns / 2 - asked_ns / 2 + sent_ns / 2 - told_ns / 2);
+	*error_ns = (told_ns - asked_ns) / 2;
+	if (sent_ns - received_ns < told_ns - asked_ns)
+		*error_ns -= (sent_ns - received_ns) / 2;
+	return 0;
 }
 
 static int group_check(struct dmm_remote *r, int ret, struct dmm_wire_group_ok *ok)

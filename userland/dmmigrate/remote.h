@@ -7,6 +7,7 @@
 #define DMM_REMOTE_H
 
 #include "exitcode.h"
+#include "facts.h"
 #include "parse.h"
 #include "wireio.h"
 
@@ -66,6 +67,9 @@ void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES],
 
 /* The receiver of a guest's memory, whose stream the connection is from here on. */
 int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char *name);
+
+/* With DMM_FEATURE_FACTS offered and agreed upon; *offset_ns: that host's clock less ours, within *error_ns. */
+int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, u64 *error_ns);
 
 /* Of a group; @ok is zeroed after a failure. */
 int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,

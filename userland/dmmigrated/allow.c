@@ -89,16 +89,34 @@ static bool for_peer(const char *names, const char *peer)
 	return any;
 }
 
-static bool allow_one(const char *line, const char *path, const char *peer)
+/* The pattern of @line; false: it is none for @peer. */
+static bool line_glob(const char *line, const char *peer, char glob[PATH_MAX])
 {
-	char glob[PATH_MAX];
 	size_t bytes = strcspn(line, " \t");
 
-	if (bytes >= sizeof(glob))
+	if (bytes >= PATH_MAX)
 		return false;
 	memcpy(glob, line, bytes);
 	glob[bytes] = '\0';
-	if (!for_peer(line + bytes, peer))
+	return !peer || for_peer(line + bytes, peer);
+}
+
+bool dmm_allow_next(struct dmm_allow *a, u32 *i, const char *peer, char glob[PATH_MAX])
+{
+	bool found = false;
+
+	pthread_rwlock_rdlock(&a->lock);
+	while (!found && *i < a->nr)
+		found = line_glob(a->globs[(*i)++], peer, glob);
+	pthread_rwlock_unlock(&a->lock);
+	return found;
+}
+
+static bool allow_one(const char *line, const char *path, const char *peer)
+{
+	char glob[PATH_MAX];
+
+	if (!line_glob(line, peer, glob))
 		return false;
 	return dmm_is_nbd(path) ? dmm_nbd_uri_under(path, glob) : !fnmatch(glob, path, FNM_PATHNAME | FNM_PERIOD);
 }

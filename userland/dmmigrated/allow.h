@@ -6,6 +6,7 @@
 #ifndef DMM_ALLOW_H
 #define DMM_ALLOW_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -26,6 +27,8 @@ void dmm_allow_replace(struct dmm_allow *a, char **globs, u32 nr);
 bool dmm_allow_empty(struct dmm_allow *a);
 /* Its lines, each with a NUL, into @buf. How many bytes; ~0: it does not fit. */
 u32 dmm_allow_texts(struct dmm_allow *a, char *buf, u32 bytes);
+/* The next pattern that is for @peer (NULL: anybody), from number *i (0 at first) on. */
+bool dmm_allow_next(struct dmm_allow *a, u32 *i, const char *peer, char glob[PATH_MAX]);
 
 /*
  * Is the name @path allowed to @peer ("": nobody who is known), by itself?  fnmatch(3) with FNM_PATHNAME: a '*' does not cross

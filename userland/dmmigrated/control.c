@@ -40,6 +40,7 @@ struct reply {
 		struct dmm_wire_compare_ok compare;
 		struct dmm_wire_group_ok group;
 		struct dmm_wire_key_ok key;
+		struct dmm_wire_facts_ok facts;
 	} u;
 };
 
@@ -394,6 +395,15 @@ static int control_adopt(struct control *c, const u8 *payload, struct reply *rep
 	return dmm_control_adopt(c->s, payload, &reply->u.group, r);
 }
 
+static int control_facts(struct control *c, const u8 *payload, struct reply *reply,
+			 struct dmm_refusal *r)
+{
+	(void)payload;
+	reply->type = DMM_MSG_FACTS_OK;
+	reply->bytes = sizeof(reply->u.facts);
+	return dmm_control_facts(c->s, &reply->u.facts, r);
+}
+
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -413,6 +423,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_GROUP, control_group },
 		{ DMM_MSG_ADOPT, control_adopt },
 		{ DMM_MSG_KEY, control_key },
+		{ DMM_MSG_FACTS, control_facts },
 	};
 	size_t i;
 

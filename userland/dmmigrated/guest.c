@@ -31,7 +31,7 @@ struct guest {
 	u8 buf[BUFFER_BYTES];
 };
 
-static bool guest_permitted(const struct dmm_session *s)
+bool dmm_guest_permitted(const struct dmm_session *s)
 {
 	const char *names = s->rc->guests;
 	char word[DMM_PEER_NAME];
@@ -55,7 +55,7 @@ static struct dmm_migration *guest_find(struct dmm_session *s, const struct dmm_
 		return NULL;
 	}
 	memcpy(s->log_id.migration, rq->migration, sizeof(s->log_id.migration));
-	if (!guest_permitted(s)) {
+	if (!dmm_guest_permitted(s)) {
 		dmm_refuse(r, DMM_WERR_DENIED, "no guests may come from %.64s: 'guests' in dmmigrated.conf names those that may",
 			   s->peer_name[0] ? s->peer_name : "a host without TLS");
 		return NULL;

@@ -8,6 +8,9 @@
 
 #include "session.h"
 
+/* May the peer of this session have its guests come? */
+bool dmm_guest_permitted(const struct dmm_session *s);
+
 /* A session whose first request was GUEST, to its end.  Context: the connection's thread. */
 void dmm_guest_run(struct dmm_session *s, const u8 *payload);
 
