@@ -21,9 +21,10 @@
 
 #include "dmmigrated/channel.h"
 #include "dmmigrated/migrations.h"
-#include "facts_host.h"
-#include "runner.h"
 #include "dmmigrated/session.h"
+#include "facts_host.h"
+#include "fullio.h"
+#include "runner.h"
 #include "wireio.h"
 #include "world.h"
 
