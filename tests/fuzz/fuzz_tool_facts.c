@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Facts of a host: FACTS_OK, and what xl and lvm print; one byte that says which, then its text.
+ * Facts of a host: FACTS_OK, and what xl, xenstore-ls and lvm print; one byte that says which, then its text.
  */
+#include "doctor.h"
 #include "facts_host.h"
 #include "fuzz.h"
 
@@ -47,6 +48,42 @@ static void message(const u8 *data, size_t size)
 	check(&f);
 }
 
+static void domain(const char *text, bool store)
+{
+	static struct dmm_domain d;
+	unsigned int i;
+
+	if (store) {
+		memset(&d, 0, sizeof(d));
+		d.id = 1;
+		dmm_domain_store(text, &d);
+		fuzz_assert(d.store && d.connected <= d.fronts && memchr(d.os, '\0', sizeof(d.os)));
+		return;
+	}
+	if (!dmm_domain_parse(text, "pvh", &d)) {
+		fuzz_assert(!d.there && d.why[0] && !d.nr_disks);
+		return;
+	}
+	fuzz_assert(d.nr_disks <= DMM_DOMAIN_DISKS && d.nr_pci <= DMM_DOMAIN_PCI && !strcmp(d.name, "pvh"));
+	fuzz_assert(memchr(d.type, '\0', sizeof(d.type)) && d.id <= 0xffff);
+	for (i = 0; i < d.nr_disks; i++)
+		fuzz_assert((d.disks[i].kind == DMM_VBD_EMPTY) == !d.disks[i].path[0] && !strchr(d.disks[i].path, '\n'));
+	for (i = 0; i < d.nr_pci; i++)
+		fuzz_assert(strlen(d.pci[i]) == 12);
+}
+
+/* Masks of processors, two with a blank between them. */
+static void masks(char *text)
+{
+	char names[40], *second = text + strcspn(text, " ");
+
+	if (*second)
+		*second++ = '\0';
+	fuzz_assert(dmm_cpu_missing(text, text, names, sizeof(names)) <= 0);
+	if (dmm_cpu_missing(text, second, names, sizeof(names)) > 0)
+		fuzz_assert(names[0] && memchr(names, '\0', sizeof(names)));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct dmm_facts f;
@@ -64,8 +101,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		dmm_facts_xl_info(&f, text);
 	else if (data[0] == 2)
 		dmm_facts_vgs(&f, text);
-	else
+	else if (data[0] == 3)
 		dmm_facts_pools(&f, text);
+	else if (data[0] == 6)
+		masks(text);
+	else
+		domain(text, data[0] == 5);
 	check(&f);
 	free(text);
 	return 0;

@@ -421,6 +421,16 @@ for name, payload in (("flags", facts(b"a=b\n", flags=2)), ("beyond", facts(b"a=
 seed("tool_facts", "info", b"\1" + recorded("info-a.txt"))
 seed("tool_facts", "info-claims", b"\1xen_version : 4\noutstanding_claims : 5\nfree_memory : 4\ntotal_memory : x\n")
 seed("tool_facts", "vgs", b"\2  vg0|a-b|10|5\n  vg1|c|x|5\n vg|\n")
+seed("tool_facts", "list", b"\4" + recorded("list-all.json"))
+seed("tool_facts", "list-one", b"\4" + recorded("list-pvh.json"))
+seed("tool_facts", "list-hvm", b"\4[{\"domid\": 7, \"config\": " + recorded("create-n-hvm.json").replace(b"win01\"", b"pvh\"", 1) + b"}]")
+seed("tool_facts", "list-many", b"\4[{\"domid\":1,\"config\":{\"c_info\":{\"name\":\"pvh\"},\"b_info\":{},\"disks\":["
+     + b"{}," * 129 + b"{}],\"pcidevs\":[" + b"{}," * 17 + b"{}]}}]")
+seed("tool_facts", "list-long", b"\4[{\"domid\":1,\"config\":{\"c_info\":{\"name\":\"pvh\"},\"b_info\":{},\"disks\":[{\"pdev_path\":\""
+     + b"/" * 1100 + b"\"}]}}]")
+seed("tool_facts", "store", b"\5" + recorded("xenstore-pvh.txt"))
+seed("tool_facts", "store-tools", b"\5/local/domain/1/attr/os/uname = \"2.6.32\"\n/local/domain/1/attr/eth0/ipv6/0/addr = \"fe80::1\"\n")
+seed("tool_facts", "masks", b"\6" + b":".join([b"ffffffff"] * 8) + b" " + b":".join([b"00000000"] * 9))
 seed("tool_facts", "pools", b"\3  vg0|thin|10000|12.34\n  vg0|p|10000|100.00\n vg0|p|10000|101\n vg|p|x|1\n")
 
 PIN = "SHA256:BCmviYjU/F2DMweo0zXaZQhtXe3HjBAtUog1NAlsL8o"

@@ -99,6 +99,7 @@ struct dmm_args {
 	bool no_gate;
 	const char *control;
 	const char *keys;
+	const char *domain;
 	const char *source_gone;	/* the gate's name, typed */
 	const char *force_owner;
 	bool unconfirmed;

@@ -7,6 +7,7 @@
 #include "commands.h"
 
 const struct dmm_verb *const dmm_verbs[] = {
+	&dmm_verb_doctor,
 	&dmm_verb_vm,
 	&dmm_verb_start,
 	&dmm_verb_status,

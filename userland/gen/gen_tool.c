@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dmmigrate/commands.h"
+#include "dmmigrate/doctor.h"
 #include "gen.h"
 
 /* The kind of value that an option takes: a word that the completions know. */
@@ -136,6 +137,17 @@ static void man_exit_codes(FILE *f)
 	}
 }
 
+static void man_rules(FILE *f)
+{
+	const struct dmm_rule *r;
+
+	for (r = dmm_rules; r->id; r++) {
+		fprintf(f, "*%s*\n\t", r->id);
+		dmm_gen_scdoc_sentence(f, r->says);
+		fputs("\n\n", f);
+	}
+}
+
 /* --- completion --- */
 
 static void bash_verbs(FILE *f)
@@ -230,6 +242,7 @@ int main(int argc, char **argv)
 		{ "synopsis", man_synopsis },
 		{ "verbs", man_verbs },
 		{ "exit-codes", man_exit_codes },
+		{ "rules", man_rules },
 		{ "bash-verbs", bash_verbs },
 		{ "zsh-verbs", zsh_verbs },
 		{ "zsh-cases", zsh_cases },
