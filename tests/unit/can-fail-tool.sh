@@ -9,8 +9,8 @@ set -euo pipefail
 
 kind=tool
 cp -r "$top/userland/dmmigrate" "$top/userland/platform" "$tree/userland/"
-cp "$top"/tests/unit/test_tool_*.c "$top"/tests/unit/tool_*.h "$tree/tests/unit/"
-begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove}
+cp -r "$top"/tests/unit/test_tool_*.c "$top"/tests/unit/{tool_*.h,data.h,data} "$tree/tests/unit/"
+begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove,doctor}
 
 t='rule dmtable lib/dmtable.c'
 $t 's/g->start_sectors != expect_sectors \|\| //' 'gaps'
@@ -121,5 +121,27 @@ $p 's/if \(p->remote.client.features & DMM_FEATURE_PROVE\)\n\t\treturn 0;/return
 $p 's/ && r.code == DMM_WERR_DIFFERS//' 'any failure is a difference'
 $p 's/if \(w->ret\)\n/if (0)\n/' 'a source that cannot be read agrees'
 $p 's/while \(\*at < p->res->extents && p->extents\[\*at\].agreed\)/while (0)/; s/ && !p->extents\[\*at\].agreed\) \{/) {/' 'everything is read in each round'
+
+doctor() { rule doctor "dmmigrate/doctor_$1.c" "$2" "$3"; }
+doctor cpu 's/a\[i\] & ~b\[i\]/b[i] \& ~a[i]/' 'features that are more count as missing'
+doctor cpu 's/ \|\| !names\[i\]\[bit\]\)/)/; s/nr \? " " : "", names\[i\]\[bit\]/nr ? " " : "", "x"/' 'what no guest sees is missing'
+doctor domain 's/ && strcmp\(number, name\)//' 'a domain has no number'
+doctor domain 's/strcmp\(d->name, name\) && //' 'a domain has no name'
+doctor domain "s/strcmp\(value, \"4\"\)/strcmp(value, \"1\")/" 'drivers that are not connected are'
+doctor domain 's/v->path\[0\] \? DMM_VBD_MISSING : DMM_VBD_EMPTY/DMM_VBD_EMPTY/' 'all drives are empty'
+doctor rules 's/if \(c->peer && c->there.answers && /if (c->peer \&\& /' 'a host that says nothing is judged'
+doctor rules 's/c->domain_name && \(c->domain.there \|\| /c->domain_name \&\& (1 || /' 'a domain that is not there is judged'
+doctor rules_domain 's/!v->cdrom \|\| v->kind == DMM_VBD_EMPTY/!v->cdrom/' 'an empty drive is in the way'
+doctor rules_domain 's/if \(left >= needs\) \{/if (left) {/' 'any memory is enough'
+doctor rules_domain 's/ \+ EXTRA_BYTES \+/ +/' 'a VM needs no more than it has'
+doctor rules_domain 's/!strcmp\(id, v->vg\)/id[0]/' 'all storage is shared'
+doctor rules_domain 's/if \(!v->writable\)/if (0)/; s/else if \(!v->writable\)/else if (0)/' 'read-only disks are like others'
+doctor rules_domain 's/!fnmatch\(glob, path, FNM_PATHNAME \| FNM_PERIOD\)/1/' 'any group may be written'
+doctor rules_host 's/c->keys_left_s < DMM_KEYS_AHEAD_S/0/' 'nobody is warned of an end'
+doctor rules_host 's/bytes >= MEMLOCK_BYTES/1/' 'any memory may be locked'
+doctor rules_pair 's/version_compare\(there, here, 2\) < 0/0/' 'a VM may move to an older Xen'
+doctor rules_pair 's/if \(x\[i\] != y\[i\]\)/if (x[i] != y[i] \&\& !i)/' 'versions are one number'
+doctor rules_pair 's/if \(!c->iface_default\)/if (1)/' 'management is a network like others'
+doctor rules_pair 's/apart > OFFSET_BAD_NS/0/' 'no clock is too far off'
 
 finish
