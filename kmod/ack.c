@@ -24,6 +24,30 @@ static void count_acked_locked(struct dmm_ship_stats *st, const struct dmm_slot 
 	}
 }
 
+void dmm_ack_extent_locked(struct dmm_link *l, const struct dmm_slot *slot)
+{
+	struct dmm_migration *m = l->sender->m;
+
+	lockdep_assert_held(&m->lock);
+#if DMM_MUTANT == 1
+	dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+#endif
+	count_acked_locked(&m->ship, slot);
+	/* the feeder keeps room for all that is in flight */
+	if (WARN_ON_ONCE(!dmm_unflushed_add(&m->unflushed, slot->first_block, slot->nr_blocks)))
+		dmm_bitmap_mark(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+}
+
+void dmm_ack_barrier_locked(struct dmm_sender *s)
+{
+	lockdep_assert_held(&s->m->lock);
+	s->barrier_seq = 0;
+	dmm_unflushed_flushed(&s->m->unflushed);
+	/* s->barrier does not change while one is unacknowledged */
+	WRITE_ONCE(s->barrier_acked, s->barrier);
+	s->m->ship.barrier = s->barrier;
+}
+
 /* 0, or -EBADMSG when no such frame waits for it. */
 static int take_data_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 {
@@ -38,13 +62,7 @@ static int take_data_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 		if (a->type != (slot->zero ? DMM_MSG_ZERO : DMM_MSG_DATA) ||
 		    a->arg != (slot->zero ? slot->len_bytes : 0))
 			break;
-#if DMM_MUTANT == 1
-		dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
-#endif
-		count_acked_locked(&m->ship, slot);
-		/* the feeder keeps room for all that is in flight */
-		if (WARN_ON_ONCE(!dmm_unflushed_add(&m->unflushed, slot->first_block, slot->nr_blocks)))
-			dmm_bitmap_mark(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
+		dmm_ack_extent_locked(l, slot);
 		if (slot->state == DMM_SLOT_SENDING) {
 			slot->acked = true;
 		} else {
@@ -61,13 +79,10 @@ static int take_barrier_ack_locked(struct dmm_link *l, const struct dmm_ack *a)
 	struct dmm_sender *s = l->sender;
 
 	lockdep_assert_held(&s->m->lock);
-	/* s->barrier does not change while one is unacknowledged; barriers go by link 0 */
+	/* barriers go by link 0 */
 	if (l->index || !s->barrier_seq || s->barrier_seq != a->seq || a->arg != s->barrier)
 		return -EBADMSG;
-	s->barrier_seq = 0;
-	dmm_unflushed_flushed(&s->m->unflushed);
-	WRITE_ONCE(s->barrier_acked, a->arg);
-	s->m->ship.barrier = a->arg;
+	dmm_ack_barrier_locked(s);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ static int parse_features(struct dm_target *ti, unsigned int argc, char **argv,
 	unsigned int nr, i;
 
 	args->gate = false;
+	args->sink = NULL;
 	if (!argc)
 		return 0;
 	if (kstrtouint(argv[0], 10, &nr) || nr != argc - 1) {
@@ -52,11 +53,18 @@ static int parse_features(struct dm_target *ti, unsigned int argc, char **argv,
 		return -EINVAL;
 	}
 	for (i = 1; i <= nr; i++) {
-		if (strcmp(argv[i], "gate") || args->gate) {
-			ti->error = "Unrecognised feature requested: there is 'gate', once";
+		if (!strcmp(argv[i], "gate") && !args->gate) {
+			args->gate = true;
+		} else if (!strcmp(argv[i], "sink") && !args->sink && i < nr) {
+			args->sink = argv[++i];
+		} else {
+			ti->error = "Unrecognised feature requested: there are 'gate' and 'sink <device>', once";
 			return -EINVAL;
 		}
-		args->gate = true;
+	}
+	if (args->gate && args->sink) {
+		ti->error = "A gate has no sink";
+		return -EINVAL;
 	}
 	return 0;
 }
@@ -109,6 +117,28 @@ int dmm_args_check_origin(struct dm_target *ti, struct block_device *bdev,
 	too_big = args->gate ? NULL : too_big_for((u64)ti->len << SECTOR_SHIFT, args->block_shift);
 	if (too_big) {
 		ti->error = too_big;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int dmm_args_check_sink(struct dm_target *ti, struct block_device *sink, struct block_device *origin)
+{
+	if (sink->bd_dev == origin->bd_dev) {
+		ti->error = "The sink is the origin device itself";
+		return -EINVAL;
+	}
+	if (bdev_is_zoned(sink)) {
+		ti->error = "Zoned sinks are not supported";
+		return -EOPNOTSUPP;
+	}
+	/* the guest has seen the origin's, and its disk may end with one of these */
+	if (bdev_logical_block_size(sink) > bdev_logical_block_size(origin)) {
+		ti->error = "The sink's logical block is larger than the origin's: the guest could not go on there";
+		return -EINVAL;
+	}
+	if (bdev_nr_sectors(sink) < ti->len) {
+		ti->error = "The sink is smaller than the target";
 		return -EINVAL;
 	}
 	return 0;

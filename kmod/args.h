@@ -12,6 +12,7 @@ struct dmm_args {
 	u32 block_sectors;		/* a power of two, 8 to 2048 */
 	unsigned int block_shift;	/* log2 of bytes */
 	bool gate;
+	const char *sink;		/* the same, or NULL */
 };
 
 /**
@@ -28,5 +29,11 @@ int dmm_args_parse(struct dm_target *ti, unsigned int argc, char **argv, struct 
  */
 int dmm_args_check_origin(struct dm_target *ti, struct block_device *bdev,
 			  const struct dmm_args *args);
+
+/*
+ * Refuse a sink that can't take the place of the origin: the same device, too small, or of larger logical
+ * blocks.  As above.
+ */
+int dmm_args_check_sink(struct dm_target *ti, struct block_device *sink, struct block_device *origin);
 
 #endif

@@ -413,7 +413,8 @@ int dmm_cmd_stop(struct dmm_migration *m, bool force)
 	if (!r) {
 		if (m->sender && !m->sender->stopping && READ_ONCE(m->state) == DMM_STATE_COMMITTED)
 			dmm_sender_say_end(m->sender);
-		dmm_sender_stop(m, "the origin still owes a read");
+		dmm_sender_stop(m, m->sink ? "the origin still owes a read, or the sink a write" :
+				   "the origin still owes a read");
 	}
 	dmm_ctl_unlock(m);
 	dmm_stop_at(DMM_STOP_AFTER_STOP, NULL);

@@ -129,6 +129,7 @@ struct dmm_migration {
 	/* constant after the constructor */
 	struct dm_target *ti;
 	struct dm_dev *origin;
+	struct dm_dev *sink;		/* of the feature `sink`, or NULL */
 	char *name;			/* "254:3", for messages */
 	struct workqueue_struct *wq;	/* thaw, release, events */
 	struct workqueue_struct *end_wq;	/* of what ends a set of connections */
@@ -158,6 +159,7 @@ struct dmm_migration {
 	bool suspending;		/* between presuspend and resume: no freeze */
 	bool suspended;			/* between postsuspend and resume: nothing is shipped */
 	bool uncompared;		/* from COMPARE to COMPARED, or until all is dirty; written under ctl, too */
+	bool sunk;			/* something was written to the sink; once so, so for good */
 	bool paused;			/* by PAUSE until RESUME, whatever becomes of the connections */
 	bool requeue;			/* a noflush suspend takes the held bios back */
 	u64 rate;			/* bytes/s, 0 = unlimited */

@@ -209,7 +209,7 @@ static bool fill_link(struct dmm_link *l, long *wait)
 	WRITE_ONCE(slot->state, DMM_SLOT_READING);
 	slot->read_ns = now;
 	slot->acked = false;
-	s->nr_reading++;
+	s->nr_bios++;
 	WRITE_ONCE(m->ship.inflight_bytes, m->ship.inflight_bytes + slot->len_bytes);
 	spin_unlock_irqrestore(&m->lock, flags);
 	/* only now: who looks never finds it neither dirty nor in flight (dmm_stats_get()) */

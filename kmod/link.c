@@ -66,8 +66,8 @@ void dmm_link_read_done(struct dmm_slot *slot, int error)
 	WRITE_ONCE(slot->state, DMM_SLOT_READY);
 	list_add_tail(&slot->list, &l->ready);
 	m->ship.read_ns += ktime_get_ns() - slot->read_ns;
-	s->nr_reading--;
-	/* under the lock: whoever sees nr_reading drop may free all this (finish_worker()) */
+	s->nr_bios--;
+	/* under the lock: whoever sees nr_bios drop may free all this (finish_worker()) */
 	dmm_link_kick(l);
 	if (READ_ONCE(s->stopping))
 		dmm_kick(m);
@@ -85,7 +85,8 @@ void dmm_link_dirty_again(struct dmm_link *l)
 	for (i = 0; i < l->sender->link_slots; i++) {
 		slot = &l->slots[i];
 		spin_lock_irqsave(&m->lock, flags);
-		ours = slot->state != DMM_SLOT_FREE && slot->state != DMM_SLOT_READING;
+		ours = slot->state != DMM_SLOT_FREE && slot->state != DMM_SLOT_READING &&
+		       slot->state != DMM_SLOT_WRITING;
 		unsent = slot->state != DMM_SLOT_SENT && !slot->resend;
 		if (ours)
 			list_del(&slot->list);
@@ -136,7 +137,7 @@ static bool send_ready(struct dmm_link *l)
 #if DMM_MUTANT == 3	/* hazard 3: the bitmap second */
 		dmm_bitmap_clear(&m->tracker.bitmap, slot->first_block, slot->nr_blocks);
 #endif
-		r = dmm_send_extent(l, slot);
+		r = l->sender->ops->send_extent(l, slot);
 		if (r)
 			break;	/* the receive thread says why: a refusal may be queued there */
 		progress = true;
@@ -148,7 +149,7 @@ static bool send_barrier(struct dmm_link *l)
 {
 	if (!barrier_waits(l) || !dmm_may_ship(l->sender->m))
 		return false;
-	return !dmm_send_barrier(l);
+	return !l->sender->ops->send_barrier(l);
 }
 
 /* What has been read waits for a pause or a suspension to end: of that there is no sure kick. */
@@ -169,7 +170,7 @@ static long step(struct dmm_link *l)
 		return MAX_SCHEDULE_TIMEOUT;
 	}
 	if (state == DMM_STATE_RELEASED || READ_ONCE(l->sender->closing))
-		dmm_send_end(l);
+		l->sender->ops->say_end(l);
 	if (l->ended)
 		return MAX_SCHEDULE_TIMEOUT;
 	progress = send_ready(l);

@@ -232,8 +232,8 @@ static void event_worker(struct work_struct *work)
 
 /* ---- life ---- */
 
-int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift,
-			 bool gated)
+int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, struct dm_dev *sink,
+			 unsigned int block_shift, bool gated)
 {
 	struct mapped_device *md = dm_table_get_md(ti->table);
 	struct dmm_migration *m;
@@ -263,6 +263,7 @@ int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned i
 
 	m->ti = ti;
 	m->origin = origin;
+	m->sink = sink;
 	m->dev = disk_devt(dm_disk(md));
 	m->tracker.dev = m->dev;
 	kref_init(&m->ref);
@@ -328,7 +329,8 @@ void dmm_migration_destroy(struct dmm_migration *m)
 
 	mutex_lock(&m->ctl);
 	m->dead = true;
-	if (READ_ONCE(m->state) == DMM_STATE_COMMITTED)
+	/* of one with a sink that is how it ends */
+	if (READ_ONCE(m->state) == DMM_STATE_COMMITTED && !m->sink)
 		DMWARN("%s: a committed table is gone: its disk may belong to the destination", m->name);
 	dmm_sender_begin_stop(m, "its table is being removed");
 	mutex_unlock(&m->ctl);

@@ -13,9 +13,9 @@ struct dmm_sender;
 
 /* ---- target.c ---- */
 
-/* Takes @origin on success.  Context: constructor.  0 or -ENOMEM. */
-int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, unsigned int block_shift,
-			 bool gated);
+/* Takes @origin and @sink, which may be NULL, on success.  Context: constructor.  0 or -ENOMEM. */
+int dmm_migration_create(struct dm_target *ti, struct dm_dev *origin, struct dm_dev *sink,
+			 unsigned int block_shift, bool gated);
 /* Waits for everything that may still touch the origin.  Context: destructor; sleeps. */
 void dmm_migration_destroy(struct dmm_migration *m);
 /* The table is live: commands find it, an older table of the device is void.  Context: resume. */
@@ -44,7 +44,7 @@ struct dmm_attach_args {
 	u64 features;
 	struct dmm_peer peer;
 	enum dmm_security security;
-	int fd;
+	int fd;			/* unless .security says that it is the sink */
 };
 
 /* 0 or NULL: as before. */

@@ -74,7 +74,7 @@ static int end_compared(struct genl_info *info, struct dmm_migration *m, int r)
 static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 {
 	static const enum dmm_attr required[] = {
-		DMM_A_MIGRATION, DMM_A_DISK, DMM_A_CONN_EPOCH, DMM_A_CONN_INDEX, DMM_A_FD,
+		DMM_A_MIGRATION, DMM_A_DISK, DMM_A_CONN_EPOCH, DMM_A_CONN_INDEX,
 	};
 	struct dmm_attach_args a;
 	struct dmm_migration *m;
@@ -103,10 +103,22 @@ static int cmd_attach(struct sk_buff *skb, struct genl_info *info)
 		memcpy(a.peer.boot, nla_data(info->attrs[DMM_A_BOOT]), sizeof(a.peer.boot));
 	a.disk = nla_get_u32(info->attrs[DMM_A_DISK]);
 	a.conn_epoch = nla_get_u64(info->attrs[DMM_A_CONN_EPOCH]);
-	a.fd = (int)nla_get_u32(info->attrs[DMM_A_FD]);
+	a.fd = info->attrs[DMM_A_FD] ? (int)nla_get_u32(info->attrs[DMM_A_FD]) : -1;
 	a.security = info->attrs[DMM_A_SECURITY] ? nla_get_u32(info->attrs[DMM_A_SECURITY]) : DMM_SECURITY_NONE;
 	if (a.security >= __DMM_SECURITY_MAX) {
 		NL_SET_ERR_MSG(info->extack, "no such security");
+		return end(m, -ERANGE);
+	}
+	if (!info->attrs[DMM_A_FD] && a.security != DMM_SECURITY_SINK) {
+		NL_SET_ERR_MSG(info->extack, "DMM_A_FD is missing");
+		return end(m, -EINVAL);
+	}
+	if (info->attrs[DMM_A_FD] && a.security == DMM_SECURITY_SINK) {
+		NL_SET_ERR_MSG(info->extack, "a sink has no descriptor");
+		return end(m, -EINVAL);
+	}
+	if (a.security == DMM_SECURITY_SINK && a.conns != 1) {
+		NL_SET_ERR_MSG(info->extack, "a sink counts as one connection");
 		return end(m, -ERANGE);
 	}
 	return end(m, dmm_cmd_attach(m, &a, info->extack));

@@ -23,8 +23,8 @@ static u32 payload_crc(u32 crc, const struct dmm_slot *slot)
 	return crc;
 }
 
-/* Does it read as zeros?  Data ends the search early, mostly at its first word. */
-static bool reads_as_zeros(const struct dmm_slot *slot)
+/* Data ends the search early, mostly at its first word. */
+bool dmm_slot_is_zero(const struct dmm_slot *slot)
 {
 	unsigned int i;
 
@@ -72,10 +72,10 @@ static void expect_ack_locked(struct dmm_link *l)
 		l->progress_ns = ktime_get_ns();
 }
 
-int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
+static int send_extent(struct dmm_link *l, struct dmm_slot *slot)
 {
 	struct dmm_migration *m = l->sender->m;
-	bool zero = (l->sender->features & DMM_FEATURE_ZERO) && reads_as_zeros(slot);
+	bool zero = (l->sender->features & DMM_FEATURE_ZERO) && dmm_slot_is_zero(slot);
 	struct dmm_frame f = {
 		.type = zero ? DMM_MSG_ZERO : DMM_MSG_DATA,
 		.seq = ++l->seq,
@@ -124,7 +124,7 @@ int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot)
 	return 0;
 }
 
-int dmm_send_barrier(struct dmm_link *l)
+static int send_barrier(struct dmm_link *l)
 {
 	struct dmm_frame f = { .type = DMM_MSG_BARRIER, .seq = ++l->seq };
 	struct dmm_sender *s = l->sender;
@@ -148,7 +148,7 @@ int dmm_send_barrier(struct dmm_link *l)
  * Nothing is on its way then that was not acknowledged: where TLS encrypts in the background, and a kernel has not handed END
  * to TCP yet when the socket is shut down (before its commit e01e3934a1b2), the receiver takes it for a lost connection, and that is all.
  */
-void dmm_send_end(struct dmm_link *l)
+static void send_end(struct dmm_link *l)
 {
 	struct dmm_frame f = { .type = DMM_MSG_END };
 
@@ -169,3 +169,10 @@ void dmm_send_break(struct dmm_link *l)
 	dmm_conn_shutdown(&l->conn);
 	dmm_kick(l->sender->m);
 }
+
+const struct dmm_link_ops dmm_socket_ops = {
+	.send_extent = send_extent,
+	.send_barrier = send_barrier,
+	.say_end = send_end,
+	.receive_thread = dmm_ack_thread,
+};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Frames: from a slot, or without payload, into the socket.
+ * Frames: from a slot, or without payload, into the socket (dmm_socket_ops).
  * Everything here runs in the send thread of the link.
  */
 #ifndef DMM_SEND_H
@@ -8,15 +8,8 @@
 
 #include "sender.h"
 
-/*
- * Send the extent of a READY slot: READY -> SENDING -> SENT or FREE; its pages are back in the
- * pool afterwards.  0 or negative errno.
- */
-int dmm_send_extent(struct dmm_link *l, struct dmm_slot *slot);
-/* Send the barrier that freeze.c asked for.  Link 0 only.  0 or negative errno. */
-int dmm_send_barrier(struct dmm_link *l);
-/* Say END, once, and shut the connection down. */
-void dmm_send_end(struct dmm_link *l);
+/* Does the extent that was read consist of zeros? */
+bool dmm_slot_is_zero(const struct dmm_slot *slot);
 /* Shut the connection down without a word, once: nothing more is sent on it. */
 void dmm_send_break(struct dmm_link *l);
 

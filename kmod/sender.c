@@ -10,6 +10,7 @@
 #include "host.h"
 #include "migration.h"
 #include "sender.h"
+#include "sink.h"
 #include "stop.h"
 
 static struct task_struct *make_thread(int (*fn)(void *), void *data, const char *what,
@@ -72,21 +73,21 @@ static int alloc_heat(struct dmm_sender *s)
 	return 0;
 }
 
-static bool reads_done(struct dmm_sender *s)
+static bool bios_done(struct dmm_sender *s)
 {
 	unsigned long flags;
 	bool done;
 
-	/* by the lock: the last dmm_link_read_done() either has left or sees .stopping */
+	/* by the lock: the last dmm_link_read_done(), or bio of a sink, either has left or sees .stopping */
 	spin_lock_irqsave(&s->m->lock, flags);
-	done = !s->nr_reading;
+	done = !s->nr_bios;
 	spin_unlock_irqrestore(&s->m->lock, flags);
 	return done;
 }
 
 /*
  * In this order: threads, which the sockets' shutdown has woken; reads that the
- * origin owes, as long as it takes (invariant 10); memory; state.
+ * origin owes, and writes a sink, as long as it takes (invariant 10); memory; state.
  */
 static void finish_worker(struct work_struct *work)
 {
@@ -98,9 +99,9 @@ static void finish_worker(struct work_struct *work)
 	end_threads(s);
 	dmm_host_remove(s);
 #if DMM_MUTANT == 32	/* hazard 32 */
-	reads_done(s);
+	bios_done(s);
 #else
-	wait_event_idle(m->wait, reads_done(s));
+	wait_event_idle(m->wait, bios_done(s));
 #endif
 	for (i = 0; i < s->nr_links; i++) {
 		if (s->links[i].slots)
@@ -122,6 +123,7 @@ static void link_init(struct dmm_sender *s, unsigned int index)
 	l->index = index;
 	l->unit = DMM_NO_UNIT;
 	init_waitqueue_head(&l->wait);
+	init_waitqueue_head(&l->sunk_wait);
 	spin_lock_init(&l->pool_lock);
 	INIT_LIST_HEAD(&l->ready);
 	INIT_LIST_HEAD(&l->sent);
@@ -136,6 +138,7 @@ struct dmm_sender *dmm_sender_create(struct dmm_migration *m, const struct dmm_a
 	if (!s)
 		return NULL;
 	s->m = m;
+	s->ops = &dmm_socket_ops;
 	s->nr_links = nr_links;
 	s->features = a->features;
 	s->security = a->security;
@@ -162,6 +165,12 @@ int dmm_sender_attach(struct dmm_sender *s, unsigned int index, int fd,
 	struct dmm_conn *c = &s->links[index].conn;
 	int r;
 
+	if (s->security == DMM_SECURITY_SINK)
+		return dmm_sink_attach(s, extack);
+	if (s->m->sink) {
+		NL_SET_ERR_MSG(extack, "the table names a sink: it is copied to that and nowhere else");
+		return -EOPNOTSUPP;
+	}
 	if (c->sock) {
 		NL_SET_ERR_MSG(extack, "that connection is attached already");
 		return -EBUSY;
@@ -185,7 +194,7 @@ static int make_threads(struct dmm_sender *s)
 		l->send_task = make_thread(dmm_link_thread, l, "send", s->m);
 		if (IS_ERR(l->send_task))
 			return -ENOMEM;
-		l->recv_task = make_thread(dmm_ack_thread, l, "recv", s->m);
+		l->recv_task = make_thread(s->ops->receive_thread, l, "recv", s->m);
 		if (IS_ERR(l->recv_task))
 			return -ENOMEM;
 	}

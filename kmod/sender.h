@@ -30,6 +30,14 @@
  *   SENT -> FREE		receive thread: acknowledged
  *   SENDING -> FREE		send thread: acknowledged while sending
  *   READY, SENDING, SENT -> FREE	send thread: link lost or failed; the blocks are dirty again
+ *
+ * A table with a sink has one link, which writes to a disk of this host (sink.c):
+ *
+ *   READY -> WRITING		send thread: write submitted
+ *   WRITING -> SENT		write completion (any context)
+ *   SENT -> WRITING		receive thread: acknowledged, its pages are given back; or zeros that the disk
+ *				could not write as such are written again, as data
+ *   WRITING -> FREE		receive thread
  */
 #ifndef DMM_SENDER_H
 #define DMM_SENDER_H
@@ -57,6 +65,7 @@ enum dmm_slot_state {
 	DMM_SLOT_READING,
 	DMM_SLOT_READY,
 	DMM_SLOT_SENDING,
+	DMM_SLOT_WRITING,
 	DMM_SLOT_SENT,
 };
 
@@ -72,12 +81,13 @@ struct dmm_slot {
 	bool resend;		/* not of the first sweep */
 	/* pages in bvecs: the feeder's, lent to the read, then the send thread's */
 	unsigned int nr_pages;
-	struct bio bio;		/* of the read: no allocation, nothing shared with others */
+	struct bio bio;		/* of the read, then of the write to a sink: no allocation, nothing shared with others */
 	/* protected by dmm_migration.lock */
 	enum dmm_slot_state state;
 	struct list_head list;	/* READY: link->ready; SENDING and SENT: link->sent */
-	int error;		/* of the read */
+	int error;		/* of the read, or of the write to a sink */
 	u64 read_ns;		/* when it was submitted */
+	u64 write_ns;		/* the same, to a sink */
 	u64 seq;
 	bool zero;		/* went as a header */
 	bool acked;		/* while SENDING */
@@ -95,6 +105,25 @@ enum dmm_freeze_phase {		/* of the feeder, within FREEZING */
 	DMM_PHASE_SHIPPING,
 	DMM_PHASE_BARRIER,
 };
+
+struct dmm_link;
+
+/* Where a link goes: to a socket (send.c, ack.c), or to a sink (sink.c). */
+struct dmm_link_ops {
+	/*
+	 * The extent of a READY slot, on its way; the slot may be anybody's afterwards.  Context: the send
+	 * thread.  0 or negative errno: no more can be sent.
+	 */
+	int (*send_extent)(struct dmm_link *l, struct dmm_slot *slot);
+	/* The barrier that was asked for.  Link 0 only.  As above. */
+	int (*send_barrier)(struct dmm_link *l);
+	/* No more will come, once.  Context: the send thread. */
+	void (*say_end)(struct dmm_link *l);
+	/* The receive thread: acknowledgements.  Waits for kthread_stop() in the end. */
+	int (*receive_thread)(void *link);
+};
+
+extern const struct dmm_link_ops dmm_socket_ops;
 
 struct dmm_link {
 	/* constant after attach; threads and buffers from start */
@@ -133,9 +162,15 @@ struct dmm_link {
 
 	/* protected by dmm_migration.lock */
 	struct list_head ready;
-	struct list_head sent;		/* ascending seq */
+	struct list_head sent;		/* ascending seq; of a sink, as writes completed */
 	unsigned int nr_unacked;	/* frames handed to the socket or under way to it */
 	u64 progress_ns;		/* last acknowledgement, or first unacknowledged frame */
+
+	/* of a sink; protected by dmm_migration.lock */
+	bool sunk;			/* a bio has completed since the receive thread looked */
+	bool flushed;			/* that of the barrier has, with */
+	int flush_error;
+	wait_queue_head_t sunk_wait;	/* the receive thread waits here */
 
 	/* owned by the receive thread */
 	u8 ack_buf[32 * DMM_WIRE_ACK_BYTES];
@@ -148,6 +183,7 @@ struct dmm_sender {
 	unsigned int nr_attached;
 	u64 features;			/* of DMM_A_FEATURES */
 	enum dmm_security security;	/* of DMM_A_SECURITY, the same of all links */
+	const struct dmm_link_ops *ops;
 	struct dmm_peer peer;
 	struct task_struct *feed_task;
 	unsigned int link_slots;	/* slots and pages of one link */
@@ -172,11 +208,14 @@ struct dmm_sender {
 
 	/* protected by dmm_migration.lock */
 	u64 unsent_bytes;		/* paid for by the feeder, but they were zeros */
-	unsigned int nr_reading;
+	unsigned int nr_bios;		/* of the origin's reads and a sink's writes and flushes, not completed */
 	u64 barrier;			/* number of the last one asked for */
 	bool barrier_wanted;		/* asked for, link 0 has not sent it yet */
 	u64 barrier_seq;		/* of the unacknowledged barrier, 0 = none */
 	u64 barrier_acked;		/* number of the last acknowledged one */
+
+	/* a sink's barrier: the send thread's, then on its way; one at a time */
+	struct bio flush;
 
 	bool stopping;			/* written once under ctl; read by the threads */
 	bool closing;			/* the same: END is to be said */
@@ -228,8 +267,8 @@ struct dmm_sender *dmm_sender_create(struct dmm_migration *m, const struct dmm_a
 /* One that has no connection yet. */
 void dmm_sender_discard(struct dmm_sender *s);
 /*
- * Takes the socket behind @fd as link @index.  Context: process.  0, -EBUSY: that link has one
- * already, or an errno of dmm_conn_open().
+ * Takes the socket behind @fd, or the sink, as link @index.  Context: process.  0, -EBUSY: that link has one
+ * already, -EOPNOTSUPP: not with this table, or an errno of dmm_conn_open() or dmm_sink_attach().
  */
 int dmm_sender_attach(struct dmm_sender *s, unsigned int index, int fd,
 		      struct netlink_ext_ack *extack);
@@ -308,6 +347,9 @@ void dmm_link_read_done(struct dmm_slot *slot, int error);
 
 /* The receive thread.  Ends by itself when the stream does; waits for kthread_stop(). */
 int dmm_ack_thread(void *data);
+/* What acknowledging comes to, of an extent and of the barrier under way.  Caller holds dmm_migration.lock. */
+void dmm_ack_extent_locked(struct dmm_link *l, const struct dmm_slot *slot);
+void dmm_ack_barrier_locked(struct dmm_sender *s);
 
 /* ---- scan.c ---- */
 

@@ -139,10 +139,43 @@ static int migrate_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *e
 	return DM_ENDIO_DONE;
 }
 
+/* *@sink: NULL where the table names none. */
+static int get_sink(struct dm_target *ti, const struct dmm_args *args, const struct dm_dev *origin,
+		    struct dm_dev **sink)
+{
+	int r;
+
+	*sink = NULL;
+	if (!args->sink)
+		return 0;
+	if (!(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE)) {
+		ti->error = "A read-only table has no sink";
+		return -EINVAL;
+	}
+	r = dm_get_device(ti, args->sink, dm_table_get_mode(ti->table), sink);
+	if (r) {
+		ti->error = "Cannot open the sink: it does not exist, or somebody else has it";
+		return r;
+	}
+	r = dmm_args_check_sink(ti, (*sink)->bdev, origin->bdev);
+	if (r)
+		dm_put_device(ti, *sink);
+	return r;
+}
+
+/* What was written went round the page cache of the sink: nobody is to find there what was before. */
+static void put_sink(struct dm_target *ti, struct dm_dev *sink)
+{
+	if (!sink)
+		return;
+	invalidate_bdev(sink->bdev);
+	dm_put_device(ti, sink);
+}
+
 static int migrate_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct dmm_args args;
-	struct dm_dev *origin;
+	struct dm_dev *origin, *sink;
 	int r;
 
 	r = dmm_args_parse(ti, argc, argv, &args);
@@ -159,11 +192,15 @@ static int migrate_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (r)
 		goto err_put_origin;
 
-	r = dmm_migration_create(ti, origin, args.block_shift, args.gate);
+	r = get_sink(ti, &args, origin, &sink);
+	if (r)
+		goto err_put_origin;
+
+	r = dmm_migration_create(ti, origin, sink, args.block_shift, args.gate);
 	if (r) {
 		ti->error = args.gate ? "Cannot allocate the gate" :
 			    "Cannot allocate the dirty bitmap: use a larger block size";
-		goto err_put_origin;
+		goto err_put_sink;
 	}
 
 	ti->num_flush_bios = 1;
@@ -173,6 +210,8 @@ static int migrate_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->per_io_data_size = sizeof(struct dmm_tracked_io);
 	return 0;
 
+err_put_sink:
+	put_sink(ti, sink);
 err_put_origin:
 	dm_put_device(ti, origin);
 	return r;
@@ -181,10 +220,11 @@ err_put_origin:
 static void migrate_dtr(struct dm_target *ti)
 {
 	struct dmm_migration *m = ti->private;
-	struct dm_dev *origin = m->origin;
+	struct dm_dev *origin = m->origin, *sink = m->sink;
 
 	/* no bio is left and no read either: dm drained ours, this waits for the module's */
 	dmm_migration_destroy(m);
+	put_sink(ti, sink);
 	dm_put_device(ti, origin);
 }
 
@@ -226,6 +266,8 @@ static void migrate_status(struct dm_target *ti, status_type_t type, unsigned in
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s %u%s", m->origin->name, 1u << (m->tracker.block_shift - SECTOR_SHIFT),
 		       m->gated ? " 1 gate" : "");
+		if (m->sink)
+			DMEMIT(" 2 sink %s", m->sink->name);
 		break;
 	default:	/* IMA measurement: the table says it all */
 		*result = '\0';
@@ -242,7 +284,7 @@ static int migrate_iterate_devices(struct dm_target *ti, iterate_devices_callout
 
 static struct target_type migrate_target = {
 	.name = "migrate",
-	.version = {0, 2, 0},
+	.version = {0, 3, 0},
 	/* SINGLETON: a dev_t names one migration; the rest is what dm-linear passes */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_PASSES_INTEGRITY | DM_TARGET_NOWAIT |
 		    DM_TARGET_PASSES_CRYPTO | DM_TARGET_ATOMIC_WRITES,

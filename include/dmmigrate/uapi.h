@@ -26,6 +26,9 @@
  *		an index or number out of range, -EOPNOTSUPP for a feature that is unknown;
  *		-EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -ENONET for a bad descriptor, -ENOKEY for one without
  *		the TLS that SECURITY says it has, -EPROTOTYPE for one with TLS that it does not say.
+ *		SECURITY SINK, of a table with the feature `sink`, and of no other table (-EOPNOTSUPP): without FD, CONNS is 1.
+ *		FEATURES ZERO then says that the sink reads as zeros now: what reads as zeros at the origin, and
+ *		has not been written there yet, is not written at all; -ENOTEMPTY once this table has written to it.
  * START	DEV, optional RATE, optional BARRIER_BYTES (u64) and BARRIER_MS (u32): a barrier is sent when
  *		so much was acknowledged since the last one, or what was is so old; at first
  *		DMM_BARRIER_BYTES and DMM_BARRIER_MS, 0 is -ERANGE.  -ENOTCONN before there are all
@@ -125,6 +128,7 @@ enum dmm_security {
 	DMM_SECURITY_NONE,	/* a TCP socket in plaintext; what ATTACH means without the attribute */
 	DMM_SECURITY_TLS,	/* a TCP socket to which the kernel's TLS has been given keys, in both directions */
 	DMM_SECURITY_RELAY,	/* a Unix stream socket, behind which userland encrypts */
+	DMM_SECURITY_SINK,	/* no connection but the disk of this host that the table names as its sink; no FD */
 	__DMM_SECURITY_MAX
 };
 
@@ -235,7 +239,7 @@ enum dmm_side {
 	DMM_SIDE_NONE,
 	DMM_SIDE_ORIGIN,	/* reading the source's disk */
 	DMM_SIDE_LINK,		/* the connection */
-	DMM_SIDE_RECEIVER,	/* a negative acknowledgement */
+	DMM_SIDE_RECEIVER,	/* a negative acknowledgement, or the sink failed */
 	DMM_SIDE_LOCAL,		/* table changed, out of memory, ... */
 };
 

@@ -22,6 +22,11 @@
 typedef unsigned int blk_opf_t;
 #endif
 
+/* Of dm_table_get_mode(), which once spoke of files. */
+#ifndef BLK_OPEN_WRITE
+#define BLK_OPEN_WRITE		FMODE_WRITE
+#endif
+
 #ifndef DMM_HAVE_BIO_INIT_BDEV
 static inline void dmm_compat_bio_init(struct bio *bio, struct block_device *bdev,
 				       struct bio_vec *table, unsigned short max_vecs,

@@ -23,7 +23,7 @@ u64 dmm_tracker_bytes(u64 size_bytes, unsigned int block_shift)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct dm_target ti = { 0 };
-	struct block_device bdev = { .logical_block_size = 512 };
+	struct block_device bdev = { .bd_dev = 1 }, sink;
 	char *argv[MAX_WORDS], *text;
 	struct dmm_args args = { 0 };
 	unsigned int argc = 0;
@@ -56,6 +56,17 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				     dmm_tracker_bytes(ti.len << 9, args.block_shift) <= 512u << 20));
 		else if (strstr(ti.error, "at least"))	/* and the size that is named will do */
 			fuzz_assert(dmm_tracker_bytes(ti.len << 9, 9 + __builtin_ctz(atoi(strpbrk(ti.error, "0123456789")))) <= 512u << 20);
+	}
+	if (!ret && args.sink) {
+		fuzz_assert(!args.gate && args.sink > argv[0]);
+		sink = (struct block_device){ .bd_dev = data[9] & 4 ? 1 : 2, .zoned = data[9] & 8,
+					      .logical_block_size = 512u << data[9] / 64,
+					      .nr_sectors = data[9] & 16 ? ti.len : ti.len / 2 };
+		ret = dmm_args_check_sink(&ti, &sink, &bdev);
+		fuzz_assert(!ret == !ti.error);
+		if (!ret)	/* it can take the origin's place */
+			fuzz_assert(sink.bd_dev != bdev.bd_dev && !sink.zoned && sink.nr_sectors >= ti.len &&
+				    sink.logical_block_size <= bdev.logical_block_size);
 	}
 	free(text);
 	return 0;

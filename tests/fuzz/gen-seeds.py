@@ -341,6 +341,12 @@ for i, (sectors, logical, line) in enumerate((
         (1 << 50, 0, "253:3 2048"), (2048, 3, "253:3 8"), (2048, 0, "253:3"), (2048, 0, "253:3 8 1 x"),
         (2048, 0, "253:3 16 0 0"), (2048, 0, "x 4294967304"), (2048, 0, "x 7"))):
     seed("kmod_args", "%02d" % i, struct.pack("<QBB", sectors, logical, 2) + line.encode())
+seed("kmod_args", "kept-sink", struct.pack("<QBB", 1 << 20, 0, 2 + 16) + b"3: 8 2 sink 254:7")
+seed("kmod_args", "kept-sink-small", struct.pack("<QBB", 1 << 20, 0, 2) + b"3: 8 2 sink 254:7")
+seed("kmod_args", "kept-sink-blocks", struct.pack("<QBB", 1 << 20, 0, 2 + 16 + 64) + b"3: 8 2 sink 254:7")
+seed("kmod_args", "kept-sink-zoned", struct.pack("<QBB", 1 << 20, 0, 2 + 8 + 16) + b"3: 8 2 sink 254:7")
+seed("kmod_args", "kept-sink-itself", struct.pack("<QBB", 1 << 20, 0, 2 + 4 + 16) + b"3: 8 2 sink 254:7")
+seed("kmod_args", "kept-sink-of-a-gate", struct.pack("<QBB", 1 << 20, 0, 2) + b"3: 8 3 gate sink 254:7")
 seed("kmod_args", "kept-gate-of-512-tib", struct.pack("<QBB", 1 << 40, 0, 2) + b"3: 8 1 gate")
 seed("kmod_args", "zoned", struct.pack("<QBB", 2048, 0, 3) + b"x 8")
 seed("kmod_args", "smaller", struct.pack("<QBB", 2048, 0, 0) + b"x 8")

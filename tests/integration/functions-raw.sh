@@ -12,6 +12,20 @@ attach_raw() {
 	dmsetup resume --nolockfs "$1"
 }
 
+# attach_sink NAME DEST: the same, with a sink
+attach_sink() {
+	dm_create "$1-origin" "$(dmsetup table "$1")"
+	dmsetup load "$1" --table "0 $(sectors_of "$1") migrate /dev/mapper/$1-origin 8 2 sink /dev/mapper/$2"
+	dmsetup resume --nolockfs "$1"
+}
+
+# connect_sink NAME [WORD...]: the sink becomes its connection
+connect_sink() {
+	local name=$1
+	shift
+	dmm-nl attach "/dev/mapper/$name" "migration=$TEST" disk=0 conn_epoch=1 conn_index=0 security=3 "$@"
+}
+
 detach_raw() {
 	dmsetup load "$1" --table "$(dmsetup table "$1-origin")"
 	dmsetup resume --nolockfs "$1"

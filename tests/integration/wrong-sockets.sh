@@ -50,7 +50,8 @@ try EPROTOTYPE "fd=half-tls:$ADDR_B:$PORT"
 try EPROTONOSUPPORT fd=unix security=1
 try EPROTONOSUPPORT "fd=tcp:$ADDR_B:$PORT" security=2
 try EPROTONOSUPPORT fd=udp security=2
-try ERANGE fd=unix security=3
+try EINVAL fd=unix security=3	# a sink, which has none
+try ERANGE fd=unix security=4
 dmm-nl stop $dev || fail "stopping what is not started is no error"
 assert "state" "$(st A state)" = idle
 

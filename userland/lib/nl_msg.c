@@ -222,6 +222,8 @@ const char *dmm_security_name(u32 security)
 		return "TLS by the kernel";
 	case DMM_SECURITY_RELAY:
 		return "TLS by relays";
+	case DMM_SECURITY_SINK:
+		return "a disk of this host";
 	default:
 		return "unknown";
 	}

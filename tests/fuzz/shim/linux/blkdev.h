@@ -4,12 +4,14 @@
 #define DMM_FUZZ_BLKDEV_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/env.h"
 
 #define SECTOR_SHIFT	9
 
 struct block_device {
+	dev_t bd_dev;
 	u64 nr_sectors;
 	unsigned int logical_block_size;
 	bool zoned;
