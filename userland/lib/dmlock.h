@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * libdevmapper is not thread safe: whoever uses lib/dm.h in the daemon holds this. It is held while udev is waited
+ * libdevmapper is not thread safe: whoever uses dm.h with more than one thread holds this. It is held while udev is waited
  * for (bounded) and a swap drains (10 s at most).
  */
-#ifndef DMM_DMLOCK_H
-#define DMM_DMLOCK_H
+#ifndef DMM_LIB_DMLOCK_H
+#define DMM_LIB_DMLOCK_H
 
 void dmm_dm_lock(void);
 void dmm_dm_unlock(void);

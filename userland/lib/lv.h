@@ -10,8 +10,8 @@
  *
  * Volumes are named by DM UUID, never by name.  Context: any thread that may wait for some seconds; no dm lock is held.
  */
-#ifndef DMM_LV_H
-#define DMM_LV_H
+#ifndef DMM_LIB_LV_H
+#define DMM_LIB_LV_H
 
 #include <stdbool.h>
 
