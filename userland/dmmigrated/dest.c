@@ -5,7 +5,6 @@
  * signature are read, so that they are those of what is written later.  Who uses
  * it is asked before, for a reason that helps, and after.
  */
-#include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,6 +25,7 @@
 #include "nbd.h"
 #include "nbduri.h"
 #include "log.h"
+#include "signature.h"
 
 #define FILE_PROBE_BYTES	8192u	/* a file must be this long to be tried for O_DIRECT */
 
@@ -242,66 +242,11 @@ static int dest_check_names(const char *path, const struct stat *st, struct dmm_
 			  dmm_short_path(path, buf), (unsigned long)st->st_nlink);
 }
 
-/* Images of virtual disks that libblkid does not know. */
-static const char *image_signature(int fd)
-{
-	char head[512];
-
-	if (dmm_pread_full(fd, head, sizeof(head), 0))
-		return NULL;
-	if (!memcmp(head, "conectix", 8))
-		return "vhd";
-	if (!memcmp(head, "vhdxfile", 8))
-		return "vhdx";
-	if (!memcmp(head, "QFI\xfb", 4))
-		return "qcow2";
-	return NULL;
-}
-
-/* What is on the disk: @name is empty when nothing is recognised. 0 or -errno. */
-static int dest_signature(int fd, char *name, size_t size)
-{
-	const char *found = image_signature(fd);
-	blkid_probe pr;
-	int n, ret = 0;
-
-	name[0] = '\0';
-	if (found) {
-		strncat(name, found, size - 1);
-		return 0;
-	}
-	pr = blkid_new_probe();
-	if (!pr)
-		return -ENOMEM;
-	errno = 0;
-	if (blkid_probe_set_device(pr, fd, 0, 0) ||
-	    blkid_probe_enable_superblocks(pr, 1) ||
-	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_BADCSUM) ||
-	    blkid_probe_enable_partitions(pr, 1)) {
-		ret = errno ? -errno : -EIO;
-		goto out_free;
-	}
-	n = blkid_do_safeprobe(pr);
-	if (n == -2) {
-		strncat(name, "several", size - 1);
-	} else if (n < 0) {
-		ret = errno ? -errno : -EIO;
-	} else if (!n) {
-		if (blkid_probe_lookup_value(pr, "TYPE", &found, NULL) &&
-		    blkid_probe_lookup_value(pr, "PTTYPE", &found, NULL))
-			found = "unknown";
-		strncat(name, found, size - 1);
-	}
-out_free:
-	blkid_free_probe(pr);
-	return ret;
-}
-
 int dmm_dest_check_signature(struct dmm_dest *d, int fd, const struct dmm_dest_request *rq,
 			     struct dmm_refusal *r)
 {
 	char buf[96];
-	int ret = dest_signature(fd, d->signature, sizeof(d->signature));
+	int ret = dmm_signature(fd, d->signature, sizeof(d->signature));
 
 	if (ret)
 		return dmm_refuse(r, DMM_WERR_IO, "cannot read %s to look for a signature: %s",
