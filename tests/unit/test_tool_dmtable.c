@@ -193,6 +193,44 @@ static void test_migrate(void **state)
 	}
 }
 
+static void test_sink(void **state)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		unsigned int major, minor;
+	} cases[] = {
+		{ "0 2048 migrate 253:7 8 2 sink 254:11", 0, 254, 11 },
+		{ "0 2048 migrate 253:7 8", -ENOENT, 0, 0 },
+		{ "0 2048 migrate 253:7 8 1 gate", -ENOENT, 0, 0 },
+		{ "0 2048 linear 253:7 8 2 sink 254:11", -ENOENT, 0, 0 },
+		{ "0 1024 migrate 253:7 8 2 sink 254:11\n1024 1024 error", -ENOENT, 0, 0 },
+		{ "0 2048 migrate /dev/x 8 2 sink 254:11", -EINVAL, 0, 0 },
+		{ "0 2048 migrate 253:7 8 2 sink", -ENOENT, 0, 0 },
+		{ "0 2048 migrate 253:7 8 2 sink /dev/x", -EINVAL, 0, 0 },
+		{ "0 2048 migrate 253:7 8 2 sink 254:11 more", -EINVAL, 0, 0 },
+	};
+	unsigned int major, minor, i;
+	u32 block;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dmm_dm_table t = { 0 };
+
+		major = 0;
+		minor = 0;
+		assert_int_equal(dmm_dm_table_parse(cases[i].text, &t), 0);
+		if (dmm_dm_table_sink(&t, &major, &minor) != (cases[i].ret))
+			fail_msg("case %u", i);
+		assert_int_equal(major, cases[i].major);
+		assert_int_equal(minor, cases[i].minor);
+		/* with one or without, it is a migration's */
+		if (!cases[i].ret)
+			assert_int_equal(dmm_dm_table_migrate(&t, &major, &minor, &block), 0);
+		dmm_dm_table_clear(&t);
+	}
+}
+
 static void test_gate(void **state)
 {
 	static const struct { const char *table; int ret; unsigned int major, minor; } cases[] = {
@@ -304,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_equal_and_size),
 		cmocka_unit_test(test_migrate),
+		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_origin_uuid),
 		cmocka_unit_test(test_lv_uuid),

@@ -188,7 +188,7 @@ static void test_verbs(void **state)
 	static const char *const wanted[] = {
 		"start", "status", "list", "watch", "wait", "pause", "resume", "throttle", "cutover",
 		"cancel", "verify", "clean", "copy", "keys", "version",
-		"acquire", "run", "return", "recover", "release", "doctor", "vm", "device",
+		"acquire", "run", "return", "recover", "release", "doctor", "vm", "device", "vdi",
 	};
 	const struct dmm_option *o;
 	unsigned int i, nr;

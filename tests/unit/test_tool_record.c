@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "dmmigrate/record.h"
+#include "dmmigrate/vdi.h"
 
 #define MIB	(1ull << 20)
 
@@ -367,6 +368,77 @@ static void test_lock(void **state)
 	close(a);
 }
 
+static struct dmm_vdi vdi(void)
+{
+	struct dmm_vdi v = {
+		.moved = true, .source = "vg-web01", .uuid = "LVM-x", .dest = "/dev/vg/a \"b\"\\", .size_bytes = 1ull << 45,
+		.lv = "LVM-abcdefghijklmnopqrstuvwxyz012345abcdefghijklmnopqrstuvwxyz012345",
+		.started_s = 1700000000, .has_witness = true,
+		.witness = { .device_bytes = 1ull << 40, .target_bytes = 7, .inflight = 2 },
+	};
+
+	memcpy(v.id, id, sizeof(id));
+	return v;
+}
+
+/* Of a disk that moves on the same host: what is saved is read again, and found by name and UUID together. */
+static void test_vdi(void **state)
+{
+	struct dmm_vdi v = vdi(), got;
+	char sub[80];
+
+	(void)state;
+	snprintf(sub, sizeof(sub), "%s/vdi", dir);	/* neither is there */
+	assert_int_equal(dmm_vdi_load(sub, id, &got), -ENOENT);
+	assert_int_equal(dmm_vdi_find(sub, "vg-web01", "LVM-x", &got), -ENOENT);
+	assert_int_equal(dmm_vdi_save(sub, &v), 0);
+	memset(&got, 0xee, sizeof(got));
+	assert_int_equal(dmm_vdi_load(sub, id, &got), 0);
+	assert_memory_equal(got.id, v.id, sizeof(v.id));
+	assert_true(got.moved && got.has_witness);
+	assert_string_equal(got.source, v.source);
+	assert_string_equal(got.uuid, v.uuid);
+	assert_string_equal(got.dest, v.dest);
+	assert_string_equal(got.lv, v.lv);
+	assert_int_equal(got.size_bytes, v.size_bytes);
+	assert_int_equal(got.started_s, v.started_s);
+	assert_memory_equal(&got.witness, &v.witness, sizeof(v.witness));
+
+	v.moved = false;
+	assert_int_equal(dmm_vdi_save(sub, &v), 0);
+	assert_int_equal(dmm_vdi_find(sub, "vg-web01", "LVM-x", &got), 0);
+	assert_false(got.moved);
+	assert_int_equal(dmm_vdi_find(sub, "vg-web01", "LVM-y", &got), -ENOENT);
+	assert_int_equal(dmm_vdi_find(sub, "vg-web02", "LVM-x", &got), -ENOENT);
+	assert_int_equal(dmm_vdi_remove(sub, id), 0);
+	assert_int_equal(dmm_vdi_load(sub, id, &got), -ENOENT);
+	assert_int_equal(dmm_vdi_remove(sub, id), 0);
+}
+
+/* Anything may have happened to the file: then nothing of it counts. */
+static void test_vdi_damaged(void **state)
+{
+	static const char *const breaks[] = {
+		"s/\"moved\": *1/\"moved\": 2/", "s/\"moved\": *1/\"moved\": true/", "s/moved/moves/", "s/" ID_HEX "/" ID_HEX "0/",
+		"s/LVM-abc/LVM abc/", "s/\"size_bytes\": *[0-9]*/\"size_bytes\": 0/", "s/}//", "s/\"source\"/\"sauce\"/",
+	};
+	struct dmm_vdi v = vdi(), got = { 0 };
+	char cmd[256];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+		assert_int_equal(dmm_vdi_save(dir, &v), 0);
+		assert_int_equal(dmm_vdi_load(dir, id, &got), 0);
+		memset(&got, 0, sizeof(got));
+		snprintf(cmd, sizeof(cmd), "sed -i '%s' %s/*.json", breaks[i], dir);
+		assert_int_equal(system(cmd), 0);
+		if (dmm_vdi_load(dir, id, &got) != -EBADMSG || got.moved)
+			fail_msg("it took: %s", breaks[i]);
+		assert_int_equal(dmm_vdi_find(dir, "vg-web01", "LVM-x", &got), -ENOENT);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -378,6 +450,8 @@ int main(void)
 		cmocka_unit_test(test_witness),
 		cmocka_unit_test_setup_teardown(test_record_damaged, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_lock, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_vdi, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_vdi_damaged, setup_dir, teardown_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,12 +17,13 @@
 
 #define STOP_WAIT_MS	3000	/* the kernel promises one second */
 
-int dmm_attach_table(u64 sectors, unsigned int major, unsigned int minor, u32 block_bytes,
+int dmm_attach_table(u64 sectors, unsigned int major, unsigned int minor, u32 block_bytes, const char *sink,
 		     struct dmm_dm_table *table)
 {
-	char params[64];
+	char params[96];
 
-	snprintf(params, sizeof(params), "%u:%u %u", major, minor, block_bytes / DMM_SECTOR_BYTES);
+	snprintf(params, sizeof(params), "%u:%u %u%s%s", major, minor, block_bytes / DMM_SECTOR_BYTES,
+		 sink ? " 2 sink " : "", sink ? sink : "");
 	return dmm_dm_table_add(table, 0, sectors, DMM_TARGET_NAME, params);
 }
 
@@ -93,7 +94,7 @@ static int attach_recheck(struct dmm_tool *t, const struct dmm_source *s,
 }
 
 int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk,
-	       u32 block_bytes)
+	       u32 block_bytes, const char *sink)
 {
 	char name[DMM_DM_NAME_BYTES], uuid[DMM_DM_UUID_BYTES];
 	u64 sectors = dmm_dm_table_sectors(&s->table);
@@ -123,7 +124,7 @@ int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTE
 		attach_drop_origin(t, s);
 		return ret;
 	}
-	ret = dmm_attach_table(sectors, s->origin.major, s->origin.minor, block_bytes, &table);
+	ret = dmm_attach_table(sectors, s->origin.major, s->origin.minor, block_bytes, sink, &table);
 	if (!ret)
 		ret = dmm_dm_load(&s->live, &table, s->live.read_only);
 	if (ret) {
@@ -142,6 +143,7 @@ int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTE
 	s->table = table;
 	s->migrate = true;
 	s->ours = true;
+	s->sink = sink != NULL;
 	s->block_sectors = block_bytes / DMM_SECTOR_BYTES;
 	return 0;
 
@@ -389,6 +391,10 @@ void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 	struct dmm_remote r;
 	int ret;
 
+	if (s->has_vdi) {
+		dmm_vdi_forget(t, s);
+		return;
+	}
 	if (s->has_record) {
 		dmm_remote_init(&r);
 		ret = dmm_remote_open(&r, &s->record.to);

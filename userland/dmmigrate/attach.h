@@ -17,10 +17,10 @@
  * Returns 0 or an exit code, reported.
  */
 int dmm_attach(struct dmm_tool *t, struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk,
-	       u32 block_bytes);
+	       u32 block_bytes, const char *sink);
 
-/* The table that dmm_attach() will load. Caller clears it. -ENOMEM. */
-int dmm_attach_table(u64 sectors, unsigned int major, unsigned int minor, u32 block_bytes,
+/* The table that dmm_attach() will load; @sink is its "MAJOR:MINOR", or NULL. Caller clears it. -ENOMEM. */
+int dmm_attach_table(u64 sectors, unsigned int major, unsigned int minor, u32 block_bytes, const char *sink,
 		     struct dmm_dm_table *table);
 
 /* STOP, and waits until the kernel has nothing of it any more. 0 or an exit code, reported. */

@@ -58,7 +58,7 @@ static int canary_make(struct dmm_dm_dev *dev)
 				    &origin);
 	if (!ret)
 		ret = dmm_attach_table(CANARY_SECTORS, origin.major, origin.minor,
-				       CANARY_BLOCK_BYTES, &migrate);
+				       CANARY_BLOCK_BYTES, NULL, &migrate);
 	if (!ret)
 		ret = dmm_dm_create(CANARY_NAME, DMM_CANARY_UUID, &migrate, false, dev);
 	dmm_dm_table_clear(&error);

@@ -214,7 +214,8 @@ static bool cancel_known(const struct dmm_group *g)
 	for (i = 0; i < g->nr; i++) {
 		const struct dmm_source *s = &g->disks[i];
 
-		if (s->migrate || s->inactive_ours || s->has_origin || s->has_record || s->record_damaged)
+		if (s->migrate || s->inactive_ours || s->has_origin || s->has_record || s->record_damaged ||
+		    s->has_vdi)
 			return true;
 	}
 	return false;
@@ -240,6 +241,8 @@ static int cancel_ownership(struct dmm_tool *t, struct dmm_group *g)
 	if (ret)
 		return ret;
 	dmm_signals_block();
+	if (g->disks[g->named].has_vdi)
+		return dmm_vdi_take_back(t, &g->disks[g->named]);
 	s = first_ours(g);
 	return s ? cancel_cut(t, g, s) : 0;
 }

@@ -170,6 +170,8 @@ static int clean_source(struct dmm_tool *t, struct dmm_source *s)
 		return DMM_EXIT_OK;
 	}
 	ret = dmm_source_lock(t, s);
+	if (!ret)
+		ret = dmm_vdi_elsewhere(t, s);
 	if (!ret && s->migrate)
 		ret = dmm_source_info(t, s, &info);
 	if (ret)

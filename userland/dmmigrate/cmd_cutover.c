@@ -245,6 +245,8 @@ static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
 		ret = dmm_group_lock(t, &c->g);
 	if (!ret)	/* still one? */
 		ret = dmm_group_need_migration(t, &c->g);
+	if (!ret)
+		ret = dmm_vdi_elsewhere(t, &c->g.disks[c->g.named]);
 	if (ret)
 		return ret;
 	c->s = &c->g.disks[c->g.named];

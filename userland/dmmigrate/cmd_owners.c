@@ -329,9 +329,24 @@ static int do_release(struct dmm_own *o)
 	return DMM_EXIT_OK;
 }
 
+/* Of a disk that has moved on this host no daemon knows. */
 static int cmd_release(struct dmm_tool *t)
 {
-	return dmm_own_with_id(t, do_release);
+	struct dmm_source s;
+	struct dmm_vdi v;
+	u8 id[DMM_ID_BYTES];
+	int ret;
+
+	if (dmm_id_parse(t->args.operands[0], id) || dmm_vdi_load(DMM_VDI_DIR, id, &v))
+		return dmm_own_with_id(t, do_release);
+	dmm_signals_block();
+	ret = dmm_source_open(t, t->args.operands[0], &s);
+	if (!ret)
+		ret = dmm_source_lock(t, &s);
+	if (!ret)
+		ret = dmm_vdi_release(t, &s);
+	dmm_source_clear(&s);
+	return ret;
 }
 
 static const struct dmm_option release_options[] = {

@@ -82,6 +82,27 @@ static struct advice status_advice(const struct dmm_nl_info *info, const struct 
 	}
 }
 
+/* Of one that moves on this host. */
+static struct advice sink_advice(const struct dmm_nl_info *info, const struct dmm_figures *f)
+{
+	struct advice a = status_advice(info, f);
+
+	switch (info->state) {
+	case DMM_STATE_IDLE:
+	case DMM_STATE_COPYING:
+		a.action = "dmmigrate vdi %s stays with it and moves it in the end.";
+		break;
+	case DMM_STATE_FROZEN:
+	case DMM_STATE_COMMITTED:
+		a.status = "It is being moved, or that was interrupted; the guest's I/O is held.";
+		a.action = "Unless it runs, dmmigrate vdi %s ends this.";
+		break;
+	default:
+		break;
+	}
+	return a;
+}
+
 /* Replaces every %s by the source. */
 static void say_with_source(struct dmm_tool *t, const char *label, const char *text)
 {
@@ -105,14 +126,16 @@ static void say_with_source(struct dmm_tool *t, const char *label, const char *t
 static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 			const struct dmm_nl_info *info, const struct dmm_figures *f)
 {
-	struct advice a = status_advice(info, f);
+	struct advice a = s->sink ? sink_advice(info, f) : status_advice(info, f);
 	char line[256], size[32], shipped[32], zeros[32], hex[DMM_ID_HEX], which[32];
 
 	dmm_id_format(info->migration, hex);
 	dmm_say(t, "   source: %s (%u:%u)%s%s%s", t->source, s->live.major, s->live.minor,
 		dmm_id_is_zero(info->migration) ? "" : ", migration ",
 		dmm_id_is_zero(info->migration) ? "" : hex, dmm_group_which(s, which));
-	if (s->has_record)
+	if (s->has_vdi)
+		dmm_say(t, "     dest: %s, on this host", s->vdi.dest);
+	else if (s->has_record)
 		dmm_say(t, "     dest: %s:%u:%s", s->record.to.host, s->record.to.port,
 			s->record.to.path);
 	else

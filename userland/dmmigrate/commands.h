@@ -27,6 +27,7 @@ extern const struct dmm_verb dmm_verb_verify;	/* cmd_verify.c */
 extern const struct dmm_verb dmm_verb_cancel;	/* cmd_cancel.c */
 extern const struct dmm_verb dmm_verb_clean;	/* cmd_clean.c */
 extern const struct dmm_verb dmm_verb_copy;	/* cmd_copy.c */
+extern const struct dmm_verb dmm_verb_vdi;	/* cmd_vdi.c */
 extern const struct dmm_verb dmm_verb_keys;	/* cmd_keys.c */
 extern const struct dmm_verb dmm_verb_vm;	/* cmd_vm.c */
 extern const struct dmm_verb dmm_verb_device;	/* cmd_device.c */

@@ -107,7 +107,7 @@ struct dmm_args {
 	const char *hook_stop;
 	const char *hook_start;
 	const char *hook_abort;
-	const char *to;
+	const char *to;		/* a host, or another disk of this one */
 	const char *config;
 	const char *maps[DMM_MAX_LIST];
 	unsigned int nr_maps;

@@ -56,6 +56,8 @@ static const char *use_name(enum dmm_use use)
 		return "released";
 	case DMM_USE_GIVEN_UP:
 		return "error";
+	case DMM_USE_MOVED:
+		return "moved";
 	case DMM_USE_SUSPENDED:
 		return "suspended";
 	default:
@@ -78,6 +80,8 @@ static const char *use_text(enum dmm_use use)
 		return "is released: its I/O fails";
 	case DMM_USE_GIVEN_UP:
 		return "is given up: its I/O fails";
+	case DMM_USE_MOVED:
+		return "is in normal use on the new disk";
 	case DMM_USE_SUSPENDED:
 		return "is SUSPENDED: its I/O hangs";
 	default:

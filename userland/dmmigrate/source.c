@@ -73,6 +73,7 @@ static void source_find_origin(struct dmm_source *s)
 static int source_read_live(struct dmm_source *s)
 {
 	struct dmm_dm_table inactive = { 0 };
+	unsigned int major, minor;
 	bool migrate;
 	int ret;
 
@@ -81,6 +82,7 @@ static int source_read_live(struct dmm_source *s)
 		if (ret)
 			return ret;
 		s->ours = source_take_migrate(s, &s->table, &s->migrate);
+		s->sink = !dmm_dm_table_sink(&s->table, &major, &minor);
 	}
 	if (!s->live.inactive_table)
 		return 0;
@@ -267,6 +269,10 @@ static int source_lookup_id(struct dmm_tool *t, const char *spec, struct dmm_sou
 	source_find_origin(s);
 	if (s->has_origin)
 		return source_live_of_origin(s);
+	if (!dmm_vdi_load(DMM_VDI_DIR, id, &s->vdi)) {
+		s->has_live = !dmm_dm_find_name(s->vdi.source, &s->live) && !strcmp(s->live.uuid, s->vdi.uuid);
+		return 0;
+	}
 	ret = dmm_record_load(DMM_RUN_DIR, id, disk, &s->record);
 	s->has_record = !ret;
 	s->record_damaged = ret == -EBADMSG;
@@ -297,12 +303,27 @@ static int source_find(struct dmm_tool *t, const char *spec, struct dmm_source *
 	if (ret != -ENODEV)
 		return ret;
 	/* the device is gone, its record is not */
+	if (!dmm_vdi_find(DMM_VDI_DIR, spec, NULL, &s->vdi)) {
+		source_set_id(s, s->vdi.id, 0);
+		return 0;
+	}
 	if (dmm_record_find(DMM_RUN_DIR, spec, NULL, &s->record, &partly))
 		return -ENODEV;
 	s->has_record = true;
 	source_set_id(s, s->record.id, s->record.disk);
 	source_find_origin(s);
 	return 0;
+}
+
+/* Its record is the journal of such a migration: no daemon has one. */
+static void source_find_vdi(struct dmm_source *s)
+{
+	s->has_vdi = (s->has_id && !dmm_vdi_load(DMM_VDI_DIR, s->id, &s->vdi)) ||
+		     (!s->has_id && s->has_live && !dmm_vdi_find(DMM_VDI_DIR, s->live.name, s->live.uuid, &s->vdi));
+	if (!s->has_vdi)
+		return;
+	source_set_id(s, s->vdi.id, 0);
+	s->journal = s->vdi.moved ? DMM_JOURNAL_DEST : DMM_JOURNAL_SOURCE;
 }
 
 static int source_complete(struct dmm_tool *t, struct dmm_source *s)
@@ -323,6 +344,7 @@ static int source_complete(struct dmm_tool *t, struct dmm_source *s)
 		if (ret)
 			return ret;
 	}
+	source_find_vdi(s);
 	if (s->has_id && !s->has_record) {
 		ret = dmm_record_load(DMM_RUN_DIR, s->id, s->disk, &s->record);
 		s->has_record = !ret;
@@ -349,7 +371,7 @@ int dmm_source_open(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 void dmm_source_speak_of(struct dmm_tool *t, const struct dmm_source *s)
 {
 	snprintf(t->source, sizeof(t->source), "%s",
-		 s->has_live ? s->live.name : s->has_record ? s->record.source : s->spec);
+		 s->has_live ? s->live.name : s->has_record ? s->record.source : s->has_vdi ? s->vdi.source : s->spec);
 }
 
 void dmm_source_clear(struct dmm_source *s)

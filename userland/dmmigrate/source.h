@@ -12,6 +12,7 @@
 #include "record.h"
 #include "standing.h"
 #include "tool.h"
+#include "vdi.h"
 
 struct dmm_source {
 	bool has_live;			/* there is such a device */
@@ -20,6 +21,7 @@ struct dmm_source {
 	bool named_origin;		/* the user named the origin device itself */
 	bool migrate;			/* one target `migrate` */
 	bool ours;			/* ... above an origin device of ours */
+	bool sink;			/* ... which copies to a disk of this host: vdi */
 	u32 block_sectors;		/* of that target */
 	bool inactive_ours;		/* a migrate table above our origin is loaded, not live */
 
@@ -37,6 +39,8 @@ struct dmm_source {
 	bool has_record;
 	bool record_damaged;
 	struct dmm_record record;
+	bool has_vdi;			/* it moves, or has moved, to another disk of this host */
+	struct dmm_vdi vdi;
 	enum dmm_journal_says journal;	/* dmm_source_journal() */
 };
 

@@ -41,7 +41,8 @@ int dmm_source_commit_lost(struct dmm_tool *t, struct dmm_source *s)
 	enum dmm_use use;
 	int ret;
 
-	if (!s->has_id)
+	/* its table says all, once it has moved: it lies over the new disk */
+	if (!s->has_id || (s->has_vdi && !s->migrate))
 		return 0;
 	if (s->has_live && s->migrate) {
 		ret = dmm_source_info(t, s, &info);
@@ -50,6 +51,8 @@ int dmm_source_commit_lost(struct dmm_tool *t, struct dmm_source *s)
 	}
 	if (s->has_record)
 		snprintf(to, sizeof(to), "%.255s:%s", s->record.to.host, s->record.to.path);
+	if (s->has_vdi)
+		snprintf(to, sizeof(to), "%s", s->vdi.dest);
 	switch (dmm_source_journal(t, s)) {
 	case DMM_JOURNAL_NOBODY:
 	case DMM_JOURNAL_DEST:
@@ -79,6 +82,11 @@ void dmm_source_verdict(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner
 	if (source_given_up(t, s)) {
 		*owner = DMM_OWNER_DEST;
 		*use = DMM_USE_GIVEN_UP;
+		return;
+	}
+	if (!s->migrate && s->has_vdi && s->vdi.moved) {
+		*owner = DMM_OWNER_DEST;
+		*use = DMM_USE_MOVED;
 		return;
 	}
 	if (!s->migrate) {

@@ -177,7 +177,7 @@ static int start_attach(struct dmm_tool *t, struct dmm_start *c)
 		if (ret)
 			return dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "%s", c->why);
 		looked = true;
-		ret = dmm_attach(t, &d->s, c->id, d->disk, d->pre.block_bytes);
+		ret = dmm_attach(t, &d->s, c->id, d->disk, d->pre.block_bytes, NULL);
 		if (ret)
 			return ret;
 	}

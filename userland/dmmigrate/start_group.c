@@ -154,6 +154,8 @@ static int start_look(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_
 	ret = t->args.dry_run ? 0 :	/* which changes nothing, not even /run */
 	      dmm_source_lock(t, &d->s);
 	if (!ret)
+		ret = dmm_vdi_elsewhere(t, &d->s);
+	if (!ret)
 		ret = dmm_source_commit_lost(t, &d->s);
 	if (ret)
 		return ret;

@@ -59,6 +59,7 @@ enum dmm_use {
 	DMM_USE_COMMITTED,	/* everything is held until it is reclaimed or released */
 	DMM_USE_RELEASED,	/* everything fails, by the migrate target */
 	DMM_USE_GIVEN_UP,	/* the error target: I/O fails */
+	DMM_USE_MOVED,		/* in normal use, on another disk of this host */
 	DMM_USE_SUSPENDED,	/* I/O hangs */
 	DMM_USE_UNKNOWN,
 };

@@ -28,6 +28,7 @@ const struct dmm_verb *const dmm_verbs[] = {
 	&dmm_verb_clean,
 	&dmm_verb_copy,
 	&dmm_verb_device,
+	&dmm_verb_vdi,
 	&dmm_verb_keys,
 	&dmm_verb_version,
 	NULL

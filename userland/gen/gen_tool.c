@@ -24,7 +24,7 @@ static const char *option_kind(const struct dmm_option *o)
 		return "ms";
 	case DMM_OPT_TEXT:
 		return o->value && strstr(o->value, "CMD") ? "command" :
-		       o->value && strstr(o->value, "FILE") ? "file" :
+		       o->value && (strstr(o->value, "FILE") || strstr(o->value, "DEVICE")) ? "file" :
 		       o->value && strstr(o->value, "DIR") ? "directory" :
 		       o->value && strstr(o->value, "HOST") ? "host" : "text";
 	default:
@@ -49,6 +49,8 @@ static const char *operand_kind(const struct dmm_verb *v, const char *s)
 		return "rate";
 	if (memmem(s, n, "FILE", 4))
 		return "file";
+	if (memmem(s, n, "DEVICE", 6))
+		return "device";
 	if (memmem(s, n, "SOURCE", 6))	/* where there is a target, the source is not one yet */
 		return strstr(v->operands, "HOST") ? "device" : "migration";
 	return "text";

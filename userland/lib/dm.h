@@ -45,6 +45,12 @@ int dmm_dm_list(struct dmm_dm_dev **list, unsigned int *nr);
 /* The live table, or the inactive one; @t must be empty, dmm_dm_table_clear() it. */
 int dmm_dm_table(const struct dmm_dm_dev *dev, bool inactive, struct dmm_dm_table *t);
 
+/*
+ * Is it a thin volume to which nothing was ever written, so that it reads as zeros, and goes on to do so around what is
+ * written?  False where that cannot be found out.
+ */
+bool dmm_dm_thin_is_zero(const struct dmm_dm_dev *dev);
+
 /* Is there a target of this name?  1, 0, -errno. */
 int dmm_dm_has_target(const char *name, unsigned int version[3]);
 

@@ -308,6 +308,28 @@ int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsi
 	return migrate_params(t->targets[0].params, major, minor, block_sectors);
 }
 
+int dmm_dm_table_sink(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor)
+{
+	static const char feature[] = " 2 sink ";
+	unsigned int ignored, a, b;
+	const char *at;
+	u32 block_sectors;
+	int end = 0, ret;
+
+	ret = dmm_dm_table_migrate(t, &ignored, &ignored, &block_sectors);
+	if (ret)
+		return ret;
+	at = strstr(t->targets[0].params, feature);
+	if (!at)
+		return -ENOENT;
+	at += strlen(feature);
+	if (sscanf(at, "%u:%u%n", &a, &b, &end) != 2 || at[end])
+		return -EINVAL;
+	*major = a;
+	*minor = b;
+	return 0;
+}
+
 int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor)
 {
 	u32 block_sectors;

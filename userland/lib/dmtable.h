@@ -78,6 +78,9 @@ bool dmm_dm_table_secret(const struct dmm_dm_table *t);
 int dmm_dm_table_migrate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor,
 			 u32 *block_sectors);
 
+/* Of such a table, the disk of this host that it copies to. 0, -ENOENT: it names none, -EINVAL. */
+int dmm_dm_table_sink(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor);
+
 /* The same of a gate, and its volume. */
 int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor);
 
