@@ -18,7 +18,7 @@ note "mirrored"
 guest_goes_on a web
 
 # the hook says at b what is done at a, and the other way round: there is no ssh between them
-must b "busybox nc -ll -p 5002 -e /tmp/start > /dev/null 2>&1 < /dev/null &"
+must b "busybox nc -l -p 5002 -e /tmp/start > /dev/null 2>&1 < /dev/null &"
 cat > "$MY/start" <<'EOS'
 #!/bin/sh
 xl create /etc/xen/web.cfg > /tmp/create.log 2>&1 && echo started
