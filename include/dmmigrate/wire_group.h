@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
+/*
+ * Of the wire protocol what is about migrations that hand over as a group: what daemons say to each other, tools ask them,
+ * and toolstacks send the memory of guests by.  wire.h has the rest, and includes this.
+ */
+#ifndef DMMIGRATE_WIRE_GROUP_H
+#define DMMIGRATE_WIRE_GROUP_H
+
+#include <dmmigrate/wire.h>
+
+/* What the daemons say to each other; kmod/core/handover.h says what each means. */
+enum dmm_wire_handover_event {
+	DMM_HANDOVER_JOIN	= 1,	/* source's, first: the migration; and the answer */
+	DMM_HANDOVER_ACQUIRE	= 2,	/* destination's */
+	DMM_HANDOVER_COMPLETE	= 3,	/* destination's: epoch, instance */
+	DMM_HANDOVER_REFUSED	= 4,	/* destination's: epoch */
+	DMM_HANDOVER_RUNNING_ACK = 5,	/* destination's: epoch, instance */
+	DMM_HANDOVER_ASK_SOURCE	= 6,	/* destination's: instance */
+	DMM_HANDOVER_TOKEN	= 7,	/* source's: epoch, instance */
+	DMM_HANDOVER_ASK_REFUSE	= 8,	/* source's: epoch, instance */
+	DMM_HANDOVER_RELEASED	= 9,	/* source's: epoch */
+	DMM_HANDOVER_SOURCE	= 10,	/* source's: state, epoch, instance */
+	DMM_HANDOVER_BARRIER	= 11,	/* source's: epoch, disk, flags, conn_epoch, barrier: the frozen disk's last */
+	__DMM_HANDOVER_MAX,
+};
+
+#define DMM_BARRIER_ACQUIRED	1u	/* the freeze was begun by ACQUIRE */
+
+/* Fields that the event above does not name are zero. */
+struct dmm_wire_handover {
+	__u8 migration[DMM_ID_BYTES];
+	__le32 event;		/* enum dmm_wire_handover_event */
+	__le32 state;		/* enum dmm_ho_state, a durable one or LOST */
+	__le64 epoch;
+	__u8 instance[DMM_ID_BYTES];
+	__le32 disk;
+	__le32 flags;		/* DMM_BARRIER_* */
+	__le64 conn_epoch;
+	__le64 barrier;
+};
+#define DMM_WIRE_HANDOVER_BYTES	72
+
+enum dmm_wire_group_verb {
+	DMM_GROUP_STATUS	= 1,	/* and waits, if there is something to wait for */
+	/* to the destination */
+	DMM_GROUP_ACQUIRE	= 2,
+	DMM_GROUP_RUN		= 3,	/* open the gates: the guest may write */
+	DMM_GROUP_RUNS		= 4,	/* it does: no way back */
+	DMM_GROUP_RETURN	= 5,	/* it does not, and is to go on at the source */
+	/* to the source, by its local socket only */
+	DMM_GROUP_CUTOVER	= 6,	/* freeze_ms */
+	DMM_GROUP_ABORT		= 7,
+	DMM_GROUP_FORCE		= 8,	/* the destination is certified to be off */
+	/* to either */
+	DMM_GROUP_DROP		= 9,	/* forget the migration, where no disk's owner depends on it */
+	__DMM_GROUP_VERB_MAX,
+};
+
+struct dmm_wire_group {
+	__u8 migration[DMM_ID_BYTES];
+	__le32 verb;		/* enum dmm_wire_group_verb */
+	__le32 await;		/* then wait until the state is one of these (1 << enum dmm_ho_state); 0: don't */
+	__le32 await_ms;	/* for as long; at most DMM_MAX_AWAIT_MS */
+	__le32 freeze_ms;	/* CUTOVER: 1 to 15000 */
+	__le32 role;		/* enum dmm_ho_role of the part that is asked, should both be here; 0: any */
+	__le32 flags;		/* DMM_GROUP_SOURCE_GONE */
+	__u8 by[80];		/* who asks, for the journal: a program, or a person's words */
+};
+#define DMM_WIRE_GROUP_BYTES	120
+#define DMM_GROUP_SOURCE_GONE	(1u << 0)	/* DROP, by the local socket: a person says that the source waits for nothing */
+#define DMM_MAX_AWAIT_MS	20000u	/* ask again for more */
+
+struct dmm_wire_group_ok {
+	__le32 result;		/* enum dmm_wire_group_result: what came of the verb */
+	__le32 role;		/* enum dmm_ho_role */
+	__le32 state;		/* enum dmm_ho_state */
+	__le32 gate;		/* enum dmm_ho_gate */
+	__le64 epoch;
+	__le32 flags;		/* DMM_GROUP_* */
+	__le32 disks;
+	__u8 peer[64];		/* the other host, as this one knows it */
+	__u8 device[128];	/* dm name of its first disk here; empty: it has none */
+	__u8 why[256];		/* the last thing that failed and was not mended since */
+};
+#define DMM_WIRE_GROUP_OK_BYTES	480
+#define DMM_GROUP_NEEDS_PEER	(1u << 0)	/* nobody can know who owns the disks without the other host */
+#define DMM_GROUP_OWES		(1u << 1)	/* an action has failed and is tried again */
+#define DMM_GROUP_LINKED	(1u << 2)	/* the other daemon is connected */
+#define DMM_GROUP_UNKNOWN_THERE	(1u << 3)	/* source: the other daemon does not know the migration */
+#define DMM_GROUP_UNMARKED	(1u << 4)	/* LVM has yet to be told whether to activate its disks */
+#define DMM_GROUP_ACKED		(1u << 5)	/* destination: the source may have been told that it runs: no way back */
+#define DMM_GROUP_PLAINTEXT	(1u << 6)	/* the daemon speaks without TLS */
+
+/* As dmm_ho_event() says; values never change. */
+enum dmm_wire_group_result {
+	DMM_GROUP_OK		= 0,
+	DMM_GROUP_ALREADY	= 1,
+	DMM_GROUP_NOT_NOW	= 2,	/* not in this state */
+	DMM_GROUP_AGAIN		= 3,	/* the source has to answer first */
+	DMM_GROUP_OVER		= 4,	/* all epochs were refused: begin a new migration */
+	DMM_GROUP_FAILED	= 5,	/* see why */
+	__DMM_GROUP_RESULT_MAX,
+};
+
+/* Who receives the memory of a guest. */
+enum dmm_wire_platform {
+	DMM_PLATFORM_XL		= 1,	/* xl migrate-receive, on either side of whose stream is xl */
+	__DMM_PLATFORM_MAX,
+};
+
+struct dmm_wire_guest {
+	__u8 migration[DMM_ID_BYTES];	/* of its disks, which come to the host that is asked */
+	__le32 platform;	/* enum dmm_wire_platform */
+	__le32 flags;		/* 0 */
+	__u8 name[64];		/* of the guest, for the log */
+};
+#define DMM_WIRE_GUEST_BYTES	88
+
+/* Repeated for a disk that is there it replaces what may change: the statistics. */
+struct dmm_wire_adopt {
+	struct dmm_wire_disk id;
+	__le32 group_disks;	/* 1 to DMM_MAX_GROUP */
+	__le16 port;		/* of the receiver */
+	__u8 flags;		/* DMM_ADOPT_* */
+	__u8 pad;
+	__le64 size_bytes;
+	__le64 device_bytes;	/* with WITNESS: written, by sysfs, when the migration began */
+	__le64 target_bytes;	/* and by the target */
+	__le64 inflight;	/* its writes on their way then */
+	__u8 host[256];		/* of the receiver */
+	__u8 name[128];		/* dm name of the live device */
+	__u8 dest_path[1024];
+};
+#define DMM_WIRE_ADOPT_BYTES	1472
+#define DMM_ADOPT_WITNESS	(1u << 0)
+
+#endif
