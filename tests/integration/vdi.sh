@@ -75,6 +75,22 @@ dm_replace B-low "$(low_table B)"
 dmmigrate cancel A >/dev/null || fail "cancel: exit $?"
 [ -z "$(ls /var/lib/dmmigrate/vdi)" ] || fail "a record stays"
 
+# ---- one that hangs: cancel says so, and ends it once the disk answers; the guest goes on ----
+background vdi dmmigrate vdi A --to /dev/mapper/B --yes --bandwidth 2M
+must_wait_for 20 state_is A copying
+await A 10 "acked_bytes>=1048576"
+kill -INT $PID
+wait $PID || fail "detached: exit $?: $(cat "$TMP/vdi.log")"
+dmsetup suspend B-low
+await A 10 "inflight_bytes>=1"
+usleep 1000000
+refused 5 'still waits for one of its two disks to answer.*next: dmmigrate cancel A' dmmigrate cancel A
+writes=$(nl A writes_completed)
+await A 10 "writes_completed>=$((writes + 10))"
+dmsetup resume B-low
+dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
+[ -z "$(ls /var/lib/dmmigrate/vdi)" ] || fail "a record stays"
+
 # ---- it moves ----
 dmmigrate vdi A --to /dev/mapper/B --yes >"$TMP/vdi.out" 2>&1 || fail "vdi: exit $?: $(cat "$TMP/vdi.out")"
 is_on B || fail "the table: $(dmsetup table A)"

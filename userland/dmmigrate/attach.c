@@ -186,8 +186,9 @@ int dmm_stop(struct dmm_tool *t, struct dmm_source *s)
 		if (waited_ms >= STOP_WAIT_MS) {
 			dmm_next(t, "dmmigrate cancel %s (again, once the disk answers)", t->source);
 			return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-					"the migration is stopped but still waits for the source's "
-					"disk to answer a read%s%s", *info.reason ? ": " : "",
+					"the migration is stopped but still waits for %s%s%s",
+					s->sink ? "one of its two disks to answer" :
+					"the source's disk to answer a read", *info.reason ? ": " : "",
 					info.reason);
 		}
 		sleep_ms(20);
