@@ -104,7 +104,7 @@ done | complaint probe
 flags=$(pkg-config --cflags libsystemd blkid mount inih libxxhash liburing libnbd libnl-genl-3.0 devmapper json-c smartcols gnutls)
 for f in $(git ls-files 'include/*.h' 'kmod/core/*.h' 'userland/*.h' 'tests/tools/*.h'); do
 	# shellcheck disable=SC2086	# flags are words
-	gcc -fsyntax-only -x c -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused -Iinclude -Ikmod -Iuserland/lib \
+	gcc -fsyntax-only -x c -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused -Iinclude -Ikmod -Iuserland -Iuserland/lib \
 		-Iuserland/dmmigrate -Iuserland/dmmigrated -Itests/tools -Itests $flags \
 		-include "$f" /dev/null 2> "$tmp/header" || { echo "$f does not compile alone:"; head -n 3 "$tmp/header"; }
 done | complaint header

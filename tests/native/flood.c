@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ struct stranger {
 
 static struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET };
 static u64 made, closed;
-static volatile sig_atomic_t over;
+static atomic_int over;	/* set by a signal */
 
 static void on_term(int sig)
 {

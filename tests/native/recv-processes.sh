@@ -24,6 +24,7 @@ bin=$top/build/userland
 for i in 1 2 3; do
 	truncate -s 4M "$tmp/$i.img"
 done
+# shellcheck disable=SC2119 # it has options elsewhere
 start_daemon
 phony_bg "$tmp/one" "$to" 1 prepare "$tmp/1.img" 4M attach 1 load 50 4M sleep 60000
 one=$!
@@ -64,7 +65,7 @@ fi
 
 # who listens, and who opens
 for name in dmm-acceptor dmm-opener; do
-	pid=$(named $name)
+	pid=$(named "$name")
 	if [ -n "$pid" ] && [ "$(status "$pid" NoNewPrivs)" = 1 ] && [ "$(status "$pid" Seccomp)" = 2 ] && ! has "$pid" "$tmp/*.img"; then
 		ok "$name has no destination, and few system calls"
 	else
@@ -76,8 +77,8 @@ if [ "$(status "$(named dmm-acceptor)" CapEff)" = 0000000000000000 ]; then ok "d
 if [ $((0x$(status "$(named dmm-opener)" CapEff) & ~0x80006)) = 0 ]; then ok "dmm-opener: few"; else bad "dmm-opener: capabilities"; fi
 if ss -tlnp 2> /dev/null | grep ":$port " | grep -q "pid=$daemon_pid,"; then bad "the daemon listens"; else ok "the daemon does not listen"; fi
 for name in dmm-acceptor dmm-opener; do
-	kill -KILL "$(named $name)"
-	back() { pid=$(named $name) && [ -n "$pid" ] && phony "$to" 5 check prepare "$tmp/3.img" 4M > /dev/null 2>&1; }
+	kill -KILL "$(named "$name")"
+	back() { pid=$(named "$name") && [ -n "$pid" ] && phony "$to" 5 check prepare "$tmp/3.img" 4M > /dev/null 2>&1; }
 	eventually "$name is begun again" 20 back
 done
 if kill -0 "$1" && kill -0 "$2"; then ok "data connections go on"; else bad "a worker has gone"; fi
@@ -104,6 +105,7 @@ until_true 20 attached 4 || bad "it does not attach"
 pid=$(workers)
 { kill -KILL "$daemon_pid"; wait "$daemon_pid"; } 2> /dev/null || true
 : > "$log"
+# shellcheck disable=SC2119 # it has options elsewhere
 start_daemon
 # whom nobody has waited for is dead all the same
 if grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$pid/status" 2> /dev/null; then bad "a worker of a daemon that was killed is still there"; else ok "its worker has died with it"; fi

@@ -2,7 +2,7 @@
 /*
  * The acceptor: the process that listens, shakes hands, and, where the kernel has no TLS, encrypts.  It has the host's key and
  * connections of people whom nobody knows yet, and so nothing else: no disk, no file but what the daemon opens for it (keys and
- * peers), no privilege (sandbox.h).  Who has proven who he is is handed to the daemon, which takes its word for that.
+ * peers), no privilege (sandbox.h).  Whoever has proven himself is handed to the daemon, which takes its word for that.
  */
 #ifndef DMM_ACCEPTOR_H
 #define DMM_ACCEPTOR_H
@@ -39,7 +39,7 @@ struct dmm_acceptor_key {
 __attribute__((noreturn))
 void dmm_acceptor_run(struct dmm_config *c, int up, const struct dmm_sandbox *box);
 
-/* On a connection's thread: who it is is known, and somebody else's from here on. */
+/* On a connection's thread: its peer is known, and it is somebody else's from here on. */
 void dmm_acceptor_pass(struct dmm_receiver *rc, const struct dmm_session *s);
 
 /* --- the daemon --- */

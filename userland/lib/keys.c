@@ -127,7 +127,7 @@ static int open_here(const char *dir, const char *name, mode_t forbidden, char w
 	return fd < 0 ? dmm_keys_wrong(dir, name, -errno, why, "%s", strerror(errno)) : fd;
 }
 
-dmm_keys_open_fn *dmm_keys_open = open_here;
+int (*dmm_keys_open)(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY]) = open_here;
 
 int dmm_keys_read(const char *dir, const char *name, mode_t forbidden, gnutls_datum_t *data, char why[DMM_KEYS_WHY])
 {

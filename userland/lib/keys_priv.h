@@ -64,7 +64,6 @@ int dmm_keys_pin_of(gnutls_x509_crt_t crt, struct dmm_pin *pin);	/* -EBADMSG */
  * Opens DIR/NAME for reading, after a look at the directory: a descriptor, or -errno with @why.  A process that has its files opened
  * by another has another function; it is set before there are threads.
  */
-typedef int dmm_keys_open_fn(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY]);
-extern dmm_keys_open_fn *dmm_keys_open;
+extern int (*dmm_keys_open)(const char *dir, const char *name, mode_t forbidden, char why[DMM_KEYS_WHY]);
 
 #endif

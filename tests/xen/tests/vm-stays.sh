@@ -35,6 +35,7 @@ stays()
 refused 3 'no domain web2 on this host' web2 --to b
 refused 3 'where the disk xvda .* goes is not said' web --to b --map xvdb=shared
 refused 2 'has no such disk' web --to b --map xvdz=/dev/mapper/gdest
+# shellcheck disable=SC2086 # words
 refused 3 'cannot read the domain.s configuration' web --to b $maps --config /etc/xen/none.cfg
 must a "dmmigrate list | grep -q 'No migration' || ! dmmigrate list | grep -q gdisk"
 
@@ -53,6 +54,7 @@ note "the daemon there was killed: the guest goes on"
 
 # a disk that is not there for xl: its hotplug script fails, and xl there gives up
 must b "mv /etc/xen/scripts/block-dmmigrate /tmp/"
+# shellcheck disable=SC2086 # words
 refused 8 'xl migrate' web --to b $maps --timeout 15000
 must b "mv /tmp/block-dmmigrate /etc/xen/scripts/"
 stays
