@@ -21,9 +21,9 @@ LOOP=$(losetup -f --show "$TMP/ram/disk")
 cleanup_fn "losetup -d $LOOP"
 
 junk() { tr '\0' '\125' </dev/zero | head -c $((16 * MIB)) | dd of="$1" bs=64k conv=fsync 2>/dev/null; }
-# copy [WORD...]: all of it
+# copy: all of it
 copy() {
-	connect_sink A "$@"
+	connect_sink A
 	dmm-nl start $dev
 	await A 30 "acked_bytes>=$((16 * MIB))" dirty_blocks=0 inflight_bytes=0
 }

@@ -21,25 +21,31 @@ killed() {
 	DMM_TOOL_STOP_AT=$step "$@" >"$TMP/killed.out" 2>&1 || status=$?
 	[ $status = 137 ] || fail "the tool did not stop at $step: exit $status: $(cat "$TMP/killed.out")"
 }
+# The move that has a record, or nothing.
+record() {
+	set -- /var/lib/dmmigrate/vdi/*.json
+	set -- "${1##*/}"
+	[ "$1" = '*.json' ] || echo "${1%.json}"
+}
 moved() { grep -q '"moved": *1' /var/lib/dmmigrate/vdi/*.json; }
 cancelled() {
 	dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel after $1: exit $?: $(cat "$TMP/cancel.out")"
 	restored "killed at $1, cancelled"
-	[ -z "$(ls /var/lib/dmmigrate/vdi)" ] || fail "killed at $1, cancelled: a record stays"
+	[ -z "$(record)" ] || fail "killed at $1, cancelled: a record stays"
 }
 # the disk that A is on now, and the other
 HERE=A-low THERE=B
-vdi() { dmmigrate vdi A --to /dev/mapper/$THERE --yes; }
+vdi() { dmmigrate vdi A --to "/dev/mapper/$THERE" --yes; }
 is_on() { dmsetup table A | grep -q " linear $(stat -c '%Hr:%Lr' "$(readlink -f "/dev/mapper/$1")") 0\$"; }
 written() { awk '{ print $5 }' "/sys/block/dm-$(dmsetup info -c --noheadings -o minor A)/stat"; }
 goes_on() { [ "$(written)" -gt "$writes" ]; }
 forward() {
-	dmmigrate vdi A --to /dev/mapper/$THERE --yes >"$TMP/vdi.out" 2>&1 || fail "vdi after $1: exit $?: $(cat "$TMP/vdi.out")"
-	is_on $THERE || fail "after $1: $(dmsetup table A)"
+	dmmigrate vdi A --to "/dev/mapper/$THERE" --yes >"$TMP/vdi.out" 2>&1 || fail "vdi after $1: exit $?: $(cat "$TMP/vdi.out")"
+	is_on "$THERE" || fail "after $1: $(dmsetup table A)"
 	moved || fail "after $1: the record says that it has not moved"
 	[ ! -e /dev/mapper/A-dmm-origin ] || fail "after $1: the origin device stays"
-	dmmigrate release "$(ls /var/lib/dmmigrate/vdi | sed 's/.json//')" >/dev/null || fail "release after $1: exit $?"
-	set -- $HERE $THERE
+	dmmigrate release "$(record)" >/dev/null || fail "release after $1: exit $?"
+	set -- "$HERE" "$THERE"
 	HERE=$2 THERE=$1
 	remember_devices
 	writes=$(written)
@@ -59,7 +65,7 @@ for step in recorded swapped attached started marked new-table-loaded freeze-sen
 	moved|new-table-live)
 		moved || fail "killed at $step: the record does not say that it has moved"
 		refused 3 'cannot be taken back' dmmigrate cancel A
-		refused 3 '.' dmmigrate start A 127.0.0.1:/dev/mapper/$THERE ;;
+		refused 3 '.' dmmigrate start A "127.0.0.1:/dev/mapper/$THERE" ;;
 	esac
 	forward "$step"
 done

@@ -36,7 +36,12 @@ used() { dmsetup status pool | sed 's/.* \([0-9]*\)\/512 .*/\1/'; }
 
 # mark: "skip tags" of the old volume
 mark() { lvm lvs --noheadings --binary -o lv_skip_activation,lv_tags vga/web01 2>/dev/null | xargs echo; }
-record() { ls /var/lib/dmmigrate/vdi 2>/dev/null | sed 's/.json//'; }
+# The move that has a record, or nothing.
+record() {
+	set -- /var/lib/dmmigrate/vdi/*.json
+	set -- "${1##*/}"
+	[ "$1" = '*.json' ] || echo "${1%.json}"
+}
 active() { dmsetup info $A >/dev/null 2>&1; }
 # The host was restarted: its tables are gone, LVM activates what it finds.
 restart() {
