@@ -48,8 +48,6 @@ static void serve_file(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)
 	}
 	file->ret = fd < 0 ? fd : 0;
 	dmm_ipc_answer(msg, file, sizeof(*file), fd, -1);
-	if (fd >= 0)
-		close(fd);
 }
 
 static void serve_session(struct dmm_receiver *rc, struct dmm_ipc_msg *msg)

@@ -186,6 +186,9 @@ int dmm_ipc_ask(int sock, u32 op, const void *data, u32 bytes, const int *fds, u
 		ret = ipc_recv(pair[0], answer, false);
 		ret = ret > 0 ? 0 : ret ? ret : -EPIPE;
 	}
+	/* what was given is ours alone once the other end is shut: somebody may look who has it open */
+	if (!ret)
+		dmm_wait_fd(pair[0], POLLIN, deadline_ms, stop_fd);
 	close(pair[0]);
 	return ret;
 }
@@ -201,7 +204,11 @@ void dmm_ipc_answer(struct dmm_ipc_msg *request, const void *data, u32 bytes, in
 
 	/* one answer fits; who has filled his own socket waits for it alone */
 	ipc_send(request->reply, 0, data, bytes, fds, 2, -1, MSG_DONTWAIT);
-	dmm_ipc_free(request);
+	if (fd >= 0)
+		close(fd);
+	if (fd2 >= 0)
+		close(fd2);
+	dmm_ipc_free(request);	/* which tells that they are closed */
 }
 
 /* --- serving --- */

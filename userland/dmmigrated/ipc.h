@@ -34,7 +34,10 @@ int dmm_ipc_ask(int sock, u32 op, const void *data, u32 bytes, const int *fds, u
 /* The next request. 1; 0: whoever asks has gone; -errno. */
 int dmm_ipc_next(int sock, struct dmm_ipc_msg *request);
 
-/* Answers @request and frees it; who asked may have gone.  @fd (-1: none), @fd2 are lent. */
+/*
+ * Answers @request and frees it; who asked may have gone.  @fd (-1: none), @fd2 are given away: by the time that they are used nobody
+ * has them but who asked.
+ */
 void dmm_ipc_answer(struct dmm_ipc_msg *request, const void *data, u32 bytes, int fd, int fd2);
 
 /*

@@ -110,10 +110,6 @@ static void opener_handle(void *ctx, struct dmm_ipc_msg *msg)
 	else
 		answer->dest.fd = answer->ret = dmm_dest_reopen(&((struct opener_ask *)msg->data)->dest, &nbd, &answer->refusal);
 	dmm_ipc_answer(msg, answer, sizeof(*answer), answer->dest.fd, answer->made.dir_fd);
-	if (answer->dest.fd >= 0)
-		close(answer->dest.fd);
-	if (answer->made.dir_fd >= 0)
-		close(answer->made.dir_fd);
 	free(answer);
 }
 

@@ -132,8 +132,6 @@ static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
 		/* Linux 5.3; before it is gone, for nobody waits for it */
 		pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 		dmm_ipc_answer(&msg, &ret, sizeof(ret), pidfd, -1);
-		if (pidfd >= 0)
-			close(pidfd);
 	}
 	_exit(EXIT_SUCCESS);
 }
