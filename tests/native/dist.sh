@@ -51,6 +51,7 @@ if [ -n "${DMM_LONG:-}" ]; then
 fi
 diff - "$tmp/files" <<'EOF' || fail "installed (>) is not what is expected (<)"
 ./etc/dmmigrate/dmmigrated.conf
+./etc/xen/scripts/block-dmmigrate
 ./usr/lib/systemd/system/dmmigrate-boot.service
 ./usr/lib/systemd/system/dmmigrated.service
 ./usr/lib/udev/rules.d/12-dmmigrate.rules
@@ -62,6 +63,7 @@ diff - "$tmp/files" <<'EOF' || fail "installed (>) is not what is expected (<)"
 ./usr/share/doc/dmmigrate/design.rst
 ./usr/share/doc/dmmigrate/dm-migrate.rst
 ./usr/share/doc/dmmigrate/handover.rst
+./usr/share/doc/dmmigrate/platforms.rst
 ./usr/share/doc/dmmigrate/protocol.rst
 ./usr/share/doc/dmmigrate/security.rst
 ./usr/share/man/man5/dmmigrated.conf.5

@@ -76,10 +76,10 @@ if [ "$(status "$(named dmm-acceptor)" CapEff)" = 0000000000000000 ]; then ok "d
 # dac_override, dac_read_search, sys_ptrace
 if [ $((0x$(status "$(named dmm-opener)" CapEff) & ~0x80006)) = 0 ]; then ok "dmm-opener: few"; else bad "dmm-opener: capabilities"; fi
 if ss -tlnp 2> /dev/null | grep ":$port " | grep -q "pid=$daemon_pid,"; then bad "the daemon listens"; else ok "the daemon does not listen"; fi
-for name in dmm-acceptor dmm-opener; do
-	kill -KILL "$(named "$name")"
-	back() { pid=$(named "$name") && [ -n "$pid" ] && phony "$to" 5 check prepare "$tmp/3.img" 4M > /dev/null 2>&1; }
-	eventually "$name is begun again" 20 back
+for who in dmm-acceptor dmm-opener; do
+	kill -KILL "$(named "$who")"
+	back() { pid=$(named "$who") && [ -n "$pid" ] && phony "$to" 5 check prepare "$tmp/3.img" 4M > /dev/null 2>&1; }
+	eventually "$who is begun again" 20 back
 done
 if kill -0 "$1" && kill -0 "$2"; then ok "data connections go on"; else bad "a worker has gone"; fi
 

@@ -153,6 +153,16 @@ add_ours()
 	make_guest_initrd "$root/guest/initrd"
 }
 
+# Two hosts are two machines (take_turn); one lab at a time waits for them, so that no two wait for each other.
+take_turns()
+{
+	mkdir -p "$DMM_CACHE"
+	exec {lab_turn}> "$DMM_CACHE/lab.lock"
+	flock "$lab_turn"
+	take_turn
+	[ "${DMM_MACHINES-}" = 1 ] || take_turn
+}
+
 # make_lab DIR -- builds what the hosts boot: DIR/xen, DIR/vmlinuz, DIR/initrd
 make_lab()
 {
