@@ -66,6 +66,7 @@ diff - "$tmp/files" <<'EOF' || fail "installed (>) is not what is expected (<)"
 ./usr/share/doc/dmmigrate/platforms.rst
 ./usr/share/doc/dmmigrate/protocol.rst
 ./usr/share/doc/dmmigrate/security.rst
+./usr/share/doc/dmmigrate/vdi.rst
 ./usr/share/man/man5/dmmigrated.conf.5
 ./usr/share/man/man8/dmmigrate.8
 ./usr/share/man/man8/dmmigrated.8
