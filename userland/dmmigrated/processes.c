@@ -53,15 +53,14 @@ static void leave_signals(void)
 __attribute__((noreturn))
 static void run_xl(const struct dmm_config *c, struct dmm_ipc_msg *msg)
 {
-	static const int defaults[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD };
 	bool has_systemd = !access("/run/systemd/system", F_OK);
 	int stream = dmm_ipc_take(msg, 0), words = dmm_ipc_take(msg, 1);
 	long max = sysconf(_SC_OPEN_MAX);
-	size_t i;
-	int fd;
+	int fd, sig;
 
-	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		signal(defaults[i], SIG_DFL);
+	/* also what whoever has begun the daemon had it ignore */
+	for (sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
 	if (setsid() < 0 || dup2(stream, 0) < 0 || dup2(stream, 1) < 0 || dup2(words, 2) < 0)
 		_exit(EXIT_FAILURE);
 	for (fd = 3; fd < (max > 0 && max < 65536 ? max : 65536); fd++)
