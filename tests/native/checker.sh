@@ -160,6 +160,7 @@ truncate -s 0 "$img"; truncate -s 4M "$img"
 life=("$tools/dmm-load" "$img" --buffered --journal-ops 20000 --sizes 512..64K --zeroes 5 --rate 400)
 for seed in 1 2; do
 	rm -f "$j"
+	: >"$tmp/lines"	# here: what the first one has said is not the second's
 	"${life[@]}" --journal "$j" --mirror "$tmp/mirror" --seed $seed --seconds 60 --lines >"$tmp/lines" 2>&1 &
 	pid=$!
 	n=0
