@@ -7,13 +7,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "cleanup.h"
 #include "fullio.h"
+#include "journal.h"
 #include "jsonfield.h"
 #include "tool.h"
 #include "vdi.h"
@@ -77,41 +77,6 @@ static int vdi_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struc
 	return 0;
 }
 
-static int sync_dir(const char *dir)
-{
-	dmm_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
-/* With those above it, the last of which is there. */
-static int make_dir(const char *dir)
-{
-	char parent[512];
-	char *slash;
-	int ret;
-
-	if (!mkdir(dir, 0700)) {
-		snprintf(parent, sizeof(parent), "%s", dir);
-		slash = strrchr(parent, '/');
-		if (!slash || slash == parent)
-			return 0;
-		*slash = '\0';
-		return sync_dir(parent);
-	}
-	if (errno == EEXIST)
-		return 0;
-	if (errno != ENOENT)
-		return -errno;
-	snprintf(parent, sizeof(parent), "%s", dir);
-	slash = strrchr(parent, '/');
-	if (!slash || slash == parent)
-		return -ENOENT;
-	*slash = '\0';
-	ret = make_dir(parent);
-	return ret ? ret : make_dir(dir);
-}
-
 int dmm_vdi_save(const char *dir, const struct dmm_vdi *v)
 {
 	const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -120,7 +85,7 @@ int dmm_vdi_save(const char *dir, const struct dmm_vdi *v)
 	struct json_object *o;
 	int ret;
 
-	ret = make_dir(dir);
+	ret = dmm_journal_mkdirs(dir, NULL);
 	if (ret)
 		return ret;
 	vdi_path(path, sizeof(path), dir, v->id, "");
@@ -139,7 +104,7 @@ int dmm_vdi_save(const char *dir, const struct dmm_vdi *v)
 		unlink(tmp);
 		return ret;
 	}
-	return sync_dir(dir);
+	return dmm_journal_sync_dir(dir, NULL);
 }
 
 int dmm_vdi_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_vdi *v)
@@ -173,7 +138,7 @@ int dmm_vdi_remove(const char *dir, const u8 id[DMM_ID_BYTES])
 	vdi_path(path, sizeof(path), dir, id, "");
 	if (unlink(path))
 		return errno == ENOENT ? 0 : -errno;
-	return sync_dir(dir);
+	return dmm_journal_sync_dir(dir, NULL);
 }
 
 int dmm_vdi_find(const char *dir, const char *name, const char *uuid, struct dmm_vdi *v)

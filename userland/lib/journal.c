@@ -57,15 +57,14 @@ static int journal_write(const struct dmm_journal_io *io, int fd, const u8 *buf,
 	return 0;
 }
 
-static int journal_sync_dir(const struct dmm_journal_io *io, const char *path)
+int dmm_journal_sync_dir(const char *path, const struct dmm_journal_io *io)
 {
 	dmm_autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : journal_sync(io, fd);
+	return fd < 0 ? -errno : journal_sync(io ? io : &journal_io, fd);
 }
 
-/* Makes @path and what is missing above it, and syncs each directory that got a new entry. */
-static int journal_mkdirs(const struct dmm_journal_io *io, const char *path)
+int dmm_journal_mkdirs(const char *path, const struct dmm_journal_io *io)
 {
 	dmm_autofree char *above = strdup(path);
 	char *slash;
@@ -79,15 +78,15 @@ static int journal_mkdirs(const struct dmm_journal_io *io, const char *path)
 	else if (slash)
 		*slash = '\0';
 	if (!mkdir(path, 0700))
-		return journal_sync_dir(io, slash ? above : ".");
+		return dmm_journal_sync_dir(slash ? above : ".", io);
 	if (errno == EEXIST)
 		return 0;
 	if (errno != ENOENT || !slash || slash == above)
 		return -errno;
-	ret = journal_mkdirs(io, above);
+	ret = dmm_journal_mkdirs(above, io);
 	if (ret)
 		return ret;
-	return mkdir(path, 0700) ? -errno : journal_sync_dir(io, above);
+	return mkdir(path, 0700) ? -errno : dmm_journal_sync_dir(above, io);
 }
 
 static void journal_path(char path[512], const char *dir, const u8 id[DMM_ID_BYTES])
@@ -105,11 +104,11 @@ int dmm_journal_mkdir(const char *dir, const u8 id[DMM_ID_BYTES], const struct d
 
 	io = io ? io : &journal_io;
 	journal_path(path, dir, id);
-	ret = journal_mkdirs(io, path);
+	ret = dmm_journal_mkdirs(path, io);
 	if (ret)
 		return ret;
 	/* it may have been made by one that died before it synced */
-	ret = journal_sync_dir(io, dir);
+	ret = dmm_journal_sync_dir(dir, io);
 	if (ret)
 		return ret;
 	ret = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -31,6 +31,13 @@ struct dmm_journal_io {
 struct dmm_journal;
 
 /*
+ * For whatever lies beside journals: makes @path and what is missing above it (0700), and syncs each directory that got a new entry; or
+ * syncs a directory.  @io NULL: the system's.  0 or -errno.
+ */
+int dmm_journal_mkdirs(const char *path, const struct dmm_journal_io *io);
+int dmm_journal_sync_dir(const char *path, const struct dmm_journal_io *io);
+
+/*
  * Makes DIR/<id>, where its manifest lies, too, and what is missing above it (0700); all of it synced.  @io NULL:
  * the system's.  Returns a descriptor of it, or -errno.
  */
