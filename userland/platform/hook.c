@@ -130,7 +130,6 @@ static void hook_end(struct dmm_platform *p)
 /* By which of the two there are. */
 static const struct dmm_platform_ops hook_ops[2][2] = {
 #define HOOKS(_stop, _start) {						\
-		.name = "hook",						\
 		.stop_name = _stop, .run_name = _start,			\
 		.stop = hook_stop, .release = hook_release,		\
 		.run = hook_start, .abort = hook_abort, .end = hook_end, \

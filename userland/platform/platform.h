@@ -25,7 +25,6 @@ enum dmm_platform_run {
 };
 
 struct dmm_platform_ops {
-	const char *name;
 	const char *stop_name, *run_name;	/* what reports call the two steps; NULL: that step does nothing */
 
 	/* The writer stands still here, and can go on here or there.  0, or -errno with p->why. */

@@ -268,7 +268,6 @@ static void xl_end(struct dmm_platform *p)
 }
 
 static const struct dmm_platform_ops xl_ops = {
-	.name = "xl",
 	.stop_name = "memory",
 	.run_name = "unpause",
 	.stop = xl_stop,
