@@ -59,6 +59,15 @@ static u32 guest(struct peer *p)
 	return peer_request(p, DMM_MSG_GUEST, &w, sizeof(w), DMM_MSG_GUEST_OK, NULL, 0);
 }
 
+/* A migration whose guest comes, to this script. */
+static void guest_comes(struct peer *p, const char *script)
+{
+	write_xl(script);
+	assert_int_equal(prepare(0, 1), 0);
+	peer_hello(p);
+	assert_int_equal(guest(p), 0);
+}
+
 static void hear_line(struct peer *p, const char *expect)
 {
 	char line[64] = "";
@@ -93,10 +102,7 @@ static void bytes_go_both_ways(void **state)
 	struct peer p;
 
 	(void)state;
-	write_xl("echo $1 ready; echo a word >&2; read a; echo \"got $a\"; read b; echo $b > $told");
-	assert_int_equal(prepare(0, 1), 0);
-	peer_hello(&p);
-	assert_int_equal(guest(&p), 0);
+	guest_comes(&p, "echo $1 ready; echo a word >&2; read a; echo \"got $a\"; read b; echo $b > $told");
 	hear_line(&p, "migrate-receive ready\n");
 	say_text(&p, "memory\n");
 	hear_line(&p, "got memory\n");
@@ -118,10 +124,7 @@ static void a_lot_of_memory(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(block); i++)
 		block[i] = (u8)(i * 31 + i / 251);
-	write_xl("head -c 16777216 | cksum > $told.new; mv $told.new $told");
-	assert_int_equal(prepare(0, 1), 0);
-	peer_hello(&p);
-	assert_int_equal(guest(&p), 0);
+	guest_comes(&p, "head -c 16777216 | cksum > $told.new; mv $told.new $told");
 	snprintf(command, sizeof(command), "cksum > %s.expect", told);
 	f = popen(command, "w");
 	for (i = 0; i < 256; i++) {
@@ -143,10 +146,7 @@ static void the_source_goes(void **state)
 	struct peer p;
 
 	(void)state;
-	write_xl("echo begun; cat > /dev/null; echo lost > $told");
-	assert_int_equal(prepare(0, 1), 0);
-	peer_hello(&p);
-	assert_int_equal(guest(&p), 0);
+	guest_comes(&p, "echo begun; cat > /dev/null; echo lost > $told");
 	hear_line(&p, "begun\n");
 	peer_close(&p);
 	assert_true(was_told("lost"));
@@ -160,11 +160,8 @@ static void it_has_what_a_program_has(void **state)
 	struct peer p;
 
 	(void)state;
-	write_xl("{ ls -l /proc/$$/fd | grep -c 'socket:\\|anon_inode:'; grep -c 'SigIgn:.0000000000000000' /proc/$$/status; } |"
-		 " tr '\\n' ' ' > $told.new; mv $told.new $told");
-	assert_int_equal(prepare(0, 1), 0);
-	peer_hello(&p);
-	assert_int_equal(guest(&p), 0);
+	guest_comes(&p, "{ ls -l /proc/$$/fd | grep -c 'socket:\\|anon_inode:'; grep -c 'SigIgn:.0000000000000000' /proc/$$/status; } |"
+		    " tr '\\n' ' ' > $told.new; mv $told.new $told");
 	peer_expect_end(&p);
 	/* its input and output, and no more; what is a file or a pipe is the shell's own */
 	assert_true(was_told("2 1"));
@@ -220,10 +217,7 @@ static void the_daemon_stops(void **state)
 	struct peer p;
 
 	(void)state;
-	write_xl("echo begun; cat > /dev/null; echo lost > $told");
-	assert_int_equal(prepare(0, 1), 0);
-	peer_hello(&p);
-	assert_int_equal(guest(&p), 0);
+	guest_comes(&p, "echo begun; cat > /dev/null; echo lost > $told");
 	hear_line(&p, "begun\n");
 	dmm_receiver_stop(&rc);
 	peer_expect_end(&p);
