@@ -147,3 +147,39 @@ judge()
 		dmm-check $device --journal /tmp/journal $*" > "$MY/judged"
 	note "$(tail -n 1 "$MY/judged")"
 }
+
+# What tests of `dmmigrate vm` share: web at a, whose xvda moves from gdisk to gdest at b.
+VM='dmmigrate vm web --to b --map xvda=/dev/mapper/gdest --map xvdb=shared --timeout 15000'
+
+# guest_to_move: it writes, at a
+guest_to_move()
+{
+	shared_journal
+	linear a gdisk /dev/vda 0 32768
+	linear b gdest /dev/vdb 0 32768
+	create_guest a web /dev/mapper/gdisk
+}
+
+# guest_has_moved: it is at b and nowhere else, and goes on
+guest_has_moved()
+{
+	no_guests a || fail "guests at a: $(guests a)"
+	guests b | grep -q '^web ' || fail "guests at b: $(guests b)"
+	guest_goes_on b web
+}
+
+# move_guest: now
+move_guest()
+{
+	LIMIT=250 must a "$VM" > "$MY/vm"
+	cat "$MY/vm"
+	guest_has_moved
+}
+
+# judge_moved: it ends, without an error, and its disk at b is right
+judge_moved()
+{
+	must b "xl shutdown -w web" > /dev/null
+	guest_log b web | grep -q 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
+	judge b /dev/mapper/gdisk.dmm
+}

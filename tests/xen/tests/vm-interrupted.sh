@@ -7,15 +7,10 @@
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"
 
-disk_sectors=32768
-shared_journal
-linear a gdisk /dev/vda 0 $disk_sectors
-linear b gdest /dev/vdb 0 $disk_sectors
-create_guest a web /dev/mapper/gdisk
-move='dmmigrate vm web --to b --map xvda=/dev/mapper/gdest --map xvdb=shared --timeout 15000'
+guest_to_move
 
 # while it is copied: xl loses its transport, and leaves the guest as it is
-on a "timeout 200 $move > /tmp/vm.out 2>&1" &
+on a "timeout 200 $VM > /tmp/vm.out 2>&1" &
 must_wait_for 100 on b "grep -q 'Loading new save file' /var/log/dmmigrated.log"
 must a "busybox killall -9 dmmigrate"
 wait
@@ -25,7 +20,7 @@ guest_goes_on a web
 note "killed while the memory was copied: the guest goes on"
 
 # it owns the disks there, the word "ready" is held back: xl resumes the guest here, whose disks are held
-LIMIT=250 on a "DMM_TOOL_STOP_AT=finished $move > /tmp/vm.out 2>&1" && fail "it was not killed: $(on a "cat /tmp/vm.out")"
+LIMIT=250 on a "DMM_TOOL_STOP_AT=finished $VM > /tmp/vm.out 2>&1" && fail "it was not killed: $(on a "cat /tmp/vm.out")"
 id=$(on a "ls /var/lib/dmmigrate/source")
 must a "dmmigrate status gdisk" | tee "$MY/status" | grep -q 'state: committed' || fail "not given up: $(cat "$MY/status")"
 grep -q 'action: dmmigrate recover' "$MY/status" || fail "$(cat "$MY/status")"
@@ -42,10 +37,6 @@ must_wait_for 30 on a "xl list web | grep -q ' [-r][-b]----'"
 
 # the daemon makes the disk's connections anew
 must_wait_for 60 on a "dmmigrate list | grep -q '^gdisk *copying' && ! busybox pidof dmmigrate"
-LIMIT=250 must a "$move" > "$MY/vm"
-cat "$MY/vm"
-no_guests a || fail "guests at a: $(guests a)"
-guest_goes_on b web
-must b "xl shutdown -w web" > /dev/null
-judge b /dev/mapper/gdisk.dmm
+move_guest
+judge_moved
 must a "dmmigrate clean --yes gdisk" > /dev/null

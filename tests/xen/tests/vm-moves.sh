@@ -5,23 +5,13 @@
 # timeout: 400
 . "$(dirname "$0")/../functions.sh"
 
-disk_sectors=32768
-shared_journal
-linear a gdisk /dev/vda 0 $disk_sectors
-linear b gdest /dev/vdb 0 $disk_sectors
-create_guest a web /dev/mapper/gdisk
+guest_to_move
 
 watch_writes
-LIMIT=250 must a "dmmigrate vm web --to b --map xvda=/dev/mapper/gdest --map xvdb=shared --timeout 15000" > "$MY/vm"
-cat "$MY/vm"
+move_guest
 [ "$(on b "dmmigrate device /dev/mapper/gdest")" = /dev/mapper/gdisk.dmm ] || fail "no gate above the disk at b"
-no_guests a || fail "guests at a: $(guests a)"
-guests b | grep -q '^web ' || fail "guests at b: $(guests b)"
-guest_goes_on b web
 note "no write for $(longest_pause) ms; by the guest's own clock $(guest_gap b web) ms"
-must b "xl shutdown -w web" > /dev/null
-guest_log b web | grep -q 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
-judge b /dev/mapper/gdisk.dmm
+judge_moved
 must a "! dd if=/dev/mapper/gdisk of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null"
 
 # it is begun there by the configuration that was made for there
