@@ -39,7 +39,7 @@ step()
 		echo "== $name: $last ($((SECONDS - began)) s, $cpu s of CPU)"
 		# what was skipped or failed, and a failure's reason, wherever its output ends
 		awk '/^(ok|not ok|skip|SKIP) / { failed = /^not ok/; if (!/^ok/) print; next }
-			failed && /FAILED/ && !/passed,/ { print "    " $0 }' "$log"
+			failed && /FAILED|ERROR|told|is not there/ && !/passed,/ { print "    " $0 }' "$log"
 		[[ $last =~ \ 0\ failed ]] || { tail -n 60 "$log" | sed 's/^/    /'; echo "    (all of it: $log)"; }
 	} > "$LOGS/$name.said"
 	flock "$LOGS" cat "$LOGS/$name.said"

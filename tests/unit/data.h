@@ -16,7 +16,8 @@ static inline char *data_read(const char *name)
 	size_t n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%.*s/data/%s", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, name);
+	/* not __FILE__, which ccache makes relative to wherever the compiler ran */
+	snprintf(path, sizeof(path), UNIT_DATA "/%s", name);
 	f = fopen(path, "re");
 	text = f ? calloc(1, 65536) : NULL;
 	if (!text) {

@@ -160,8 +160,11 @@ static void it_has_what_a_program_has(void **state)
 	struct peer p;
 
 	(void)state;
-	guest_comes(&p, "{ ls -l /proc/$$/fd | grep -c 'socket:\\|anon_inode:'; grep -c 'SigIgn:.0000000000000000' /proc/$$/status; } |"
-		    " tr '\\n' ' ' > $told.new; mv $told.new $told");
+	/* ls and grep have what it has; 32 and 33 are the C library's own, and not to be had from it */
+	guest_comes(&p, "exec 3>&1; ls -l /proc/self/fd > $told.fds; grep SigIgn /proc/self/status > $told.signals;"
+		    " { grep -c 'socket:\\|anon_inode:' $told.fds; grep -c 'SigIgn:.0000000[01][08]0000000' $told.signals; } |"
+		    " tr '\\n' ' ' > $told.new; grep -qx '2 1 ' $told.new || cat $told.fds $told.signals >> $told.new;"
+		    " rm $told.fds $told.signals; mv $told.new $told");
 	peer_expect_end(&p);
 	/* its input and output, and no more; what is a file or a pipe is the shell's own */
 	assert_true(was_told("2 1"));
