@@ -8,7 +8,9 @@
 . functions.sh
 requires ip module:sd_mod module:scsi_debug
 cleanup_fn "rmmod scsi_debug"
-rmmod scsi_debug
+# busy for as long as its first disk is still looked at
+unloaded() { [ ! -e /sys/module/scsi_debug ] || rmmod scsi_debug 2>/dev/null; }
+must_wait_for 10 unloaded
 modprobe scsi_debug dev_size_mb=16 sector_size=512 physblk_exp=3 lowest_aligned=0 delay=0
 load_module
 two_hosts
