@@ -261,7 +261,8 @@ struct dmm_wire_prepared {
 	__le64 size_bytes;	/* of the destination */
 	__le32 lbs_bytes;	/* logical block size of the destination */
 	__le32 flags;		/* DMM_PREPARED_* */
-	__u8 signature[48];	/* what was found there ("ext4"), or empty */
+	__u8 signature[40];	/* what was found there ("ext4"), or empty */
+	__le64 conn_epoch;	/* the largest that ATTACH has named for this disk; 0: none */
 };
 #define DMM_PREPARED_FILE	(1u << 0)	/* a regular file, not a block device */
 #define DMM_PREPARED_BUFFERED	(1u << 1)	/* it refused O_DIRECT */

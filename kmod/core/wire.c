@@ -48,6 +48,7 @@ WIRE_OFFSET(dmm_wire_prepare, group_disks, 1648);
 WIRE_OFFSET(dmm_wire_prepare, gate, 1652);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepared) == DMM_WIRE_PREPARED_BYTES);
 WIRE_OFFSET(dmm_wire_prepared, signature, 16);
+WIRE_OFFSET(dmm_wire_prepared, conn_epoch, 56);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_digest) == DMM_WIRE_DIGEST_BYTES);
 WIRE_OFFSET(dmm_wire_digest, offset_bytes, 24);
 WIRE_OFFSET(dmm_wire_digest, algorithm, 40);

@@ -65,8 +65,9 @@ assert "bytes shipped" "$(nl A acked_bytes)" = "$differing"
 same_disks /dev/mapper/A /dev/mapper/B
 assert "state" "$(st A state)" = copying
 
-say "once more, while the guest writes"
+say "once more, while the guest writes, and with a clock that is behind that of the first time"
 reboot_source
+date -s "@$(($(date +%s) - 3600))" >/dev/null
 # little: what it writes while the machine takes its time is shipped, too
 start_load A --writers 2 --rate 8 --sizes 512..32K --errors-ok
 resume_by_id --json

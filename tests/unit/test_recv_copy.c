@@ -223,6 +223,25 @@ static void the_empty_are_told(void **state)
 	peer_close(&p);
 }
 
+/* Whoever does not know how far its connections had come asks, and no clock. */
+static void the_epoch_is_told(void **state)
+{
+	struct dmm_wire_prepared ok;
+	struct peer p, data;
+
+	(void)state;
+	peer_offer(&p, 0);
+	assert_int_equal(prepare(&p, dest_path, SIZE, 0, &ok), 0);
+	assert_int_equal(le64_to_cpu(ok.conn_epoch), 0);
+	assert_int_equal(peer_attach(&data, 77, 0), 0);
+	peer_end(&data);
+	assert_int_equal(prepare(&p, dest_path, SIZE, 0, &ok), 0);
+	assert_int_equal(le64_to_cpu(ok.conn_epoch), 77);
+	assert_int_equal(prepare(&p, dest_path, SIZE, DMM_PREPARE_CHECK, &ok), 0);
+	assert_int_equal(le64_to_cpu(ok.conn_epoch), 77);
+	peer_close(&p);
+}
+
 static void data_behind_the_source_does_not_count(void **state)
 {
 	struct dmm_wire_prepared ok;
@@ -442,6 +461,7 @@ int main(void)
 		T(hashes_are_checked),
 		T(hashes_beside_writes),
 		T(the_empty_are_told),
+		T(the_epoch_is_told),
 		T(data_behind_the_source_does_not_count),
 		T(files_are_made),
 		T(made_and_removed),

@@ -39,7 +39,7 @@ PAYLOADS = {
     "PREPARE": DISK + struct.pack("<QIIII", 0x0000123456789A00, 4096, 512, 3, 1)
     + text("naa.600 uuid-1", 256) + text("host-a", 64) + text("/dev/mapper/web01", 256)
     + text("/dev/vg/web01", 1024) + struct.pack("<I", 9) + text("web01-gate", 124),
-    "PREPARED": struct.pack("<QII", 0x0000223456789A00, 4096, 2) + text("ext4", 48),
+    "PREPARED": struct.pack("<QII", 0x0000223456789A00, 4096, 2) + text("ext4", 40) + struct.pack("<Q", 0x123456789ABC),
     "DIGEST": DISK + struct.pack("<QQII", 0x40000000, 0x3FFFFE00, 1, 0),
     "DIGEST_OK": bytes(range(0xA0, 0xB0)) + bytes(16),
     "QUERY": DISK,

@@ -168,6 +168,7 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->lbs_bytes = cpu_to_le32(4096);
 		m->flags = cpu_to_le32(DMM_PREPARED_BUFFERED);
 		dmm_vec_text(m->signature, "ext4");
+		m->conn_epoch = cpu_to_le64(0x123456789abcULL);
 	} else if (type == DMM_MSG_DIGEST) {
 		struct dmm_wire_digest *m = (void *)p;
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -222,8 +221,6 @@ static int copy_open_job(struct dmm_copy *c)
 	c->job.to = &c->to;
 	c->job.control = &c->remote;
 	memcpy(c->job.id, c->id, sizeof(c->id));
-	/* larger than that of any run before */
-	c->job.conn_epoch = (u64)time(NULL) * 1000;
 	if (!ret)
 		return 0;
 	if (a->engine)

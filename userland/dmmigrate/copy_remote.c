@@ -132,7 +132,10 @@ static int prepare_once(struct dmm_copy *c, bool check)
 		c->remote.code = DMM_WERR_UNSUPPORTED;
 		return -ENAMETOOLONG;
 	}
-	return dmm_remote_prepare(&c->remote, &req, &c->prepared);
+	ret = dmm_remote_prepare(&c->remote, &req, &c->prepared);
+	if (!ret)
+		c->job.conn_epoch = dmm_max_u64(c->job.conn_epoch, le64_to_cpu(c->prepared.conn_epoch) + 1);
+	return ret;
 }
 
 /* What an earlier run left there, which failed, finished, or had other connections. */

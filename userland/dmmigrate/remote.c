@@ -199,7 +199,8 @@ int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 	int ret = remote_request(r, DMM_MSG_PREPARE, req, sizeof(*req), DMM_MSG_PREPARED, prepared,
 				 sizeof(*prepared), DMM_CLIENT_TIMEOUT_MS, "prepare the destination");
 
-	if (!ret && dmm_text_check(prepared->signature, sizeof(prepared->signature))) {
+	if (!ret && (dmm_text_check(prepared->signature, sizeof(prepared->signature)) ||
+		     le64_to_cpu(prepared->conn_epoch) >= ~0ull >> 1)) {
 		r->client.why = "the answer is malformed";
 		ret = remote_fail(r, -EPROTO, "prepare the destination");
 		dmm_remote_close(r);

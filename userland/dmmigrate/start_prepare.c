@@ -93,6 +93,7 @@ int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_
 			/* a file gets none */
 			if (!check && !(le32_to_cpu(d->prepared.flags) & DMM_PREPARED_GATED))
 				d->gate[0] = '\0';
+			d->conn_epoch = dmm_max_u64(d->conn_epoch, le64_to_cpu(d->prepared.conn_epoch) + 1);
 			return 0;
 		}
 		if (c->remote.code != DMM_WERR_SIGNATURE || asked || check)

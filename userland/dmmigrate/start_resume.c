@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/state.h"
 #include "journal.h"
@@ -172,8 +171,7 @@ int dmm_start_by_id_unattached(struct dmm_tool *t, struct dmm_start *c, struct d
 {
 	u64 was_bytes = c->manifest->disks[d - c->disks].size_bytes;
 
-	/* the record with the last epoch is gone, and those of before began at 1 */
-	d->conn_epoch = dmm_max_u64(d->s.has_record ? d->s.record.conn_epoch + 1 : 1, (u64)time(NULL) * 1000);
+	d->conn_epoch = d->s.has_record ? d->s.record.conn_epoch + 1 : 1;	/* PREPARED may say more */
 	d->again = true;
 	d->compare = true;
 	memcpy(d->s.id, c->id, sizeof(c->id));

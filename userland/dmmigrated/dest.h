@@ -40,7 +40,7 @@ struct dmm_dest {
 	u32 lbs_bytes;
 	u32 align_bytes;		/* of direct I/O; 1 when buffered */
 	u32 flags;			/* DMM_PREPARED_* */
-	char signature[48];
+	char signature[40];
 	char identity[DMM_IDENTITY_MAX];
 };
 

@@ -29,6 +29,7 @@ static int here_status(struct dmm_disk *d, struct dmm_disk_status *st, struct dm
 	st->has_data = d->received_frames;
 	st->state = d->state;
 	st->error = d->error;
+	st->conn_epoch = d->epoch;
 	memcpy(st->error_text, d->error_text, sizeof(st->error_text));
 	pthread_mutex_unlock(&d->lock);
 	return 0;

@@ -20,6 +20,7 @@ struct dmm_disk_status {
 	bool has_data;			/* some frame was received since PREPARE */
 	enum dmm_disk_state state;
 	u32 error;			/* enum dmm_wire_err: the first one */
+	u64 conn_epoch;			/* the newest connections'; 0: none since PREPARE */
 	char error_text[160];		/* what it was */
 };
 

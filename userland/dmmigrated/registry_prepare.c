@@ -205,6 +205,7 @@ static int prepare_known(struct dmm_registry *reg, const struct dmm_prepare *p, 
 	prepared_fill(prepared, &d->dest);
 	if (st.has_data)
 		prepared->flags &= cpu_to_le32(~DMM_PREPARED_EMPTY);
+	prepared->conn_epoch = cpu_to_le64(st.conn_epoch);
 	*disk = d;
 	return 0;
 }
