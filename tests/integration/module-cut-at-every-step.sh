@@ -44,12 +44,23 @@ reached() {
 }
 
 cut_link() { [ "$KERNEL" != uml ] && ss -K dst $ADDR_B dport = $PORT >"$TMP/cut" 2>&1 && grep -q ESTAB "$TMP/cut"; }
-receiver_dies() { kill -9 "$RECEIVER" 2>/dev/null || true; }
+KILLED=''
+receiver_dies() {
+	kill -9 "$RECEIVER" 2>/dev/null || true
+	KILLED="$KILLED $RECEIVER"
+}
+# bury: what was killed is gone, or revive may still find it; not while it stands at a point
+bury() {
+	local p
+	for p in $KILLED; do wait "$p" 2>/dev/null || true; done
+	KILLED=''
+}
 # cut_at KIND
 cut_at() {
 	case $1 in
 	link)	cut_link || receiver_dies ;;	# where the kernel has no such thing
 	both)	kill -9 "$DAEMON"
+		KILLED="$KILLED $DAEMON"
 		receiver_dies ;;
 	*)	receiver_dies ;;
 	esac
@@ -61,6 +72,7 @@ by_itself() { DOING=; }
 by_loss() {
 	cut_link || receiver_dies
 	usleep 100000
+	bury
 	revive
 	go_on &
 	DOING=$!
@@ -207,6 +219,7 @@ try() {
 		usleep 100000
 		echo "go $POINT" >$STOP
 		[ $kind = link ] || usleep 100000
+		bury
 		revive
 		[ -z "$DOING" ] || wait "$DOING" || true
 		after "$by"
