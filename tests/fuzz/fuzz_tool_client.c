@@ -86,7 +86,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);
 		after(&r, ret);
 		if (!ret)
-			fuzz_assert(memchr(prepared.signature, '\0', sizeof(prepared.signature)));
+			fuzz_assert(memchr(prepared.signature, '\0', sizeof(prepared.signature)) &&
+				    le64_to_cpu(prepared.conn_epoch) + 1 <= ~0ull >> 1);
 		after(&r, dmm_remote_prove(&r, &prove, &proved));
 		after(&r, dmm_remote_compare(&r, &compare, &compared));
 		after_group(&r, dmm_remote_group(&r, &group, &group_ok), &group_ok);
