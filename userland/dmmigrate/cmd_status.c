@@ -128,6 +128,8 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 {
 	struct advice a = s->sink ? sink_advice(info, f) : status_advice(info, f);
 	char line[256], size[32], shipped[32], zeros[32], hex[DMM_ID_HEX], which[32];
+	const char *what;
+	bool more;
 
 	dmm_id_format(info->migration, hex);
 	dmm_say(t, "   source: %s (%u:%u)%s%s%s", t->source, s->live.major, s->live.minor,
@@ -168,12 +170,14 @@ static void status_text(struct dmm_tool *t, const struct dmm_source *s,
 	if (info->alerts)
 		dmm_say(t, "   alerts: %llu writes of unknown kind (their ranges are copied whole)",
 			info->alerts);
-	if (info->error)
-		dmm_say(t, "   errors: %s: %s%s%s", dmm_side_name(info->error_side),
-			info->remote_status ? dmm_wire_err_text(info->remote_status) :
-			strerror(-info->error), *info->reason ? ": " : "", info->reason);
-	else
+	if (info->error) {
+		what = info->remote_status ? dmm_wire_err_text(info->remote_status) : strerror(-info->error);
+		more = *info->reason && strcmp(what, info->reason);
+		dmm_say(t, "   errors: %s: %s%s%s", dmm_side_name(info->error_side), what, more ? ": " : "",
+			more ? info->reason : "");
+	} else {
 		dmm_say(t, "   errors: none%s%s", *info->reason ? "; " : "", info->reason);
+	}
 }
 
 static void status_figures(const struct dmm_nl_info *info, struct dmm_figures *f)

@@ -157,7 +157,7 @@ static void write_ended(struct dmm_data *d, struct data_slot *slot)
 	}
 	snprintf(what, sizeof(what), "writing %u bytes at %llu: %s", w->bytes, w->offset_bytes,
 		 strerror(-w->error));
-	dmm_data_end_slot(d, slot, dmm_disk_fail(d->disk, dmm_disk_io_error(w->error), what));
+	dmm_data_end_slot(d, slot, dmm_disk_fail(d->disk, dmm_disk_io_error(d->disk, w->error), what));
 }
 
 void dmm_data_reap(struct dmm_data *d)

@@ -40,7 +40,7 @@ static void zero_fail(struct dmm_data *d, struct data_slot *slot, int err)
 
 	snprintf(what, sizeof(what), "zeroing %llu bytes at %llu: %s",
 		 slot->extent.end_bytes - slot->zero_at, slot->zero_at, strerror(-err));
-	dmm_data_end_slot(d, slot, dmm_disk_fail(d->disk, dmm_disk_io_error(err), what));
+	dmm_data_end_slot(d, slot, dmm_disk_fail(d->disk, dmm_disk_io_error(d->disk, err), what));
 }
 
 /* @bytes more of @slot are zeros. True: all of it is, and it has been acknowledged. */

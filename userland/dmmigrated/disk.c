@@ -105,6 +105,16 @@ static int disk_wait_digests_locked(struct dmm_disk *d, int stop_fd, struct dmm_
 			  "a digest of the destination is being read: try again later");
 }
 
+u32 dmm_disk_io_error(const struct dmm_disk *d, int err)
+{
+	off_t end = d->dest.fd >= 0 && !(d->dest.flags & DMM_PREPARED_FILE) ? lseek(d->dest.fd, 0, SEEK_END) : -1;
+
+	/* a block device says ENOSPC behind its end, too: somebody has cut it */
+	if (end >= 0 && (u64)end < d->prepare.size_bytes)
+		return DMM_WERR_TOOSMALL;
+	return err == -ENOSPC || err == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
+}
+
 u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what)
 {
 	bool first = false;
@@ -189,7 +199,7 @@ u32 dmm_disk_flush_locked(struct dmm_disk *d, int (*flush)(void *), void *arg)
 	if (!ret)
 		return dmm_disk_error(d);
 	strncat(what, strerror(-ret), sizeof(what) - strlen(what) - 1);
-	return dmm_disk_fail(d, dmm_disk_io_error(ret), what);
+	return dmm_disk_fail(d, dmm_disk_io_error(d, ret), what);
 }
 
 static int flush_by_writer(void *w)

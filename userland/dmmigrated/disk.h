@@ -132,10 +132,7 @@ u32 dmm_disk_fail(struct dmm_disk *d, u32 error, const char *what);
 /* The same, and every connection that is attached says so to the source, and ends. */
 u32 dmm_disk_fail_aloud(struct dmm_disk *d, u32 error, const char *what);
 /* What a write, flush or the like that ended with @err (negative) is called on the wire. */
-static inline u32 dmm_disk_io_error(int err)
-{
-	return err == -ENOSPC || err == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
-}
+u32 dmm_disk_io_error(const struct dmm_disk *d, int err);
 
 /* The first error, or DMM_WERR_OK. */
 u32 dmm_disk_error(struct dmm_disk *d);

@@ -63,7 +63,7 @@ static int prove_unreadable(struct dmm_disk *d, u64 offset, u32 bytes, int err, 
 	char what[128];
 
 	snprintf(what, sizeof(what), "cannot read %u bytes at %llu back: %s", bytes, offset, strerror(-err));
-	return dmm_refuse(r, dmm_disk_fail_aloud(d, dmm_disk_io_error(err), what), "%s", what);
+	return dmm_refuse(r, dmm_disk_fail_aloud(d, dmm_disk_io_error(d, err), what), "%s", what);
 }
 
 /*
