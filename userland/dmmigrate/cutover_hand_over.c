@@ -89,6 +89,7 @@ static int give_up(struct handover *h)
 	ret = dmm_cutover_stop_writer(h->t, c);
 	if (ret)
 		return ret;
+	dmm_stop_at("stopped");
 	if (dmm_signal_seen()) {
 		snprintf(c->why, sizeof(c->why), "interrupted");
 		return dmm_cutover_abort(h->t, c, DMM_EXIT_ABORTED);

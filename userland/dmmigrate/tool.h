@@ -129,7 +129,10 @@ bool dmm_signal_sleep(u32 ms);
 /* In a child, before exec: as if nothing had been blocked. */
 void dmm_signals_child(void);
 
-/* Debug builds: kill ourselves at the step that DMM_TOOL_STOP_AT names, "STEP", or "STEP:N" for the Nth time. */
+/*
+ * Debug builds: kill ourselves at the step that DMM_TOOL_STOP_AT names, "STEP", or "STEP:N" for the Nth time; before that, run the
+ * command of DMM_TOOL_RUN_AT, "STEP COMMAND", and wait for its end.
+ */
 #ifdef DMM_DEBUG
 void dmm_stop_at(const char *step);
 #else
