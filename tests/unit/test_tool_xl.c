@@ -202,14 +202,38 @@ static void word_by_word(void **state)
 	hear(sender_in, ready, sizeof(ready));
 	assert_true(hears_nothing(receiver));		/* GO, too */
 	say(receiver, report, sizeof(report));
-	say(receiver, "\3", 1);
+	say(receiver, "", 1);
 	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), 0);
 	hear(receiver, go, sizeof(go));
-	assert_int_equal(s.report, 3);
+	assert_int_equal(s.report, 0);
 	assert_true(hears_nothing(sender_in));		/* and the report */
+	assert_int_equal(dmm_xl_report(&s, 0), 0);
+	hear(sender_in, report, sizeof(report));
+	hear(sender_in, "", 1);
+	assert_true(hears_nothing(sender_in));
+}
+
+/* The domain there cannot be unpaused: its end is waited for, and the sender is told that it may go on. */
+static void told_no(void **state)
+{
+	(void)state;
+	say(receiver, report, sizeof(report));
+	say(receiver, "\3", 1);
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + 50), -ETIMEDOUT);
+	say(receiver, report, sizeof(report));
+	say(receiver, "\3", 1);
+	say(receiver, go, sizeof(go));
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), 0);
+	assert_int_equal(s.report, 3);
 	assert_int_equal(dmm_xl_report(&s, 3), 0);
 	hear(sender_in, report, sizeof(report));
 	hear(sender_in, "\3", 1);
+	hear(sender_in, go, sizeof(go));
+	say(receiver, report, sizeof(report));
+	say(receiver, "\3", 1);
+	say(receiver, report, sizeof(report));
+	say(receiver, report, sizeof(report));
+	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), -EPROTO);
 }
 
 static void either_ends(void **state)
@@ -266,6 +290,7 @@ int main(void)
 		cmocka_unit_test(domains),
 		cmocka_unit_test(configurations),
 		T(word_by_word),
+		T(told_no),
 		T(either_ends),
 		T(another_word),
 		T(waits_have_an_end),

@@ -187,7 +187,7 @@ int dmm_xl_ready(struct dmm_xl_stream *s, u64 deadline_ms)
 
 int dmm_xl_go(struct dmm_xl_stream *s, u64 deadline_ms)
 {
-	char said[sizeof(report) + 1];
+	char said[sizeof(report) + 1], said_go[sizeof(go)];
 	int ret = dmm_sock_write(s->receiver, go, sizeof(go), deadline_ms, -1);
 
 	/* no signal from here on: there is a guest that may or may not run */
@@ -198,14 +198,22 @@ int dmm_xl_go(struct dmm_xl_stream *s, u64 deadline_ms)
 	if (memcmp(said, report, sizeof(report)))
 		return unexpected(s, "xl migrate-receive there", said, sizeof(said));
 	s->report = (u8)said[sizeof(report)];
-	return 0;
+	if (!s->report)
+		return 0;
+	/* it destroys its copy, which until then is there, paused */
+	ret = dmm_sock_read(s->receiver, said_go, sizeof(said_go), deadline_ms, -1);
+	if (ret)
+		return receiver_failed(s, ret);
+	return memcmp(said_go, go, sizeof(said_go)) ? unexpected(s, "xl migrate-receive there", said_go, sizeof(said_go)) : 0;
 }
 
 int dmm_xl_report(struct dmm_xl_stream *s, u8 code)
 {
 	char said[sizeof(report) + 1];
+	int ret;
 
 	memcpy(said, report, sizeof(report));
 	said[sizeof(report)] = (char)code;
-	return pipe_write(s, said, sizeof(said));
+	ret = pipe_write(s, said, sizeof(said));
+	return ret || !code ? ret : pipe_write(s, go, sizeof(go));
 }

@@ -7,7 +7,8 @@
  *	sender				memory ...; the domain is suspended before the last of it
  *	receiver	READY
  *	sender				GO
- *	receiver	REPORT, a byte		0: it runs; else its copy is destroyed
+ *	receiver	REPORT, a byte		0: it runs; else its copy is destroyed, and then it says
+ *			GO			the sender, too, may go on
  *
  * Between the last of the memory and GO the sender says nothing, so READY is found without looking into memory.
  */
@@ -34,9 +35,12 @@ struct dmm_xl_stream {
 int dmm_xl_until_ready(struct dmm_xl_stream *s);
 /* Lets READY pass, and waits for GO, which is held back. */
 int dmm_xl_ready(struct dmm_xl_stream *s, u64 deadline_ms);
-/* Lets GO pass, and waits for the report, which is held back. A failure: nobody knows whether the receiver runs. */
+/*
+ * Lets GO pass, and waits for the report, which is held back, and where that is not 0 for the end of the receiver's copy. A failure:
+ * nobody knows whether the receiver runs.
+ */
 int dmm_xl_go(struct dmm_xl_stream *s, u64 deadline_ms);
-/* Tells the sender that its receiver runs (0), or does not, in a word that it understands once it has said GO. */
+/* Tells the sender that its receiver runs (0), or does not, so that it goes on, in words that it understands once it has said GO. */
 int dmm_xl_report(struct dmm_xl_stream *s, u8 report);
 
 #endif
