@@ -55,6 +55,7 @@ diff - "$tmp/files" <<'EOF' || fail "installed (>) is not what is expected (<)"
 ./usr/lib/systemd/system/dmmigrate-boot.service
 ./usr/lib/systemd/system/dmmigrated.service
 ./usr/lib/udev/rules.d/12-dmmigrate.rules
+./usr/sbin/dmm-xl-resume
 ./usr/sbin/dmmigrate
 ./usr/sbin/dmmigrated
 ./usr/share/bash-completion/completions/dmmigrate

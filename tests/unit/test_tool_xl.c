@@ -17,6 +17,7 @@
 
 #include "fullio.h"
 #include "platform/xl_domain.h"
+#include "platform/xl_home.h"
 #include "platform/xl_stream.h"
 
 #define WAIT_MS	5000
@@ -89,6 +90,41 @@ static void configurations(void **state)
 		assert_string_equal(why, "line 1 is not understood");
 	}
 	assert_int_equal(dmm_xl_config_disks("name = 'disk'", disks, 2, &out, why), -ENOENT);
+}
+
+/* As xl 4.17 prints it. */
+#define LIST	"Name                                        ID   Mem VCPUs\tState\tTime(s)\n" \
+		"Domain-0                                     0   512     1     r-----      39.8\n"
+#define LINE(name, id, state)	name "                                          " id "    96     1     " state "       3.4\n"
+
+static void what_is_here(void **state)
+{
+	static const struct { const char *text; struct dmm_xl_here here; } lists[] = {
+		{ LIST, { 0 } },
+		{ LIST LINE("web2", "4", "-b----") LINE("web--incoming", "5", "--p---"), { 0 } },
+		{ LIST LINE("web", "4", "-b----"), { .domid = 4 } },
+		{ LIST LINE("web2", "3", "---s--") LINE("web", "4", "---ss-"), { .domid = 4, .suspended = true } },
+		{ LIST LINE("web", "4", "---sr-"), { .domid = 4, .ended = true } },
+		{ LIST LINE("web", "4", "---s--"), { .domid = 4, .ended = true } },
+		{ LIST LINE("web--migratedaway", "6", "---ss-"), { .domid = 6, .suspended = true, .away = true } },
+		{ LIST LINE("web--migratedaway", "6", "---s--") LINE("web", "7", "r-----"), { .domid = 7, .twice = true } },
+		{ LIST LINE("web", "7", "r-----") LINE("web--migratedaway", "6", "---s--"), { .domid = 7, .twice = true } },
+	};
+	static const char *const bad[] = { "", "xl: no such command\n", LIST "web x y z\n", LIST "web 0 1 1 r----- 3\n", LIST "web 1 1 1 r-- 3\n" };
+	struct dmm_xl_here h;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		assert_int_equal(dmm_xl_here_parse(lists[i].text, "web", &h), 0);
+		assert_int_equal(h.domid, lists[i].here.domid);
+		assert_int_equal(h.suspended, lists[i].here.suspended);
+		assert_int_equal(h.ended, lists[i].here.ended);
+		assert_int_equal(h.away, lists[i].here.away);
+		assert_int_equal(h.twice, lists[i].here.twice);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(dmm_xl_here_parse(bad[i], "web", &h), -EBADMSG);
 }
 
 /* --- the stream --- */
@@ -290,6 +326,7 @@ int main(void)
 		cmocka_unit_test(domains),
 		cmocka_unit_test(configurations),
 		T(word_by_word),
+		cmocka_unit_test(what_is_here),
 		T(told_no),
 		T(either_ends),
 		T(another_word),

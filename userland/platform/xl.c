@@ -14,12 +14,14 @@
 #include "dmmigrate/monitor.h"
 #include "fullio.h"
 #include "xl.h"
+#include "xl_home.h"
 
 #define ASK_MS		20000u
 #define LIST_BYTES	(1u << 20)
 #define TRANSPORT_MS	60000u	/* for xl to begin its transport */
 #define GO_MS		30000u
 #define REPORT_MS	60000u	/* for the domain there to be unpaused, or destroyed */
+#define HOME_MS		15000u	/* for one that reboots at this moment to be back */
 #define END_MS		60000u	/* for the domain here to be resumed, or destroyed */
 
 static struct dmm_xl *xl_of(struct dmm_platform *p)
@@ -218,30 +220,11 @@ static enum dmm_platform_run xl_run(struct dmm_platform *p)
 	return DMM_RUN_RUNS;
 }
 
-/* Is the domain here, and not suspended?  0, or -errno with p->why. */
-static int xl_check_here(struct dmm_platform *p)
-{
-	const char *name = xl_of(p)->domain->name;
-	char *const argv[] = { (char *)"xl", (char *)"list", (char *)name, NULL };
-	char out[512] = "", state[16] = "", *line;
-	int ret = dmm_runner_ask(argv, ASK_MS, -1, out, sizeof(out));
-
-	line = strchr(out, '\n');
-	if (ret || !line || sscanf(line, "%*s %*s %*s %*s %15s", state) != 1) {
-		snprintf(p->why, sizeof(p->why), "%.64s is not there any more: xl list; its disks are, and were not changed", name);
-		return -ENOENT;
-	}
-	if (state[3] == 's') {
-		snprintf(p->why, sizeof(p->why), "xl has left %.64s suspended (%s)", name, state);
-		return -EBUSY;
-	}
-	return 0;
-}
-
 static int xl_abort(struct dmm_platform *p)
 {
 	struct dmm_xl *x = xl_of(p);
 	char line[160];
+	int ret;
 
 	/* after its GO nothing but a report has xl go on here */
 	if (x->has_gone && x->stream.to_sender >= 0)
@@ -249,7 +232,15 @@ static int xl_abort(struct dmm_platform *p)
 	xl_close(x);
 	if (xl_await_end(x, line, sizeof(line)) == -ETIMEDOUT)
 		dmm_note(p->t, "xl migrate has not ended yet: see xl list");
-	return xl_check_here(p);
+	/* it has resumed the domain, unless it was killed, or did not hear enough */
+	ret = dmm_xl_home(x->domain->name, HOME_MS, p->why);
+	if (ret > 0)
+		dmm_note(p->t, "xl had left %s suspended: it was resumed here", x->domain->name);
+	/* xl create's process ends when its domain is suspended, whatever for */
+	if (ret >= 0 && p->stopped_ns)
+		dmm_note(p->t, "xl does not watch %s any more: should it reboot or shut down here, xl destroy it, then xl create",
+			 x->domain->name);
+	return ret < 0 ? ret : 0;
 }
 
 static void xl_end(struct dmm_platform *p)
