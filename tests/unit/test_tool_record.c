@@ -114,15 +114,18 @@ static void test_record(void **state)
 	assert_string_equal(got.table, r.table);
 	assert_false(got.start_begun);
 	assert_false(got.moves_guest);
+	assert_string_equal(got.guest, "");
 	assert_string_equal(got.gate, "");
 	dmm_record_clear(&got);
 
 	r.start_begun = true;
 	r.moves_guest = true;
+	strcpy(r.guest, "web");
 	assert_int_equal(dmm_record_save(dir, &r), 0);
 	assert_int_equal(dmm_record_load(dir, id, 0, &got), 0);
 	assert_true(got.start_begun);
 	assert_true(got.moves_guest);
+	assert_string_equal(got.guest, "web");
 	dmm_record_clear(&got);
 
 	assert_int_equal(dmm_record_load(dir, other, 0, &got), -ENOENT);

@@ -164,11 +164,13 @@ static int prove(struct dmm_tool *t, struct dmm_cutover *c)
 static int note_what_moves(struct dmm_cutover *c)
 {
 	struct dmm_record *record = &c->g.disks[0].record;
+	const char *guest = c->p->guest ? c->p->guest : "";
 	int ret;
 
-	if (record->moves_guest == c->p->ops->moves_writer)
+	if (record->moves_guest == c->p->ops->moves_writer && !strcmp(record->guest, guest))
 		return 0;
 	record->moves_guest = c->p->ops->moves_writer;
+	snprintf(record->guest, sizeof(record->guest), "%s", guest);
 	ret = dmm_record_save(DMM_RUN_DIR, record);
 	if (ret)
 		snprintf(c->why, sizeof(c->why), "cannot write the record in %s: %s", DMM_RUN_DIR, strerror(-ret));

@@ -5,10 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd_owners.h"
 #include "journal.h"
 #include "manifest.h"
+#include "platform/xl_home.h"
+#include "record.h"
+#include "source.h"
+
+#define LOCK_WAIT_MS	15000u	/* the daemon's process that makes a connection anew may have it */
 
 /* The daemon refused: nothing has changed. Or it does not answer. */
 static int forced_not(struct dmm_own *o)
@@ -38,6 +44,27 @@ static int force(struct dmm_own *o)
 	if (!dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)))
 		return dmm_own_failed(o, DMM_EXIT_LOCAL, "it could not be forced");
 	return dmm_own_done(o, "the source owns the disks, by your word; what was written at the destination is void");
+}
+
+/*
+ * The source owns the disks: of a guest whose move was interrupted the memory is here, too, and nowhere else.  @lock_fd, or an error: nobody
+ * else works on it.
+ */
+static void guest_home(struct dmm_own *o, const char *guest, int lock_fd)
+{
+	char why[DMM_XL_TEXT];
+	int ret;
+
+	if (lock_fd < 0) {
+		dmm_note(o->t, "whether %s runs here was not looked at: another dmmigrate is working on its disks; once that has ended, "
+			 "dmmigrate recover %s", guest, o->hex);
+		return;
+	}
+	ret = dmm_xl_home(guest, 0, why);
+	if (ret > 0)
+		dmm_note(o->t, "xl had left %s suspended: it was resumed here", guest);
+	else if (ret)
+		dmm_note(o->t, "%s", why);
 }
 
 static int recover_source(struct dmm_own *o)
@@ -80,13 +107,35 @@ static int recover_dest(struct dmm_own *o)
 	return dmm_own_done(o, "the source owns the disks");
 }
 
+/* As recover_source(), or by force; and the guest is where its disks are. */
+static int recover_guest(struct dmm_own *o)
+{
+	struct dmm_record r;
+	int ret, fd = -1;
+	char key[64];
+
+	if (dmm_record_load(DMM_RUN_DIR, o->id, 0, &r))
+		memset(&r, 0, sizeof(r));
+	/* before it is asked: the daemon goes on with the copy at once */
+	snprintf(key, sizeof(key), "%u:%u", r.major, r.minor);
+	if (r.guest[0])
+		fd = dmm_source_lock_wait(key, LOCK_WAIT_MS);
+	ret = o->t->args.force_owner ? force(o) : recover_source(o);
+	if (r.guest[0] && !ret && dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)))
+		guest_home(o, r.guest, fd);
+	if (fd >= 0)
+		close(fd);
+	dmm_record_clear(&r);
+	return ret;
+}
+
 static int do_recover(struct dmm_own *o)
 {
 	if (dmm_own_ask(o, DMM_GROUP_STATUS, 0, 0))
 		return dmm_own_no_answer(o);
-	if (o->t->args.force_owner)
-		return force(o);
-	return le32_to_cpu(o->ok.role) == DMM_HO_SOURCE ? recover_source(o) : recover_dest(o);
+	if (le32_to_cpu(o->ok.role) == DMM_HO_SOURCE)
+		return recover_guest(o);
+	return o->t->args.force_owner ? force(o) : recover_dest(o);
 }
 
 /* All that have a part here; the worst of their exit codes. */

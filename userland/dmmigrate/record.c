@@ -75,6 +75,8 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "connections", json_object_new_int64(r->conns));
 	json_object_object_add(o, "gate", json_object_new_string(r->gate));
 	json_object_object_add(o, "moves_guest", json_object_new_boolean(r->moves_guest));
+	if (r->guest[0])
+		json_object_object_add(o, "guest", json_object_new_string(r->guest));
 	json_object_object_add(o, "start_begun", json_object_new_boolean(r->start_begun));
 	if (r->has_witness) {
 		json_object_object_add(o, "device_bytes",
@@ -173,6 +175,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u3
 		return -EBADMSG;
 	if (json_flag(o, "moves_guest", &r->moves_guest))	/* older than that */
 		r->moves_guest = false;
+	if (!r->moves_guest || dmm_jsonfield_text(o, "guest", r->guest, sizeof(r->guest)))
+		r->guest[0] = '\0';
 	/* one that is older than TLS */
 	if (json_flag(o, "plaintext", &r->to.plaintext))
 		r->to.plaintext = true;

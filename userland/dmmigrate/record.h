@@ -14,6 +14,8 @@
 #include "parse.h"
 #include "witness.h"
 
+#define DMM_RECORD_GUEST	64
+
 struct dmm_record {
 	u8 id[DMM_ID_BYTES];
 	u32 disk, disks;		/* which one, of how many that hand over as one */
@@ -29,6 +31,7 @@ struct dmm_record {
 	bool has_witness;		/* the next is filled */
 	struct dmm_witness witness;	/* when it began */
 	bool moves_guest;		/* its last hand-over was a whole guest's: only that, or recover, ends it */
+	char guest[DMM_RECORD_GUEST];	/* and what its toolstack calls it; "" */
 	bool start_begun;		/* a start hook was begun: the writer may run there */
 	char *table;			/* owned; original table without keys, may be NULL */
 };

@@ -109,5 +109,10 @@ enum dmm_owner dmm_source_owner(struct dmm_tool *t, struct dmm_source *s, u32 st
  */
 int dmm_source_lock(struct dmm_tool *t, struct dmm_source *s);
 void dmm_source_unlock(struct dmm_source *s);
+/*
+ * A descriptor that is the lock named @key, or -errno; waits a little for another one to end: it may be the daemon's, which has a lost
+ * connection made anew.
+ */
+int dmm_source_lock_wait(const char *key, u32 wait_ms);
 
 #endif

@@ -49,10 +49,9 @@ static int source_reread(struct dmm_tool *t, struct dmm_source *s, const char *k
 			"%.128s became another device just now", spec);
 }
 
-/* Waits a little for another one to end: it may be the daemon's, which has a lost connection made anew. */
-static int source_lock_wait(const char *key)
+int dmm_source_lock_wait(const char *key, u32 wait_ms)
 {
-	u64 until_ms = dmm_now_ms() + LOCK_WAIT_MS;
+	u64 until_ms = dmm_now_ms() + wait_ms;
 	int fd;
 
 	while ((fd = dmm_record_lock(DMM_RUN_DIR, key)) == -EWOULDBLOCK && dmm_now_ms() < until_ms)
@@ -68,7 +67,7 @@ int dmm_source_lock(struct dmm_tool *t, struct dmm_source *s)
 	int fd;
 
 	source_lock_key(s, key);
-	fd = source_lock_wait(key);
+	fd = dmm_source_lock_wait(key, LOCK_WAIT_MS);
 	if (fd >= 0)
 		return source_reread(t, s, key, fd);
 	dmm_source_verdict(t, s, &owner, &use);

@@ -54,6 +54,7 @@ struct dmm_platform {
 	struct dmm_tool *t;
 	const struct dmm_group *g;	/* borrowed; set by the hand-over, before stop() */
 	u64 stopped_ns;			/* set by stop(), CLOCK_MONOTONIC: when the writer stood still; 0: when it was called */
+	const char *guest;		/* of one that moves its writer: the toolstack's name of it; borrowed */
 	char why[256];
 };
 

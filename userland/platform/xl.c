@@ -274,6 +274,7 @@ void dmm_xl_init(struct dmm_xl *x, struct dmm_tool *t, const struct dmm_xl_domai
 	memset(x, 0, sizeof(*x));
 	x->p.ops = &xl_ops;
 	x->p.t = t;
+	x->p.guest = domain->name;
 	x->domain = domain;
 	x->config = config;
 	dmm_remote_init(&x->remote);
