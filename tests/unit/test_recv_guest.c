@@ -201,6 +201,41 @@ static void who_may_ask(void **state)
 	peer_close(&p);
 }
 
+/* A domain of that name, or of one that comes, is there already: nothing is begun, and nothing done to it. */
+static void a_name_is_taken(void **state)
+{
+	static const char *const taken[] = { "web01", "web01--incoming" };
+	char bin[] = "/tmp/dmm-unit-path.XXXXXX", path[64], script[128], env[512], was[256];
+	struct peer p;
+	size_t i;
+	int fd, n;
+
+	(void)state;
+	assert_non_null(mkdtemp(bin));
+	snprintf(path, sizeof(path), "%s/xl", bin);
+	snprintf(was, sizeof(was), "%s", getenv("PATH"));
+	snprintf(env, sizeof(env), "%s:%s", bin, was);
+	setenv("PATH", env, 1);
+	write_xl("echo begun; echo begun > $told");
+	assert_int_equal(prepare(0, 1), 0);
+	for (i = 0; i < 3; i++) {
+		n = snprintf(script, sizeof(script), "#!/bin/sh\n[ \"$*\" = 'list %s' ]\n", i < 2 ? taken[i] : "web01--incoming2");
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700);
+		assert_int_equal(write(fd, script, (size_t)n), n);
+		close(fd);
+		peer_hello(&p);
+		assert_int_equal(guest(&p), i < 2 ? DMM_WERR_BUSY : 0);
+		if (i < 2)
+			assert_int_equal(access(told, F_OK), -1);
+		else
+			hear_line(&p, "begun\n");
+		peer_close(&p);
+	}
+	setenv("PATH", was, 1);
+	unlink(path);
+	rmdir(bin);
+}
+
 static void no_xl(void **state)
 {
 	struct peer p;
@@ -237,6 +272,7 @@ int main(void)
 		T(the_source_goes),
 		T(it_has_what_a_program_has),
 		T(who_may_ask),
+		T(a_name_is_taken),
 		T(no_xl),
 		T(the_daemon_stops),
 	};

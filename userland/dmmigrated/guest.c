@@ -17,8 +17,12 @@
 #include "keys_peers.h"
 #include "migrations.h"
 #include "processes.h"
+#include "runner.h"
 
 #define BUFFER_BYTES	(64u << 10)
+#define ASK_MS		20000u
+#define IN_THE_WAY_MS	10000u
+#define AGAIN_MS	300u
 #define LAST_WORDS_MS	5000u	/* for what the receiver still says once the source has closed */
 
 struct guest {
@@ -158,6 +162,31 @@ static void guest_carry(struct guest *g)
 		guest_words(g);
 }
 
+/*
+ * xl makes the domain as NAME--incoming, and calls it NAME when it may run.  One of an earlier try, whose end is being cleared up, is
+ * waited for; what else has such a name is not ours to remove.  0, or a negative errno with @r filled.
+ */
+static int guest_in_the_way(struct guest *g, const char *name, struct dmm_refusal *r)
+{
+	u64 until_ms = dmm_now_ms() + IN_THE_WAY_MS;
+	char domain[96], out[512];
+	char *const argv[] = { (char *)"xl", (char *)"list", domain, NULL };
+	static const char *const ends[] = { "--incoming", "" };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(domain, sizeof(domain), "%s%s", name, ends[i]);
+		while (!dmm_runner_ask(argv, ASK_MS, g->s->rc->stop_fd, out, sizeof(out))) {
+			if (*ends[i] && dmm_now_ms() < until_ms &&
+			    dmm_wait_fd(g->s->rc->stop_fd, POLLIN, dmm_now_ms() + AGAIN_MS, -1) == -ETIMEDOUT)
+				continue;
+			return dmm_refuse(r, DMM_WERR_BUSY, "there is a domain %.80s already%s: xl list; if nobody needs it, xl destroy "
+					  "%.80s", domain, *ends[i] ? ", which an earlier move has left" : "", domain);
+		}
+	}
+	return 0;
+}
+
 /* The receiver is there; 0 or a negative errno with @r filled. */
 static int guest_begin(struct guest *g, const struct dmm_guest_request *rq, struct dmm_refusal *r)
 {
@@ -179,7 +208,9 @@ void dmm_guest_run(struct dmm_session *s, const u8 *payload)
 	if (!ret) {
 		m = guest_find(s, &rq, &r);
 		g->s = s;
-		ret = m ? guest_begin(g, &rq, &r) : -EPERM;
+		ret = m ? guest_in_the_way(g, rq.name, &r) : -EPERM;
+		if (!ret)
+			ret = guest_begin(g, &rq, &r);
 	}
 	if (ret) {
 		dmm_session_refuse(s, &r);
