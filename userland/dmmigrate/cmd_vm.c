@@ -17,8 +17,10 @@
 #include "fullio.h"
 #include "gate_above.h"
 #include "platform/xl.h"
+#include "platform/xl_home.h"
 
 #define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
+#define REBOOT_MS	20000u		/* one that reboots is gone meanwhile */
 #define SHARED		"shared"
 #define BLOCK_SCRIPT	"block-dmmigrate"
 
@@ -237,6 +239,20 @@ static int vm_config(struct vm *v)
 		return 0;
 	dmm_next(v->t, "see xl.cfg(5), and %s", path);
 	return refuse(v, "%.200s: %s", path, v->why);
+}
+
+/* Rebooting costs nothing: the disks are the same. 0 or an exit code, reported. */
+static int vm_still_there(struct vm *v)
+{
+	int ret = dmm_xl_still_there(&v->domain, REBOOT_MS, v->why);
+
+	if (ret == 1)
+		dmm_note(v->t, "%s was rebooted while its disks were copied: it moves all the same", v->domain.name);
+	if (ret >= 0)
+		return 0;
+	dmm_next(v->t, "dmmigrate cutover %s (its disks go alone), or xl create and dmmigrate vm %s ... again, or dmmigrate cancel %s",
+		 v->t->source, v->domain.name, v->t->source);
+	return dmm_fail(v->t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s; the disks go on being copied", v->why);
 }
 
 static int vm_move(struct vm *v)
