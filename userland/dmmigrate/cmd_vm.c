@@ -71,10 +71,41 @@ static int refuse(struct vm *v, const char *fmt, ...)
 	return dmm_fail(v->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "%s", text);
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && !strcmp(name + n - m, end);
+}
+
+/* What an earlier move has left has the domain's disks open, or is the domain. 0 or an exit code, reported. */
+static int vm_left_over(struct vm *v, const char *name, bool here)
+{
+	struct dmm_xl_here h;
+
+	if (ends_with(name, DMM_XL_AWAY) || ends_with(name, DMM_XL_INCOMING)) {
+		dmm_next(v->t, "dmmigrate recover; then, where the VM runs on the other host: xl destroy %s", name);
+		return refuse(v, "%s is what a move that was interrupted has left", name);
+	}
+	if (dmm_xl_look(name, &h, v->why) || (!h.twice && !h.away))
+		return 0;
+	if (!here) {
+		dmm_next(v->t, "dmmigrate recover; then, where the VM runs on the other host: xl destroy %s" DMM_XL_AWAY, name);
+		return refuse(v, "there is no domain %s on this host, but %s" DMM_XL_AWAY " (%llu), which a move that was interrupted has left",
+			      name, name, h.domid);
+	}
+	dmm_next(v->t, "xl destroy %s" DMM_XL_AWAY, name);
+	return refuse(v, "%s" DMM_XL_AWAY " is here, too, which an earlier move has left", name);
+}
+
 static int vm_read_domain(struct vm *v)
 {
-	int ret = dmm_xl_domain_read(v->t->args.operands[0], &v->domain, v->why);
+	const char *name = v->t->args.operands[0];
+	int ret = dmm_xl_domain_read(name, &v->domain, v->why), left;
 
+	left = !ret || ret == -ENOENT ? vm_left_over(v, ret ? name : v->domain.name, !ret) : 0;
+	if (left)
+		return left;
 	if (!ret) {
 		snprintf(v->t->source, sizeof(v->t->source), "%s", v->domain.name);
 		return 0;
@@ -270,6 +301,9 @@ static int vm_move(struct vm *v)
 		dmm_next(t, "dmmigrate vm %s ... (again), or dmmigrate cancel %s", v->domain.name, t->source);
 		return dmm_fail(t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "interrupted: the disks go on being copied");
 	}
+	ret = vm_still_there(v);
+	if (ret)
+		return ret;
 	t->args.nr_operands = 1;
 	dmm_xl_init(&x, t, &v->domain, v->config);
 	ret = dmm_cutover_run(t, &x.p);
