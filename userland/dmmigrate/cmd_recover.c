@@ -111,8 +111,8 @@ static int recover_dest(struct dmm_own *o)
 static int recover_guest(struct dmm_own *o)
 {
 	struct dmm_record r;
+	char key[64], why[DMM_XL_TEXT];
 	int ret, fd = -1;
-	char key[64];
 
 	if (dmm_record_load(DMM_RUN_DIR, o->id, 0, &r))
 		memset(&r, 0, sizeof(r));
@@ -123,6 +123,8 @@ static int recover_guest(struct dmm_own *o)
 	ret = o->t->args.force_owner ? force(o) : recover_source(o);
 	if (r.guest[0] && !ret && dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)))
 		guest_home(o, r.guest, fd);
+	else if (r.guest[0] && !ret && fd >= 0 && dmm_xl_left(r.guest, why))
+		dmm_note(o->t, "%s", why);
 	if (fd >= 0)
 		close(fd);
 	dmm_record_clear(&r);
@@ -195,6 +197,7 @@ const struct dmm_verb dmm_verb_recover = {
 	.name = "recover",
 	.operands = "[ID]",
 	.brief = "on either host, after any crash: find out who owns the disks, and go there\n\n"
+		 "A guest whose move was interrupted goes on here where they are the source's, resumed by dmm-xl-resume.\n"
 		 "Without ID: of all migrations.  Exit code 9 where nobody can know unless the other host answers:\n"
 		 "see \"Exit code 9\" in handover.rst before anything is forced.",
 	.options = recover_options,

@@ -256,6 +256,9 @@ static void xl_end(struct dmm_platform *p)
 		dmm_note(p->t, "xl migrate has not ended yet: see xl list");
 	else if (ret && x->told)
 		dmm_note(p->t, "xl migrate ends with %d: %s", ret, line);
+	/* who runs there is to have no other half here */
+	if (ret && x->told && dmm_xl_left(x->domain->name, p->why))
+		dmm_note(p->t, "%s", p->why);
 }
 
 static const struct dmm_platform_ops xl_ops = {

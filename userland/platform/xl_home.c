@@ -186,6 +186,19 @@ int dmm_xl_home(const char *name, u32 wait_ms, char *why)
 	return ret;
 }
 
+bool dmm_xl_left(const char *name, char *why)
+{
+	struct dmm_xl_here h;
+	const char *away;
+
+	if (dmm_xl_look(name, &h, why) || !h.domid)
+		return false;
+	away = h.away || h.twice ? DMM_XL_AWAY : "";
+	snprintf(why, DMM_XL_TEXT, "%.64s%s is still here, without its disks, which are the other host's: xl destroy %.64s%s", name, away, name,
+		 away);
+	return true;
+}
+
 /* Another domain than @d was, of the same name. 0; -EBUSY with @why: it has other disks. */
 static int compare(const struct dmm_xl_domain *d, const struct dmm_xl_domain *now, char *why)
 {

@@ -40,6 +40,9 @@ int dmm_xl_look(const char *name, struct dmm_xl_here *h, char *why);
  */
 int dmm_xl_home(const char *name, u32 wait_ms, char *why);
 
+/* The disks of @name are the other host's: is a domain left here that had them?  Then true with @why (DMM_XL_TEXT). */
+bool dmm_xl_left(const char *name, char *why);
+
 /*
  * Is the domain that was read a while ago as it was then?  0; 1: it was rebooted, and @d is it now; -ENOENT: it has gone, and has not
  * come back within @wait_ms; -EBUSY: its disks are others; -errno; each with @why (DMM_XL_TEXT).
