@@ -21,6 +21,7 @@
 #define TRANSPORT_MS	60000u	/* for xl to begin its transport */
 #define GO_MS		30000u
 #define REPORT_MS	60000u	/* for the domain there to be unpaused, or destroyed */
+#define KILLED		128	/* exit codes from there on are signals */
 #define HOME_MS		15000u	/* for one that reboots at this moment to be back */
 #define END_MS		60000u	/* for the domain here to be resumed, or destroyed */
 
@@ -148,9 +149,13 @@ static int xl_spawn(struct dmm_xl *x)
 static int xl_failed(struct dmm_xl *x, int err, const char *why)
 {
 	char line[160];
+	int ret;
 
 	xl_close(x);
-	if (err != -ECANCELED && xl_await_end(x, line, sizeof(line)) > 0 && err == -EPIPE && line[0])
+	ret = err == -ECANCELED ? 0 : xl_await_end(x, line, sizeof(line));
+	if (ret > KILLED && err == -EPIPE)	/* and its last line is of something else */
+		snprintf(x->p.why, sizeof(x->p.why), "xl migrate was killed by signal %d", ret - KILLED);
+	else if (ret > 0 && err == -EPIPE && line[0])
 		snprintf(x->p.why, sizeof(x->p.why), "xl migrate: %s", line);
 	else if (err == -ECONNRESET)
 		snprintf(x->p.why, sizeof(x->p.why), "%s: see dmmigrated's log at %.64s", why, x->p.g->disks[0].record.to.host);
