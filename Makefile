@@ -13,6 +13,7 @@
 #   make sim			the hand-over, simulated
 #   make check-live		a disk moves while it is written to
 #   make check-xen		two Xen hosts and their guests
+#   make check-xen-long		the same, with those that take long: links cut, hosts reset
 #   make demo-xen		one of them moves, with its disk, to watch
 #   make mutants		can the tests fail: rules broken one at a time
 #   make style			what a machine can say about style
@@ -26,7 +27,7 @@ TOP := $(CURDIR)
 BUILD := $(TOP)/build
 
 .PHONY: all userland docs tools modules kunit-module bench-module demo bench check check-long check-live
-.PHONY: check-model check-security check-xen demo-xen sim fuzz mutants style check-headers
+.PHONY: check-model check-security check-xen check-xen-long demo-xen sim fuzz mutants style check-headers
 .PHONY: install install-userland install-modules install-dkms uninstall dist clean
 all: userland docs modules
 
@@ -128,6 +129,8 @@ demo-xen:
 # Guests, their memory and their disks, on two Xen hosts under emulation.  XEN="TEST ...": only those
 check-xen:
 	@tests/xen/run $(XEN)
+check-xen-long:
+	@tests/xen/run --long $(XEN)
 
 # MUTANTS="N ...": only those
 mutants:
