@@ -176,6 +176,56 @@ move_guest()
 	guest_has_moved
 }
 
+# guest_stays: it is at a, by its own name, and nowhere else, and goes on
+guest_stays()
+{
+	must_wait_for 60 no_guests b
+	[[ "$(guests a)" =~ ^web\ [-r][-b]----$ ]] || fail "guests at a: $(guests a)"
+	guest_goes_on a web
+}
+
+# vm_held STEP [OPTION...]: dmmigrate vm web, in the background, until it is at this step (dmm_stop_at() of the tool), where it waits
+vm_held()
+{
+	local step=$1
+	shift
+
+	must a "rm -f /tmp/held /tmp/vm.rc"
+	LIMIT=400 on a "DMM_TOOL_RUN_AT='$step touch /tmp/held; while [ -e /tmp/held ]; do usleep 50000; done' \
+		timeout 390 $VM $* > /tmp/vm.out 2>&1; echo \$? > /tmp/vm.rc" &
+	must_wait_for 200 on a '[ -e /tmp/held ] || [ -e /tmp/vm.rc ]'
+	on a '[ -e /tmp/held ]' || fail "dmmigrate vm did not come to $step: $(on a 'cat /tmp/vm.out')"
+}
+
+# kill_xl HOST VERB: `xl migrate` or `xl migrate-receive` there, with the process that it has left to watch the domain
+kill_xl()
+{
+	must "$1" "found=1
+		for process in /proc/[0-9]*; do
+			{ tr '\\0' ' ' < \$process/cmdline; } 2> /dev/null | grep -q '^[^ ]*xl $2 ' || continue
+			kill -9 \${process#/proc/} && found=0
+		done
+		exit \$found"
+}
+
+# vm_goes_on: from there; vm_ends CODE PATTERN...: and it ends so, with one line that has PATTERN, each
+vm_goes_on() { must a "rm /tmp/held"; }
+vm_ends()
+{
+	local code=$1 pattern
+	shift
+
+	must_wait_for 200 on a '[ -e /tmp/vm.rc ]'
+	on a "cat /tmp/vm.out" | tee "$MY/vm"
+	[ "$(on a 'cat /tmp/vm.rc')" = "$code" ] || fail "dmmigrate vm: exit status $(on a 'cat /tmp/vm.rc'), wanted $code"
+	for pattern in "$@"; do
+		grep -q "$pattern" "$MY/vm" || fail "dmmigrate vm does not say '$pattern'"
+	done
+}
+
+# mirrors_again: its disks are copied as before, and nobody works on them
+mirrors_again() { must_wait_for 60 on a "dmmigrate list | grep -q '^gdisk *copying' && ! busybox pidof dmmigrate"; }
+
 # judge_moved: it ends, without an error, and its disk at b is right
 judge_moved()
 {
