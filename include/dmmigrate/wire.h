@@ -32,6 +32,8 @@
  *				<--	KEY_OK
  *	FACTS			-->	what kind of host is the receiver's, how much is free?
  *				<--	FACTS_OK
+ *	GUEST_CONFIG		-->	configuration of the guest whose disks come, for after the hand-over
+ *				<--	GUEST_CONFIG_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
  * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
@@ -99,6 +101,7 @@
 #define DMM_FEATURE_PROVE	(1ull << 4)	/* DMM_MSG_PROVE, DMM_MSG_COMPARE */
 #define DMM_FEATURE_GUEST	(1ull << 5)	/* DMM_MSG_GUEST */
 #define DMM_FEATURE_FACTS	(1ull << 6)	/* DMM_MSG_FACTS */
+#define DMM_FEATURE_GUEST_CONFIG (1ull << 7)	/* DMM_MSG_GUEST_CONFIG */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -142,6 +145,9 @@ enum dmm_msg {
 
 	DMM_MSG_GUEST		= 52,	/* struct dmm_wire_guest, a connection's first request */
 	DMM_MSG_GUEST_OK	= 53,	/* no payload; what follows is no frames */
+	/* control */
+	DMM_MSG_GUEST_CONFIG	= 54,	/* struct dmm_wire_guest_config */
+	DMM_MSG_GUEST_CONFIG_OK	= 55,	/* struct dmm_wire_guest_config_ok */
 };
 
 /*

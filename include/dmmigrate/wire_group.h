@@ -90,6 +90,7 @@ struct dmm_wire_group_ok {
 #define DMM_GROUP_UNMARKED	(1u << 4)	/* LVM has yet to be told whether to activate its disks */
 #define DMM_GROUP_ACKED		(1u << 5)	/* destination: the source may have been told that it runs: no way back */
 #define DMM_GROUP_PLAINTEXT	(1u << 6)	/* the daemon speaks without TLS */
+#define DMM_GROUP_UNPLACED	(1u << 7)	/* it is over, and the guest's configuration is not where it has to be yet */
 
 /* As dmm_ho_event() says; values never change. */
 enum dmm_wire_group_result {
@@ -115,6 +116,48 @@ struct dmm_wire_guest {
 	__u8 name[64];		/* of the guest, for the log */
 };
 #define DMM_WIRE_GUEST_BYTES	88
+
+enum dmm_wire_guest_config_verb {
+	DMM_GUEST_CONFIG_CHECK	= 1,	/* could it be put in place?  Nothing is kept */
+	DMM_GUEST_CONFIG_STAGE	= 2,	/* a piece; with the last one it is kept, until the hand-over is over */
+	DMM_GUEST_CONFIG_STATUS	= 3,	/* what became of it? */
+	__DMM_GUEST_CONFIG_VERB_MAX,
+};
+
+/* What is staged is, at the destination, the configuration; at the source, by its local socket, that file's path there. */
+#define DMM_MAX_GUEST_CONFIG_BYTES	65536u
+#define DMM_GUEST_CONFIG_PIECE_BYTES	3072u
+struct dmm_wire_guest_config {
+	__u8 migration[DMM_ID_BYTES];	/* CHECK: zero */
+	__le32 platform;	/* enum dmm_wire_platform */
+	__le32 verb;		/* enum dmm_wire_guest_config_verb */
+	__le32 role;		/* enum dmm_ho_role of the part that is asked */
+	__le32 flags;		/* DMM_GUEST_CONFIG_* */
+	__le32 total_bytes;	/* of all pieces; STATUS: 0 */
+	__le32 offset_bytes;	/* STAGE: where the piece before has ended; else 0 */
+	__le32 bytes;		/* STAGE: of this piece; else 0 */
+	__le32 pad;
+	__u8 name[64];		/* of the guest; STATUS: empty */
+	__u8 text[DMM_GUEST_CONFIG_PIECE_BYTES];	/* zero beyond */
+};
+#define DMM_WIRE_GUEST_CONFIG_BYTES	3184
+#define DMM_GUEST_CONFIG_AUTOSTART	(1u << 0)	/* the host begins the guest when it boots */
+
+enum dmm_wire_guest_config_state {
+	DMM_GUEST_CONFIG_NONE	= 0,	/* nothing is kept, or not all of it has come yet */
+	DMM_GUEST_CONFIG_STAGED	= 1,
+	DMM_GUEST_CONFIG_DONE	= 2,	/* it is in place; at the source: nothing begins the guest there any more */
+	__DMM_GUEST_CONFIG_STATE_MAX,
+};
+
+struct dmm_wire_guest_config_ok {
+	__le32 state;		/* enum dmm_wire_guest_config_state */
+	__le32 pad;
+	__u8 path[256];		/* where it is put, CHECK too; at the source: what began the guest there; empty: not known, nothing */
+	__u8 kept[256];		/* DONE: what was there before has this name now; empty: nothing was */
+	__u8 why[256];		/* STAGED: why it could not be put in place, though it is over; empty: it was not tried */
+};
+#define DMM_WIRE_GUEST_CONFIG_OK_BYTES	776
 
 /* Repeated for a disk that is there it replaces what may change: the statistics. */
 struct dmm_wire_adopt {

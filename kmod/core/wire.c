@@ -96,6 +96,14 @@ WIRE_OFFSET(dmm_wire_group_ok, why, 224);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest) == DMM_WIRE_GUEST_BYTES);
 WIRE_OFFSET(dmm_wire_guest, platform, 16);
 WIRE_OFFSET(dmm_wire_guest, name, 24);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest_config) == DMM_WIRE_GUEST_CONFIG_BYTES);
+WIRE_OFFSET(dmm_wire_guest_config, role, 24);
+WIRE_OFFSET(dmm_wire_guest_config, total_bytes, 32);
+WIRE_OFFSET(dmm_wire_guest_config, name, 48);
+WIRE_OFFSET(dmm_wire_guest_config, text, 112);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest_config_ok) == DMM_WIRE_GUEST_CONFIG_OK_BYTES);
+WIRE_OFFSET(dmm_wire_guest_config_ok, path, 8);
+WIRE_OFFSET(dmm_wire_guest_config_ok, why, 520);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_adopt) == DMM_WIRE_ADOPT_BYTES);
 WIRE_OFFSET(dmm_wire_adopt, port, 28);
 WIRE_OFFSET(dmm_wire_adopt, size_bytes, 32);
@@ -104,6 +112,7 @@ WIRE_OFFSET(dmm_wire_adopt, dest_path, 448);
 /* What a receiver sizes its buffers by. */
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_facts_ok) <= DMM_MAX_CONTROL_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest_config) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(DMM_MAX_EXTENT_BYTES % DMM_SECTOR_BYTES == 0);
 DMM_BUILD_ASSERT(DMM_MAX_ZERO_BYTES % DMM_SECTOR_BYTES == 0);
 
@@ -187,6 +196,10 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_HANDOVER_BYTES;
 	case DMM_MSG_GUEST:
 		return DMM_WIRE_GUEST_BYTES;
+	case DMM_MSG_GUEST_CONFIG:
+		return DMM_WIRE_GUEST_CONFIG_BYTES;
+	case DMM_MSG_GUEST_CONFIG_OK:
+		return DMM_WIRE_GUEST_CONFIG_OK_BYTES;
 	case DMM_MSG_GUEST_OK:
 	case DMM_MSG_FINISH_OK:
 	case DMM_MSG_FORGET_OK:

@@ -84,6 +84,7 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_group_request group;
 		struct dmm_adopt adopt;
 		struct dmm_guest_request guest;
+		struct dmm_guest_config_request guest_config;
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
@@ -135,6 +136,15 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		if (!ret) {
 			fuzz_text_ok(u.guest.name, sizeof(u.guest.name));
 			fuzz_assert(u.guest.platform && u.guest.platform < __DMM_PLATFORM_MAX && u.guest.name[0]);
+		}
+		break;
+	case DMM_MSG_GUEST_CONFIG:
+		ret = dmm_guest_config_decode(payload, &u.guest_config, &r);
+		if (!ret) {
+			fuzz_text_ok(u.guest_config.name, sizeof(u.guest_config.name));
+			fuzz_assert(strlen(u.guest_config.text) == u.guest_config.bytes &&
+				    u.guest_config.total_bytes <= DMM_MAX_GUEST_CONFIG_BYTES &&
+				    u.guest_config.offset_bytes + (u64)u.guest_config.bytes <= u.guest_config.total_bytes);
 		}
 		break;
 	case DMM_MSG_ADOPT:
@@ -212,7 +222,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				     DMM_MSG_QUERY };
 
 	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT,
-				    DMM_MSG_GUEST };
+				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG };
 
 	if (!size)
 		return 0;
@@ -226,8 +236,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_request(more[data[0] - 8], data + 1, size - 1);
 	else if (data[0] == 13)
 		one_error(data + 1, size - 1);
-	else if (data[0] == 14)
-		one_request(more[5], data + 1, size - 1);
+	else if (data[0] == 14 || data[0] == 15)
+		one_request(more[data[0] - 9], data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);
 	return 0;

@@ -92,6 +92,58 @@ static const struct mutation guest_mutations[] = {
 	{ "name unpadded", GU(name) + 63, U8, 'x', DMM_WERR_PROTOCOL },
 };
 
+#define GC(f) offsetof(struct dmm_wire_guest_config, f)
+
+/* The last piece of two. */
+static const struct mutation guest_config_mutations[] = {
+	{ "untouched", GC(platform), U32, DMM_PLATFORM_XL, 0 },
+	{ "id zero", GC(migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "platform 0", GC(platform), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "platform unknown", GC(platform), U32, __DMM_PLATFORM_MAX, DMM_WERR_UNSUPPORTED },
+	{ "verb 0", GC(verb), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "verb unknown", GC(verb), U32, __DMM_GUEST_CONFIG_VERB_MAX, DMM_WERR_UNSUPPORTED },
+	{ "check of a migration", GC(verb), U32, DMM_GUEST_CONFIG_CHECK, DMM_WERR_PROTOCOL },
+	{ "status with more", GC(verb), U32, DMM_GUEST_CONFIG_STATUS, DMM_WERR_PROTOCOL },
+	{ "role 0", GC(role), U32, 0, DMM_WERR_PROTOCOL },
+	{ "role 1", GC(role), U32, DMM_HO_SOURCE, 0 },
+	{ "role 3", GC(role), U32, 3, DMM_WERR_PROTOCOL },
+	{ "autostart", GC(flags), U32, DMM_GUEST_CONFIG_AUTOSTART, 0 },
+	{ "flags", GC(flags), U32, 2, DMM_WERR_PROTOCOL },
+	{ "pad", GC(pad), U32, 1, DMM_WERR_PROTOCOL },
+	{ "empty", GC(total_bytes), U32, 0, DMM_WERR_PROTOCOL },
+	{ "too long", GC(total_bytes), U32, DMM_MAX_GUEST_CONFIG_BYTES + 1, DMM_WERR_PROTOCOL },
+	{ "long", GC(total_bytes), U32, DMM_MAX_GUEST_CONFIG_BYTES, 0 },
+	{ "no piece", GC(bytes), U32, 0, DMM_WERR_PROTOCOL },
+	{ "piece too long", GC(bytes), U32, DMM_GUEST_CONFIG_PIECE_BYTES + 1, DMM_WERR_PROTOCOL },
+	{ "piece beyond the end", GC(total_bytes), U32, 3077, DMM_WERR_PROTOCOL },
+	{ "piece behind the end", GC(offset_bytes), U32, 3079, DMM_WERR_PROTOCOL },
+	{ "piece far behind the end", GC(offset_bytes), U32, 0xffffffff, DMM_WERR_PROTOCOL },
+	{ "zero within", GC(text) + 1, U8, 0, DMM_WERR_PROTOCOL },
+	{ "text behind", GC(text) + 6, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "text far behind", GC(text) + 3071, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "no name", GC(name), U8, 0, DMM_WERR_PROTOCOL },
+	{ "name escape", GC(name) + 1, U8, 0x1b, DMM_WERR_PROTOCOL },
+	{ "name unpadded", GC(name) + 63, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
+static const struct mutation guest_config_check_mutations[] = {
+	{ "untouched", GC(total_bytes), U32, 1, 0 },
+	{ "of a migration", GC(migration), U8, 1, DMM_WERR_PROTOCOL },
+	{ "nothing", GC(total_bytes), U32, 0, DMM_WERR_PROTOCOL },
+	{ "a piece", GC(bytes), U32, 1, DMM_WERR_PROTOCOL },
+	{ "an offset", GC(offset_bytes), U32, 1, DMM_WERR_PROTOCOL },
+	{ "text", GC(text), U8, 'x', DMM_WERR_PROTOCOL },
+	{ "autostart", GC(flags), U32, DMM_GUEST_CONFIG_AUTOSTART, 0 },
+};
+
+static const struct mutation guest_config_status_mutations[] = {
+	{ "untouched", GC(role), U32, DMM_HO_DEST, 0 },
+	{ "id zero", GC(migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "bytes", GC(total_bytes), U32, 1, DMM_WERR_PROTOCOL },
+	{ "autostart", GC(flags), U32, DMM_GUEST_CONFIG_AUTOSTART, DMM_WERR_PROTOCOL },
+	{ "name", GC(name), U8, 'x', DMM_WERR_PROTOCOL },
+};
+
 #define AD(f) offsetof(struct dmm_wire_adopt, f)
 
 static const struct mutation adopt_mutations[] = {
@@ -224,6 +276,16 @@ static int decode_group(const void *payload, struct dmm_refusal *r)
 	return dmm_group_decode(payload, &g, r);
 }
 
+static int decode_guest_config(const void *payload, struct dmm_refusal *r)
+{
+	struct dmm_guest_config_request g;
+	int ret = dmm_guest_config_decode(payload, &g, r);
+
+	if (!ret)
+		assert_int_equal(strlen(g.text), g.bytes);
+	return ret;
+}
+
 static int decode_guest(const void *payload, struct dmm_refusal *r)
 {
 	struct dmm_guest_request g;
@@ -288,6 +350,7 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_hello h;
 	struct dmm_wire_group g;
 	struct dmm_wire_guest gu;
+	struct dmm_wire_guest_config gc;
 	struct dmm_wire_adopt ad;
 	struct dmm_wire_prove pv;
 	struct dmm_wire_compare cm;
@@ -330,6 +393,24 @@ static void decoders_refuse(void **state)
 	gu.platform = cpu_to_le32(DMM_PLATFORM_XL);
 	strcpy((char *)gu.name, "web01");
 	mutate(guest_mutations, COUNT(guest_mutations), &gu, sizeof(gu), decode_guest);
+	memset(&gc, 0, sizeof(gc));
+	gc.platform = cpu_to_le32(DMM_PLATFORM_XL);
+	gc.verb = cpu_to_le32(DMM_GUEST_CONFIG_CHECK);
+	gc.role = cpu_to_le32(DMM_HO_DEST);
+	gc.total_bytes = cpu_to_le32(3078);
+	strcpy((char *)gc.name, "web01");
+	mutate(guest_config_check_mutations, COUNT(guest_config_check_mutations), &gc, sizeof(gc), decode_guest_config);
+	gc.migration[0] = 1;
+	gc.verb = cpu_to_le32(DMM_GUEST_CONFIG_STAGE);
+	gc.offset_bytes = cpu_to_le32(3072);
+	gc.bytes = cpu_to_le32(6);
+	memcpy(gc.text, "vcpus=", 6);
+	mutate(guest_config_mutations, COUNT(guest_config_mutations), &gc, sizeof(gc), decode_guest_config);
+	memset(gc.text, 0, sizeof(gc.text));
+	memset(gc.name, 0, sizeof(gc.name));
+	gc.total_bytes = gc.offset_bytes = gc.bytes = 0;
+	gc.verb = cpu_to_le32(DMM_GUEST_CONFIG_STATUS);
+	mutate(guest_config_status_mutations, COUNT(guest_config_status_mutations), &gc, sizeof(gc), decode_guest_config);
 	memset(&ad, 0, sizeof(ad));
 	disk_id(&ad.id);
 	ad.group_disks = cpu_to_le32(1);
@@ -349,7 +430,7 @@ static void decoders_refuse(void **state)
 /* Whatever bytes come, a decoder says yes or no and stays within its payload (ASan). */
 static void decoders_take_anything(void **state)
 {
-	u8 *junk = malloc(sizeof(struct dmm_wire_prepare));
+	u8 *junk = calloc(1, sizeof(struct dmm_wire_guest_config));	/* the largest */
 	struct dmm_wire_prepare good;
 	struct dmm_refusal r;
 	u32 i, j;
@@ -368,6 +449,7 @@ static void decoders_take_anything(void **state)
 		decode_hello(junk, &r);
 		decode_group(junk, &r);
 		decode_guest(junk, &r);
+		decode_guest_config(junk, &r);
 		decode_adopt(junk, &r);
 		decode_prove(junk, &r);
 		decode_compare(junk, &r);

@@ -78,6 +78,10 @@ PAYLOADS = {
     "FACTS": b"",
     "FACTS_OK": struct.pack("<QQII", 0x1112131415161718, 0x2122232425262728, 24, 1)
     + text("host=xenB\nvg=vg0 1024 7\n", 4072),
+    "GUEST_CONFIG": ident(0x10) + struct.pack("<IIIIIIII", 1, 2, 2, 1, 3090, 3072, 18, 0)
+    + text("web01", 64) + text("name = \"web01\"\nx=1", 3072),
+    "GUEST_CONFIG_OK": struct.pack("<II", 2, 0) + text("/etc/xen/web01.cfg", 256)
+    + text("/etc/xen/web01.cfg.before", 256) + text("no space", 256),
 }
 
 NUMBERS = {
@@ -87,6 +91,7 @@ NUMBERS = {
     "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
     "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "FACTS": 46,
     "FACTS_OK": 47, "HANDOVER": 48, "GUEST": 52, "GUEST_OK": 53,
+    "GUEST_CONFIG": 54, "GUEST_CONFIG_OK": 55,
 }
 
 ACKS = [  # type, seq, arg, status

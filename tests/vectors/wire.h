@@ -160,6 +160,7 @@ static const struct dmm_vec_type {
 	{ 27, -1 }, { 28, 120 }, { 29, 480 }, { 30, 1472 }, { 32, 40 }, { 33, 0 }, { 34, -1 },
 	{ 35, 0 }, { 36, 0 }, { 37, 0 }, { 40, 40 }, { 41, 768 }, { 42, 1056 }, { 43, 8 },
 	{ 44, 40 }, { 45, 48 }, { 46, 0 }, { 47, 4096 }, { 48, 72 }, { 52, 88 }, { 53, 0 },
+	{ 54, 3184 }, { 55, 776 },
 };
 
 /* May @type, whose payload is variable, have @n bytes of it? */
@@ -281,6 +282,8 @@ static const struct dmm_vec_bad {
 	{ DMM_MSG_COMPARE, 32, 4, 1055, "payload size is not that of the message" },
 	{ DMM_MSG_FACTS, 32, 4, 8, "payload size is not that of the message" },
 	{ DMM_MSG_FACTS_OK, 32, 4, 4095, "payload size is not that of the message" },
+	{ DMM_MSG_GUEST_CONFIG, 32, 4, 3183, "payload size is not that of the message" },
+	{ DMM_MSG_GUEST_CONFIG_OK, 32, 4, 777, "payload size is not that of the message" },
 	{ DMM_MSG_DATA, 32, 4, 0, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, (1u << 20) + 512, "extent empty or too long" },
 	{ DMM_MSG_DATA, 32, 4, 0xfffffe00, "extent empty or too long" },

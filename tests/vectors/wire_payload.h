@@ -194,6 +194,26 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		dmm_vec_ident(m->migration, 0x10);
 		m->platform = cpu_to_le32(DMM_PLATFORM_XL);
 		memcpy(m->name, "web01", 5);
+	} else if (type == DMM_MSG_GUEST_CONFIG) {
+		struct dmm_wire_guest_config *m = (void *)p;
+
+		dmm_vec_ident(m->migration, 0x10);
+		m->platform = cpu_to_le32(DMM_PLATFORM_XL);
+		m->verb = cpu_to_le32(DMM_GUEST_CONFIG_STAGE);
+		m->role = cpu_to_le32(2);
+		m->flags = cpu_to_le32(DMM_GUEST_CONFIG_AUTOSTART);
+		m->total_bytes = cpu_to_le32(3090);
+		m->offset_bytes = cpu_to_le32(3072);
+		m->bytes = cpu_to_le32(18);
+		dmm_vec_text(m->name, "web01");
+		dmm_vec_text(m->text, "name = \"web01\"\nx=1");
+	} else if (type == DMM_MSG_GUEST_CONFIG_OK) {
+		struct dmm_wire_guest_config_ok *m = (void *)p;
+
+		m->state = cpu_to_le32(DMM_GUEST_CONFIG_DONE);
+		dmm_vec_text(m->path, "/etc/xen/web01.cfg");
+		dmm_vec_text(m->kept, "/etc/xen/web01.cfg.before");
+		dmm_vec_text(m->why, "no space");
 	} else if (type == DMM_MSG_KEY_OK) {
 		struct dmm_wire_key_ok *m = (void *)p;
 

@@ -411,3 +411,59 @@ int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dm
 	memcpy(g->name, w.name, sizeof(g->name));
 	return 0;
 }
+
+/* What goes with the verb. */
+static const char *guest_config_wrong(const struct dmm_wire_guest_config *w)
+{
+	static const u8 zeros[sizeof(w->text)];
+	u32 verb = le32_to_cpu(w->verb), total = le32_to_cpu(w->total_bytes), offset = le32_to_cpu(w->offset_bytes);
+	u32 bytes = le32_to_cpu(w->bytes);
+
+	if (le32_to_cpu(w->role) != DMM_HO_SOURCE && le32_to_cpu(w->role) != DMM_HO_DEST)
+		return "GUEST_CONFIG asks for a part that there is not";
+	if (w->pad || le32_to_cpu(w->flags) & ~(verb == DMM_GUEST_CONFIG_STATUS ? 0 : DMM_GUEST_CONFIG_AUTOSTART))
+		return "unknown flags of GUEST_CONFIG";
+	if (dmm_id_is_zero(w->migration) != (verb == DMM_GUEST_CONFIG_CHECK))
+		return "GUEST_CONFIG is of no migration, or CHECK of one";
+	if (dmm_text_check(w->name, sizeof(w->name)) || !w->name[0] != (verb == DMM_GUEST_CONFIG_STATUS))
+		return "the guest's name is not text";
+	if (!total != (verb == DMM_GUEST_CONFIG_STATUS) || total > DMM_MAX_GUEST_CONFIG_BYTES)
+		return "the configuration is empty or too long";
+	if (verb != DMM_GUEST_CONFIG_STAGE && (bytes || offset))
+		return "a piece of GUEST_CONFIG without STAGE";
+	if (verb == DMM_GUEST_CONFIG_STAGE &&
+	    (!bytes || bytes > sizeof(w->text) || offset > total || bytes > total - offset))
+		return "a piece that lies outside of the configuration";
+	if (memchr(w->text, '\0', bytes) || memcmp(w->text + bytes, zeros, sizeof(zeros) - bytes))
+		return "the configuration is not text, or goes on behind its end";
+	return NULL;
+}
+
+int dmm_guest_config_decode(const void *payload, struct dmm_guest_config_request *g, struct dmm_refusal *r)
+{
+	struct dmm_wire_guest_config w;
+	const char *wrong;
+	u32 platform, verb;
+
+	memcpy(&w, payload, sizeof(w));
+	platform = le32_to_cpu(w.platform);
+	verb = le32_to_cpu(w.verb);
+	if (!platform || platform >= __DMM_PLATFORM_MAX)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown platform %u of GUEST_CONFIG", platform);
+	if (!verb || verb >= __DMM_GUEST_CONFIG_VERB_MAX)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown verb %u of GUEST_CONFIG", verb);
+	wrong = guest_config_wrong(&w);
+	if (wrong)
+		return malformed(r, wrong);
+	memcpy(g->migration, w.migration, sizeof(g->migration));
+	g->verb = verb;
+	g->role = le32_to_cpu(w.role);
+	g->autostart = le32_to_cpu(w.flags) & DMM_GUEST_CONFIG_AUTOSTART;
+	g->total_bytes = le32_to_cpu(w.total_bytes);
+	g->offset_bytes = le32_to_cpu(w.offset_bytes);
+	g->bytes = le32_to_cpu(w.bytes);
+	memcpy(g->name, w.name, sizeof(g->name));
+	memcpy(g->text, w.text, g->bytes);
+	g->text[g->bytes] = '\0';
+	return 0;
+}

@@ -107,6 +107,18 @@ struct dmm_group_request {
 	char by[80];
 };
 
+struct dmm_guest_config_request {
+	u8 migration[DMM_ID_BYTES];	/* CHECK: zero */
+	enum dmm_wire_guest_config_verb verb;
+	enum dmm_ho_role role;
+	bool autostart;
+	u32 total_bytes;		/* STATUS: 0 */
+	u32 offset_bytes;
+	u32 bytes;			/* CHECK, STATUS: 0 */
+	char name[64];			/* STATUS: "" */
+	char text[DMM_GUEST_CONFIG_PIECE_BYTES + 1];	/* without NUL within */
+};
+
 struct dmm_guest_request {
 	u8 migration[DMM_ID_BYTES];
 	enum dmm_wire_platform platform;
@@ -128,5 +140,6 @@ int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refu
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
 int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r);
+int dmm_guest_config_decode(const void *payload, struct dmm_guest_config_request *g, struct dmm_refusal *r);
 
 #endif
