@@ -227,7 +227,7 @@ static void receiver_start(void)
 	rc.migrations = NULL;
 	if (!(flags & WORLD_GROUPS))
 		return;
-	fuzz_assert(!dmm_migrations_init(&migrations, state, &rc.registry, rc.instance, rc.boot, rc.stop_fd, NULL, state, true));
+	fuzz_assert(!dmm_migrations_init(&migrations, state, &rc.registry, rc.instance, rc.boot, rc.stop_fd, NULL, state, true, state));
 	rc.migrations = &migrations;
 }
 

@@ -16,11 +16,12 @@
 
 static struct dmm_migrations ms;
 static char dir[64];
+static char configs[80];		/* of guests */
 
 static inline void migrations_start(void)
 {
 	assert_int_equal(dmm_migrations_init(&ms, dir, &rc.registry, rc.instance, rc.boot, rc.stop_fd, NULL,
-					     DMM_CONTROL_PATH, true), 0);
+					     DMM_CONTROL_PATH, true, configs), 0);
 	rc.migrations = &ms;
 }
 
@@ -31,6 +32,8 @@ static inline int setup(void **state)
 	receiver_start(SIZE, &dmm_engine_libaio);
 	strcpy(dir, "/tmp/dmm-unit-state.XXXXXX");
 	assert_non_null(mkdtemp(dir));
+	snprintf(configs, sizeof(configs), "%s/xen", dir);
+	assert_int_equal(mkdir(configs, 0700), 0);
 	migrations_start();
 	return 0;
 }

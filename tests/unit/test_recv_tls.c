@@ -268,7 +268,7 @@ static struct dmm_migrations ms;
 static void migrations_start(void)
 {
 	assert_int_equal(dmm_migrations_init(&ms, dirs[US], &rc.registry, rc.instance, rc.boot, rc.stop_fd, NULL,
-					     DMM_CONTROL_PATH, true), 0);
+					     DMM_CONTROL_PATH, true, "/nonexistent"), 0);
 	rc.migrations = &ms;
 }
 

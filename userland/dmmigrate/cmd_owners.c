@@ -71,7 +71,7 @@ int dmm_own_done(struct dmm_own *o, const char *text)
 	dmm_result_u64(o->t, "epoch", le64_to_cpu(o->ok.epoch));
 	dmm_result_text(o->t, "owner", dmm_owner_name(dmm_owners_of(&o->ok)));
 	dmm_say(o->t, "%s: %s (%s).", o->hex, text, state);
-	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED && o->ok.why[0])
+	if (le32_to_cpu(o->ok.flags) & (DMM_GROUP_UNMARKED | DMM_GROUP_UNPLACED) && o->ok.why[0])
 		dmm_note(o->t, "%s", (const char *)o->ok.why);
 	return DMM_EXIT_OK;
 }

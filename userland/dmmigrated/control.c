@@ -25,6 +25,7 @@ struct control {
 	struct dmm_disk **touched;
 	u32 nr_touched;
 	u8 *hashes;			/* of one HASHES_OK; allocated when it is first asked for */
+	struct dmm_guest_pieces *pieces;	/* the same, of GUEST_CONFIG */
 };
 
 /* What a handler answers with. */
@@ -41,6 +42,7 @@ struct reply {
 		struct dmm_wire_group_ok group;
 		struct dmm_wire_key_ok key;
 		struct dmm_wire_facts_ok facts;
+		struct dmm_wire_guest_config_ok guest_config;
 	} u;
 };
 
@@ -404,6 +406,14 @@ static int control_facts(struct control *c, const u8 *payload, struct reply *rep
 	return dmm_control_facts(c->s, &reply->u.facts, r);
 }
 
+static int control_guest_config(struct control *c, const u8 *payload, struct reply *reply,
+				struct dmm_refusal *r)
+{
+	reply->type = DMM_MSG_GUEST_CONFIG_OK;
+	reply->bytes = sizeof(reply->u.guest_config);
+	return dmm_control_guest_config(c->s, payload, &c->pieces, &reply->u.guest_config, r);
+}
+
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -424,6 +434,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_ADOPT, control_adopt },
 		{ DMM_MSG_KEY, control_key },
 		{ DMM_MSG_FACTS, control_facts },
+		{ DMM_MSG_GUEST_CONFIG, control_guest_config },
 	};
 	size_t i;
 
@@ -468,4 +479,5 @@ void dmm_control_run(struct dmm_session *s, struct dmm_frame *f, u8 *payload)
 		dmm_registry_put(&s->rc->registry, c.touched[--c.nr_touched]);
 	free(c.touched);
 	free(c.hashes);
+	free(c.pieces);
 }

@@ -98,6 +98,7 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 {
 	struct dmm_link_status link = { 0 };
 	char why[sizeof(w->why)] = "", lost[DMM_RECONNECT_WHY] = "", unmarked[DMM_LV_WHY] = "";
+	char unplaced[DMM_GUEST_CONFIG_WHY] = "";
 	struct dmm_group_status st;
 	u32 flags = 0;
 
@@ -128,11 +129,13 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 	flags |= link.up ? DMM_GROUP_LINKED : 0;
 	flags |= m->all->tls ? 0 : DMM_GROUP_PLAINTEXT;
 	flags |= dmm_migration_unmarked(m, unmarked) ? DMM_GROUP_UNMARKED : 0;
+	flags |= dmm_migration_unplaced(m, unplaced) ? DMM_GROUP_UNPLACED : 0;
 	w->flags = cpu_to_le32(flags);
 	w->result = cpu_to_le32(group_result(result));
 	/* what is so now, rather than what went wrong some time */
 	snprintf(why, sizeof(why), "%s", !st.owes && lost[0] ? lost : st.why[0] ? st.why :
-		 group_result(result) == DMM_GROUP_FAILED ? strerror(-result) : link.why[0] ? link.why : unmarked);
+		 group_result(result) == DMM_GROUP_FAILED ? strerror(-result) : link.why[0] ? link.why :
+		 unmarked[0] ? unmarked : unplaced);
 	dmm_text_clean(why);
 	dmm_text_put(w->why, sizeof(w->why), why);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between control.c, control_group.c and control_facts.c.  0, or -errno with @r filled, as all handlers of requests.
+ * Between control.c, control_group.c, control_guest.c and control_facts.c.  0, or -errno with @r filled, as all handlers of requests.
  */
 #ifndef DMM_CONTROL_PRIV_H
 #define DMM_CONTROL_PRIV_H
@@ -13,6 +13,11 @@ int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 		      struct dmm_refusal *r);
 int dmm_control_adopt(struct dmm_session *s, const u8 *payload, struct dmm_wire_group_ok *ok,
 		      struct dmm_refusal *r);
+
+/* *@pieces, NULL at first: what has come so far on this connection; the caller frees it. */
+struct dmm_guest_pieces;
+int dmm_control_guest_config(struct dmm_session *s, const u8 *payload, struct dmm_guest_pieces **pieces,
+			     struct dmm_wire_guest_config_ok *ok, struct dmm_refusal *r);
 
 /* Finds out anew what is older than a moment, for some seconds at most. */
 int dmm_control_facts(struct dmm_session *s, struct dmm_wire_facts_ok *ok, struct dmm_refusal *r);

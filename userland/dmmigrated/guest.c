@@ -47,6 +47,14 @@ bool dmm_guest_permitted(const struct dmm_session *s)
 	return false;
 }
 
+int dmm_guest_check(const struct dmm_session *s, struct dmm_refusal *r)
+{
+	if (dmm_guest_permitted(s))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_DENIED, "no guests may come from %.64s: 'guests' in dmmigrated.conf names those that may",
+			  s->peer_name[0] ? s->peer_name : "a host without TLS");
+}
+
 /* The migration, of which the caller has a reference; NULL with @r filled. */
 static struct dmm_migration *guest_find(struct dmm_session *s, const struct dmm_guest_request *rq, struct dmm_refusal *r)
 {
@@ -59,11 +67,8 @@ static struct dmm_migration *guest_find(struct dmm_session *s, const struct dmm_
 		return NULL;
 	}
 	memcpy(s->log_id.migration, rq->migration, sizeof(s->log_id.migration));
-	if (!dmm_guest_permitted(s)) {
-		dmm_refuse(r, DMM_WERR_DENIED, "no guests may come from %.64s: 'guests' in dmmigrated.conf names those that may",
-			   s->peer_name[0] ? s->peer_name : "a host without TLS");
+	if (dmm_guest_check(s, r))
 		return NULL;
-	}
 	if (s->rc->migrations)
 		m = dmm_migrations_get(s->rc->migrations, rq->migration);
 	g = m ? dmm_migration_group(m) : NULL;

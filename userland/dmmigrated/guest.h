@@ -10,6 +10,8 @@
 
 /* May the peer of this session have its guests come? */
 bool dmm_guest_permitted(const struct dmm_session *s);
+/* The same, with a reason. 0, or -errno with @r filled. */
+int dmm_guest_check(const struct dmm_session *s, struct dmm_refusal *r);
 
 /* A session whose first request was GUEST, to its end.  Context: the connection's thread. */
 void dmm_guest_run(struct dmm_session *s, const u8 *payload);

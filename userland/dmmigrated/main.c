@@ -324,7 +324,7 @@ static int open_migrations(struct daemon *dm, const struct dmm_config *c)
 	}
 	ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
 				      dm->rc.boot, dm->rc.stop_fd, dmm_channel_to(&dm->channel),
-				      c->restore ? NULL : c->control, c->by_hand);
+				      c->restore ? NULL : c->control, c->by_hand, c->guest_configs);
 
 	if (ret) {
 		dmm_err(NULL, "cannot read %s: %s", c->state_dir, strerror(-ret));

@@ -8,6 +8,7 @@
 #include "disk_ops.h"
 #include "fence.h"
 #include "gate.h"
+#include "guest_stage.h"
 #include "migration_priv.h"
 
 #define MARKS_MS	5000u	/* for LVM */
@@ -127,24 +128,37 @@ static int drop_marks(struct dmm_migration *m, bool released, struct dmm_refusal
 	return 0;
 }
 
+/* By what is forgotten it would never be done. */
+static int drop_guest(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	char why[DMM_GUEST_CONFIG_WHY], path[320];
+
+	if (!dmm_migration_guest_finish(m, why))
+		return 0;
+	dmm_guest_stage_path(dmm_migration_dir(m), m->id, path, sizeof(path));
+	return dmm_refuse(r, DMM_WERR_BUSY, "%.140s; to do without, remove %s", why, path);
+}
+
 /* Its group decides nothing any more. */
 static int drop_parts(struct dmm_migration *m, bool while_received, struct dmm_refusal *r)
 {
 	struct dmm_group_status st = { .state = DMM_HO_LOST };
 	bool released;
-	int ret;
+	int ret = 0;
 
 	if (m->group)
 		dmm_group_status(m->group, &st);
 	released = m->role == DMM_HO_SOURCE && st.state == DMM_HO_RELEASED;
+	if (released || st.state == DMM_HO_SETTLED)
+		ret = drop_guest(m, r);
+	if (ret)
+		return ret;
 	if (m->role == DMM_HO_SOURCE) {
 		ret = drop_fences(m, released, r);
 	} else if (st.state != DMM_HO_SETTLED) {	/* which is the plain volume, in use */
 		ret = drop_disks(m, while_received, r);
 		if (!ret)
 			ret = drop_gates(m, r);
-	} else {
-		ret = 0;
 	}
 	if (!ret)
 		ret = drop_marks(m, released, r);

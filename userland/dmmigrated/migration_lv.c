@@ -47,6 +47,7 @@ void dmm_migration_state(void *ctx, enum dmm_ho_state state, bool owes)
 	struct dmm_migration *m = ctx;
 
 	dmm_marks_want(m->marks, dmm_mark_for(m->role, state, owes));
+	dmm_migration_guest_state(m, state);
 }
 
 bool dmm_migration_unmarked(struct dmm_migration *m, char why[DMM_LV_WHY])

@@ -461,6 +461,7 @@ int dmm_migration_start(struct dmm_migration *m, char *why)
 
 	memcpy(c.id, m->id, sizeof(c.id));
 	memcpy(c.boot, m->all->boot, sizeof(c.boot));
+	dmm_migration_guest_open(m);
 	/* whoever restores gates and fences has no time to stay */
 	ret = m->all->offline ? 0 : dmm_marks_open(m->manifest, &m->log_id, &m->marks);
 	if (!ret)

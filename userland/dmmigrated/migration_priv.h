@@ -31,6 +31,10 @@ int dmm_migration_start(struct dmm_migration *m, char *why);
 void dmm_migration_lv_there(struct dmm_migration *m, u32 disk);
 /* A source has its disks back: so are those that their marks have kept from being activated. */
 void dmm_migration_lvs_back(struct dmm_migration *m);
+/* What is staged about its guest: found again; done, or tried, if the state is the last one; done now. 0, or -errno with @why. */
+void dmm_migration_guest_open(struct dmm_migration *m);
+void dmm_migration_guest_state(struct dmm_migration *m, enum dmm_ho_state state);
+int dmm_migration_guest_finish(struct dmm_migration *m, char why[DMM_GUEST_CONFIG_WHY]);
 /* As struct dmm_group_ops has it. */
 void dmm_migration_state(void *ctx, enum dmm_ho_state state, bool owes);
 

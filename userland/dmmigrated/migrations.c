@@ -30,6 +30,7 @@ static struct dmm_migration *migration_new(struct dmm_migrations *ms, struct dmm
 	dmm_list_init(&m->outboxes);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->change, NULL);
+	pthread_mutex_init(&m->guest, NULL);
 	return m;
 }
 
@@ -37,6 +38,7 @@ static struct dmm_migration *migration_new(struct dmm_migrations *ms, struct dmm
 static void migration_free(struct dmm_migration *m)
 {
 	dmm_migration_stop(m);
+	pthread_mutex_destroy(&m->guest);
 	pthread_mutex_destroy(&m->change);
 	pthread_mutex_destroy(&m->lock);
 	free(m->manifest);
@@ -291,7 +293,7 @@ void dmm_migrations_tick(struct dmm_migrations *ms)
 
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
-			const struct dmm_tls_client *tls, const char *control, bool by_hand)
+			const struct dmm_tls_client *tls, const char *control, bool by_hand, const char *guest_configs)
 {
 	enum dmm_ho_role role;
 	int ret = 0;
@@ -306,6 +308,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	ms->tls = tls;
 	ms->offline = !control;
 	ms->by_hand = by_hand;
+	ms->guest_configs = guest_configs;
 	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");
 	pthread_mutex_init(&ms->lock, NULL);
 	dmm_cond_init(&ms->proved);

@@ -15,6 +15,7 @@
 #include "ctlmsg.h"
 #include "freezer.h"
 #include "group.h"
+#include "guest_config.h"
 #include "handover.h"
 #include "list.h"
 #include "local.h"
@@ -54,6 +55,10 @@ struct dmm_migration {
 	pthread_mutex_t lock;
 	/* protected by lock */
 	struct dmm_list outboxes;	/* destination: of connections; the source listens on the newest, which is the first */
+	bool guest_pending;		/* a guest's configuration is staged, and not done (migration_guest.c) */
+	char guest_why[DMM_GUEST_CONFIG_WHY];	/* it was tried, and has failed */
+
+	pthread_mutex_t guest;		/* one stages it or puts it in place at a time; before lock */
 };
 
 struct dmm_migrations {
@@ -66,6 +71,7 @@ struct dmm_migrations {
 	bool by_hand;			/* lost data connections are not made anew */
 	const struct dmm_tls_client *tls;	/* borrowed: to other daemons; NULL: plaintext */
 	bool offline;			/* nobody is connected to: gates and fences only */
+	const char *guest_configs;	/* borrowed: directory of the toolstack's configurations */
 	u32 nr_unreadable;		/* directories whose manifest cannot be read */
 	char control[DMM_LOCAL_PATH];	/* socket of this daemon */
 	/* protected by lock */
@@ -79,11 +85,12 @@ struct dmm_migrations {
 /*
  * Takes up every migration that has a directory in @dir/source or @dir/destination; its gates and holds are as its journal says when this
  * returns, or owed.  What cannot be read is logged, and kept.  @tls: to other daemons.  @control: where the tool finds this daemon.  @by_hand: lost data connections are not made anew.
+ * @guest_configs: directory of the configurations of guests; borrowed.
  * 0 or -errno: the directory itself cannot be read.
  */
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,
 			const u8 instance[DMM_ID_BYTES], const u8 boot[DMM_ID_BYTES], int stop_fd,
-			const struct dmm_tls_client *tls, const char *control, bool by_hand);
+			const struct dmm_tls_client *tls, const char *control, bool by_hand, const char *guest_configs);
 /* Waits until nobody reads a disk back any more, which stop_fd ends soon unless the disk hangs. 0 or -ETIMEDOUT. */
 int dmm_migrations_await_proofs(struct dmm_migrations *ms, u64 timeout_ms);
 /* All references have been put, and no proof is under way. States, gates and holds stay as they are. */
@@ -140,6 +147,14 @@ void dmm_migration_lost(struct dmm_migration *m, char why[DMM_RECONNECT_WHY]);
 bool dmm_migration_unmarked(struct dmm_migration *m, char why[DMM_LV_WHY]);
 /* Waits for that, as long as nothing has failed.  Context: the group's state is a last one, no guest stands still. */
 void dmm_migration_await_marks(struct dmm_migration *m, u64 timeout_ms);
+/*
+ * A guest whose disks are this migration's: what waits for the end of the hand-over.  Destination: @text is its configuration; source: where
+ * that is.  0, or -errno with @r filled.
+ */
+int dmm_migration_guest_stage(struct dmm_migration *m, const char *name, bool autostart, const char *text, struct dmm_refusal *r);
+int dmm_migration_guest_status(struct dmm_migration *m, struct dmm_wire_guest_config_ok *ok, struct dmm_refusal *r);
+/* It is over, and that could not be done yet: why. */
+bool dmm_migration_unplaced(struct dmm_migration *m, char why[DMM_GUEST_CONFIG_WHY]);
 /* Destination: is the source connected? */
 bool dmm_migration_heard(struct dmm_migration *m);
 /* How the other host and the first disk here are called, cut to fit, as text fields of the wire. */

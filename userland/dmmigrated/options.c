@@ -13,6 +13,7 @@
 #include <syslog.h>
 
 #include "cleanup.h"
+#include "guest_config.h"
 #include "journal.h"
 #include "options.h"
 #include "version.h"
@@ -264,6 +265,7 @@ static void config_init(struct dmm_config *c)
 	strcpy(c->state_dir, DMM_JOURNAL_DIR);
 	strcpy(c->control, DMM_CONTROL_PATH);
 	strcpy(c->xl, DMM_XL_PATH);
+	strcpy(c->guest_configs, DMM_GUEST_CONFIG_DIR);
 }
 
 enum dmm_options_result dmm_options_parse(int argc, char **argv, struct dmm_config *c)

@@ -55,6 +55,7 @@ struct dmm_config {
 	char control[DMM_LOCAL_PATH];
 	char guests[DMM_GUESTS_BYTES];	/* names of peers, blanks between them */
 	char xl[DMM_LOCAL_PATH];	/* the program that receives the memory of guests */
+	char guest_configs[DMM_LOCAL_PATH];	/* directory of their configurations */
 };
 
 /* One entry of the table that the parsers, --help, manual pages and completion are made from. */
@@ -70,7 +71,7 @@ struct dmm_setting {
 };
 
 /* All of them in the order of the help. */
-#define DMM_NR_SETTINGS	24
+#define DMM_NR_SETTINGS	25
 #define DMM_XL_PATH	"/usr/sbin/xl"
 extern const struct dmm_setting dmm_settings[DMM_NR_SETTINGS];
 

@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "bufpool.h"
+#include "guest_config.h"
 #include "journal.h"
 #include "keys_peers.h"
 #include "options.h"
@@ -207,6 +208,11 @@ static const char *set_xl(struct dmm_config *c, const char *value)
 	return set_path(c->xl, value);
 }
 
+static const char *set_guest_configs(struct dmm_config *c, const char *value)
+{
+	return set_path(c->guest_configs, value);
+}
+
 static const char *set_tls(struct dmm_config *c, const char *value)
 {
 	return dmm_tls_carrier_parse(value, &c->tls) ? "not one of auto, kernel, relay" : NULL;
@@ -281,6 +287,9 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	{ "guests", 0, "PEER", true, false,
 	  "hosts whose guests may come, * for all: who begins a guest is as good as root here; repeatable (none)", set_guests },
 	{ "xl", 0, "PATH", true, false, "Xen's xl, which receives the memory of guests (" DMM_XL_PATH ")", set_xl },
+	{ "guest_configs", 0, "DIR", true, false,
+	  "where configurations of guests that have come are put, for xl create; what DIR/auto has begins with the host ("
+	  DMM_GUEST_CONFIG_DIR ")", set_guest_configs },
 };
 
 const struct dmm_setting *dmm_setting_get(unsigned int i)

@@ -376,7 +376,8 @@ int dmm_manifest_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *n
 /* What a directory has of ours, and nothing of a person's; best effort: it is nobody's any more. */
 static void dropped_empty(int top_fd, const char *name)
 {
-	static const char *const names[] = { MANIFEST_NAME, MANIFEST_NEW, "journal", "journal.new" };
+	static const char *const names[] = { MANIFEST_NAME, MANIFEST_NEW, "journal", "journal.new", DMM_MANIFEST_GUEST,
+					     DMM_MANIFEST_GUEST ".new" };
 	dmm_autoclose int fd = openat(top_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	size_t i;
 

@@ -14,6 +14,7 @@
 #include "witness.h"
 
 #define DMM_MANIFEST_WHY	256u
+#define DMM_MANIFEST_GUEST	"guest"		/* beside it, where a guest comes along: dmmigrated's */
 
 struct dmm_manifest_disk {
 	bool known;			/* the rest is filled */
