@@ -18,6 +18,7 @@
 #include "gate_above.h"
 #include "platform/xl.h"
 #include "platform/xl_home.h"
+#include "vm_config.h"
 
 #define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
 #define REBOOT_MS	20000u		/* one that reboots is gone meanwhile */
@@ -32,6 +33,7 @@ struct vm {
 	char gates[DMM_MAX_GROUP][DMM_GATE_NODE];
 	char (*operands)[DMM_HOST_MAX + DMM_PATH_MAX + 16];	/* owned */
 	char config[256];		/* path of what is for there */
+	struct dmm_vm_config sent;	/* the same, to there */
 	char why[DMM_XL_TEXT];
 };
 
@@ -266,8 +268,10 @@ static int vm_config(struct vm *v)
 		dmm_next(v->t, "dmmigrate vm %s --config FILE ...", v->domain.name);
 		return refuse(v, "cannot read the domain's configuration, %.200s: %s", path, strerror((int)-n));
 	}
-	if (!vm_write_config(v, text))
-		return 0;
+	if (!vm_write_config(v, text)) {
+		dmm_vm_config_init(&v->sent, v->t, v->domain.name, v->config, path);
+		return dmm_vm_config_check(&v->sent);
+	}
 	dmm_next(v->t, "see xl.cfg(5), and %s", path);
 	return refuse(v, "%.200s: %s", path, v->why);
 }
@@ -305,12 +309,14 @@ static int vm_move(struct vm *v)
 	if (ret)
 		return ret;
 	t->args.nr_operands = 1;
+	ret = dmm_vm_config_stage(&v->sent, t->args.operands[0]);
+	if (ret)
+		return ret;
 	dmm_xl_init(&x, t, &v->domain, v->config);
 	ret = dmm_cutover_run(t, &x.p);
 	if (!ret) {
-		dmm_say(t, "%s runs at %s.  For xl create there, later: its configuration, with the disks of there, is %s here.",
-			v->domain.name, t->args.to, v->config);
-		dmm_result_text(t, "config", v->config);
+		if (dmm_vm_config_report(&v->sent))
+			unlink(v->config);
 		dmm_result_u64(t, "memory_bytes", x.stream.bytes);
 	}
 	return ret;
@@ -350,7 +356,9 @@ const struct dmm_verb dmm_verb_vm = {
 		 "disks change hands when it is suspended here and has not run there yet.  Until it may run there every\n"
 		 "failure leaves it, and its disks, in use here (exit code 8).  The domain there is made by the\n"
 		 "configuration of here with the disks of there, which the hotplug script " BLOCK_SCRIPT " connects;\n"
-		 "the host there names this one in 'guests' of its dmmigrated.conf.",
+		 "once it lives there, dmmigrated there puts that into /etc/xen, for xl create, and, where /etc/xen/auto\n"
+		 "of here begins the domain, into /etc/xen/auto: this host does not begin it any more then, and keeps\n"
+		 "its own configuration.  The host there names this one in 'guests' of its dmmigrated.conf.",
 	.options = vm_options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -419,3 +419,27 @@ int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char
 	}
 	return remote_request(r, DMM_MSG_GUEST, &w, sizeof(w), DMM_MSG_GUEST_OK, NULL, 0, DMM_CLIENT_TIMEOUT_MS, "send a guest");
 }
+
+int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_config *req, struct dmm_wire_guest_config_ok *ok)
+{
+	static const char doing[] = "send the guest's configuration";
+	int ret;
+
+	memset(ok, 0, sizeof(*ok));
+	if (!(r->client.features & DMM_FEATURE_GUEST_CONFIG)) {
+		r->client.why = "dmmigrated there takes no configurations of guests: upgrade it";
+		return remote_fail(r, -EPROTO, doing);
+	}
+	ret = remote_request(r, DMM_MSG_GUEST_CONFIG, req, sizeof(*req), DMM_MSG_GUEST_CONFIG_OK, ok, sizeof(*ok),
+			     DMM_CLIENT_TIMEOUT_MS, doing);
+	if (!ret && !ok->pad && le32_to_cpu(ok->state) < __DMM_GUEST_CONFIG_STATE_MAX && !dmm_text_check(ok->path, sizeof(ok->path)) &&
+	    !dmm_text_check(ok->kept, sizeof(ok->kept)) && !dmm_text_check(ok->why, sizeof(ok->why)))
+		return 0;
+	memset(ok, 0, sizeof(*ok));
+	if (ret)
+		return ret;
+	r->client.why = "the answer is malformed";
+	ret = remote_fail(r, -EPROTO, doing);
+	dmm_remote_close(r);
+	return ret;
+}

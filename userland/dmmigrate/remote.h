@@ -68,6 +68,9 @@ void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES],
 /* The receiver of a guest's memory, whose stream the connection is from here on. */
 int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char *name);
 
+/* Of the configuration of a guest; with DMM_FEATURE_GUEST_CONFIG offered. @ok is zeroed after a failure. */
+int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_config *req, struct dmm_wire_guest_config_ok *ok);
+
 /* With DMM_FEATURE_FACTS offered and agreed upon; *offset_ns: that host's clock less ours, within *error_ns. */
 int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, u64 *error_ns);
 

@@ -1,23 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # This test will move a running guest that writes all the time, with its disk and its memory, to the other host: dmmigrate vm.  It
-# goes on there as if nothing had been, the judge finds every sector of its disk right, and the old copy is nobody's to use.
-# timeout: 400
+# goes on there as if nothing had been, the judge finds every sector of its disk right, and the old copy is nobody's to use.  Its
+# configuration is there, too: xl create begins it with the disk that has moved, and so does that host when it boots, but not
+# the old one; also after dmmigrate release.
+# timeout: 500
 . "$(dirname "$0")/../functions.sh"
 
+# begins_there: by what xendomains would begin when host b boots
+begins_there()
+{
+	must b "xl -f create /etc/xen/auto/web.cfg" > /dev/null
+	must_wait_for 120 guest_writes b web
+	must b "xl destroy web"
+}
+
 guest_to_move
+must a "mkdir -p /etc/xen/auto && ln -s /etc/xen/web.cfg /etc/xen/auto/10-web"
+# another one of that name was there some time
+must b "echo '# old' > /etc/xen/web.cfg"
+
+on a "$VM --dry-run" > "$MY/dry" 2>&1 || { cat "$MY/dry"; fail "a dry run"; }
+grep -q 'configuration of web is to be /etc/xen/web.cfg at b' "$MY/dry" || { cat "$MY/dry"; fail "a dry run does not say where"; }
+grep -q 'with this one no more: /etc/xen/auto/10-web goes' "$MY/dry" || fail "a dry run does not say what begins it"
+[ "$(on b "cat /etc/xen/web.cfg; ls -A /etc/xen/auto; ls /var/lib/dmmigrate/destination 2> /dev/null")" = '# old' ] || fail "a dry run changes host b"
 
 watch_writes
 move_guest
 [ "$(on b "dmmigrate device /dev/mapper/gdest")" = /dev/mapper/gdisk.dmm ] || fail "no gate above the disk at b"
 note "no write for $(longest_pause) ms; by the guest's own clock $(guest_gap b web) ms"
+grep -q 'web runs at b.  Its configuration there is /etc/xen/web.cfg, and the one that was there /etc/xen/web.cfg.before' "$MY/vm" ||
+	fail "the tool does not say where the configuration is"
+must b "[ \"\$(cat /etc/xen/web.cfg.before-dmmigrate-*)\" = '# old' ]"
+must a "[ -z \"\$(ls /etc/xen/auto)\" ] && grep -q mapper/gdisk, /etc/xen/web.cfg && [ ! -e /run/dmmigrate/vm-web.cfg ]"
+must b "dmmigrate recover" > "$MY/recover"
+! grep -q configuration "$MY/recover" || fail "recover: $(cat "$MY/recover")"
 judge_moved
 must a "! dd if=/dev/mapper/gdisk of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null"
 
-# it is begun there by the configuration that was made for there
-must a "cat /run/dmmigrate/vm-web.cfg" > "$MY/web.cfg"
-put b "$MY/web.cfg" /etc/xen/web.cfg
-must b "xl -f create /etc/xen/web.cfg" > /dev/null
-must_wait_for 120 guest_writes b web
-must b "xl destroy web"
+begins_there
 must a "dmmigrate clean --yes gdisk" > /dev/null
+must b "dmmigrate release \$(ls /var/lib/dmmigrate/destination)" > /dev/null
+begins_there
