@@ -19,6 +19,7 @@
 #include "platform/xl.h"
 #include "platform/xl_home.h"
 #include "vm_config.h"
+#include "vm_doctor.h"
 
 #define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
 #define REBOOT_MS	20000u		/* one that reboots is gone meanwhile */
@@ -27,6 +28,7 @@
 
 struct vm {
 	struct dmm_tool *t;
+	struct dmm_target to;			/* without a path */
 	struct dmm_xl_domain domain;
 	const char *dest[DMM_MAX_GROUP];	/* by disk of the domain, what --map says; borrowed; NULL: an empty drive */
 	const char *from[DMM_MAX_GROUP];	/* what of this host is opened for it */
@@ -100,6 +102,19 @@ static int vm_left_over(struct vm *v, const char *name, bool here)
 	return refuse(v, "%s" DMM_XL_AWAY " is here, too, which an earlier move has left", name);
 }
 
+static int vm_read_to(struct vm *v)
+{
+	const char *why = NULL;
+
+	if (!v->t->args.to)
+		return dmm_usage(v->t, "--to HOST is missing");
+	v->to.port = DMM_DEFAULT_PORT;
+	v->to.plaintext = v->t->args.insecure_plaintext;
+	if (dmm_parse_hostport(v->t->args.to, v->to.host, &v->to.port, &why))
+		return dmm_usage(v->t, "--to '%.64s' is not HOST[:PORT]: %s", v->t->args.to, why);
+	return 0;
+}
+
 static int vm_read_domain(struct vm *v)
 {
 	const char *name = v->t->args.operands[0];
@@ -147,12 +162,8 @@ static int vm_check_disk(struct vm *v, u32 i)
 	const struct dmm_xl_disk *d = &v->domain.disks[i];
 	struct stat st;
 
-	if (d->cdrom && !d->path[0])
+	if (d->cdrom)	/* which is empty, or the doctor says no */
 		return 0;
-	if (d->cdrom) {
-		dmm_next(v->t, "xl cd-eject %s %s", v->domain.name, d->vdev);
-		return refuse(v, "there is a medium in the drive %s: %.200s", d->vdev, d->path);
-	}
 	if (!d->readwrite && (!v->dest[i] || !is_shared(v, i))) {
 		dmm_next(v->t, "xl block-detach %s %s", v->domain.name, d->vdev);
 		return refuse(v, "the disk %s (%.200s) is read-only, and does not move: detach it, or have a copy there by the same path "
@@ -169,6 +180,19 @@ static int vm_check_disk(struct vm *v, u32 i)
 	return 0;
 }
 
+/* What doctor has to say: of the domain, this host and the other. 0 or an exit code, reported. */
+static int vm_doctor(struct vm *v)
+{
+	const char *stay[DMM_MAX_GROUP];
+	u32 i, nr = 0;
+
+	for (i = 0; i < v->domain.nr; i++) {
+		if (is_shared(v, i))
+			stay[nr++] = v->domain.disks[i].vdev;
+	}
+	return dmm_vm_doctor(v->t, &v->to, v->domain.name, stay, nr);
+}
+
 static int vm_check(struct vm *v)
 {
 	u32 i;
@@ -176,19 +200,15 @@ static int vm_check(struct vm *v)
 
 	for (i = 0; i < v->t->args.nr_maps && !ret; i++)
 		ret = vm_take_map(v, v->t->args.maps[i]);
-	if (ret)
-		return ret;
-	if (v->domain.passthrough) {
-		dmm_next(v->t, "xl pci-list %s", v->domain.name);
-		return refuse(v, "a device of this host is passed through to %s, and cannot move", v->domain.name);
-	}
-	if (!v->domain.domid) {
-		dmm_next(v->t, "xl list");
-		return refuse(v, "%s is this host itself", v->domain.name);
-	}
 	for (i = 0; i < v->domain.nr && !ret; i++)
 		ret = vm_check_disk(v, i);
-	return ret;
+	if (!ret)
+		ret = vm_doctor(v);
+	if (ret || !v->domain.passthrough)
+		return ret;
+	/* of PCI, doctor has spoken */
+	dmm_next(v->t, "xl usbdev-detach %s ...", v->domain.name);
+	return refuse(v, "a USB device of this host is passed through to %s, and cannot move", v->domain.name);
 }
 
 /* What `start` is asked for. 0 or an exit code, reported. */
@@ -270,7 +290,7 @@ static int vm_config(struct vm *v)
 	}
 	if (!vm_write_config(v, text)) {
 		dmm_vm_config_init(&v->sent, v->t, v->domain.name, v->config, path);
-		return dmm_vm_config_check(&v->sent);
+		return dmm_vm_config_check(&v->sent, &v->to);
 	}
 	dmm_next(v->t, "see xl.cfg(5), and %s", path);
 	return refuse(v, "%.200s: %s", path, v->why);
@@ -330,7 +350,9 @@ static int cmd_vm(struct dmm_tool *t)
 	if (!v)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
 	v->t = t;
-	ret = t->args.to ? vm_read_domain(v) : dmm_usage(t, "--to HOST is missing");
+	ret = vm_read_to(v);
+	if (!ret)
+		ret = vm_read_domain(v);
 	if (!ret)
 		ret = vm_check(v);
 	if (!ret)
@@ -353,7 +375,8 @@ const struct dmm_verb dmm_verb_vm = {
 	.operands = "DOMAIN",
 	.brief = "move a running Xen domain to another host, with its disks\n\n"
 		 "The disks are copied while it runs; then its memory, by xl, over the same authenticated channel; the\n"
-		 "disks change hands when it is suspended here and has not run there yet.  Until it may run there every\n"
+		 "disks change hands when it is suspended here and has not run there yet.  Before that everything that\n"
+		 "dmmigrate doctor HOST --domain DOMAIN looks at is looked at, and what FAILs refuses the move (exit code 3).  Until it may run there every\n"
 		 "failure leaves it, and its disks, in use here (exit code 8).  The domain there is made by the\n"
 		 "configuration of here with the disks of there, which the hotplug script " BLOCK_SCRIPT " connects;\n"
 		 "once it lives there, dmmigrated there puts that into /etc/xen, for xl create, and, where /etc/xen/auto\n"

@@ -38,6 +38,7 @@ struct dmm_vbd {
 	char vg[33];			/* UUID of its volume group, as LVM's DM UUIDs have it; "": no logical volume */
 	u64 size_bytes;
 	bool moving;			/* it has the migrate target */
+	bool stays;			/* the admin says that the other host has it, too */
 	char why[256];			/* "": the migrate target can be put above it */
 };
 

@@ -107,6 +107,10 @@ static void disk_check(const struct dmm_domain *d, const struct dmm_vbd *v, stru
 {
 	u64 mib = v->size_bytes >> 20;
 
+	if (v->stays) {
+		dmm_fine(o, "%s (%s) stays where it is, and is opened there by the same path", v->vdev, v->path);
+		return;
+	}
 	if (strcmp(v->format, "raw")) {
 		dmm_bad(o, "%s (%s) is no raw disk but '%s', which only its toolstack understands", v->vdev, v->path, v->format);
 		dmm_mend(o, "halt the VM, and convert it into a volume (qemu-img convert -O raw)");
@@ -261,7 +265,7 @@ DMM_RULE_FN(space)
 	unsigned int i, n;
 
 	for (i = 0; i < c->domain.nr_disks; i++) {
-		if (!c->domain.disks[i].cdrom && !is_shared(&c->domain.disks[i], h))
+		if (!c->domain.disks[i].cdrom && !c->domain.disks[i].stays && !is_shared(&c->domain.disks[i], h))
 			needs += c->domain.disks[i].size_bytes;
 	}
 	if (!needs || !(h->features & DMM_FEATURE_FACTS))

@@ -86,19 +86,15 @@ static const char *begins_here(const struct dmm_vm_config *c, char first[DMM_GUE
 	return first;
 }
 
-int dmm_vm_config_check(struct dmm_vm_config *c)
+int dmm_vm_config_check(struct dmm_vm_config *c, const struct dmm_target *to)
 {
 	dmm_autofree char *text = malloc(DMM_MAX_GUEST_CONFIG_BYTES + 1);
-	struct dmm_target to = { .port = DMM_DEFAULT_PORT, .plaintext = c->t->args.insecure_plaintext };
 	struct dmm_wire_guest_config_ok ok;
 	char first[DMM_GUEST_CONFIG_PATH];
 	struct dmm_wire_guest_config w;
-	const char *why = NULL;
 	struct dmm_remote r;
 	int ret;
 
-	if (dmm_parse_hostport(c->t->args.to, to.host, &to.port, &why))
-		return dmm_usage(c->t, "--to '%.64s' is not HOST[:PORT]: %s", c->t->args.to, why);
 	ret = text ? config_text(c, text) : dmm_fail(c->t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
 	if (ret)
 		return ret;
@@ -106,7 +102,7 @@ int dmm_vm_config_check(struct dmm_vm_config *c)
 	w.total_bytes = cpu_to_le32(strlen(text));
 	dmm_remote_init(&r);
 	r.offer = DMM_FEATURE_GUEST_CONFIG;
-	ret = dmm_remote_open(&r, &to);
+	ret = dmm_remote_open(&r, to);
 	if (!ret)
 		ret = dmm_remote_guest_config(&r, &w, &ok);
 	dmm_remote_close(&r);

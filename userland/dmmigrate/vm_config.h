@@ -22,8 +22,8 @@ struct dmm_vm_config {
 /* @here: the admin's, by whichever path. */
 void dmm_vm_config_init(struct dmm_vm_config *c, struct dmm_tool *t, const char *name, const char *file, const char *here);
 
-/* Before anything is copied: could the host that --to names take it?  Nothing is changed. 0 or an exit code, reported. */
-int dmm_vm_config_check(struct dmm_vm_config *c);
+/* Before anything is copied: could @to take it?  Nothing is changed. 0 or an exit code, reported. */
+int dmm_vm_config_check(struct dmm_vm_config *c, const struct dmm_target *to);
 
 /* The disks are being copied, of which @spec names one: both daemons have it from here on. 0 or an exit code, reported. */
 int dmm_vm_config_stage(struct dmm_vm_config *c, const char *spec);
