@@ -34,6 +34,8 @@
  *				<--	FACTS_OK
  *	GUEST_CONFIG		-->	configuration of the guest whose disks come, for after the hand-over
  *				<--	GUEST_CONFIG_OK
+ *	IDENTITY		-->	which disk is what has this path there?
+ *				<--	IDENTITY_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
  * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
@@ -102,6 +104,7 @@
 #define DMM_FEATURE_GUEST	(1ull << 5)	/* DMM_MSG_GUEST */
 #define DMM_FEATURE_FACTS	(1ull << 6)	/* DMM_MSG_FACTS */
 #define DMM_FEATURE_GUEST_CONFIG (1ull << 7)	/* DMM_MSG_GUEST_CONFIG */
+#define DMM_FEATURE_IDENTITY	(1ull << 8)	/* DMM_MSG_IDENTITY */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -148,6 +151,8 @@ enum dmm_msg {
 	/* control */
 	DMM_MSG_GUEST_CONFIG	= 54,	/* struct dmm_wire_guest_config */
 	DMM_MSG_GUEST_CONFIG_OK	= 55,	/* struct dmm_wire_guest_config_ok */
+	DMM_MSG_IDENTITY	= 56,	/* struct dmm_wire_identity */
+	DMM_MSG_IDENTITY_OK	= 57,	/* struct dmm_wire_identity_ok */
 };
 
 /*

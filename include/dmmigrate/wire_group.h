@@ -159,6 +159,27 @@ struct dmm_wire_guest_config_ok {
 };
 #define DMM_WIRE_GUEST_CONFIG_OK_BYTES	776
 
+/* Of a guest's disk that is said to be on storage that both hosts have. */
+struct dmm_wire_identity {
+	__u8 path[1024];	/* absolute, at the host that is asked */
+};
+#define DMM_WIRE_IDENTITY_BYTES	1024
+
+enum dmm_wire_identity_kind {
+	DMM_IDENTITY_NONE	= 0,	/* nothing is there, or neither of these */
+	DMM_IDENTITY_BLOCK	= 1,
+	DMM_IDENTITY_FILE	= 2,
+	__DMM_IDENTITY_KIND_MAX,
+};
+
+struct dmm_wire_identity_ok {
+	__le32 kind;		/* enum dmm_wire_identity_kind */
+	__le32 pad;
+	__le64 size_bytes;
+	__u8 identity[1024];	/* as dmm_wire_prepare.source_identity */
+};
+#define DMM_WIRE_IDENTITY_OK_BYTES	1040
+
 /* Repeated for a disk that is there it replaces what may change: the statistics. */
 struct dmm_wire_adopt {
 	struct dmm_wire_disk id;

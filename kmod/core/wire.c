@@ -104,6 +104,9 @@ WIRE_OFFSET(dmm_wire_guest_config, text, 112);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest_config_ok) == DMM_WIRE_GUEST_CONFIG_OK_BYTES);
 WIRE_OFFSET(dmm_wire_guest_config_ok, path, 8);
 WIRE_OFFSET(dmm_wire_guest_config_ok, why, 520);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_identity) == DMM_WIRE_IDENTITY_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_identity_ok) == DMM_WIRE_IDENTITY_OK_BYTES);
+WIRE_OFFSET(dmm_wire_identity_ok, identity, 16);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_adopt) == DMM_WIRE_ADOPT_BYTES);
 WIRE_OFFSET(dmm_wire_adopt, port, 28);
 WIRE_OFFSET(dmm_wire_adopt, size_bytes, 32);
@@ -200,6 +203,10 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_GUEST_CONFIG_BYTES;
 	case DMM_MSG_GUEST_CONFIG_OK:
 		return DMM_WIRE_GUEST_CONFIG_OK_BYTES;
+	case DMM_MSG_IDENTITY:
+		return DMM_WIRE_IDENTITY_BYTES;
+	case DMM_MSG_IDENTITY_OK:
+		return DMM_WIRE_IDENTITY_OK_BYTES;
 	case DMM_MSG_GUEST_OK:
 	case DMM_MSG_FINISH_OK:
 	case DMM_MSG_FORGET_OK:

@@ -85,6 +85,7 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_adopt adopt;
 		struct dmm_guest_request guest;
 		struct dmm_guest_config_request guest_config;
+		char path[DMM_PATH_MAX];
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
@@ -145,6 +146,13 @@ static void one_request(u16 type, const u8 *data, size_t size)
 			fuzz_assert(strlen(u.guest_config.text) == u.guest_config.bytes &&
 				    u.guest_config.total_bytes <= DMM_MAX_GUEST_CONFIG_BYTES &&
 				    u.guest_config.offset_bytes + (u64)u.guest_config.bytes <= u.guest_config.total_bytes);
+		}
+		break;
+	case DMM_MSG_IDENTITY:
+		ret = dmm_identity_decode(payload, u.path, &r);
+		if (!ret) {
+			fuzz_text_ok(u.path, sizeof(u.path));
+			fuzz_assert(u.path[0] == '/');
 		}
 		break;
 	case DMM_MSG_ADOPT:
@@ -222,7 +230,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				     DMM_MSG_QUERY };
 
 	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT,
-				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG };
+				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY };
 
 	if (!size)
 		return 0;
@@ -236,7 +244,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_request(more[data[0] - 8], data + 1, size - 1);
 	else if (data[0] == 13)
 		one_error(data + 1, size - 1);
-	else if (data[0] == 14 || data[0] == 15)
+	else if (data[0] >= 14 && data[0] < 17)
 		one_request(more[data[0] - 9], data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);

@@ -388,13 +388,14 @@ for wrong in ("state_dir = a", "tls = x", "insecure_plaintext = x", "reconnect =
 seed("recv_config", "many-patterns", "allow = /a\n" * 257)
 for word in ("--help", "--version", "--nonsense", "operand", "--tls", "--config=/nonexistent"):
     seed("recv_config", "option" + word.split("=")[0], "\0" + word)
-for selector, name in ((10, "HASHES"), (11, "GROUP"), (12, "ADOPT"), (14, "GUEST"), (15, "GUEST_CONFIG")):
+for selector, name in ((10, "HASHES"), (11, "GROUP"), (12, "ADOPT"), (14, "GUEST"), (15, "GUEST_CONFIG"),
+                       (16, "IDENTITY")):
     seed("recv_wire", "payload-" + name.lower(), bytes([selector]) + P[name])
 for number in (0, 71, 74, 122, 6, 20, 15, 26, 1, 30, 24, 23, 22, 2, 16, 9999):
     seed("recv_wire", "errno-%d" % number, b"\x0d" + struct.pack("<i", -number))
 seed("recv_wire", "werr-17", b"\x0d" + struct.pack("<i", 17))
 for name in ("HASHES_OK", "KEY", "KEY_OK", "GROUP", "GROUP_OK", "ADOPT", "PROVE", "PROVE_OK", "COMPARE", "COMPARE_OK", "HANDOVER", "HASHES", "FACTS", "FACTS_OK", "GUEST_CONFIG",
-             "GUEST_CONFIG_OK"):
+             "GUEST_CONFIG_OK", "IDENTITY", "IDENTITY_OK"):
     if name in P:
         seed("recv_wire", "header-" + name.lower(), b"\0" + struct.pack("<IHHQQQIIII", golden.MAGIC, N[name], 0, 5, 0, 0, len(P[name]), 0, 0, 0))
 HELLO_ALL = struct.pack("<HHHHQ", 1, 0, 0, 0, 24) + golden.ident(1) + golden.ident(2) + golden.text("dmmigrated 0.1", 48)

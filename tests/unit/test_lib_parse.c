@@ -278,6 +278,40 @@ static void printable_text(void **state)
 	assert_int_equal(dmm_text_check((u8 *)buf, sizeof(buf)), -EBADMSG);
 }
 
+/* The very same disk on two hosts, another one, or nobody knows. */
+static void identities_compared(void **state)
+{
+	static const struct { const char *a, *b; enum dmm_identity_verdict verdict; const char *which; } cases[] = {
+		{ "wwid:naa.6001 dev:8:0@b1", "dev:8:16@b2 wwid:naa.6001", DMM_IDENTITY_SAME, "wwid:naa.6001" },
+		{ "wwid:naa.6001 dev:8:0@b1", "wwid:naa.6002 dev:8:0@b1", DMM_IDENTITY_DIFFERENT, NULL },
+		{ "wwid:naa.600", "wwid:naa.6001", DMM_IDENTITY_DIFFERENT, NULL },
+		/* by another way, and by several */
+		{ "dm:mpath-3600 wwid:naa.600", "wwid:naa.600", DMM_IDENTITY_SAME, "wwid:naa.600" },
+		{ "dm:LVM-ab <wwid:naa.1", "dm:LVM-ab <wwid:naa.2", DMM_IDENTITY_SAME, "dm:LVM-ab" },
+		/* two volumes on one disk are two; one beneath the other says nothing of the two */
+		{ "dm:LVM-ab <wwid:naa.1", "dm:LVM-cd <wwid:naa.1", DMM_IDENTITY_DIFFERENT, NULL },
+		{ "dm:LVM-ab <wwid:naa.1", "wwid:naa.1", DMM_IDENTITY_UNKNOWN, NULL },
+		/* a number, or an inode, is a host's own; a label is what is on it */
+		{ "dev:8:0@b1", "dev:8:0@b1", DMM_IDENTITY_UNKNOWN, NULL },
+		{ "file:8:1:2@b1", "file:8:1:2@b1", DMM_IDENTITY_UNKNOWN, NULL },
+		{ "dev:8:0@b1 =pv:x", "dev:8:0@b2 =pv:x", DMM_IDENTITY_UNKNOWN, NULL },
+		{ "wwid:naa.1", "dev:8:0@b2", DMM_IDENTITY_UNKNOWN, NULL },
+		{ "", "wwid:naa.1", DMM_IDENTITY_UNKNOWN, NULL },
+		{ "", "", DMM_IDENTITY_UNKNOWN, NULL },
+	};
+	char which[DMM_IDENTITY_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		which[0] = '\0';
+		if (dmm_identity_compare(cases[i].a, cases[i].b, which) != cases[i].verdict ||
+		    dmm_identity_compare(cases[i].b, cases[i].a, which) != cases[i].verdict)
+			fail_msg("'%s' and '%s'", cases[i].a, cases[i].b);
+		assert_string_equal(which, cases[i].which ? cases[i].which : "");
+	}
+}
+
 static void identities(void **state)
 {
 	static const struct {
@@ -480,6 +514,7 @@ int main(void)
 		cmocka_unit_test(ids_and_texts),
 		cmocka_unit_test(printable_text),
 		cmocka_unit_test(identities),
+		cmocka_unit_test(identities_compared),
 		cmocka_unit_test(frames),
 		cmocka_unit_test(sent_in_parts),
 	};

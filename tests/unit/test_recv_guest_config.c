@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "core/handover.h"
+#include "identity.h"
 #include "journal.h"
 #include "recv_migrations.h"
 
@@ -15,7 +16,7 @@ static int config_setup(void **state)
 {
 	int ret = setup(state);
 
-	peer_features |= DMM_FEATURE_GUEST | DMM_FEATURE_GUEST_CONFIG;
+	peer_features |= DMM_FEATURE_GUEST | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY;
 	strcpy(rc.guests, " beta *");
 	return ret;
 }
@@ -302,6 +303,49 @@ static void who_may_ask(void **state)
 	assert_false(there("web.cfg"));
 }
 
+static u32 identify(const char *path, struct dmm_wire_identity_ok *ok)
+{
+	struct dmm_wire_identity w;
+	struct peer p;
+	u32 code;
+
+	memset(&w, 0, sizeof(w));
+	strcpy((char *)w.path, path);
+	peer_hello(&p);
+	code = peer_request(&p, DMM_MSG_IDENTITY, &w, sizeof(w), DMM_MSG_IDENTITY_OK, ok, sizeof(*ok));
+	peer_close(&p);
+	return code;
+}
+
+/* Of a disk that both hosts have. */
+static void which_disk_is_there(void **state)
+{
+	struct dmm_wire_identity_ok ok;
+	char here[DMM_IDENTITY_ALL];
+	FILE *f;
+
+	(void)state;
+	f = fopen(in("disk"), "w");
+	fputs("0123456789", f);
+	fclose(f);
+	assert_int_equal(identify(in("disk"), &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.kind), DMM_IDENTITY_FILE);
+	assert_int_equal(le64_to_cpu(ok.size_bytes), 10);
+	assert_true(dmm_disk_identity(in("disk"), here, sizeof(here)) > 0);
+	assert_string_equal((char *)ok.identity, here);
+	assert_int_equal(identify("/nonexistent", &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.kind), DMM_IDENTITY_NONE);
+	assert_int_equal(identify("/proc", &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.kind), DMM_IDENTITY_NONE);
+	assert_int_equal(identify("nbd://h/a", &ok), DMM_WERR_NOTFOUND);
+	assert_int_equal(identify("/\x01", &ok), DMM_WERR_PROTOCOL);
+	strcpy(rc.guests, " beta");
+	assert_int_equal(identify("/nonexistent", &ok), DMM_WERR_DENIED);
+	strcpy(rc.guests, " *");
+	peer_features &= ~DMM_FEATURE_IDENTITY;
+	assert_int_equal(identify("/nonexistent", &ok), DMM_WERR_PROTOCOL);
+}
+
 static void pieces_out_of_place(void **state)
 {
 	struct dmm_wire_guest_config w;
@@ -403,6 +447,7 @@ int main(void)
 		T(it_is_owed_and_said),
 		T(a_failed_move_leaves_nothing),
 		T(who_may_ask),
+		T(which_disk_is_there),
 		T(pieces_out_of_place),
 		T(the_source_begins_it_no_more),
 	};

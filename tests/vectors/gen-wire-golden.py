@@ -82,6 +82,8 @@ PAYLOADS = {
     + text("web01", 64) + text("name = \"web01\"\nx=1", 3072),
     "GUEST_CONFIG_OK": struct.pack("<II", 2, 0) + text("/etc/xen/web01.cfg", 256)
     + text("/etc/xen/web01.cfg.before", 256) + text("no space", 256),
+    "IDENTITY": text("/dev/vg/shared", 1024),
+    "IDENTITY_OK": struct.pack("<IIQ", 1, 0, 0x323456789A00) + text("wwid:naa.600 dm:LVM-1", 1024),
 }
 
 NUMBERS = {
@@ -91,7 +93,7 @@ NUMBERS = {
     "HASHES": 26, "HASHES_OK": 27, "ZERO": 37, "GROUP": 28, "GROUP_OK": 29, "ADOPT": 30,
     "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "FACTS": 46,
     "FACTS_OK": 47, "HANDOVER": 48, "GUEST": 52, "GUEST_OK": 53,
-    "GUEST_CONFIG": 54, "GUEST_CONFIG_OK": 55,
+    "GUEST_CONFIG": 54, "GUEST_CONFIG_OK": 55, "IDENTITY": 56, "IDENTITY_OK": 57,
 }
 
 ACKS = [  # type, seq, arg, status

@@ -214,6 +214,16 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		dmm_vec_text(m->path, "/etc/xen/web01.cfg");
 		dmm_vec_text(m->kept, "/etc/xen/web01.cfg.before");
 		dmm_vec_text(m->why, "no space");
+	} else if (type == DMM_MSG_IDENTITY) {
+		struct dmm_wire_identity *m = (void *)p;
+
+		dmm_vec_text(m->path, "/dev/vg/shared");
+	} else if (type == DMM_MSG_IDENTITY_OK) {
+		struct dmm_wire_identity_ok *m = (void *)p;
+
+		m->kind = cpu_to_le32(DMM_IDENTITY_BLOCK);
+		m->size_bytes = cpu_to_le64(0x0000323456789a00ULL);
+		dmm_vec_text(m->identity, "wwid:naa.600 dm:LVM-1");
 	} else if (type == DMM_MSG_KEY_OK) {
 		struct dmm_wire_key_ok *m = (void *)p;
 

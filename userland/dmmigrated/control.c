@@ -43,6 +43,7 @@ struct reply {
 		struct dmm_wire_key_ok key;
 		struct dmm_wire_facts_ok facts;
 		struct dmm_wire_guest_config_ok guest_config;
+		struct dmm_wire_identity_ok identity;
 	} u;
 };
 
@@ -414,6 +415,14 @@ static int control_guest_config(struct control *c, const u8 *payload, struct rep
 	return dmm_control_guest_config(c->s, payload, &c->pieces, &reply->u.guest_config, r);
 }
 
+static int control_identity(struct control *c, const u8 *payload, struct reply *reply,
+			    struct dmm_refusal *r)
+{
+	reply->type = DMM_MSG_IDENTITY_OK;
+	reply->bytes = sizeof(reply->u.identity);
+	return dmm_control_identity(c->s, payload, &reply->u.identity, r);
+}
+
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -435,6 +444,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_KEY, control_key },
 		{ DMM_MSG_FACTS, control_facts },
 		{ DMM_MSG_GUEST_CONFIG, control_guest_config },
+		{ DMM_MSG_IDENTITY, control_identity },
 	};
 	size_t i;
 

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * GUEST_CONFIG: the configuration of a guest whose disks come here, for after the hand-over.
+ * GUEST_CONFIG: the configuration of a guest whose disks come here, for after the hand-over; IDENTITY: disks of it that need not.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "control_priv.h"
 #include "guest.h"
 #include "guest_config.h"
+#include "identity.h"
 #include "migrations.h"
+#include "sysfs.h"
 
 /* Of one connection: what has come of the configuration of one migration. */
 struct dmm_guest_pieces {
@@ -108,4 +112,36 @@ int dmm_control_guest_config(struct dmm_session *s, const u8 *payload, struct dm
 	ret = config_of_migration(s, m, pieces, &rq, ok, r);
 	dmm_migration_put(m);
 	return ret;
+}
+
+static u64 block_bytes(dev_t dev)
+{
+	char text[32];
+	u64 sectors;
+
+	if (dmm_sysfs_read(major(dev), minor(dev), "size", text, sizeof(text)) <= 0 || dmm_parse_u64(text, 0, ~0ull >> 10, &sectors))
+		return 0;
+	return sectors * DMM_SECTOR_BYTES;
+}
+
+int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wire_identity_ok *ok, struct dmm_refusal *r)
+{
+	char path[DMM_PATH_MAX], identity[sizeof(ok->identity)];
+	struct stat st;
+	int ret;
+
+	if (!(s->features & DMM_FEATURE_IDENTITY))
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "IDENTITY without its feature in HELLO");
+	ret = dmm_identity_decode(payload, path, r);
+	if (!ret && !s->local)
+		ret = dmm_guest_check(s, r);
+	if (ret)
+		return ret;
+	memset(ok, 0, sizeof(*ok));
+	if (stat(path, &st) || dmm_disk_identity(path, identity, sizeof(identity)) < 0)
+		return 0;
+	ok->kind = cpu_to_le32(S_ISBLK(st.st_mode) ? DMM_IDENTITY_BLOCK : DMM_IDENTITY_FILE);
+	ok->size_bytes = cpu_to_le64(S_ISBLK(st.st_mode) ? block_bytes(st.st_rdev) : (u64)st.st_size);
+	dmm_text_put(ok->identity, sizeof(ok->identity), identity);
+	return 0;
 }

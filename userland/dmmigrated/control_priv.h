@@ -19,6 +19,9 @@ struct dmm_guest_pieces;
 int dmm_control_guest_config(struct dmm_session *s, const u8 *payload, struct dmm_guest_pieces **pieces,
 			     struct dmm_wire_guest_config_ok *ok, struct dmm_refusal *r);
 
+/* Which disk has a path here: for those whose guests may come. */
+int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wire_identity_ok *ok, struct dmm_refusal *r);
+
 /* Finds out anew what is older than a moment, for some seconds at most. */
 int dmm_control_facts(struct dmm_session *s, struct dmm_wire_facts_ok *ok, struct dmm_refusal *r);
 

@@ -467,3 +467,16 @@ int dmm_guest_config_decode(const void *payload, struct dmm_guest_config_request
 	g->text[g->bytes] = '\0';
 	return 0;
 }
+
+int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r)
+{
+	struct dmm_wire_identity w;
+
+	memcpy(&w, payload, sizeof(w));
+	if (dmm_text_check(w.path, sizeof(w.path)))
+		return malformed(r, "the path is not text");
+	if (w.path[0] != '/')
+		return dmm_refuse(r, DMM_WERR_NOTFOUND, "a disk is asked for by its absolute path");
+	memcpy(path, w.path, sizeof(w.path));
+	return 0;
+}

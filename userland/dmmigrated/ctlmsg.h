@@ -140,6 +140,8 @@ int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refu
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
 int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r);
+/* @path: of DMM_PATH_MAX bytes. */
+int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r);
 int dmm_guest_config_decode(const void *payload, struct dmm_guest_config_request *g, struct dmm_refusal *r);
 
 #endif

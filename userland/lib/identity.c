@@ -345,3 +345,36 @@ bool dmm_identity_same(const char *a, const char *b, char *which, size_t size)
 	}
 	return false;
 }
+
+/* The next of @list's own names that outlive a host; its length, 0: there is none. */
+static size_t lasting_next(const char **list, const char **token)
+{
+	size_t n;
+
+	while (*(*list += strspn(*list, " "))) {
+		*token = *list;
+		n = strcspn(*list, " ");
+		*list += n;
+		if ((!strncmp(*token, "wwid:", 5) || !strncmp(*token, "dm:", 3)) && !memchr(*token, '@', n))
+			return n;
+	}
+	return 0;
+}
+
+enum dmm_identity_verdict dmm_identity_compare(const char *a, const char *b, char *which)
+{
+	bool of_a_kind = false;
+	const char *p, *q, *s, *t;
+	size_t n, m;
+
+	for (p = a; (n = lasting_next(&p, &s)); ) {
+		for (q = b; (m = lasting_next(&q, &t)); ) {
+			if (n == m && !memcmp(s, t, n)) {
+				snprintf(which, DMM_IDENTITY_MAX, "%.*s", (int)n, s);
+				return DMM_IDENTITY_SAME;
+			}
+			of_a_kind |= s[0] == t[0];
+		}
+	}
+	return of_a_kind ? DMM_IDENTITY_DIFFERENT : DMM_IDENTITY_UNKNOWN;
+}

@@ -44,4 +44,16 @@ int dmm_disk_identity_fit(const char *path, char *buf, size_t size, unsigned int
  */
 bool dmm_identity_same(const char *a, const char *b, char *which, size_t size);
 
+enum dmm_identity_verdict {
+	DMM_IDENTITY_UNKNOWN,		/* neither can be known */
+	DMM_IDENTITY_SAME,
+	DMM_IDENTITY_DIFFERENT,
+};
+
+/*
+ * Are the two, on two hosts, the very same disk?  Only names of their own count, and only those that outlive a host (wwid, dm): SAME where they
+ * share one, which @which (DMM_IDENTITY_MAX) gets; DIFFERENT where both have one of a kind, and none is shared.  Pure.
+ */
+enum dmm_identity_verdict dmm_identity_compare(const char *a, const char *b, char *which);
+
 #endif
