@@ -20,6 +20,7 @@
 #include "platform/xl_home.h"
 #include "vm_config.h"
 #include "vm_doctor.h"
+#include "vm_shared.h"
 
 #define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
 #define REBOOT_MS	20000u		/* one that reboots is gone meanwhile */
@@ -43,7 +44,8 @@ static const struct dmm_option vm_options[] = {
 	DMM_OPTION("to", TEXT, to, "HOST[:PORT]", "where it goes"),
 	DMM_OPTION("map", LIST, maps, "DISK=/DEVICE",
 		   "where a disk goes there, by its name in the guest (xvda); for each of them.\n"
-		   "DISK=shared: both hosts have it, by the same path, and it stays where it is"),
+		   "DISK=shared: both hosts have it, by the same path, and it stays where it is; refused\n"
+		   "where it is known to be another one there, by its size, its WWN or LVM's UUID"),
 	DMM_OPTION("config", TEXT, config, "FILE", "the domain's xl.cfg(5) (default /etc/xen/DOMAIN.cfg)"),
 	DMM_OPTION_BANDWIDTH(""),
 	DMM_OPTION_CONNECTIONS,
@@ -160,6 +162,7 @@ static bool is_shared(const struct vm *v, u32 i)
 static int vm_check_disk(struct vm *v, u32 i)
 {
 	const struct dmm_xl_disk *d = &v->domain.disks[i];
+	char which[DMM_IDENTITY_MAX];
 	struct stat st;
 
 	if (d->cdrom)	/* which is empty, or the doctor says no */
@@ -168,6 +171,11 @@ static int vm_check_disk(struct vm *v, u32 i)
 		dmm_next(v->t, "xl block-detach %s %s", v->domain.name, d->vdev);
 		return refuse(v, "the disk %s (%.200s) is read-only, and does not move: detach it, or have a copy there by the same path "
 			      "and say --map %s=" SHARED, d->vdev, d->path, d->vdev);
+	}
+	if (!v->dest[i] && dmm_vm_shared_is(&v->to, d->path, which)) {
+		dmm_next(v->t, "dmmigrate vm %s --to %s --map %s=" SHARED " ...", v->domain.name, v->t->args.to, d->vdev);
+		return refuse(v, "where the disk %s (%.200s) goes is not said; %.64s has it, too (%.96s)", d->vdev, d->path, v->t->args.to,
+			      which);
 	}
 	if (!v->dest[i]) {
 		dmm_next(v->t, "dmmigrate vm %s --to %s --map %s=/DEVICE ...", v->domain.name, v->t->args.to, d->vdev);
@@ -204,6 +212,10 @@ static int vm_check(struct vm *v)
 		ret = vm_check_disk(v, i);
 	if (!ret)
 		ret = vm_doctor(v);
+	for (i = 0; i < v->domain.nr && !ret; i++) {
+		if (is_shared(v, i))
+			ret = dmm_vm_shared_check(v->t, &v->to, v->domain.disks[i].vdev, v->domain.disks[i].path);
+	}
 	if (ret || !v->domain.passthrough)
 		return ret;
 	/* of PCI, doctor has spoken */

@@ -443,3 +443,27 @@ int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_co
 	dmm_remote_close(r);
 	return ret;
 }
+
+int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_identity_ok *ok)
+{
+	static const char doing[] = "ask which disk is there";
+	struct dmm_wire_identity w;
+	int ret;
+
+	memset(ok, 0, sizeof(*ok));
+	memset(&w, 0, sizeof(w));
+	if (!(r->client.features & DMM_FEATURE_IDENTITY) || dmm_text_put(w.path, sizeof(w.path), path)) {
+		r->client.why = r->client.features & DMM_FEATURE_IDENTITY ? "the path is too long" : "dmmigrated there is older: upgrade it";
+		return remote_fail(r, -EPROTO, doing);
+	}
+	ret = remote_request(r, DMM_MSG_IDENTITY, &w, sizeof(w), DMM_MSG_IDENTITY_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS, doing);
+	if (!ret && !ok->pad && le32_to_cpu(ok->kind) < __DMM_IDENTITY_KIND_MAX && !dmm_text_check(ok->identity, sizeof(ok->identity)))
+		return 0;
+	memset(ok, 0, sizeof(*ok));
+	if (ret)
+		return ret;
+	r->client.why = "the answer is malformed";
+	ret = remote_fail(r, -EPROTO, doing);
+	dmm_remote_close(r);
+	return ret;
+}

@@ -71,6 +71,9 @@ int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char
 /* Of the configuration of a guest; with DMM_FEATURE_GUEST_CONFIG offered. @ok is zeroed after a failure. */
 int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_config *req, struct dmm_wire_guest_config_ok *ok);
 
+/* Which disk has @path there; with DMM_FEATURE_IDENTITY offered. @ok is zeroed after a failure. */
+int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_identity_ok *ok);
+
 /* With DMM_FEATURE_FACTS offered and agreed upon; *offset_ns: that host's clock less ours, within *error_ns. */
 int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, u64 *error_ns);
 
