@@ -29,6 +29,8 @@ watch_writes
 move_guest
 [ "$(on b "dmmigrate device /dev/mapper/gdest")" = /dev/mapper/gdisk.dmm ] || fail "no gate above the disk at b"
 note "no write for $(longest_pause) ms; by the guest's own clock $(guest_gap b web) ms"
+grep -q 'xvdb (/dev/mapper/gjournal) stays where it is: whether it is the same disk on b:7790 nobody can know' "$MY/vm" ||
+	fail "the tool does not say that it cannot know whether a disk is shared"
 grep -q 'web runs at b.  Its configuration there is /etc/xen/web.cfg, and the one that was there /etc/xen/web.cfg.before' "$MY/vm" ||
 	fail "the tool does not say where the configuration is"
 must b "[ \"\$(cat /etc/xen/web.cfg.before-dmmigrate-*)\" = '# old' ]"

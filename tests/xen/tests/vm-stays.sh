@@ -3,7 +3,7 @@
 # This test will have a guest's move fail before the disks have changed hands: what it is told it cannot do, the other host's
 # daemon killed while the memory comes, a domain that cannot be made there.  Each time the guest goes on at host a, with its disk, and
 # nothing of it is left at b; then it moves after all.
-# timeout: 600
+# timeout: 800
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"
 
@@ -33,6 +33,28 @@ refused 3 'where the disk xvda .* goes is not said' web --to b --map xvdb=shared
 refused 2 'has no such disk' web --to b --map xvdz=/dev/mapper/gdest
 # shellcheck disable=SC2086 # words
 refused 3 'cannot read the domain.s configuration' web --to b $maps --config /etc/xen/none.cfg
+# said to be shared: it is not there, or it is another one
+refused 3 'b:7790 has no disk /dev/mapper/gdisk' web --to b --map xvda=shared --map xvdb=shared
+linear b gdisk /dev/vdb 32768 8
+refused 3 'is another disk on b:7790: it has 16777216 bytes here and 4096 there' web --to b --map xvda=shared --map xvdb=shared
+must b "dmsetup remove gdisk"
+# what doctor knows is said before anything is done, dry or not
+must b "sed -i 's/^guests.*/guests = nobody/' /etc/dmmigrate/dmmigrated.conf && busybox killall dmmigrated"
+must_wait_for 20 on b "! busybox pidof dmmigrated"
+must b dom0-start
+# shellcheck disable=SC2086 # words
+refused 3 'between: guests: b:7790 lets no guest of this host come' web --to b $maps --dry-run
+# shellcheck disable=SC2086 # words
+refused 3 'between: guests: b:7790 lets no guest of this host come' web --to b $maps
+grep -q 'guests = a in dmmigrated.conf of b:7790' "$MY/refused" || fail "what mends it is not said"
+must b "sed -i 's/^guests.*/guests = a/' /etc/dmmigrate/dmmigrated.conf && busybox killall dmmigrated"
+must_wait_for 20 on b "! busybox pidof dmmigrated"
+must b dom0-start
+# and whether its configuration could be put in place there
+must b "mkdir -p /etc/xen/web.cfg"
+# shellcheck disable=SC2086 # words
+refused 3 '/etc/xen/web.cfg is no file' web --to b $maps
+must b "rmdir /etc/xen/web.cfg"
 must a "dmmigrate list | grep -q 'No migration' || ! dmmigrate list | grep -q gdisk"
 
 # the other host's daemon dies while the memory comes
@@ -56,7 +78,8 @@ must b "mv /etc/xen/scripts/block-dmmigrate /tmp/"
 refused 8 'xl migrate' web --to b $maps --timeout 15000
 must b "mv /tmp/block-dmmigrate /etc/xen/scripts/"
 stays
-note "no domain could be made there: the guest goes on"
+must b "[ ! -e /etc/xen/web.cfg ]"
+note "no domain could be made there: the guest goes on, and no configuration of it is left there"
 
 move_guest
 judge_moved
