@@ -36,6 +36,8 @@
  *				<--	GUEST_CONFIG_OK
  *	IDENTITY		-->	which disk is what has this path there?
  *				<--	IDENTITY_OK
+ *	VOLUME			-->	makes a destination in a storage repository, for PREPARE
+ *				<--	VOLUME_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
  * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
@@ -105,6 +107,7 @@
 #define DMM_FEATURE_FACTS	(1ull << 6)	/* DMM_MSG_FACTS */
 #define DMM_FEATURE_GUEST_CONFIG (1ull << 7)	/* DMM_MSG_GUEST_CONFIG */
 #define DMM_FEATURE_IDENTITY	(1ull << 8)	/* DMM_MSG_IDENTITY */
+#define DMM_FEATURE_VOLUME	(1ull << 9)	/* DMM_MSG_VOLUME */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -153,6 +156,8 @@ enum dmm_msg {
 	DMM_MSG_GUEST_CONFIG_OK	= 55,	/* struct dmm_wire_guest_config_ok */
 	DMM_MSG_IDENTITY	= 56,	/* struct dmm_wire_identity */
 	DMM_MSG_IDENTITY_OK	= 57,	/* struct dmm_wire_identity_ok */
+	DMM_MSG_VOLUME		= 58,	/* struct dmm_wire_volume */
+	DMM_MSG_VOLUME_OK	= 59,	/* struct dmm_wire_volume_ok */
 };
 
 /*

@@ -198,4 +198,34 @@ struct dmm_wire_adopt {
 #define DMM_WIRE_ADOPT_BYTES	1472
 #define DMM_ADOPT_WITNESS	(1u << 0)
 
+#define DMM_SR_NAME		32u	/* of a storage repository, with a NUL */
+#define DMM_VOLUME_LABEL	64u	/* the same */
+
+/* dmm_wire_volume.flags */
+#define DMM_VOLUME_CHECK	(1u << 0)	/* only look whether it could be made */
+
+struct dmm_wire_volume {
+	struct dmm_wire_disk id;
+	__le32 group_disks;	/* of the migration, as PREPARE will say */
+	__le32 flags;		/* DMM_VOLUME_* */
+	__le64 size_bytes;	/* of the source */
+	__u8 sr[DMM_SR_NAME];	/* where: a name of the receiver's configuration */
+	__u8 label[DMM_VOLUME_LABEL];	/* what its name is to remind of: A-Z a-z 0-9 . + - */
+	__u8 source_host[64];
+};
+#define DMM_WIRE_VOLUME_BYTES	200
+
+/* dmm_wire_volume_ok.flags */
+#define DMM_VOLUME_FILE		(1u << 0)	/* a file, else a block device */
+#define DMM_VOLUME_THIN		(1u << 1)	/* of a thin pool */
+
+struct dmm_wire_volume_ok {
+	__le64 size_bytes;	/* that the volume has, or would have at least */
+	__le64 room_bytes;	/* that were free there when it was asked for */
+	__le32 flags;		/* DMM_VOLUME_* */
+	__le32 pad;
+	__u8 path[1024];	/* dest_path of PREPARE */
+};
+#define DMM_WIRE_VOLUME_OK_BYTES	1048
+
 #endif

@@ -112,6 +112,13 @@ WIRE_OFFSET(dmm_wire_adopt, port, 28);
 WIRE_OFFSET(dmm_wire_adopt, size_bytes, 32);
 WIRE_OFFSET(dmm_wire_adopt, host, 64);
 WIRE_OFFSET(dmm_wire_adopt, dest_path, 448);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_volume) == DMM_WIRE_VOLUME_BYTES);
+WIRE_OFFSET(dmm_wire_volume, size_bytes, 32);
+WIRE_OFFSET(dmm_wire_volume, sr, 40);
+WIRE_OFFSET(dmm_wire_volume, source_host, 136);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_volume_ok) == DMM_WIRE_VOLUME_OK_BYTES);
+WIRE_OFFSET(dmm_wire_volume_ok, flags, 16);
+WIRE_OFFSET(dmm_wire_volume_ok, path, 24);
 /* What a receiver sizes its buffers by. */
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_facts_ok) <= DMM_MAX_CONTROL_BYTES);
@@ -207,6 +214,10 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_IDENTITY_BYTES;
 	case DMM_MSG_IDENTITY_OK:
 		return DMM_WIRE_IDENTITY_OK_BYTES;
+	case DMM_MSG_VOLUME:
+		return DMM_WIRE_VOLUME_BYTES;
+	case DMM_MSG_VOLUME_OK:
+		return DMM_WIRE_VOLUME_OK_BYTES;
 	case DMM_MSG_GUEST_OK:
 	case DMM_MSG_FINISH_OK:
 	case DMM_MSG_FORGET_OK:

@@ -84,6 +84,10 @@ PAYLOADS = {
     + text("/etc/xen/web01.cfg.before", 256) + text("no space", 256),
     "IDENTITY": text("/dev/vg/shared", 1024),
     "IDENTITY_OK": struct.pack("<IIQ", 1, 0, 0x323456789A00) + text("wwid:naa.600 dm:LVM-1", 1024),
+    "VOLUME": DISK + struct.pack("<IIQ", 9, 1, 0x0000123456789A00) + text("fast", 32) + text("web01", 64)
+    + text("host-a", 64),
+    "VOLUME_OK": struct.pack("<QQII", 0x0000123456800000, 0x0000223456789A00, 2, 0)
+    + text("/dev/vg/dmm-web01-7-10111213", 1024),
 }
 
 NUMBERS = {
@@ -94,6 +98,7 @@ NUMBERS = {
     "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "FACTS": 46,
     "FACTS_OK": 47, "HANDOVER": 48, "GUEST": 52, "GUEST_OK": 53,
     "GUEST_CONFIG": 54, "GUEST_CONFIG_OK": 55, "IDENTITY": 56, "IDENTITY_OK": 57,
+    "VOLUME": 58, "VOLUME_OK": 59,
 }
 
 ACKS = [  # type, seq, arg, status

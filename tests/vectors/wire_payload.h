@@ -123,6 +123,7 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 	case DMM_MSG_ADOPT:
 	case DMM_MSG_PROVE:
 	case DMM_MSG_COMPARE:
+	case DMM_MSG_VOLUME:
 		dmm_vec_ident(id->migration, 0x10);
 		id->disk = cpu_to_le32(7);
 		break;
@@ -238,6 +239,22 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->bytes = cpu_to_le32(24);
 		m->flags = cpu_to_le32(DMM_FACTS_CUT);
 		dmm_vec_text(m->text, "host=xenB\nvg=vg0 1024 7\n");
+	} else if (type == DMM_MSG_VOLUME) {
+		struct dmm_wire_volume *m = (void *)p;
+
+		m->group_disks = cpu_to_le32(9);
+		m->flags = cpu_to_le32(DMM_VOLUME_CHECK);
+		m->size_bytes = cpu_to_le64(0x0000123456789a00ULL);
+		dmm_vec_text(m->sr, "fast");
+		dmm_vec_text(m->label, "web01");
+		dmm_vec_text(m->source_host, "host-a");
+	} else if (type == DMM_MSG_VOLUME_OK) {
+		struct dmm_wire_volume_ok *m = (void *)p;
+
+		m->size_bytes = cpu_to_le64(0x0000123456800000ULL);
+		m->room_bytes = cpu_to_le64(0x0000223456789a00ULL);
+		m->flags = cpu_to_le32(DMM_VOLUME_THIN);
+		dmm_vec_text(m->path, "/dev/vg/dmm-web01-7-10111213");
 	} else if (type == DMM_MSG_ATTACH || type == DMM_MSG_KEY) {
 		struct dmm_wire_attach *m = (void *)p;
 
