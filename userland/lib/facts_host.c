@@ -315,6 +315,24 @@ static void lvm_facts(struct dmm_facts *f, struct dmm_facts *volumes, int stop_f
 		dmm_facts_pools(volumes, out);
 }
 
+int dmm_facts_place(struct dmm_facts *f, const char *vg, const char *pool, int stop_fd)
+{
+	char out[OUT_BYTES], select[320];
+	int ret;
+
+	if (pool)
+		snprintf(select, sizeof(select), "lv_layout=thin && lv_layout=pool && vg_name=\"%.128s\" && lv_name=\"%.128s\"", vg, pool);
+	else
+		snprintf(select, sizeof(select), "vg_name=\"%.128s\"", vg);
+	ret = pool ? lvm_ask("lvs", "vg_name,lv_name,lv_size,data_percent", select, stop_fd, out) :
+		     lvm_ask("vgs", "vg_name,vg_uuid,vg_size,vg_free", select, stop_fd, out);
+	if (!ret && pool)
+		dmm_facts_pools(f, out);
+	else if (!ret)
+		dmm_facts_vgs(f, out);
+	return ret;
+}
+
 static void xen_facts(struct dmm_facts *f, const char *root, int stop_fd)
 {
 	char *const info[] = { WORD("xl"), WORD("info"), NULL };

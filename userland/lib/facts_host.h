@@ -22,6 +22,9 @@ void dmm_facts_memlock(struct dmm_facts *f);
 /* Size and free space of what @path lies on: "dir". */
 void dmm_facts_dir(struct dmm_facts *f, const char *path);
 
+/* Of one volume group, or thin pool of it: "vg" or "pool", if it is there. 0, LVM's exit code, or -errno. */
+int dmm_facts_place(struct dmm_facts *f, const char *vg, const char *pool, int stop_fd);
+
 /* What the programs print. The first: -EBADMSG, it is nothing that xl info says. */
 int dmm_facts_xl_info(struct dmm_facts *f, const char *text);
 void dmm_facts_vgs(struct dmm_facts *f, const char *text);	/* name|uuid|size|free, in bytes */

@@ -14,9 +14,8 @@
 #include "dm.h"
 #include "dmlock.h"
 #include "fullio.h"
-#include "lv.h"
+#include "lv_priv.h"
 #include "parse.h"
-#include "runner.h"
 #include "sysfs.h"
 #include "thread.h"
 
@@ -53,10 +52,9 @@ static void lvm_abandon(struct dmm_runner *r)
 		reaper_thread(r);
 }
 
-/* Runs `lvm ...` to its end: 0, -errno with @why.  *@out: what it said, to be freed. */
-static int lvm_run(char *const lvm[], int stop_fd, struct dmm_runner **out, char *why)
+int dmm_lvm_run(char *const lvm[], int stop_fd, struct dmm_runner **out, char why[DMM_LV_WHY])
 {
-	char *argv[24] = { (char *)"env", (char *)"LC_ALL=C", (char *)"lvm" };
+	char *argv[28] = { (char *)"env", (char *)"LC_ALL=C", (char *)"lvm" };
 	struct dmm_runner *r;
 	char line[160];
 	int i, ret;
@@ -85,6 +83,9 @@ static int lvm_run(char *const lvm[], int stop_fd, struct dmm_runner **out, char
 	}
 	ret = dmm_runner_end(r);
 	if (!ret) {
+		if (r->bytes == sizeof(r->text))
+			r->bytes--;
+		r->text[r->bytes] = '\0';
 		*out = r;
 		return 0;
 	}
@@ -190,6 +191,22 @@ static const char *find_tag(const char *tags, const char *tag, bool own, char fo
 	}
 }
 
+bool dmm_lv_has_tag(const char *tags, const char *tag)
+{
+	char found[DMM_LV_TAGS];
+
+	for (;;) {
+		size_t n = strcspn(tags, ",");
+
+		snprintf(found, sizeof(found), "%.*s", (int)n, tags);
+		if (!strcmp(found, tag))
+			return true;
+		if (!tags[n])
+			return false;
+		tags += n + 1;
+	}
+}
+
 int dmm_lv_parse(const char *text, struct dmm_lv *lv)
 {
 	char vg[DMM_LV_NAME / 2], name[DMM_LV_NAME / 2 - 1], skip[8];
@@ -211,15 +228,12 @@ static void hyphenate(const char *id, char out[40])
 		 id + 26);
 }
 
-/* A guest's disk is never looked at for volume groups, whatever the host's configuration says. */
-#define CONFIG	(char *)"--config", (char *)"devices{scan_lvs=0}"
-
 /* 0, -ENOENT: there is none any more, -errno with @why. */
 static int lv_find(const char *uuid, struct dmm_lv *lv, int stop_fd, char *why)
 {
 	char vg_id[40], lv_id[40], select[128];
 	char *const lvs[] = {
-		(char *)"lvs", CONFIG, (char *)"--noheadings", (char *)"--nameprefixes", (char *)"--binary",
+		(char *)"lvs", DMM_LVM_CONFIG, (char *)"--noheadings", (char *)"--nameprefixes", (char *)"--binary",
 		(char *)"-o", (char *)"vg_name,lv_name,lv_skip_activation,lv_tags", (char *)"-S", select, NULL,
 	};
 	struct dmm_runner *r;
@@ -228,12 +242,9 @@ static int lv_find(const char *uuid, struct dmm_lv *lv, int stop_fd, char *why)
 	hyphenate(uuid + 4, vg_id);
 	hyphenate(uuid + 36, lv_id);
 	snprintf(select, sizeof(select), "vg_uuid=\"%s\" && lv_uuid=\"%s\"", vg_id, lv_id);
-	ret = lvm_run(lvs, stop_fd, &r, why);
+	ret = dmm_lvm_run(lvs, stop_fd, &r, why);
 	if (ret)
 		return ret == -ENOENT ? -EIO : ret;
-	if (r->bytes == sizeof(r->text))
-		r->bytes--;
-	r->text[r->bytes] = '\0';
 	ret = dmm_lv_parse(r->text, lv);
 	free(r);
 	if (ret && dmm_lv_active(uuid)) {
@@ -252,10 +263,10 @@ static int lv_find(const char *uuid, struct dmm_lv *lv, int stop_fd, char *why)
 static int lv_change(const struct dmm_lv *lv, const char *how, const char *more, int stop_fd, char *why)
 {
 	char *const lvchange[] = {
-		(char *)"lvchange", CONFIG, (char *)how, (char *)more, (char *)lv->name, NULL,
+		(char *)"lvchange", DMM_LVM_CONFIG, (char *)how, (char *)more, (char *)lv->name, NULL,
 	};
 	struct dmm_runner *r;
-	int ret = lvm_run(lvchange, stop_fd, &r, why);
+	int ret = dmm_lvm_run(lvchange, stop_fd, &r, why);
 
 	if (!ret)
 		free(r);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making and removing volumes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "facts_host.h"
+#include "lv_priv.h"
+#include "volume.h"
+
+void dmm_volume_call(struct dmm_volume *v, const char *label, u32 disk, const u8 id[DMM_ID_BYTES])
+{
+	char hex[DMM_ID_HEX];
+
+	dmm_id_format(id, hex);
+	snprintf(v->name, sizeof(v->name), "dmm-%.63s-%u-%.8s", label, disk, hex);
+}
+
+/* Of a place of LVM. */
+static void place_vg(const struct dmm_sr *sr, char vg[DMM_SR_PLACE])
+{
+	snprintf(vg, DMM_SR_PLACE, "%.*s", (int)strcspn(sr->place, "/"), sr->place);
+}
+
+static const char *place_pool(const struct dmm_sr *sr)
+{
+	return sr->kind == DMM_SR_THIN ? strchr(sr->place, '/') + 1 : NULL;
+}
+
+void dmm_volume_path(const struct dmm_volume *v, char path[DMM_PATH_MAX])
+{
+	char vg[DMM_SR_PLACE];
+
+	if (v->sr.kind == DMM_SR_DIR) {
+		snprintf(path, DMM_PATH_MAX, "%s/%s", v->sr.place, v->name);
+		return;
+	}
+	place_vg(&v->sr, vg);
+	snprintf(path, DMM_PATH_MAX, "/dev/%s/%s", vg, v->name);
+}
+
+static int fail(char why[DMM_LV_WHY], int err, const char *what, const char *path)
+{
+	snprintf(why, DMM_LV_WHY, "cannot %s %.150s: %s", what, path, strerror(err));
+	return -err;
+}
+
+static int not_there(const struct dmm_sr *sr, int ret, char why[DMM_LV_WHY])
+{
+	snprintf(why, DMM_LV_WHY, "%s %.128s %s", sr->kind == DMM_SR_THIN ? "the thin pool" : "the volume group", sr->place,
+		 ret == -ETIMEDOUT || ret == -EBUSY ? "cannot be looked for: LVM does not answer" :
+		 sr->kind == DMM_SR_THIN ? "is not there, or not active" : "is not there");
+	return ret < 0 && ret != -ENOENT ? ret : -ENOENT;
+}
+
+int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[DMM_LV_WHY])
+{
+	dmm_autofree struct dmm_facts *f = NULL;
+	char vg[DMM_SR_PLACE], value[DMM_FACT_VALUE];
+	struct statvfs st;
+	int ret;
+
+	if (sr->kind == DMM_SR_DIR) {
+		if (statvfs(sr->place, &st))
+			return fail(why, errno, "look at", sr->place);
+		*bytes = (u64)st.f_bavail * st.f_frsize;
+		return 0;
+	}
+	f = malloc(sizeof(*f));
+	if (!f)
+		return fail(why, ENOMEM, "look at", sr->place);
+	dmm_facts_init(f);
+	place_vg(sr, vg);
+	ret = dmm_facts_place(f, vg, place_pool(sr), stop_fd);
+	if (ret || !(sr->kind == DMM_SR_THIN ? dmm_facts_get(f, "pool", value) && dmm_fact_word_u64(value, 2, bytes) :
+		     dmm_facts_get(f, "vg", value) && dmm_fact_word_u64(value, 3, bytes)))
+		return not_there(sr, ret, why);
+	return 0;
+}
+
+/* --- logical volumes --- */
+
+static void made_tag(const u8 id[DMM_ID_BYTES], const char *prefix, char tag[64])
+{
+	char hex[DMM_ID_HEX];
+
+	dmm_id_format(id, hex);
+	snprintf(tag, 64, "%s%s", prefix, hex);
+}
+
+/* As dmm_volume_find(). */
+static int lv_look(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char *why)
+{
+	char vg[DMM_SR_PLACE], select[DMM_SR_PLACE + DMM_VOLUME_NAME + 40], tag[64];
+	char *const lvs[] = {
+		(char *)"lvs", DMM_LVM_CONFIG, (char *)"--noheadings", (char *)"--nameprefixes", (char *)"--binary",
+		(char *)"-o", (char *)"vg_name,lv_name,lv_skip_activation,lv_tags", (char *)"-S", select, NULL,
+	};
+	struct dmm_runner *r;
+	struct dmm_lv lv;
+	int ret;
+
+	place_vg(&v->sr, vg);
+	snprintf(select, sizeof(select), "vg_name=\"%s\" && lv_name=\"%s\"", vg, v->name);
+	ret = dmm_lvm_run(lvs, stop_fd, &r, why);
+	if (ret)
+		return ret;
+	ret = dmm_lv_parse(r->text, &lv);
+	free(r);
+	if (ret)
+		return 0;
+	made_tag(id, DMM_VOLUME_TAG, tag);
+	if (dmm_lv_has_tag(lv.tags, tag))
+		return 1;
+	snprintf(why, DMM_LV_WHY, "there is a volume %.200s already, of somebody else", lv.name);
+	return -EEXIST;
+}
+
+static int lv_run(char *const argv[], int stop_fd, char *why)
+{
+	struct dmm_runner *r;
+	int ret = dmm_lvm_run(argv, stop_fd, &r, why);
+
+	if (!ret)
+		free(r);
+	else if (strcasestr(why, "insufficient"))
+		ret = -ENOSPC;
+	return ret;
+}
+
+/*
+ * In one step with the tag that says whose it is, and the mark.  What was there before in the same place is neither zeroed nor asked about:
+ * all of the source is written over it.
+ */
+static int lv_make(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char *why)
+{
+	const char *pool = place_pool(&v->sr);
+	char vg[DMM_SR_PLACE], tag[64], mark[64], size[32];
+	char *const thick[] = {
+		(char *)"lvcreate", DMM_LVM_CONFIG, (char *)"--yes", (char *)"-Wn", (char *)"-Zn", (char *)"-ky", (char *)"-K",
+		(char *)"-ay", (char *)"--addtag", tag, (char *)"--addtag", mark, (char *)"-n", (char *)v->name, (char *)"-L", size,
+		vg, NULL,
+	};
+	char *const thin[] = {
+		(char *)"lvcreate", DMM_LVM_CONFIG, (char *)"--yes", (char *)"-Wn", (char *)"-ky", (char *)"-K", (char *)"-ay",
+		(char *)"--addtag", tag, (char *)"--addtag", mark, (char *)"-n", (char *)v->name, (char *)"-V", size,
+		(char *)"--thinpool", (char *)pool, vg, NULL,
+	};
+
+	place_vg(&v->sr, vg);
+	made_tag(id, DMM_VOLUME_TAG, tag);
+	made_tag(id, DMM_LV_TAG, mark);
+	snprintf(size, sizeof(size), "%llub", v->size_bytes);
+	return lv_run(pool ? thin : thick, stop_fd, why);
+}
+
+static int lv_activate(const struct dmm_volume *v, int stop_fd, char *why)
+{
+	char name[DMM_LV_NAME + DMM_VOLUME_NAME], vg[DMM_SR_PLACE];
+	char *const lvchange[] = { (char *)"lvchange", DMM_LVM_CONFIG, (char *)"-ay", (char *)"-K", name, NULL };
+
+	place_vg(&v->sr, vg);
+	snprintf(name, sizeof(name), "%s/%s", vg, v->name);
+	return lv_run(lvchange, stop_fd, why);
+}
+
+static int lv_remove(const struct dmm_volume *v, int stop_fd, char *why)
+{
+	char name[DMM_LV_NAME + DMM_VOLUME_NAME], vg[DMM_SR_PLACE];
+	char *const lvremove[] = { (char *)"lvremove", DMM_LVM_CONFIG, (char *)"-f", name, NULL };
+
+	place_vg(&v->sr, vg);
+	snprintf(name, sizeof(name), "%s/%s", vg, v->name);
+	return lv_run(lvremove, stop_fd, why);
+}
+
+/* --- files --- */
+
+static int dir_open(const struct dmm_volume *v, char *why)
+{
+	int fd = open(v->sr.place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? fail(why, errno, "open", v->sr.place) : fd;
+}
+
+/* As dmm_volume_find(), @st filled. */
+static int file_look(int dir_fd, const struct dmm_volume *v, struct stat *st, char *why)
+{
+	if (fstatat(dir_fd, v->name, st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : fail(why, errno, "look at", v->name);
+	if (S_ISREG(st->st_mode) && (v->inode ? st->st_ino == v->inode : !st->st_blocks))
+		return 1;
+	snprintf(why, DMM_LV_WHY, "there is a file %.90s in %.100s already, of somebody else", v->name, v->sr.place);
+	return -EEXIST;
+}
+
+static int file_make(struct dmm_volume *v, char *why)
+{
+	dmm_autoclose int dir_fd = dir_open(v, why);
+	dmm_autoclose int fd = -1;
+	struct stat st;
+	int ret;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	ret = file_look(dir_fd, v, &st, why);
+	if (ret < 0)
+		return ret;
+	fd = openat(dir_fd, v->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (ret ? 0 : O_EXCL), 0600);
+	/* or a barrier could be acknowledged that covers a file whose name is lost with the power */
+	if (fd < 0 || fstat(fd, &st) || ((u64)st.st_size < v->size_bytes && ftruncate(fd, (off_t)v->size_bytes)) || fsync(fd) ||
+	    (fsync(dir_fd) && errno != EINVAL))
+		return fail(why, errno, "make", v->name);
+	v->inode = st.st_ino;
+	return 0;
+}
+
+static int file_remove(const struct dmm_volume *v, char *why)
+{
+	dmm_autoclose int dir_fd = dir_open(v, why);
+	struct stat st;
+	int ret;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	ret = file_look(dir_fd, v, &st, why);
+	if (ret <= 0)
+		return ret == -EEXIST ? 0 : ret;
+	if (unlinkat(dir_fd, v->name, 0))
+		return fail(why, errno, "remove", v->name);
+	return fsync(dir_fd) && errno != EINVAL ? fail(why, errno, "sync", v->sr.place) : 0;
+}
+
+/* --- either --- */
+
+int dmm_volume_find(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
+{
+	dmm_autoclose int dir_fd = -1;
+	struct stat st;
+
+	if (v->sr.kind != DMM_SR_DIR)
+		return lv_look(v, id, stop_fd, why);
+	dir_fd = dir_open(v, why);
+	return dir_fd < 0 ? dir_fd : file_look(dir_fd, v, &st, why);
+}
+
+int dmm_volume_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
+{
+	int ret;
+
+	if (v->sr.kind == DMM_SR_DIR)
+		return file_make(v, why);
+	ret = lv_look(v, id, stop_fd, why);
+	if (ret < 0)
+		return ret;
+	return ret ? lv_activate(v, stop_fd, why) : lv_make(v, id, stop_fd, why);
+}
+
+int dmm_volume_remove(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
+{
+	int ret;
+
+	if (v->sr.kind == DMM_SR_DIR)
+		return file_remove(v, why);
+	ret = lv_look(v, id, stop_fd, why);
+	if (ret <= 0)
+		return ret == -EEXIST ? 0 : ret;
+	return lv_remove(v, stop_fd, why);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Volumes that are made for a migration in a storage repository, and removed when it comes to nothing.  A volume of LVM carries a tag with
+ * the migration's id from its first moment, and the mark that keeps it from being activated by others (lv.h); a file is known by its
+ * inode, or, before that is on record, by being as it was made: empty.  None but the migration's own is ever removed.
+ *
+ * Context: any thread that may wait for some seconds; no dm lock is held.  Errors: -errno with @why, one line.
+ */
+#ifndef DMM_LIB_VOLUME_H
+#define DMM_LIB_VOLUME_H
+
+#include "lv.h"
+#include "parse.h"
+#include "sr.h"
+
+#define DMM_VOLUME_NAME	96u
+#define DMM_VOLUME_TAG	"dmm-made-"	/* and the migration's id */
+
+struct dmm_volume {
+	struct dmm_sr sr;
+	char name[DMM_VOLUME_NAME];
+	u64 size_bytes;			/* that were asked for */
+	u64 inode;			/* of a file, once it is made; else 0 */
+};
+
+/* What a volume for disk @disk of migration @id is called. */
+void dmm_volume_call(struct dmm_volume *v, const char *label, u32 disk, const u8 id[DMM_ID_BYTES]);
+void dmm_volume_path(const struct dmm_volume *v, char path[DMM_PATH_MAX]);
+
+/* What is free there. -ENOENT: no such place. */
+int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[DMM_LV_WHY]);
+
+/* 1: it is there, and this migration's. 0: nothing is called so. -EEXIST: it is somebody else's. */
+int dmm_volume_find(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
+
+/* Makes it, if it is not there already, and fills v->inode. -ENOSPC. */
+int dmm_volume_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
+/* 0, also where there is none, or somebody else's. */
+int dmm_volume_remove(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
+
+#endif
