@@ -220,7 +220,7 @@ struct dmm_wire_volume {
 #define DMM_VOLUME_THIN		(1u << 1)	/* of a thin pool */
 
 struct dmm_wire_volume_ok {
-	__le64 size_bytes;	/* that the volume has, or would have at least */
+	__le64 size_bytes;	/* that the volume has at least, or would have */
 	__le64 room_bytes;	/* that were free there when it was asked for */
 	__le32 flags;		/* DMM_VOLUME_* */
 	__le32 pad;

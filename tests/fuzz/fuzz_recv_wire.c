@@ -7,6 +7,7 @@
 #include "dmmigrated/ctlmsg.h"
 #include "dmmigrated/handover_priv.h"
 #include "fuzz.h"
+#include "sr.h"
 
 /* What was accepted encodes to what it came from: nothing was overlooked, or made up. */
 static void one_header(const u8 *data, size_t size)
@@ -86,6 +87,7 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_guest_request guest;
 		struct dmm_guest_config_request guest_config;
 		char path[DMM_PATH_MAX];
+		struct dmm_volume_request volume;
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
@@ -153,6 +155,14 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		if (!ret) {
 			fuzz_text_ok(u.path, sizeof(u.path));
 			fuzz_assert(u.path[0] == '/');
+		}
+		break;
+	case DMM_MSG_VOLUME:
+		ret = dmm_volume_decode(payload, &u.volume, &r);
+		if (!ret) {
+			fuzz_text_ok(u.volume.source_host, sizeof(u.volume.source_host));
+			fuzz_assert(dmm_sr_name_ok(u.volume.sr) && dmm_sr_label_ok(u.volume.label) && u.volume.size_bytes &&
+				    u.volume.size_bytes <= ~0ull >> 1 && u.volume.name.disk < u.volume.group_disks);
 		}
 		break;
 	case DMM_MSG_ADOPT:
@@ -230,7 +240,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				     DMM_MSG_QUERY };
 
 	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT,
-				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY };
+				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY, DMM_MSG_VOLUME };
 
 	if (!size)
 		return 0;
@@ -244,7 +254,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_request(more[data[0] - 8], data + 1, size - 1);
 	else if (data[0] == 13)
 		one_error(data + 1, size - 1);
-	else if (data[0] >= 14 && data[0] < 17)
+	else if (data[0] >= 14 && data[0] < 18)
 		one_request(more[data[0] - 9], data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);

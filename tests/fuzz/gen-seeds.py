@@ -124,6 +124,9 @@ seed("recv_wire", "compare-beyond", b"\11" + DISK + struct.pack("<II", 65, 0) + 
 session("prove", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, 40, PROVE) + frame(0, 42, COMPARE)
      + frame(0, "QUERY", DISK))
 session("facts", frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 127) + golden.text("dmmigrate 0.1", 48)) + frame(0, "FACTS") * 2)
+HELLO_VOLUME = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 264) + golden.text("dmmigrate 0.1", 48))
+session("volume", HELLO_VOLUME + frame(0, "VOLUME", P["VOLUME"]))
+session("volume-without-feature", HELLO0 + frame(0, "VOLUME", P["VOLUME"]))
 session("facts-without-feature", HELLO0 + frame(0, "FACTS"))
 session("prove-without-feature", COPY + frame(0, 40, PROVE))
 
@@ -391,18 +394,22 @@ for word in ("--help", "--version", "--nonsense", "operand", "--tls", "--config=
 for selector, name in ((10, "HASHES"), (11, "GROUP"), (12, "ADOPT"), (14, "GUEST"), (15, "GUEST_CONFIG"),
                        (16, "IDENTITY")):
     seed("recv_wire", "payload-" + name.lower(), bytes([selector]) + P[name])
+seed("recv_wire", "payload-volume", b"\x11" + P["VOLUME"])
+seed("recv_wire", "payload-volume-label", b"\x11" + P["VOLUME"][:72] + b"-" + P["VOLUME"][73:])
+seed("recv_wire", "payload-volume-sr", b"\x11" + P["VOLUME"][:40] + b"/" + P["VOLUME"][41:])
 for number in (0, 71, 74, 122, 6, 20, 15, 26, 1, 30, 24, 23, 22, 2, 16, 9999):
     seed("recv_wire", "errno-%d" % number, b"\x0d" + struct.pack("<i", -number))
 seed("recv_wire", "werr-17", b"\x0d" + struct.pack("<i", 17))
 for name in ("HASHES_OK", "KEY", "KEY_OK", "GROUP", "GROUP_OK", "ADOPT", "PROVE", "PROVE_OK", "COMPARE", "COMPARE_OK", "HANDOVER", "HASHES", "FACTS", "FACTS_OK", "GUEST_CONFIG",
-             "GUEST_CONFIG_OK", "IDENTITY", "IDENTITY_OK"):
+             "GUEST_CONFIG_OK", "IDENTITY", "IDENTITY_OK", "VOLUME", "VOLUME_OK"):
     if name in P:
         seed("recv_wire", "header-" + name.lower(), b"\0" + struct.pack("<IHHQQQIIII", golden.MAGIC, N[name], 0, 5, 0, 0, len(P[name]), 0, 0, 0))
 HELLO_ALL = struct.pack("<HHHHQ", 1, 0, 0, 0, 24) + golden.ident(1) + golden.ident(2) + golden.text("dmmigrated 0.1", 48)
 ALL = frame(0, "HELLO_OK", HELLO_ALL) + frame(0, "PREPARED", P["PREPARED"]) + frame(0, "PROVE_OK", P["PROVE_OK"]) + frame(
     0, "COMPARE_OK", P["COMPARE_OK"]) + frame(0, "GROUP_OK", P["GROUP_OK"]) * 2 + frame(0, "HASHES_OK", bytes(4112))
 seed("tool_client", "everything", ALL + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"])
-     + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", P["FACTS_OK"]))
+     + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", P["FACTS_OK"])
+     + frame(0, "VOLUME_OK", P["VOLUME_OK"]))
 seed("tool_client", "facts-malformed", ALL + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"])
      + frame(0, "ATTACHED") + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", b"\xff" * 4096))
 seed("tool_client", "features", frame(0, "HELLO_OK", HELLO_ALL[:8] + b"\xff" + HELLO_ALL[9:]))

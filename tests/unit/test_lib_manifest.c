@@ -148,6 +148,23 @@ static void test_round_trip(void **state)
 	assert_round_trip(m);
 	free(m);
 
+	/* of one disk the volume is known, which may be half made, and no more */
+	m = dest(2);
+	m->disks[0].volume = (struct dmm_volume) { { "fast", DMM_SR_THIN, "vg0/pool" }, "dmm-web01-0-11111111", 512, 0 };
+	assert_round_trip(m);
+	memset(&m->disks[1], 0, sizeof(m->disks[1]));
+	m->disks[1].volume = (struct dmm_volume) { { "slow", DMM_SR_DIR, "/srv" }, "dmm-web01-1-11111111", ~0ull >> 1, 77 };
+	assert_round_trip(m);
+	assert_false(dmm_manifest_complete(m));
+	m->disks[1].volume.sr.place[0] = 'x';
+	assert_int_equal(dmm_manifest_save(dir, m), -EINVAL);
+	strcpy(m->disks[1].volume.sr.place, "/srv");
+	strcpy(m->disks[1].volume.name, "dmm-../x");
+	assert_int_equal(dmm_manifest_save(dir, m), -EINVAL);
+	strcpy(m->disks[1].volume.name, "web01");
+	assert_int_equal(dmm_manifest_save(dir, m), -EINVAL);
+	free(m);
+
 	m = dest(DMM_MAX_GROUP);
 	assert_true(dmm_manifest_complete(m));
 	assert_round_trip(m);

@@ -144,6 +144,31 @@ static const struct mutation guest_config_status_mutations[] = {
 	{ "name", GC(name), U8, 'x', DMM_WERR_PROTOCOL },
 };
 
+#define VO(f) offsetof(struct dmm_wire_volume, f)
+
+static const struct mutation volume_mutations[] = {
+	{ "untouched", VO(group_disks), U32, 4, 0 },
+	{ "id zero", VO(id.migration), U8, 0, DMM_WERR_PROTOCOL },
+	{ "not of its group", VO(id.disk), U32, 4, DMM_WERR_PROTOCOL },
+	{ "group of 0", VO(group_disks), U32, 0, DMM_WERR_LIMIT },
+	{ "group of 65", VO(group_disks), U32, 65, DMM_WERR_LIMIT },
+	{ "check", VO(flags), U32, DMM_VOLUME_CHECK, 0 },
+	{ "flags", VO(flags), U32, 2, DMM_WERR_UNSUPPORTED },
+	{ "size 0", VO(size_bytes), U64, 0, DMM_WERR_RANGE },
+	{ "size odd", VO(size_bytes), U64, SIZE + 1, DMM_WERR_RANGE },
+	{ "size beyond 2^63", VO(size_bytes), U64, 1ull << 63, DMM_WERR_RANGE },
+	{ "no repository", VO(sr), U8, 0, DMM_WERR_PROTOCOL },
+	{ "repository a path", VO(sr) + 1, U8, '/', DMM_WERR_PROTOCOL },
+	{ "repository an option", VO(sr), U8, '-', DMM_WERR_PROTOCOL },
+	{ "repository unpadded", VO(sr) + 31, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "no label", VO(label), U8, 0, DMM_WERR_PROTOCOL },
+	{ "label an option", VO(label), U8, '-', DMM_WERR_PROTOCOL },
+	{ "label a path", VO(label) + 1, U8, '/', DMM_WERR_PROTOCOL },
+	{ "label with a quote", VO(label) + 1, U8, '"', DMM_WERR_PROTOCOL },
+	{ "label unpadded", VO(label) + 63, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "host escape", VO(source_host), U8, 0x1b, DMM_WERR_PROTOCOL },
+};
+
 #define AD(f) offsetof(struct dmm_wire_adopt, f)
 
 static const struct mutation adopt_mutations[] = {
@@ -293,6 +318,13 @@ static int decode_guest(const void *payload, struct dmm_refusal *r)
 	return dmm_guest_decode(payload, &g, r);
 }
 
+static int decode_volume(const void *payload, struct dmm_refusal *r)
+{
+	struct dmm_volume_request v;
+
+	return dmm_volume_decode(payload, &v, r);
+}
+
 static int decode_adopt(const void *payload, struct dmm_refusal *r)
 {
 	struct dmm_adopt a;
@@ -352,6 +384,7 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_guest gu;
 	struct dmm_wire_guest_config gc;
 	struct dmm_wire_adopt ad;
+	struct dmm_wire_volume vo;
 	struct dmm_wire_prove pv;
 	struct dmm_wire_compare cm;
 	struct dmm_refusal r;
@@ -392,6 +425,14 @@ static void decoders_refuse(void **state)
 	gu.migration[0] = 1;
 	gu.platform = cpu_to_le32(DMM_PLATFORM_XL);
 	strcpy((char *)gu.name, "web01");
+	memset(&vo, 0, sizeof(vo));
+	vo.id.migration[0] = 1;
+	vo.id.disk = cpu_to_le32(3);
+	vo.group_disks = cpu_to_le32(4);
+	vo.size_bytes = cpu_to_le64(SIZE);
+	strcpy((char *)vo.sr, "fast");
+	strcpy((char *)vo.label, "web01");
+	mutate(volume_mutations, COUNT(volume_mutations), &vo, sizeof(vo), decode_volume);
 	mutate(guest_mutations, COUNT(guest_mutations), &gu, sizeof(gu), decode_guest);
 	memset(&gc, 0, sizeof(gc));
 	gc.platform = cpu_to_le32(DMM_PLATFORM_XL);
@@ -451,6 +492,7 @@ static void decoders_take_anything(void **state)
 		decode_guest(junk, &r);
 		decode_guest_config(junk, &r);
 		decode_adopt(junk, &r);
+		decode_volume(junk, &r);
 		decode_prove(junk, &r);
 		decode_compare(junk, &r);
 	}

@@ -44,6 +44,7 @@ struct reply {
 		struct dmm_wire_facts_ok facts;
 		struct dmm_wire_guest_config_ok guest_config;
 		struct dmm_wire_identity_ok identity;
+		struct dmm_wire_volume_ok volume;
 	} u;
 };
 
@@ -182,6 +183,7 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 		return ret;
 	memcpy(p.peer, c->s->peer_name, sizeof(p.peer));
 	control_name(c, &p.name);
+	p.made = c->s->rc->migrations && dmm_migrations_made(c->s->rc->migrations, &p);
 	if (!p.group_disks && c->s->rc->migrations)
 		ret = dmm_migrations_refuse_known(c->s->rc->migrations, p.name.migration, r);
 	if (!ret)
@@ -423,6 +425,14 @@ static int control_identity(struct control *c, const u8 *payload, struct reply *
 	return dmm_control_identity(c->s, payload, &reply->u.identity, r);
 }
 
+static int control_volume(struct control *c, const u8 *payload, struct reply *reply,
+			  struct dmm_refusal *r)
+{
+	reply->type = DMM_MSG_VOLUME_OK;
+	reply->bytes = sizeof(reply->u.volume);
+	return dmm_control_volume(c->s, payload, &reply->u.volume, r);
+}
+
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
 			   struct dmm_refusal *r)
 {
@@ -445,6 +455,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_FACTS, control_facts },
 		{ DMM_MSG_GUEST_CONFIG, control_guest_config },
 		{ DMM_MSG_IDENTITY, control_identity },
+		{ DMM_MSG_VOLUME, control_volume },
 	};
 	size_t i;
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "allow.h"
@@ -68,6 +69,44 @@ static void allowed_facts(struct dmm_facts *f, struct dmm_session *s)
 	}
 }
 
+/* How large it is, and how much of that is free. False: it is not there. */
+static bool sr_room(const struct dmm_sr *sr, const struct dmm_facts *volumes, u64 *size, u64 *room)
+{
+	const char *key = sr->kind == DMM_SR_LVM ? "vg" : "pool";
+	char value[DMM_FACT_VALUE], word[DMM_SR_PLACE];
+	unsigned int n, at = sr->kind == DMM_SR_LVM ? 2 : 1;
+	struct statvfs st;
+
+	if (sr->kind == DMM_SR_DIR) {
+		if (statvfs(sr->place, &st))
+			return false;
+		*size = (u64)st.f_blocks * st.f_frsize;
+		*room = (u64)st.f_bavail * st.f_frsize;
+		return true;
+	}
+	for (n = 0; dmm_facts_nth(volumes, key, n, value); n++) {
+		if (dmm_fact_word(value, 0, word, sizeof(word)) && !strcmp(word, sr->place))
+			return dmm_fact_word_u64(value, at, size) && dmm_fact_word_u64(value, at + 1, room);
+	}
+	return false;
+}
+
+/* Where volumes may be made for this peer. */
+static void sr_facts(struct dmm_facts *f, const struct dmm_facts *volumes, struct dmm_session *s)
+{
+	char text[PATH_MAX];
+	u64 size, room;
+	struct dmm_sr sr;
+	u32 i = 0;
+
+	while (dmm_control_sr_next(s, &i, text, &sr)) {
+		if (sr_room(&sr, volumes, &size, &room))
+			dmm_facts_add(f, "sr", "%s %s:%s %llu %llu", sr.name, dmm_sr_kind_name(sr.kind), sr.place, size, room);
+		else
+			dmm_facts_add(f, "sr-failed", "%s %s:%s", sr.name, dmm_sr_kind_name(sr.kind), sr.place);
+	}
+}
+
 static u64 clock_ns(void)
 {
 	struct timespec ts;
@@ -92,6 +131,7 @@ int dmm_control_facts(struct dmm_session *s, struct dmm_wire_facts_ok *ok, struc
 	dmm_facts_add(&f, "guests", dmm_guest_permitted(s) ? "yes" : "no");
 	dmm_facts_memlock(&f);
 	host_facts(&f, &volumes, s->rc->stop_fd);
+	sr_facts(&f, &volumes, s);
 	allowed_facts(&f, s);	/* of these there may be more than fit */
 	dmm_facts_merge(&f, &volumes);
 	dmm_facts_encode(&f, ok);

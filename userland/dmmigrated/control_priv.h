@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between control.c, control_group.c, control_guest.c and control_facts.c.  0, or -errno with @r filled, as all handlers of requests.
+ * Between control.c, control_group.c, control_guest.c, control_facts.c and control_volume.c.  0, or -errno with @r filled, as all handlers of requests.
  */
 #ifndef DMM_CONTROL_PRIV_H
 #define DMM_CONTROL_PRIV_H
 
+#include <limits.h>
+
 #include "refusal.h"
 #include "session.h"
+#include "sr.h"
 
 /* May wait as long as the request says. */
 int dmm_control_group(struct dmm_session *s, const u8 *payload, struct dmm_wire_group_ok *ok,
@@ -24,5 +27,11 @@ int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wi
 
 /* Finds out anew what is older than a moment, for some seconds at most. */
 int dmm_control_facts(struct dmm_session *s, struct dmm_wire_facts_ok *ok, struct dmm_refusal *r);
+
+/* The next storage repository that is for who asks, from number *i (0 at first) on; @text is room for it. */
+bool dmm_control_sr_next(struct dmm_session *s, u32 *i, char text[PATH_MAX], struct dmm_sr *sr);
+/* May wait some seconds for LVM. */
+int dmm_control_volume(struct dmm_session *s, const u8 *payload, struct dmm_wire_volume_ok *ok,
+		       struct dmm_refusal *r);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/env.h"
 #include "core/handover.h"
 #include "ctlmsg.h"
+#include "sr.h"
 
 #define MAX_LBS_BYTES	65536u
 
@@ -478,5 +479,40 @@ int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r)
 	if (w.path[0] != '/')
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "a disk is asked for by its absolute path");
 	memcpy(path, w.path, sizeof(w.path));
+	return 0;
+}
+
+int dmm_volume_decode(const void *payload, struct dmm_volume_request *v, struct dmm_refusal *r)
+{
+	struct dmm_wire_volume w;
+	int ret;
+
+	memcpy(&w, payload, sizeof(w));
+	ret = name_check(&w.id, r);
+	if (!ret)
+		ret = group_check(le32_to_cpu(w.group_disks), &w.id, r);
+	if (ret)
+		return ret;
+	if (le32_to_cpu(w.flags) & ~DMM_VOLUME_CHECK)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown flags %#x of VOLUME: the source is newer than this receiver, "
+				  "upgrade it", le32_to_cpu(w.flags));
+	if (!w.size_bytes || le64_to_cpu(w.size_bytes) % DMM_SECTOR_BYTES ||
+	    le64_to_cpu(w.size_bytes) > (~0ull >> 1) - DMM_MAX_EXTENT_BYTES)
+		return dmm_refuse(r, DMM_WERR_RANGE, "a volume of %llu bytes: not a whole number of sectors, or too large",
+				  le64_to_cpu(w.size_bytes));
+	if (dmm_text_check(w.sr, sizeof(w.sr)) || !dmm_sr_name_ok((char *)w.sr))
+		return malformed(r, "the storage repository's name");
+	if (dmm_text_check(w.label, sizeof(w.label)) || !dmm_sr_label_ok((char *)w.label))
+		return malformed(r, "the volume's label");
+	if (dmm_text_check(w.source_host, sizeof(w.source_host)))
+		return malformed(r, "the source's host name is not text");
+	memset(v, 0, sizeof(*v));
+	name_take(&w.id, &v->name);
+	v->group_disks = le32_to_cpu(w.group_disks);
+	v->check = w.flags;
+	v->size_bytes = le64_to_cpu(w.size_bytes);
+	memcpy(v->sr, w.sr, sizeof(v->sr));
+	memcpy(v->label, w.label, sizeof(v->label));
+	memcpy(v->source_host, w.source_host, sizeof(v->source_host));
 	return 0;
 }

@@ -40,6 +40,7 @@ struct dmm_prepare {
 	char source_path[256];
 	char dest_path[DMM_PATH_MAX];
 	char peer[DMM_PEER_NAME];	/* who asked; not of the message, zero without TLS */
+	bool made;			/* nor this: its destination was made for it */
 	u32 group_disks;		/* 0: does not hand over as a group */
 	char gate[124];			/* dm name, "": none */
 };
@@ -125,6 +126,17 @@ struct dmm_guest_request {
 	char name[64];
 };
 
+struct dmm_volume_request {
+	struct dmm_disk_name name;
+	u32 group_disks;
+	bool check;
+	u64 size_bytes;
+	char sr[DMM_SR_NAME];
+	char label[DMM_VOLUME_LABEL];
+	char source_host[64];
+	char peer[DMM_PEER_NAME];	/* who asked; not of the message, zero without TLS */
+};
+
 /*
  * Each takes the payload of a frame of its type (whose size dmm_wire_hdr_decode() has
  * checked).  0, or a negative errno with @r filled; the result is then untouched.
@@ -139,6 +151,7 @@ int dmm_compare_decode(const void *payload, struct dmm_compare_request *c, struc
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
+int dmm_volume_decode(const void *payload, struct dmm_volume_request *v, struct dmm_refusal *r);
 int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r);
 /* @path: of DMM_PATH_MAX bytes. */
 int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r);

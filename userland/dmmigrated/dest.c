@@ -29,9 +29,10 @@
 
 #define FILE_PROBE_BYTES	8192u	/* a file must be this long to be tried for O_DIRECT */
 
-static int dest_check_path(struct dmm_allow *allow, const char *path, const char *peer, char resolved[PATH_MAX],
+static int dest_check_path(struct dmm_allow *allow, const struct dmm_dest_request *rq, char resolved[PATH_MAX],
 			   struct stat *st, struct dmm_refusal *r)
 {
+	const char *path = rq->path, *peer = rq->peer;
 	char buf[96], buf2[96];
 
 	dmm_short_path(path, buf);
@@ -42,12 +43,12 @@ static int dest_check_path(struct dmm_allow *allow, const char *path, const char
 	if (!dmm_path_is_canonical(path))
 		return dmm_refuse(r, DMM_WERR_DENIED, "%s: write the path without //, . and ..",
 				  dmm_short_path(path, buf));
-	if (dmm_allow_empty(allow))
+	if (!rq->made && dmm_allow_empty(allow))
 		return dmm_refuse(r, DMM_WERR_DENIED,
 				  "no destination is allowed here: add 'allow = %s' to dmmigrated.conf",
 				  dmm_short_path(path, buf));
 	/* before anything can be learnt about the path, existence included */
-	if (!dmm_allow_match(allow, path, peer))
+	if (!rq->made && !dmm_allow_match(allow, path, peer))
 		return dmm_refuse(r, DMM_WERR_DENIED, "%s is not on the allow-list%s%.64s: "
 				  "add an 'allow' line to dmmigrated.conf and reload",
 				  dmm_short_path(path, buf), peer[0] ? " for " : "", peer);
@@ -59,7 +60,7 @@ static int dest_check_path(struct dmm_allow *allow, const char *path, const char
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "%s: %s", dmm_short_path(path, buf),
 				  strerror(errno));
 	}
-	if (!dmm_allow_destination(allow, path, resolved, peer))
+	if (!rq->made && !dmm_allow_destination(allow, path, resolved, peer))
 		return dmm_refuse(r, DMM_WERR_DENIED,
 				  "%s leads to %s, which is not on the allow-list",
 				  dmm_short_path(path, buf), dmm_short_path(resolved, buf2));
@@ -319,7 +320,7 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 	strncat(d->path, rq->path, sizeof(d->path) - 1);
 	if (dmm_is_nbd(rq->path))
 		return dmm_dest_open_nbd(allow, rq, d, r);
-	ret = dest_check_path(allow, rq->path, rq->peer, resolved, &st, r);
+	ret = dest_check_path(allow, rq, resolved, &st, r);
 	if (ret)
 		return ret;
 	ret = dmm_inuse_check_beneath("", &st, rq->path, rq->gate, &gated, r);

@@ -24,6 +24,7 @@ struct dmm_dest_request {
 	u64 size_bytes;			/* of the source */
 	u32 lbs_bytes;			/* of the source */
 	bool overwrite;			/* a signature there was confirmed */
+	bool made;			/* the daemon made it for this very disk: it is no matter of the allow-list */
 	const char *source_identity;	/* dmm_disk_identity() of the source, may be "" */
 	const char *gate;		/* DM UUID of the gate that may be above it, or NULL */
 };

@@ -95,7 +95,9 @@ static inline struct dmm_dest_request dmm_prepare_request(const struct dmm_prepa
 		.peer = p->peer,
 		.size_bytes = p->size_bytes,
 		.lbs_bytes = p->lbs_bytes,
-		.overwrite = p->flags & DMM_PREPARE_OVERWRITE,
+		.made = p->made,
+		/* what is there was left by whoever had the room before */
+		.overwrite = p->made || p->flags & DMM_PREPARE_OVERWRITE,
 		.source_identity = p->source_identity,
 	};
 }

@@ -179,6 +179,18 @@ static void group_owe(struct dmm_group *g, const struct dmm_ho_action *a)
  * The daemon kills itself at the one that DMM_DAEMON_STOP_AT names; it runs the command DMM_DAEMON_TELL with the name of
  * each, and waits for that.
  */
+void dmm_group_stop_at(const char *here)
+{
+	const char *point = getenv("DMM_DAEMON_STOP_AT"), *tell = getenv("DMM_DAEMON_TELL");
+	char command[512];
+
+	if (tell && (snprintf(command, sizeof(command), "%s %s", tell, here) >= (int)sizeof(command) ||
+		     system(command)))
+		kill(getpid(), SIGKILL);	/* nobody is to believe that all was told */
+	if (point && !strcmp(here, point))
+		kill(getpid(), SIGKILL);
+}
+
 static void stop_at(const char *when, const struct dmm_ho_action *a)
 {
 	static const char *const gates[] = { "shut", "reads", "open" };
@@ -187,20 +199,15 @@ static void stop_at(const char *when, const struct dmm_ho_action *a)
 		[DMM_HO_DO_RECLAIM] = "reclaim", [DMM_HO_DO_THAW] = "thaw", [DMM_HO_DO_FENCE] = "fence",
 		[DMM_HO_DO_RELEASE] = "release", [DMM_HO_DO_GATES] = "gates", [DMM_HO_DO_SETTLE] = "settle",
 	};
-	const char *point = getenv("DMM_DAEMON_STOP_AT"), *tell = getenv("DMM_DAEMON_TELL");
-	char here[64], command[512];
+	char here[64];
 
-	if ((!point && !tell) || a->type == DMM_HO_DO_SEND)
+	if (a->type == DMM_HO_DO_SEND)
 		return;
 	snprintf(here, sizeof(here), "%s-%s%s%s", when, names[a->type],
 		 a->type == DMM_HO_DO_APPEND || a->type == DMM_HO_DO_GATES ? "-" : "",
 		 a->type == DMM_HO_DO_APPEND ? dmm_ho_state_name(a->state) :
 		 a->type == DMM_HO_DO_GATES ? gates[a->gate] : "");
-	if (tell && (snprintf(command, sizeof(command), "%s %s", tell, here) >= (int)sizeof(command) ||
-		     system(command)))
-		kill(getpid(), SIGKILL);	/* nobody is to believe that all was told */
-	if (point && !strcmp(here, point))
-		kill(getpid(), SIGKILL);
+	dmm_group_stop_at(here);
 }
 #else
 static void stop_at(const char *when, const struct dmm_ho_action *a)

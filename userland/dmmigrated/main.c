@@ -77,7 +77,7 @@ static int signals_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Only the allow-list and the log level can change while running. */
+/* Only the allow-list, storage repositories and the log level can change while running. */
 static void daemon_reload(struct daemon *dm)
 {
 	struct dmm_config c;
@@ -90,8 +90,9 @@ static void daemon_reload(struct daemon *dm)
 		dmm_allow_replace(&dm->rc.allow, c.allow, c.nr_allow);
 		if (dmm_opener_allow(dm->rc.registry.opener, &dm->rc.allow))
 			dmm_err(NULL, "the process that opens destinations does not take the allow-list: restart dmmigrated");
-		c.allow = NULL;
-		c.nr_allow = 0;
+		dmm_allow_replace(&dm->rc.srs, c.srs, c.nr_srs);
+		c.allow = c.srs = NULL;
+		c.nr_allow = c.nr_srs = 0;
 		dmm_config_exit(&c);
 	} else {
 		dmm_err(NULL, "reload: the configuration has an error, the old one stays");
@@ -393,8 +394,8 @@ int main(int argc, char **argv)
 		dmm_config_exit(&c);
 		return EXIT_LOCAL;
 	}
-	if (!c.nr_allow)
-		dmm_warn(NULL, "no 'allow' in %s: every destination will be refused", c.path);
+	if (!c.nr_allow && !c.nr_srs)
+		dmm_warn(NULL, "no 'allow' and no 'sr' in %s: every destination will be refused", c.path);
 	/* what only puts up gates and fences speaks to nobody, and must not fail for a key */
 	if (!c.restore && dmm_channel_open(&dm.channel, &c, false)) {
 		dmm_config_exit(&c);

@@ -14,8 +14,7 @@
 #include "migration_priv.h"
 #include "sysfs.h"
 
-/* Saves what is known now; undone in memory when that fails. */
-static int save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d,
+int dmm_migration_save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d,
 		     struct dmm_refusal *r)
 {
 	struct dmm_manifest_disk before = m->manifest->disks[disk];
@@ -46,7 +45,7 @@ static int begin_if_complete(struct dmm_migration *m, struct dmm_refusal *r)
 	return 0;
 }
 
-static void set_peer(struct dmm_migration *m, const char *host)
+void dmm_migration_set_host(struct dmm_migration *m, const char *host)
 {
 	pthread_mutex_lock(&m->lock);
 	snprintf(m->manifest->host, sizeof(m->manifest->host), "%s", host);
@@ -80,23 +79,22 @@ int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct d
 	return dmm_refuse(r, DMM_WERR_DENIED, "this migration is another peer's");
 }
 
-/* The first disk says whose the migration is. */
-static int prepare_peer(struct dmm_migration *m, const struct dmm_prepare *p, struct dmm_refusal *r)
+int dmm_migration_take_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r)
 {
 	bool known = false;
 	u32 i;
 
 	for (i = 0; i < m->nr_disks; i++)
-		known |= m->manifest->disks[i].known;
+		known |= m->manifest->disks[i].known || m->manifest->disks[i].volume.sr.kind;
 	/* or who comes first to one that is older than TLS */
 	if (!known || !*m->manifest->peer) {
 		pthread_mutex_lock(&m->lock);
-		snprintf(m->manifest->peer, sizeof(m->manifest->peer), "%s", p->peer);
+		snprintf(m->manifest->peer, sizeof(m->manifest->peer), "%s", peer);
 		pthread_mutex_unlock(&m->lock);
-		if (known && *p->peer && dmm_manifest_save(dmm_migration_dir(m), m->manifest))
-			dmm_warn(&m->log_id, "cannot write in the manifest that it is %s's", p->peer);
+		if (known && *peer && dmm_manifest_save(dmm_migration_dir(m), m->manifest))
+			dmm_warn(&m->log_id, "cannot write in the manifest that it is %s's", peer);
 	}
-	return dmm_migration_check_peer(m, p->peer, r);
+	return dmm_migration_check_peer(m, peer, r);
 }
 
 static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bool gate,
@@ -106,13 +104,14 @@ static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bo
 	struct dmm_group_status st;
 	int ret;
 
-	ret = prepare_peer(m, p, r);
+	ret = dmm_migration_take_peer(m, p->peer, r);
 	if (ret)
 		return ret;
 	snprintf(d.name, sizeof(d.name), "%s", gate ? p->gate : "");
 	snprintf(d.path, sizeof(d.path), "%s", p->dest_path);
 	d.size_bytes = p->size_bytes;
 	d.block_bytes = p->block_bytes;
+	d.volume = known->volume;
 	dmm_lv_of_path(p->dest_path, d.lv);
 	if (gate)
 		dmm_gate_identity(p->dest_path, d.identity);
@@ -127,8 +126,8 @@ static int prepare_disk(struct dmm_migration *m, const struct dmm_prepare *p, bo
 					  "any more", dmm_ho_state_name(st.state));
 	}
 	if (!known->known) {
-		set_peer(m, p->source_host);
-		ret = save_disk(m, p->name.disk, &d, r);
+		dmm_migration_set_host(m, p->source_host);
+		ret = dmm_migration_save_disk(m, p->name.disk, &d, r);
 		if (ret)
 			return ret;
 	}
@@ -220,9 +219,9 @@ static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct
 				  "it first", a->name.disk, known->name, known->path, m->manifest->host);
 	if (m->group && d.has_witness)
 		dmm_freezer_witness(m->freezer, a->name.disk, &d.witness);
-	set_peer(m, a->host);
+	dmm_migration_set_host(m, a->host);
 	m->manifest->port = a->port;
-	ret = save_disk(m, a->name.disk, &d, r);
+	ret = dmm_migration_save_disk(m, a->name.disk, &d, r);
 	return ret ? ret : begin_if_complete(m, r);
 }
 

@@ -162,6 +162,8 @@ static int drop_parts(struct dmm_migration *m, bool while_received, struct dmm_r
 	}
 	if (!ret)
 		ret = drop_marks(m, released, r);
+	if (!ret && m->role == DMM_HO_DEST && st.state != DMM_HO_SETTLED)
+		ret = dmm_migration_volumes_remove(m, r);
 	if (ret)
 		return ret;
 	ret = dmm_manifest_remove(dmm_migration_dir(m), m->id);

@@ -27,6 +27,15 @@ struct dmm_migration *dmm_migrations_get_or_new(struct dmm_migrations *ms, const
  */
 int dmm_migration_start(struct dmm_migration *m, char *why);
 
+/* Saves what is known of a disk now; undone in memory when that fails.  These: 0, or -errno with @r filled; change is held. */
+int dmm_migration_save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d, struct dmm_refusal *r);
+/* The first disk says whose the migration is. */
+int dmm_migration_take_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r);
+/* How the source calls its host. */
+void dmm_migration_set_host(struct dmm_migration *m, const char *host);
+/* Removes the volumes that were made for it, of a destination that was not handed over. */
+int dmm_migration_volumes_remove(struct dmm_migration *m, struct dmm_refusal *r);
+
 /* The disk's volume, if it is a logical one, is there: whatever it is marked with. What fails is logged. */
 void dmm_migration_lv_there(struct dmm_migration *m, u32 disk);
 /* A source has its disks back: so are those that their marks have kept from being activated. */

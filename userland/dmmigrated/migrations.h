@@ -119,6 +119,16 @@ int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct d
 /* The same for a disk whose source is here; for one that is known, what may change of it. */
 int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, struct dmm_refusal *r);
 
+/*
+ * A volume for a disk that is to be prepared: enters it in the manifest, and makes it in @sr, or finds the one that was made.  With CHECK only
+ * looks whether it could be made.  0, or -errno with @r filled; what was entered stays until it is dropped, and goes with the migration
+ * unless that was handed over.
+ */
+int dmm_migrations_volume(struct dmm_migrations *ms, const struct dmm_volume_request *rq, const struct dmm_sr *sr,
+			  struct dmm_volume *v, u64 *room_bytes, struct dmm_refusal *r);
+/* Is its destination a volume that was made for this very disk, of this peer's? */
+bool dmm_migrations_made(struct dmm_migrations *ms, const struct dmm_prepare *p);
+
 /* A disk is to be prepared without a group: not one that has a group here, and a gate that nobody would ask. */
 int dmm_migrations_refuse_known(struct dmm_migrations *ms, const u8 id[DMM_ID_BYTES], struct dmm_refusal *r);
 

@@ -26,7 +26,7 @@ struct opener_ask {
 	bool create, check;
 	u64 size_bytes;
 	u32 lbs_bytes;
-	bool overwrite;
+	bool overwrite, made;
 	char path[DMM_PATH_MAX];
 	char peer[DMM_PEER_NAME];
 	char source_identity[DMM_IDENTITY_MAX];
@@ -67,7 +67,7 @@ static void open_one(struct dmm_allow *allow, const struct opener_ask *ask, stru
 {
 	const struct dmm_dest_request rq = {
 		.path = ask->path, .peer = ask->peer, .size_bytes = ask->size_bytes, .lbs_bytes = ask->lbs_bytes,
-		.overwrite = ask->overwrite, .source_identity = ask->source_identity, .gate = ask->gate,
+		.overwrite = ask->overwrite, .made = ask->made, .source_identity = ask->source_identity, .gate = ask->gate,
 	};
 
 	answer->ret = dmm_dest_create_open(allow, &rq, ask->create, ask->check, &answer->dest, &answer->made, &answer->would, &answer->refusal);
@@ -175,6 +175,7 @@ int dmm_opener_open(int sock, const struct dmm_dest_request *rq, bool create, bo
 		ask->size_bytes = rq->size_bytes;
 		ask->lbs_bytes = rq->lbs_bytes;
 		ask->overwrite = rq->overwrite;
+		ask->made = rq->made;
 		snprintf(ask->path, sizeof(ask->path), "%s", rq->path);
 		snprintf(ask->peer, sizeof(ask->peer), "%s", rq->peer);
 		snprintf(ask->source_identity, sizeof(ask->source_identity), "%s", rq->source_identity);

@@ -290,13 +290,16 @@ u32 dmm_config_silent(const struct dmm_config *c)
 	return c->max_sessions / 4 > MIN_SILENT ? c->max_sessions / 4 : MIN_SILENT;
 }
 
+static void lines_free(char ***lines, u32 *nr)
+{
+	while (*nr)
+		free((*lines)[--*nr]);
+	free(*lines);
+	*lines = NULL;
+}
+
 void dmm_config_exit(struct dmm_config *c)
 {
-	u32 i;
-
-	for (i = 0; i < c->nr_allow; i++)
-		free(c->allow[i]);
-	free(c->allow);
-	c->allow = NULL;
-	c->nr_allow = 0;
+	lines_free(&c->allow, &c->nr_allow);
+	lines_free(&c->srs, &c->nr_srs);
 }

@@ -37,6 +37,8 @@ struct dmm_config {
 	u16 port;
 	char **allow;			/* owned; of both sources */
 	u32 nr_allow;
+	char **srs;			/* owned; lines "NAME=KIND:PLACE", behind a blank names of peers, for struct dmm_allow as well */
+	u32 nr_srs;
 	const struct dmm_engine_ops *engine;	/* NULL: main has not chosen yet */
 	bool engine_auto;
 	u64 buffer_bytes;

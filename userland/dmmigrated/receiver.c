@@ -48,6 +48,10 @@ int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c)
 	dmm_allow_replace(&rc->allow, c->allow, c->nr_allow);
 	c->allow = NULL;
 	c->nr_allow = 0;
+	dmm_allow_init(&rc->srs);
+	dmm_allow_replace(&rc->srs, c->srs, c->nr_srs);
+	c->srs = NULL;
+	c->nr_srs = 0;
 	dmm_registry_init(&rc->registry, c->max_disks, &rc->allow);
 	pthread_mutex_init(&rc->lock, NULL);
 	dmm_list_init(&rc->silent);
@@ -66,6 +70,7 @@ void dmm_receiver_exit(struct dmm_receiver *rc)
 	pthread_mutex_destroy(&rc->lock);
 	dmm_complaints_exit(&rc->complaints);
 	dmm_registry_exit(&rc->registry);
+	dmm_allow_exit(&rc->srs);
 	dmm_allow_exit(&rc->allow);
 	dmm_bufpool_destroy(rc->pool);
 	close(rc->stop_fd);

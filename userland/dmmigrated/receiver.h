@@ -43,6 +43,7 @@ struct dmm_receiver {
 	/* with locks of their own */
 	struct dmm_bufpool *pool;
 	struct dmm_allow allow;
+	struct dmm_allow srs;		/* "NAME=KIND:PLACE" are its patterns: control_volume.c */
 	struct dmm_registry registry;
 	struct dmm_complaints complaints;
 	/* protected by lock (a leaf) */
@@ -53,7 +54,7 @@ struct dmm_receiver {
 	struct dmm_list silent;		/* sessions without a request yet (silent.c) */
 };
 
-/* Takes the allow-list out of @c. 0 or -errno. */
+/* Takes the allow-list, and that of storage repositories, out of @c. 0 or -errno. */
 int dmm_receiver_init(struct dmm_receiver *rc, struct dmm_config *c);
 /* All sessions have ended. */
 void dmm_receiver_exit(struct dmm_receiver *rc);

@@ -28,7 +28,7 @@
 /* that this receiver has */
 #define SESSION_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | \
 				 DMM_FEATURE_GROUP | DMM_FEATURE_PROVE | DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | \
-				 DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY)
+				 DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY | DMM_FEATURE_VOLUME)
 #define UNDECIDED_MS	60000u	/* between HELLO and the first request: a person may be asked */
 
 /* What a new thread is given; it frees it. */

@@ -2,6 +2,7 @@
 /*
  * The table of settings, and what each of them takes.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -11,6 +12,7 @@
 #include "journal.h"
 #include "keys_peers.h"
 #include "options.h"
+#include "sr.h"
 
 static const char *set_config(struct dmm_config *c, const char *value)
 {
@@ -43,31 +45,78 @@ static const char *set_port(struct dmm_config *c, const char *value)
 	return NULL;
 }
 
+/* Words that are names of peers. */
+static bool names_ok(const char *names)
+{
+	char word[DMM_PEER_NAME];
+
+	while (dmm_peer_address_next(&names, word)) {
+		if (!dmm_peer_name_ok(word))
+			return false;
+	}
+	return true;
+}
+
+/* Appends a copy. NULL, or what is wrong. */
+static const char *line_add(char ***lines, u32 *nr, const char *line)
+{
+	char **grown = reallocarray(*lines, *nr + 1, sizeof(*grown));
+
+	if (!grown)
+		return "out of memory";
+	*lines = grown;
+	grown[*nr] = strdup(line);
+	if (!grown[*nr])
+		return "out of memory";
+	++*nr;
+	return NULL;
+}
+
 static const char *set_allow(struct dmm_config *c, const char *value)
 {
-	const char *names = value + strcspn(value, " \t");
-	char **grown, word[DMM_PEER_NAME];
 
 	if (value[0] != '/' && strncmp(value, "nbd://", 6) && strncmp(value, "nbd+unix://", 11))
 		return "a pattern must begin with a slash, like /dev/vg0/*, or with nbd://HOST/ or nbd+unix:///";
 	/* "/srv/a*# note" would be a pattern that matches nothing */
 	if (strchr(value, '#') || strchr(value, '\t'))
 		return "a pattern takes no '#' and no tab ('?' matches one; comments have lines of their own)";
-	while (dmm_peer_address_next(&names, word)) {
-		if (!dmm_peer_name_ok(word))
-			return "behind a pattern come names of peers, as in dmmigrate keys list ('?' matches a blank)";
-	}
+	if (!names_ok(value + strcspn(value, " \t")))
+		return "behind a pattern come names of peers, as in dmmigrate keys list ('?' matches a blank)";
 	if (c->nr_allow == DMM_ALLOW_MAX)
 		return "too many patterns: at most 256";
-	grown = reallocarray(c->allow, c->nr_allow + 1, sizeof(*grown));
-	if (!grown)
+	return line_add(&c->allow, &c->nr_allow, value);
+}
+
+/* Kept as a line of the allow-list is: what peers ask for, a blank, whom it is for. */
+static const char *set_sr(struct dmm_config *c, const char *value)
+{
+	size_t n = strcspn(value, " \t"), place, i;
+	char text[DMM_SR_NAME + DMM_SR_PLACE + 8], *line;
+	const char *wrong;
+	struct dmm_sr sr;
+
+	place = n + strspn(value + n, " \t");
+	i = place + strcspn(value + place, " \t");
+	if (i >= sizeof(text))
+		return "too long";
+	snprintf(text, sizeof(text), "%.*s", (int)i, value);
+	wrong = dmm_sr_parse(text, &sr);
+	if (wrong)
+		return wrong;
+	if (!names_ok(value + i))
+		return "behind the place come names of peers, as in dmmigrate keys list";
+	n = strlen(sr.name);
+	for (place = 0; place < c->nr_srs; place++) {
+		if (!strncmp(c->srs[place], sr.name, n) && c->srs[place][n] == '=')
+			return "there is one of this name already";
+	}
+	if (c->nr_srs == DMM_ALLOW_MAX)
+		return "too many storage repositories: at most 256";
+	if (asprintf(&line, "%s=%s:%s%s", sr.name, dmm_sr_kind_name(sr.kind), sr.place, value + i) < 0)
 		return "out of memory";
-	c->allow = grown;
-	c->allow[c->nr_allow] = strdup(value);
-	if (!c->allow[c->nr_allow])
-		return "out of memory";
-	c->nr_allow++;
-	return NULL;
+	wrong = line_add(&c->srs, &c->nr_srs, line);
+	free(line);
+	return wrong;
 }
 
 static const char *set_engine(struct dmm_config *c, const char *value)
@@ -284,6 +333,9 @@ const struct dmm_setting dmm_settings[DMM_NR_SETTINGS] = {
 	  "for the rest of a message that has begun (60s)", set_stall },
 	{ "ack_timeout", 0, "TIME", true, false,
 	  "for a source to take its acknowledgements (30s)", set_ack },
+	{ "sr", 0, "NAME KIND:PLACE", true, false,
+	  "storage repository, in which volumes are made for disks that come: lvm:VG, thin:VG/POOL or dir:/DIRECTORY; repeatable (none)",
+	  set_sr },
 	{ "guests", 0, "PEER", true, false,
 	  "hosts whose guests may come, * for all: who begins a guest is as good as root here; repeatable (none)", set_guests },
 	{ "xl", 0, "PATH", true, false, "Xen's xl, which receives the memory of guests (" DMM_XL_PATH ")", set_xl },

@@ -11,6 +11,7 @@
 #include "dmtable.h"
 #include "identity.h"
 #include "parse.h"
+#include "volume.h"
 #include "witness.h"
 
 #define DMM_MANIFEST_WHY	256u
@@ -24,6 +25,7 @@ struct dmm_manifest_disk {
 	u32 block_bytes;		/* destination only */
 	char identity[DMM_IDENTITY_MAX];	/* destination: of its volume, by which it is known again; "": it has none */
 	char lv[DMM_LV_UUID_BYTES];	/* DM UUID of the logical volume that @name or @path is here; "": none */
+	struct dmm_volume volume;	/* destination: that was, or is being, made for it, though @known may come later; of no SR: none */
 	bool has_witness;		/* source only */
 	struct dmm_witness witness;
 };

@@ -114,6 +114,12 @@ bool dmm_sr_label_ok(const char *label)
 	return word_ok(label, strlen(label), LETTERS DIGITS, LETTERS DIGITS ".+-", DMM_VOLUME_LABEL);
 }
 
+bool dmm_sr_volume_ok(const char *name)
+{
+	return !strncmp(name, "dmm-", 4) && word_ok(name + 4, strlen(name + 4), LETTERS DIGITS, LETTERS DIGITS ".+-",
+						   DMM_VOLUME_NAME - 4);
+}
+
 void dmm_sr_label(const char *name, char label[DMM_VOLUME_LABEL])
 {
 	size_t i, n = 0;

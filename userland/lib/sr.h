@@ -12,6 +12,7 @@
 #include "core/env.h"
 
 #define DMM_SR_PLACE	256u
+#define DMM_VOLUME_NAME	96u
 #define DMM_SR_SHARED	"shared"	/* no SR may be called so: of a disk that stays where it is */
 
 enum dmm_sr_kind {
@@ -39,7 +40,9 @@ const char *dmm_sr_parse(const char *text, struct dmm_sr *sr);
 
 /* The label of a volume: a letter or digit, then letters, digits and ".+-". */
 bool dmm_sr_label_ok(const char *label);
-/* Makes one that reminds of @name. */
+/* "dmm-", a label and more of the same: what we call a volume. */
+bool dmm_sr_volume_ok(const char *name);
+/* Makes a label that reminds of @name. */
 void dmm_sr_label(const char *name, char label[DMM_VOLUME_LABEL]);
 
 #endif

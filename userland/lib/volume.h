@@ -13,7 +13,6 @@
 #include "parse.h"
 #include "sr.h"
 
-#define DMM_VOLUME_NAME	96u
 #define DMM_VOLUME_TAG	"dmm-made-"	/* and the migration's id */
 
 struct dmm_volume {

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Volumes that are made for a migration's destination.  The manifest names each before it is made, and until after it was removed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "migration_priv.h"
+
+static int refuse(struct dmm_refusal *r, int err, const struct dmm_sr *sr, const char *why)
+{
+	u32 code = err == -ENOSPC ? DMM_WERR_NOSPC : err == -EEXIST ? DMM_WERR_BUSY : err == -ENOENT ? DMM_WERR_NOTFOUND :
+		   err == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_IO;
+
+	return dmm_refuse(r, code, "storage repository %s: %s", sr->name, why);
+}
+
+/* Nothing is called so there, and there is room. 0, or -errno with @r filled. */
+static int check_new(const struct dmm_migrations *ms, const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], u64 *room,
+		     struct dmm_refusal *r)
+{
+	char why[DMM_LV_WHY] = "";
+	int ret = dmm_volume_room(&v->sr, room, ms->stop_fd, why);
+
+	if (!ret)
+		ret = dmm_volume_find(v, id, ms->stop_fd, why);
+	if (ret > 0) {
+		snprintf(why, sizeof(why), "there is a volume %s already, which an earlier one of this migration has left: remove it", v->name);
+		ret = -EEXIST;
+	}
+	if (ret)
+		return refuse(r, ret, &v->sr, why);
+	if (*room >= v->size_bytes)
+		return 0;
+	return dmm_refuse(r, DMM_WERR_NOSPC, "storage repository %s (%s:%.100s) has %llu bytes free, and the disk takes %llu: make room "
+			  "there, or choose another", v->sr.name, dmm_sr_kind_name(v->sr.kind), v->sr.place, *room, v->size_bytes);
+}
+
+/* What was asked for before. 0, or -errno with @r filled. */
+static int check_known(const struct dmm_manifest_disk *d, const struct dmm_volume *v, struct dmm_refusal *r)
+{
+	if (d->volume.sr.kind && !strcmp(d->volume.sr.name, v->sr.name) && d->volume.size_bytes == v->size_bytes)
+		return 0;
+	if (d->volume.sr.kind)
+		return dmm_refuse(r, DMM_WERR_BUSY, "for this disk there is a volume of %llu bytes in the storage repository %s: drop the "
+				  "migration first", d->volume.size_bytes, d->volume.sr.name);
+	return dmm_refuse(r, DMM_WERR_BUSY, "this disk goes to %.150s: drop the migration first", d->path);
+}
+
+/* Has the migration this disk, or a volume for it, already? */
+static bool is_known(struct dmm_migrations *ms, const struct dmm_disk_name *name)
+{
+	struct dmm_migration *m = dmm_migrations_get_part(ms, name->migration, DMM_HO_DEST);
+	bool known = false;
+
+	if (!m)
+		return false;
+	pthread_mutex_lock(&m->lock);
+	if (name->disk < m->nr_disks)
+		known = m->manifest->disks[name->disk].known || m->manifest->disks[name->disk].volume.sr.kind;
+	pthread_mutex_unlock(&m->lock);
+	dmm_migration_put(m);
+	return known;
+}
+
+static int make(struct dmm_migration *m, const struct dmm_volume_request *rq, struct dmm_volume *v, struct dmm_refusal *r)
+{
+	struct dmm_manifest_disk *d = &m->manifest->disks[rq->name.disk], entered = *d;
+	struct dmm_log_id id = m->log_id;
+	char why[DMM_LV_WHY] = "";
+	int ret;
+
+	id.disk = rq->name.disk;
+	if (!d->known && !d->volume.sr.kind) {
+		entered.volume = *v;
+		dmm_migration_set_host(m, rq->source_host);
+		dmm_group_stop_at("before-volume-entered");
+		ret = dmm_migration_save_disk(m, rq->name.disk, &entered, r);
+		if (ret)
+			return ret;
+		dmm_group_stop_at("after-volume-entered");
+	}
+	ret = check_known(d, v, r);
+	if (ret)
+		return ret;
+	*v = d->volume;
+	if (m->group)	/* it is looked after as a disk */
+		return 0;
+	ret = dmm_volume_make(v, m->id, m->all->stop_fd, why);
+	dmm_group_stop_at("after-volume-made");
+	if (ret)
+		return refuse(r, ret, &v->sr, why);
+	if (v->inode != d->volume.inode) {
+		entered = *d;
+		entered.volume = *v;
+		ret = dmm_migration_save_disk(m, rq->name.disk, &entered, r);
+		if (ret)
+			return ret;
+	}
+	dmm_notice(&id, "%s was made for it, %llu bytes in the storage repository %s", v->name, v->size_bytes, v->sr.name);
+	return 0;
+}
+
+int dmm_migrations_volume(struct dmm_migrations *ms, const struct dmm_volume_request *rq, const struct dmm_sr *sr,
+			  struct dmm_volume *v, u64 *room_bytes, struct dmm_refusal *r)
+{
+	struct dmm_migration *m;
+	int ret = 0;
+
+	memset(v, 0, sizeof(*v));
+	v->sr = *sr;
+	v->size_bytes = rq->size_bytes;
+	dmm_volume_call(v, rq->label, rq->name.disk, rq->name.migration);
+	*room_bytes = 0;
+	/* before there is a migration that somebody would have to drop */
+	if (!is_known(ms, &rq->name))
+		ret = check_new(ms, v, rq->name.migration, room_bytes, r);
+	if (ret || rq->check)
+		return ret;
+	m = dmm_migrations_get_or_new(ms, rq->name.migration, DMM_HO_DEST, rq->group_disks, r);
+	if (!m)
+		return -EBUSY;
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? dmm_migration_take_peer(m, rq->peer, r) :
+			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
+	if (!ret)
+		ret = make(m, rq, v, r);
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+	return ret;
+}
+
+bool dmm_migrations_made(struct dmm_migrations *ms, const struct dmm_prepare *p)
+{
+	struct dmm_migration *m = dmm_migrations_get_part(ms, p->name.migration, DMM_HO_DEST);
+	char path[DMM_PATH_MAX] = "";
+	struct dmm_refusal r;
+	bool made = false;
+
+	if (!m)
+		return false;
+	pthread_mutex_lock(&m->lock);
+	if (p->name.disk < m->nr_disks && m->manifest->disks[p->name.disk].volume.sr.kind)
+		dmm_volume_path(&m->manifest->disks[p->name.disk].volume, path);
+	pthread_mutex_unlock(&m->lock);
+	if (!strcmp(path, p->dest_path))
+		made = !dmm_migration_check_peer(m, p->peer, &r);
+	dmm_migration_put(m);
+	return made;
+}
+
+int dmm_migration_volumes_remove(struct dmm_migration *m, struct dmm_refusal *r)
+{
+	struct dmm_log_id id = m->log_id;
+	char why[DMM_LV_WHY] = "";
+	const struct dmm_volume *v;
+	int ret;
+
+	for (id.disk = 0; id.disk < m->nr_disks; id.disk++) {
+		v = &m->manifest->disks[id.disk].volume;
+		if (!v->sr.kind)
+			continue;
+		dmm_group_stop_at("before-volume-removed");
+		ret = dmm_volume_remove(v, m->id, m->all->stop_fd, why);
+		if (ret)
+			return dmm_refuse(r, DMM_WERR_BUSY, "its volume %s cannot be removed from the storage repository %s: %.120s",
+					  v->name, v->sr.name, why);
+		dmm_notice(&id, "%s was removed from the storage repository %s: it was not handed over", v->name, v->sr.name);
+		dmm_group_stop_at("after-volume-removed");
+	}
+	return 0;
+}
