@@ -308,8 +308,7 @@ static int control_named(struct control *c, const u8 *payload, struct dmm_disk *
 	return ret ? ret : control_disk(c, &name, d, r);
 }
 
-static int control_query(struct control *c, const u8 *payload, struct reply *reply,
-			 struct dmm_refusal *r)
+static int control_query(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	struct dmm_disk *d;
 	int ret = control_named(c, payload, &d, r);
@@ -354,8 +353,7 @@ static int control_forget(struct control *c, const u8 *payload, struct reply *re
 }
 
 /* A secret for one data connection. */
-static int control_key(struct control *c, const u8 *payload, struct reply *reply,
-		       struct dmm_refusal *r)
+static int control_key(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	struct dmm_key_use use = { .size_bytes = 0 };
 	struct dmm_tls_key key;
@@ -400,8 +398,7 @@ static int control_adopt(struct control *c, const u8 *payload, struct reply *rep
 	return dmm_control_adopt(c->s, payload, &reply->u.group, r);
 }
 
-static int control_facts(struct control *c, const u8 *payload, struct reply *reply,
-			 struct dmm_refusal *r)
+static int control_facts(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	(void)payload;
 	reply->type = DMM_MSG_FACTS_OK;
@@ -409,24 +406,21 @@ static int control_facts(struct control *c, const u8 *payload, struct reply *rep
 	return dmm_control_facts(c->s, &reply->u.facts, r);
 }
 
-static int control_guest_config(struct control *c, const u8 *payload, struct reply *reply,
-				struct dmm_refusal *r)
+static int control_guest_config(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	reply->type = DMM_MSG_GUEST_CONFIG_OK;
 	reply->bytes = sizeof(reply->u.guest_config);
 	return dmm_control_guest_config(c->s, payload, &c->pieces, &reply->u.guest_config, r);
 }
 
-static int control_identity(struct control *c, const u8 *payload, struct reply *reply,
-			    struct dmm_refusal *r)
+static int control_identity(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	reply->type = DMM_MSG_IDENTITY_OK;
 	reply->bytes = sizeof(reply->u.identity);
 	return dmm_control_identity(c->s, payload, &reply->u.identity, r);
 }
 
-static int control_volume(struct control *c, const u8 *payload, struct reply *reply,
-			  struct dmm_refusal *r)
+static int control_volume(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	reply->type = DMM_MSG_VOLUME_OK;
 	reply->bytes = sizeof(reply->u.volume);

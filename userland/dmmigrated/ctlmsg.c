@@ -9,12 +9,11 @@
 
 #include "core/env.h"
 #include "core/handover.h"
-#include "ctlmsg.h"
-#include "sr.h"
+#include "ctlmsg_priv.h"
 
 #define MAX_LBS_BYTES	65536u
 
-static int malformed(struct dmm_refusal *r, const char *what)
+int dmm_malformed(struct dmm_refusal *r, const char *what)
 {
 	return dmm_refuse(r, DMM_WERR_PROTOCOL, "malformed request: %s", what);
 }
@@ -30,11 +29,11 @@ int dmm_hello_decode(const void *payload, struct dmm_hello *h, struct dmm_refusa
 
 	memcpy(&w, payload, sizeof(w));
 	if (w.reserved)
-		return malformed(r, "reserved field of HELLO is not zero");
+		return dmm_malformed(r, "reserved field of HELLO is not zero");
 	if (dmm_text_check(w.program, sizeof(w.program)))
-		return malformed(r, "program name of HELLO is not text");
+		return dmm_malformed(r, "program name of HELLO is not text");
 	if (le16_to_cpu(w.version_min) > le16_to_cpu(w.version_max))
-		return malformed(r, "versions of HELLO are the wrong way round");
+		return dmm_malformed(r, "versions of HELLO are the wrong way round");
 	h->version_min = le16_to_cpu(w.version_min);
 	h->version_max = le16_to_cpu(w.version_max);
 	h->features = le64_to_cpu(w.features);
@@ -42,19 +41,19 @@ int dmm_hello_decode(const void *payload, struct dmm_hello *h, struct dmm_refusa
 	return 0;
 }
 
-static int name_check(const struct dmm_wire_disk *w, struct dmm_refusal *r)
+int dmm_disk_name_check(const struct dmm_wire_disk *w, struct dmm_refusal *r)
 {
 	if (w->pad)
-		return malformed(r, "padding of the disk's name is not zero");
+		return dmm_malformed(r, "padding of the disk's name is not zero");
 	if (dmm_id_is_zero(w->migration))
-		return malformed(r, "the migration's id is zero");
+		return dmm_malformed(r, "the migration's id is zero");
 	if (le32_to_cpu(w->disk) >= DMM_MAX_DISKS)
 		return dmm_refuse(r, DMM_WERR_LIMIT, "disk %u: a migration has at most %u disks",
 				  le32_to_cpu(w->disk), DMM_MAX_DISKS);
 	return 0;
 }
 
-static void name_take(const struct dmm_wire_disk *w, struct dmm_disk_name *n)
+void dmm_disk_name_take(const struct dmm_wire_disk *w, struct dmm_disk_name *n)
 {
 	memcpy(n->migration, w->migration, sizeof(n->migration));
 	n->disk = le32_to_cpu(w->disk);
@@ -66,24 +65,24 @@ int dmm_disk_name_decode(const void *payload, struct dmm_disk_name *n, struct dm
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w, r);
+	ret = dmm_disk_name_check(&w, r);
 	if (!ret)
-		name_take(&w, n);
+		dmm_disk_name_take(&w, n);
 	return ret;
 }
 
 static int prepare_check_texts(const struct dmm_wire_prepare *w, struct dmm_refusal *r)
 {
 	if (dmm_text_check(w->source_identity, sizeof(w->source_identity)))
-		return malformed(r, "the source's identity is not text");
+		return dmm_malformed(r, "the source's identity is not text");
 	if (dmm_text_check(w->source_host, sizeof(w->source_host)))
-		return malformed(r, "the source's host name is not text");
+		return dmm_malformed(r, "the source's host name is not text");
 	if (dmm_text_check(w->source_path, sizeof(w->source_path)))
-		return malformed(r, "the source's path is not text");
+		return dmm_malformed(r, "the source's path is not text");
 	if (dmm_text_check(w->dest_path, sizeof(w->dest_path)))
-		return malformed(r, "the destination's path is not text");
+		return dmm_malformed(r, "the destination's path is not text");
 	if (!w->dest_path[0])
-		return malformed(r, "the destination's path is empty");
+		return dmm_malformed(r, "the destination's path is empty");
 	return 0;
 }
 
@@ -117,13 +116,13 @@ static int prepare_check_numbers(const struct dmm_wire_prepare *w, struct dmm_re
 }
 
 /* A group of @nr disks, and @id one of them. */
-static int group_check(u32 nr, const struct dmm_wire_disk *id, struct dmm_refusal *r)
+int dmm_group_disks_check(u32 nr, const struct dmm_wire_disk *id, struct dmm_refusal *r)
 {
 	if (!nr || nr > DMM_MAX_GROUP)
 		return dmm_refuse(r, DMM_WERR_LIMIT, "a group of %u disks: 1 to %u are supported", nr,
 				  DMM_MAX_GROUP);
 	if (le32_to_cpu(id->disk) >= nr)
-		return malformed(r, "the disk is not one of its group");
+		return dmm_malformed(r, "the disk is not one of its group");
 	return 0;
 }
 
@@ -132,10 +131,10 @@ static int prepare_check_group(const struct dmm_wire_prepare *w, struct dmm_refu
 	u32 nr = le32_to_cpu(w->group_disks);
 
 	if (dmm_text_check(w->gate, sizeof(w->gate)) || strchr((const char *)w->gate, '/'))
-		return malformed(r, "the gate's name is none that device-mapper takes");
+		return dmm_malformed(r, "the gate's name is none that device-mapper takes");
 	if (!nr)
-		return w->gate[0] ? malformed(r, "a gate without a group") : 0;
-	return group_check(nr, &w->id, r);
+		return w->gate[0] ? dmm_malformed(r, "a gate without a group") : 0;
+	return dmm_group_disks_check(nr, &w->id, r);
 }
 
 int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r)
@@ -144,7 +143,7 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (!ret)
 		ret = prepare_check_texts(&w, r);
 	if (!ret)
@@ -153,7 +152,7 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 		ret = prepare_check_group(&w, r);
 	if (ret)
 		return ret;
-	name_take(&w.id, &p->name);
+	dmm_disk_name_take(&w.id, &p->name);
 	memset(p->peer, 0, sizeof(p->peer));
 	p->size_bytes = le64_to_cpu(w.size_bytes);
 	p->block_bytes = le32_to_cpu(w.block_bytes);
@@ -176,11 +175,11 @@ int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct 
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (ret)
 		return ret;
 	if (w.pad)
-		return malformed(r, "padding of DIGEST is not zero");
+		return dmm_malformed(r, "padding of DIGEST is not zero");
 	if (le32_to_cpu(w.algorithm) != DMM_DIGEST_XXH3_128)
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "digest algorithm %u is not known here: "
 				  "upgrade this receiver", le32_to_cpu(w.algorithm));
@@ -190,7 +189,7 @@ int dmm_digest_decode(const void *payload, struct dmm_digest_request *d, struct 
 	    offset % DMM_SECTOR_BYTES || offset > (~0ull >> 1) - length)
 		return dmm_refuse(r, DMM_WERR_RANGE, "digest of %llu bytes at %llu: whole sectors, "
 				  "at most %llu bytes", length, offset, DMM_MAX_DIGEST_BYTES);
-	name_take(&w.id, &d->name);
+	dmm_disk_name_take(&w.id, &d->name);
 	d->offset_bytes = offset;
 	d->length_bytes = length;
 	return 0;
@@ -204,7 +203,7 @@ int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct 
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (ret)
 		return ret;
 	if (le32_to_cpu(w.algorithm) != DMM_DIGEST_XXH3_128)
@@ -222,7 +221,7 @@ int dmm_hashes_decode(const void *payload, struct dmm_hashes_request *h, struct 
 		return dmm_refuse(r, DMM_WERR_RANGE, "hashes of %llu bytes at %llu: from a multiple of "
 				  "%u on, whole sectors, at most %u granules", length, offset, granule,
 				  DMM_MAX_HASHES);
-	name_take(&w.id, &h->name);
+	dmm_disk_name_take(&w.id, &h->name);
 	h->offset_bytes = offset;
 	h->length_bytes = length;
 	h->granule_bytes = granule;
@@ -246,7 +245,7 @@ int dmm_prove_decode(const void *payload, struct dmm_prove_request *p, struct dm
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (!ret)
 		ret = prove_check_offset(le64_to_cpu(w.offset_bytes), r);
 	if (ret)
@@ -255,8 +254,8 @@ int dmm_prove_decode(const void *payload, struct dmm_prove_request *p, struct dm
 	if (!nr || nr > DMM_MAX_PROVE)
 		return dmm_refuse(r, DMM_WERR_RANGE, "%u extents: 1 to %u at a time", nr, DMM_MAX_PROVE);
 	if (le32_to_cpu(w.flags) & ~DMM_PROVE_READ)
-		return malformed(r, "unknown flags of PROVE");
-	name_take(&w.id, &p->name);
+		return dmm_malformed(r, "unknown flags of PROVE");
+	dmm_disk_name_take(&w.id, &p->name);
 	p->first = le64_to_cpu(w.offset_bytes) / DMM_PROVE_BYTES;
 	p->nr = nr;
 	p->read = le32_to_cpu(w.flags) & DMM_PROVE_READ;
@@ -271,21 +270,21 @@ int dmm_compare_decode(const void *payload, struct dmm_compare_request *c, struc
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (ret)
 		return ret;
 	nr = le32_to_cpu(w.extents);
 	if (nr > DMM_MAX_PROVE)
 		return dmm_refuse(r, DMM_WERR_RANGE, "%u extents: at most %u at a time", nr, DMM_MAX_PROVE);
 	if (le32_to_cpu(w.flags) & ~DMM_COMPARE_JUDGE)
-		return malformed(r, "unknown flags of COMPARE");
+		return dmm_malformed(r, "unknown flags of COMPARE");
 	if (memcmp(&w.extent[nr], zeros, sizeof(zeros) - nr * sizeof(w.extent[0])))
-		return malformed(r, "extents of COMPARE beyond their number");
+		return dmm_malformed(r, "extents of COMPARE beyond their number");
 	for (i = 0; i < nr && !ret; i++)
 		ret = prove_check_offset(le64_to_cpu(w.extent[i].offset_bytes), r);
 	if (ret)
 		return ret;
-	name_take(&w.id, &c->name);
+	dmm_disk_name_take(&w.id, &c->name);
 	c->nr = nr;
 	c->judge = le32_to_cpu(w.flags) & DMM_COMPARE_JUDGE;
 	for (i = 0; i < nr; i++) {
@@ -303,17 +302,17 @@ int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refu
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (ret)
 		return ret;
 	conns = le32_to_cpu(w.conns);
 	index = le32_to_cpu(w.conn_index);
 	if (!w.conn_epoch || le64_to_cpu(w.conn_epoch) > ~0ull >> 1)
-		return malformed(r, "the connection epoch is 0 or too large");
+		return dmm_malformed(r, "the connection epoch is 0 or too large");
 	if (!conns || conns > DMM_MAX_CONNS || index >= conns)
 		return dmm_refuse(r, DMM_WERR_LIMIT, "connection %u of %u: there are at most %u, "
 				  "counted from 0", index, conns, DMM_MAX_CONNS);
-	name_take(&w.id, &a->name);
+	dmm_disk_name_take(&w.id, &a->name);
 	a->epoch = le64_to_cpu(w.conn_epoch);
 	a->index = index;
 	a->conns = conns;
@@ -327,23 +326,23 @@ int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusa
 	int ret;
 
 	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
+	ret = dmm_disk_name_check(&w.id, r);
 	if (ret)
 		return ret;
 	if (dmm_text_check(w.host, sizeof(w.host)) || dmm_text_check(w.name, sizeof(w.name)) ||
 	    dmm_text_check(w.dest_path, sizeof(w.dest_path)))
-		return malformed(r, "a name of ADOPT is not text");
+		return dmm_malformed(r, "a name of ADOPT is not text");
 	if (!w.host[0] || !w.name[0] || !w.dest_path[0] || !w.port)
-		return malformed(r, "a name of ADOPT is missing");
+		return dmm_malformed(r, "a name of ADOPT is missing");
 	if (!w.size_bytes)
-		return malformed(r, "ADOPT of an empty disk");
+		return dmm_malformed(r, "ADOPT of an empty disk");
 	if ((w.flags & ~DMM_ADOPT_WITNESS) || w.pad)
-		return malformed(r, "unknown flags of ADOPT");
+		return dmm_malformed(r, "unknown flags of ADOPT");
 	nr = le32_to_cpu(w.group_disks);
-	ret = group_check(nr, &w.id, r);
+	ret = dmm_group_disks_check(nr, &w.id, r);
 	if (ret)
 		return ret;
-	name_take(&w.id, &a->name);
+	dmm_disk_name_take(&w.id, &a->name);
 	a->group_disks = nr;
 	a->port = le16_to_cpu(w.port);
 	memcpy(a->host, w.host, sizeof(a->host));
@@ -368,19 +367,19 @@ int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dm
 	await_ms = le32_to_cpu(w.await_ms);
 	freeze_ms = le32_to_cpu(w.freeze_ms);
 	if (dmm_id_is_zero(w.migration))
-		return malformed(r, "the migration's identifier is zero");
+		return dmm_malformed(r, "the migration's identifier is zero");
 	if (!verb || verb >= __DMM_GROUP_VERB_MAX)
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown verb %u of GROUP", verb);
 	if (le32_to_cpu(w.role) > DMM_HO_DEST)
-		return malformed(r, "GROUP asks for a part that there is not");
+		return dmm_malformed(r, "GROUP asks for a part that there is not");
 	if (le32_to_cpu(w.flags) & ~(verb == DMM_GROUP_DROP ? DMM_GROUP_SOURCE_GONE : 0))
-		return malformed(r, "GROUP has flags that its verb does not have");
+		return dmm_malformed(r, "GROUP has flags that its verb does not have");
 	if (await >> __DMM_HO_STATE_MAX || await_ms > DMM_MAX_AWAIT_MS)
-		return malformed(r, "GROUP waits for a state that is none, or for too long");
+		return dmm_malformed(r, "GROUP waits for a state that is none, or for too long");
 	if (verb == DMM_GROUP_CUTOVER ? !freeze_ms || freeze_ms > DMM_MAX_FREEZE_MS : freeze_ms)
-		return malformed(r, "the time of a freeze that is none, or too long");
+		return dmm_malformed(r, "the time of a freeze that is none, or too long");
 	if (dmm_text_check(w.by, sizeof(w.by)))
-		return malformed(r, "who asks is not text");
+		return dmm_malformed(r, "who asks is not text");
 	memcpy(g->migration, w.migration, sizeof(g->migration));
 	g->verb = verb;
 	g->role = le32_to_cpu(w.role);
@@ -389,130 +388,5 @@ int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dm
 	g->freeze_ms = freeze_ms;
 	g->flags = le32_to_cpu(w.flags);
 	memcpy(g->by, w.by, sizeof(g->by));
-	return 0;
-}
-
-int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r)
-{
-	struct dmm_wire_guest w;
-	u32 platform;
-
-	memcpy(&w, payload, sizeof(w));
-	platform = le32_to_cpu(w.platform);
-	if (dmm_id_is_zero(w.migration))
-		return malformed(r, "the migration's identifier is zero");
-	if (!platform || platform >= __DMM_PLATFORM_MAX)
-		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown platform %u of GUEST", platform);
-	if (w.flags)
-		return malformed(r, "unknown flags of GUEST");
-	if (!w.name[0] || dmm_text_check(w.name, sizeof(w.name)))
-		return malformed(r, "the guest's name is not text");
-	memcpy(g->migration, w.migration, sizeof(g->migration));
-	g->platform = platform;
-	memcpy(g->name, w.name, sizeof(g->name));
-	return 0;
-}
-
-/* What goes with the verb. */
-static const char *guest_config_wrong(const struct dmm_wire_guest_config *w)
-{
-	static const u8 zeros[sizeof(w->text)];
-	u32 verb = le32_to_cpu(w->verb), total = le32_to_cpu(w->total_bytes), offset = le32_to_cpu(w->offset_bytes);
-	u32 bytes = le32_to_cpu(w->bytes);
-
-	if (le32_to_cpu(w->role) != DMM_HO_SOURCE && le32_to_cpu(w->role) != DMM_HO_DEST)
-		return "GUEST_CONFIG asks for a part that there is not";
-	if (w->pad || le32_to_cpu(w->flags) & ~(verb == DMM_GUEST_CONFIG_STATUS ? 0 : DMM_GUEST_CONFIG_AUTOSTART))
-		return "unknown flags of GUEST_CONFIG";
-	if (dmm_id_is_zero(w->migration) != (verb == DMM_GUEST_CONFIG_CHECK))
-		return "GUEST_CONFIG is of no migration, or CHECK of one";
-	if (dmm_text_check(w->name, sizeof(w->name)) || !w->name[0] != (verb == DMM_GUEST_CONFIG_STATUS))
-		return "the guest's name is not text";
-	if (!total != (verb == DMM_GUEST_CONFIG_STATUS) || total > DMM_MAX_GUEST_CONFIG_BYTES)
-		return "the configuration is empty or too long";
-	if (verb != DMM_GUEST_CONFIG_STAGE && (bytes || offset))
-		return "a piece of GUEST_CONFIG without STAGE";
-	if (verb == DMM_GUEST_CONFIG_STAGE &&
-	    (!bytes || bytes > sizeof(w->text) || offset > total || bytes > total - offset))
-		return "a piece that lies outside of the configuration";
-	if (memchr(w->text, '\0', bytes) || memcmp(w->text + bytes, zeros, sizeof(zeros) - bytes))
-		return "the configuration is not text, or goes on behind its end";
-	return NULL;
-}
-
-int dmm_guest_config_decode(const void *payload, struct dmm_guest_config_request *g, struct dmm_refusal *r)
-{
-	struct dmm_wire_guest_config w;
-	const char *wrong;
-	u32 platform, verb;
-
-	memcpy(&w, payload, sizeof(w));
-	platform = le32_to_cpu(w.platform);
-	verb = le32_to_cpu(w.verb);
-	if (!platform || platform >= __DMM_PLATFORM_MAX)
-		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown platform %u of GUEST_CONFIG", platform);
-	if (!verb || verb >= __DMM_GUEST_CONFIG_VERB_MAX)
-		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown verb %u of GUEST_CONFIG", verb);
-	wrong = guest_config_wrong(&w);
-	if (wrong)
-		return malformed(r, wrong);
-	memcpy(g->migration, w.migration, sizeof(g->migration));
-	g->verb = verb;
-	g->role = le32_to_cpu(w.role);
-	g->autostart = le32_to_cpu(w.flags) & DMM_GUEST_CONFIG_AUTOSTART;
-	g->total_bytes = le32_to_cpu(w.total_bytes);
-	g->offset_bytes = le32_to_cpu(w.offset_bytes);
-	g->bytes = le32_to_cpu(w.bytes);
-	memcpy(g->name, w.name, sizeof(g->name));
-	memcpy(g->text, w.text, g->bytes);
-	g->text[g->bytes] = '\0';
-	return 0;
-}
-
-int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r)
-{
-	struct dmm_wire_identity w;
-
-	memcpy(&w, payload, sizeof(w));
-	if (dmm_text_check(w.path, sizeof(w.path)))
-		return malformed(r, "the path is not text");
-	if (w.path[0] != '/')
-		return dmm_refuse(r, DMM_WERR_NOTFOUND, "a disk is asked for by its absolute path");
-	memcpy(path, w.path, sizeof(w.path));
-	return 0;
-}
-
-int dmm_volume_decode(const void *payload, struct dmm_volume_request *v, struct dmm_refusal *r)
-{
-	struct dmm_wire_volume w;
-	int ret;
-
-	memcpy(&w, payload, sizeof(w));
-	ret = name_check(&w.id, r);
-	if (!ret)
-		ret = group_check(le32_to_cpu(w.group_disks), &w.id, r);
-	if (ret)
-		return ret;
-	if (le32_to_cpu(w.flags) & ~DMM_VOLUME_CHECK)
-		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown flags %#x of VOLUME: the source is newer than this receiver, "
-				  "upgrade it", le32_to_cpu(w.flags));
-	if (!w.size_bytes || le64_to_cpu(w.size_bytes) % DMM_SECTOR_BYTES ||
-	    le64_to_cpu(w.size_bytes) > (~0ull >> 1) - DMM_MAX_EXTENT_BYTES)
-		return dmm_refuse(r, DMM_WERR_RANGE, "a volume of %llu bytes: not a whole number of sectors, or too large",
-				  le64_to_cpu(w.size_bytes));
-	if (dmm_text_check(w.sr, sizeof(w.sr)) || !dmm_sr_name_ok((char *)w.sr))
-		return malformed(r, "the storage repository's name");
-	if (dmm_text_check(w.label, sizeof(w.label)) || !dmm_sr_label_ok((char *)w.label))
-		return malformed(r, "the volume's label");
-	if (dmm_text_check(w.source_host, sizeof(w.source_host)))
-		return malformed(r, "the source's host name is not text");
-	memset(v, 0, sizeof(*v));
-	name_take(&w.id, &v->name);
-	v->group_disks = le32_to_cpu(w.group_disks);
-	v->check = w.flags;
-	v->size_bytes = le64_to_cpu(w.size_bytes);
-	memcpy(v->sr, w.sr, sizeof(v->sr));
-	memcpy(v->label, w.label, sizeof(v->label));
-	memcpy(v->source_host, w.source_host, sizeof(v->source_host));
 	return 0;
 }

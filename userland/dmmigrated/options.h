@@ -73,7 +73,7 @@ struct dmm_setting {
 };
 
 /* All of them in the order of the help. */
-#define DMM_NR_SETTINGS	25
+#define DMM_NR_SETTINGS	26
 #define DMM_XL_PATH	"/usr/sbin/xl"
 extern const struct dmm_setting dmm_settings[DMM_NR_SETTINGS];
 
