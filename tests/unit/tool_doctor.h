@@ -107,4 +107,13 @@ static inline void healthy(const char *here_but, const char *there_but)
 	domain_of(&c.domain);
 }
 
+static inline void print_all(const struct dmm_findings *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr; i++)
+		print_message("%s %s %s: %s -> %s\n", dmm_level_name(o->list[i].level), o->list[i].where, o->list[i].rule, o->list[i].text,
+			      o->list[i].mend);
+}
+
 #endif
