@@ -252,7 +252,7 @@ int dmm_dest_check_signature(struct dmm_dest *d, int fd, const struct dmm_dest_r
 	if (ret)
 		return dmm_refuse(r, DMM_WERR_IO, "cannot read %s to look for a signature: %s",
 				  dmm_short_path(d->path, buf), strerror(-ret));
-	if (d->signature[0] && !rq->overwrite)
+	if (d->signature[0] && !rq->overwrite && !rq->made)
 		return dmm_refuse(r, DMM_WERR_SIGNATURE, "%s carries a signature (%s): "
 				  "confirm that it may be overwritten, or name another destination",
 				  dmm_short_path(d->path, buf), d->signature);
@@ -307,6 +307,25 @@ buffered:
 	d->flags |= DMM_PREPARED_BUFFERED;
 }
 
+/*
+ * What a volume that was made for it has behind the source's end, where it was rounded up: the guest sees that one day,
+ * and what lies there is somebody else's.
+ */
+static int dest_zero_rest(const struct dmm_dest *d, const struct dmm_dest_request *rq, struct dmm_refusal *r)
+{
+	u64 range[2] = { rq->size_bytes, d->size_bytes - rq->size_bytes };
+	char buf[96];
+
+	if (d->flags & DMM_PREPARED_FILE || !range[1])
+		return 0;
+	while (ioctl(d->fd, BLKZEROOUT, range)) {
+		if (errno != EINTR)
+			return dmm_refuse(r, DMM_WERR_IO, "cannot zero the last %llu bytes of %s: %s", range[1],
+					  dmm_short_path(rq->path, buf), strerror(errno));
+	}
+	return 0;
+}
+
 int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, struct dmm_dest *d,
 		  struct dmm_refusal *r)
 {
@@ -347,6 +366,8 @@ int dmm_dest_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, st
 		ret = dest_check_names(rq->path, &st, r);
 	if (!ret)
 		ret = dmm_dest_check_signature(d, d->fd, rq, r);
+	if (!ret && rq->made)
+		ret = dest_zero_rest(d, rq, r);
 	if (ret) {
 		dmm_dest_close(d);
 		return ret;
