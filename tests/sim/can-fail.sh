@@ -55,7 +55,13 @@ rule()
 	sed -E -z "$sed" "$top/$file" > "$tree/$file"
 	if cmp -s "$top/$file" "$tree/$file"; then
 		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
-		exit 2
+		[ -n "${CAN_FAIL_MATCH-}" ] || exit 2
+		survivors=$((survivors + 1))
+	fi
+	if [ -n "${CAN_FAIL_MATCH-}" ]; then
+		broken=$((broken + 1))
+		cp "$top/$file" "$tree/$file"
+		return
 	fi
 	judge "$what"
 	cp "$top/$file" "$tree/$file"
@@ -64,6 +70,7 @@ rule()
 mutant()
 {
 	grep -q -- "$pattern" <<< "mutant $1 $2" || return 0
+	[ -z "${CAN_FAIL_MATCH-}" ] || return 0
 	judge "mutant $1: $2" DMM_MUTANT="$1"
 }
 
@@ -88,7 +95,7 @@ $f 's/(case DMM_HO_RELINQUISHED:\n\t\tho->take_back = true;\n)/\1\t\tsource_recl
 f='rule handover_dest.c'
 $f 's/if \(dmm_ho_id_equal\(instance, &ho->own\)\)/if (1)/' 'a token for another life of the receiver'
 $f 's/if \(ho->asking \|\| ho->acked\)/if (ho->asking)/' 'a return after the acknowledgement'
-$f 's/\tif \(!written\) \{/\tif (1) {/' 'a return after a write'
+$f 's/\tif \(!ho->written\) \{/\tif (1) {/' 'a return after a write'
 $f 's/\t\tif \(ev->state == DMM_HO_ACTIVE && ev->epoch > ho->epoch\) \{/\t\tif (0) {/' 'a force is not heeded'
 $f 's/(Its return may have been journalled[^\n]*\n)[^\n]*/\1\t\tdest_gates(ho, DMM_HO_GATE_OPEN, out);/' 'gates open over a return that may be journalled'
 $f 's/(dmm_ho_append\(ho, out, DMM_HO_REFUSED, )DMM_HO_EPOCH_LAST/\1ho->epoch/' 'a destination that ran completes again'

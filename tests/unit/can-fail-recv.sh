@@ -19,7 +19,7 @@ cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/{recv_*,group_fake,keys_make}.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
-make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations,dropped,group} \
+[ -n "${CAN_FAIL_MATCH-}" ] || make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations,dropped,group} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -57,6 +57,10 @@ rule()
 		stale=$((stale + 1))
 		return
 	fi
+	if [ -n "${CAN_FAIL_MATCH-}" ]; then
+		cp "$top/$file" "$tree/$file"
+		return
+	fi
 	if ! make -s -C "$tree/tests/unit" WERROR= "$tree/build/tests/unit/$test" > "$tmp/out" 2>&1; then
 		echo "can-fail: '$what': does not build:" >&2
 		cat "$tmp/out" >&2
@@ -79,13 +83,13 @@ $d order.c 's/b->first_bytes < a->end_bytes/b->first_bytes + 4096 < a->end_bytes
 rule parts order.c 's/\|\| --later->blockers\)/|| --later->blockers > 1)/' 'the last blocker is not awaited'
 rule parts order.c 's/ready = !e->blockers;\n\tpthread_mutex_unlock\(&o->lock\);/pthread_mutex_unlock(\&o->lock);\n\tsched_yield();\n\tready = !e->blockers;/; s/#include <sys\/eventfd.h>/#include <sched.h>\n&/' 'readiness is decided without the lock'
 # acknowledgements, barriers
-$d data_tx.c 's/\|\| d->in_order \|\|/||/' 'a barrier flushes before completions'
+$d data_tx.c 's/ \|\| \(d->in_order && DMM_MUTANT != 116\)//' 'a barrier flushes before completions'
 $d data_tx.c 's/\tack.status = dmm_disk_barrier\([^;]*;/\tack.status = 0;/' 'a barrier does not flush'
 $d data_tx.c 's/(\t\tdmm_writer_start\([^;]*;)/{\n\t\tconst struct dmm_ack a = { .type = DMM_MSG_DATA, .seq = slot->seq };\n\t\tdmm_data_queue_ack(d, \&a);\n\1\n\t}/' 'acknowledged when it is submitted'
 $d disk.c 's/\tif \(error\)\n\t\treturn error;\n(\tpthread_mutex_lock\(&d->lock\);\n\td->unflushed)/\1/' 'a flush that failed is tried again'
-$d disk.c 's/return dmm_disk_fail\(d, dmm_disk_io_error\(ret\), what\);/return dmm_disk_io_error(ret);/' 'a failed flush does not stick'
+$d disk.c 's/return dmm_disk_fail\(d, dmm_disk_io_error\(d, ret\), what\);/return dmm_disk_io_error(d, ret);/' 'a failed flush does not stick'
 $d data_tx.c 's/\tif \(error\)\n\t\tdmm_data_end_slot/\tif (0)\n\t\tdmm_data_end_slot/' 'after an error those that waited are written'
-$d data_tx.c 's/dmm_data_end_slot\(d, slot, dmm_disk_fail\(d->disk, dmm_disk_io_error\(w->error\), what\)\)/dmm_data_end_slot(d, slot, DMM_WERR_OK)/' 'a failed write is acknowledged'
+$d data_tx.c 's/dmm_data_end_slot\(d, slot, dmm_disk_fail\(d->disk, dmm_disk_io_error\(d->disk, w->error\), what\)\)/dmm_data_end_slot(d, slot, DMM_WERR_OK)/' 'a failed write is acknowledged'
 $d data_tx.c 's/\tif \(d->phase == RX_BARRIER\) \{/\tif (0) {/' 'a barrier behind a failed write is not answered'
 $d data_rx.c 's/if \(f.arg <= d->barrier\)/if (f.arg < d->barrier)/' 'a barrier number twice'
 rule flush disk.c 's/at->epoch == d->epoch && //' 'the barrier of an older epoch is taken for one of the newest'
@@ -99,7 +103,7 @@ $d data_rx.c 's/dmm_wire_data_check\(f, d->disk->prepare.size_bytes\)/0/' 'range
 $d data_rx.c 's/dmm_wire_data_check\(f, d->disk->prepare.size_bytes\)/dmm_wire_data_check(f, d->disk->prepare.size_bytes + 512)/' 'ranges are checked wrongly'
 $d data_rx.c 's/if \(f.seq != d->seq \+ 1\)/if (f.seq <= d->seq)/' 'frames may be left out'
 $d data_rx.c 's/if \(f.seq != d->seq \+ 1\)/if (f.seq > d->seq + 1)/' 'frames may be repeated'
-$d data.c 's/\t\tdata_check_deadlines\(d\);\n//' 'a stalled frame is awaited for ever'
+$d data.c 's/\t\tdata_check_deadlines\(d\);[^\n]*\n//' 'a stalled frame is awaited for ever'
 $d data.c 's/if \(dmm_data_wants_bytes\(d\) && dmm_data_in_frame\(d\)( &&)/if (dmm_data_wants_bytes(d)\1/' 'silence between frames is a stall'
 $d data.c 's/\tdmm_writer_close\(&d->writer\);[^\n]*\n(.*\tfor \(i)/\1/; s/if \(d->phase != RX_OVER \|\| d->in_order\)/if (d->phase != RX_OVER)/' 'a connection ends before its writes'
 # zero runs
@@ -109,7 +113,7 @@ $z data_tx.c 's/\t\tack.arg = [^;]*;/\t\t;/' 'a run is acknowledged without its 
 $z data_zero.c 's/if \(slot->zero_at < slot->extent.end_bytes\)/if (0)/' 'the first piece is the whole run'
 $z data_zero.c 's/if \(zero_unwanted\(d\) \|\| error\)/if (error)/' 'runs are finished, whoever waits'
 $z data_zero.c 's/if \(dmm_now_ms\(\) >= until_ms\)/if (0)/' 'a long run keeps its connection'
-$z data_zero.c 's/dmm_disk_fail\(d->disk, dmm_disk_io_error\(err\), what\)/DMM_WERR_OK/' 'a run that failed is acknowledged'
+$z data_zero.c 's/dmm_disk_fail\(d->disk, dmm_disk_io_error\(d->disk, err\), what\)/DMM_WERR_OK/' 'a run that failed is acknowledged'
 $z data_zero.c 's/(\tif \(zero_unwanted\(d\)) \|\| error\)/\1)/' 'runs of a failed disk go on'
 $z zero.c 's/(PUNCH_HOLE.*)if \(!refused\(errno\)\)/\1if (0)/' 'an error of punching is a refusal'
 $z zero.c 's/if \(look\)/if (0)/' 'zeros that are there are written'
@@ -130,7 +134,7 @@ rule engines engine_libaio.c 's/\te->failed\[e->nr_failed\+\+\] = io;/\t(void)io
 rule engines engine_libaio.c 's/io->result = \(s64\)e->events\[i\].res;/io->result = io->bytes;/' 'errors are overlooked'
 u='rule engines engine_uring.c'
 $u 's/done\[i\]->result = cqes\[i\]->res;/done[i]->result = done[i]->bytes;/' 'errors are overlooked by io_uring'
-$u 's/\tio_uring_unregister_files\(&e->ring\);/\t;/' 'a destination stays claimed for a while'
+$u 's/\tio_uring_unregister_files\(e->ring\);/\t;/' 'a destination stays claimed for a while'
 $u 's/ && buf \+ io->bytes <= e->fixed \+ e->fixed_bytes//' 'memory that is not registered is taken for such'
 $u 's/io_uring_sqe_set_flags\(sqe, IOSQE_FIXED_FILE\)/;/' 'a registered file is taken for a descriptor'
 $u 's/\tif \(e->nr_used == e->depth\)\n\t\treturn DMM_IO_BUSY;//; s/\tif \(!sqe\)\n\t\treturn DMM_IO_BUSY;/\tif (!sqe)\n\t\treturn DMM_IO_QUEUED;/' 'what finds no room in the ring is lost'
@@ -175,8 +179,8 @@ $m 's/\teventfd_write\(o->fd, 1\);//' 'what is to be sent wakes nobody'
 $m 's/if \(!\(s->features & DMM_FEATURE_GROUP\)\)/if (0)/' 'HANDOVER without the feature'
 $m 's/if \(msg\.event != DMM_HANDOVER_JOIN\)/if (0)/' 'JOIN is not first'
 $m 's/if \(s->rc->migrations\)/if (1)/' 'migrations where there are none'
-$m 's/if \(m && m->role == DMM_HO_DEST\)/if (m)/' 'a source is joined'
-$m 's/\tdmm_migration_put\(m\);\n\tdmm_refuse/\tdmm_refuse/' 'a source that was joined stays referenced'
+$m 's/if \(!m \|\| m->role != DMM_HO_DEST\)/if (!m)/' 'a source is joined'
+$m 's/\tdmm_migration_put\(m\);\n\treturn NULL;/\treturn NULL;/' 'a source that was joined stays referenced'
 $m 's/\tdmm_migration_put\(m\);\n\}/}/' 'whose connection ended stays referenced'
 $m 's/if \(f\.type != DMM_MSG_HANDOVER\)/if (0)/' 'any message is a HANDOVER'
 $m 's/\tdmm_migration_remove_outbox\(m, o\);//' 'the outbox stays registered'
@@ -215,7 +219,7 @@ rule bufpool bufpool.c 's/\t\teventfd_write\(user->wake_fd, 1\);//' 'who was gra
 c='rule control'
 rule ctlmsg ctlmsg.c 's/if \(w->pad\)/if (0)/' 'padding is not checked'
 rule ctlmsg ctlmsg.c 's/if \(dmm_id_is_zero\(w->migration\)\)/if (0)/' 'migration 0'
-rule ctlmsg ctlmsg.c 's/if \(!is_zero\(w->reserved, sizeof\(w->reserved\)\)\)/if (0)/' 'reserved bytes are not checked'
+rule ctlmsg ctlmsg.c 's/if \(w.reserved\)/if (0)/' 'reserved bytes are not checked'
 rule ctlmsg ctlmsg.c 's/size_bytes % lbs_bytes \|\| //' 'a size of half blocks'
 rule ctlmsg ctlmsg.c 's/offset > \(~0ull >> 1\) - length/0/' 'a digest that wraps around'
 rule ctlmsg ctlmsg.c 's/index >= conns/0/' 'connection 5 of 2'
@@ -227,8 +231,8 @@ $c disk_attach.c 's/\t\tatomic_store\(&at->kicked, true\);\n//' 'a newer epoch d
 rule epoch disk_attach.c 's/DMM_MUTANT != 18/0/' 'a newer epoch does not wait for the older (mutant 18)'
 $c disk.c 's/\tif \(ret\)\n\t\treturn ret;\n\n(\tret = dmm_dest_still_there)/\1/' 'FINISH goes on when it is refused'
 $c registry.c 's/orphan = !d->users && /orphan = /' 'disks with connections are orphans'
-$c registry.c 's/\*again = d;/*again = d = NULL;/' 'PREPARE is not idempotent'
-$c registry.c 's/ \|\|\n\t\t p->conns != q->conns//' 'PREPARE again with other connections'
+$c registry_prepare.c 's/\*again = d;/*again = d = NULL;/' 'PREPARE is not idempotent'
+$c registry_prepare.c 's/ \|\| p->conns != q->conns//' 'PREPARE again with other connections'
 $c session.c 's/if \(f->seq != s->rx_seq \+ 1\)/if (0)/; s/f.type != DMM_MSG_HELLO \|\| f.seq != 1/f.type != DMM_MSG_HELLO/' 'sequence numbers of requests are not checked'
 $c session.c 's/h.version_min > DMM_WIRE_VERSION \|\| h.version_max < DMM_WIRE_VERSION/0/' 'any version'
 rule silent silent.c 's/rc->nr_sessions - rc->nr_out >= rc->max_sessions/0/' 'any number of connections'
@@ -255,14 +259,14 @@ $y ctlmsg.c 's/ \|\|\n\t    offset % granule / ||\n\t    offset % 512 /' 'hashes
 $y digest.c 's/data < end \? data & ~\(granule - 1\) : end/end/' 'data behind a hole is one'
 $y dest.c 's/\(u64\)data >= size_bytes/0/' 'data behind the source counts'
 $y dest.c 's/errno == ENXIO : \(u64\)data >= size_bytes/errno == ENXIO : 1/' 'files with data are empty'
-$y registry.c 's/if \(dmm_disk_has_data\(d\)\)/if (0)/' 'empty for ever'
-$y dest_create.c 's/ \|\| !dmm_allow_destination\(allow, rq->path, full\)/ || 0/' 'created where a link leads'
-$y dest_create.c 's/ \|\|\n\t    !dmm_allow_match\(allow, rq->path\)//; s/ \|\| !dmm_allow_destination\(allow, rq->path, full\)/ || 0/' 'created anywhere'
+$y registry_prepare.c 's/if \(st.has_data\)/if (0)/' 'empty for ever'
+$y dest_create.c 's/ \|\| !dmm_allow_destination\(allow, rq->path, full, rq->peer\)//' 'created where a link leads'
+$y dest_create.c 's/ \|\|\n\t    !dmm_allow_match\(allow, rq->path, rq->peer\)//; s/ \|\| !dmm_allow_destination\(allow, rq->path, full, rq->peer\)//' 'created anywhere'
 $y dest_create.c 's/if \(in_dev\(rq->path\) \|\| in_dev\(full\)\)/if (0)/' 'created in /dev'
 $y dest_create.c 's/!lstat\(/!stat(/; s/O_EXCL \| O_NOFOLLOW/0/' 'a dangling link is followed'
 $y dest_create.c 's/st.st_dev == made->dev && st.st_ino == made->ino/1/' 'what came in its place is removed'
 $y dest_create.c 's/, 0600\)/, 0644)/' 'created for all to read'
-$y registry.c 's/if \(!ret && would && check\)/if (0)/' 'a check of what would be made is refused'
+$y registry_prepare.c 's/if \(!ret && would && check\)/if (0)/' 'a check of what would be made is refused'
 # lost connections, and the tool that is run
 c='rule reconnect'
 $c reconnect_pace.c 's/heard && !p->heard && now_ms >= p->soonest_ms/0/' 'who is heard again waits on'
@@ -321,14 +325,14 @@ $p data.c 's/\} else if \(atomic_load\(&d->at.failed\)\) \{/} else if (0) {/' 'c
 $p data_rx.c 's/slot->crc = d->crc \^ dmm_crc32c_shift\(d->hdr_crc, d->frame.payload_bytes\);/slot->crc = d->crc;/' 'the checksum of header and data'
 $p control.c 's/if \(!\(c->s->features & DMM_FEATURE_PROVE\)\)\n\t\treturn/if (0)\n\t\treturn/g' 'proofs without the feature'
 $p control.c 's/\(rq.nr - 1\) \* \(u64\)DMM_PROVE_BYTES \+ 1/0/' 'extents beyond the end'
-$p control.c 's/if \(!ret && rq.judge\)/if (0)/' 'judged by nobody'
+$p disk_here.c 's/return rq->judge \? dmm_disk_judge\(d, r\) : 0;/return 0;/' 'judged by nobody'
 rule ctlmsg ctlmsg.c 's/if \(memcmp\(&w.extent\[nr\], zeros/if (0 \&\& memcmp(\&w.extent[nr], zeros/' 'extents beyond their number'
 rule ctlmsg ctlmsg.c 's/if \(nr > DMM_MAX_PROVE\)\n/if (nr > DMM_MAX_PROVE + 1)\n/' 'one extent too many'
-rule migrations migration_proof.c 's/if \(dmm_disk_sample\(p->d, p->m->all->stop_fd\)\)/if (0)/' 'complete without a sample'
+rule migrations migration_proof.c 's/if \(p->d->ops->sample\([^)]*\)\)/if (0)/' 'complete without a sample'
 rule migrations migration_proof.c 's/\t\tproof_begin\(m, d, msg\);\n\t\treturn;/\t\tbarrier_stands(m, msg);\n\t\tbreak;/' 'complete before the sample'
 rule migrations migration_proof.c 's/\t\tdmm_group_explain\(g, why\);/\t\t;/' 'nobody is told why'
 d='rule dropped'
-$d migration_drop.c 's/if \(!while_received && dmm_disk_is_attached\(d\)\)/if (0)/' 'dropped while it is received'
+$d migration_drop.c 's/!while_received && st.attached/0/' 'dropped while it is received'
 $d migration_drop.c 's/s == \(local \? DMM_HO_SETTLED : DMM_HO_COMPLETE\)/s == DMM_HO_COMPLETE/' 'dropped while a token may come'
 $d migration_drop.c 's/ \|\| st->heard_back\)/ || 1)/' 'dropped before the source has heard'
 $d migration_drop.c 's/err = dmm_group_revive\(m->group\);/err = 0;/' 'a drop that fails ends the group'
@@ -359,7 +363,7 @@ $h options.c 's/if \(\*section && strcmp\(section, "dmmigrated"\)\)/if (0)/' 'an
 $h options.c 's/st->own_listen\)/0)/' 'addresses of the command line are added'
 rule parts allow.c 's/FNM_PATHNAME \| FNM_PERIOD/0/' 'a star takes slashes'
 rule parts allow.c 's/!dmm_path_is_canonical\(path\) \|\| //' 'paths with dots'
-rule parts allow.c 's/return dmm_allow_match\(a, resolved\)/return true/' 'links lead anywhere'
+rule parts allow.c 's/return dmm_allow_match\(a, resolved, peer\)/return true/' 'links lead anywhere'
 rule parts allow.c 's/ && strncmp\(path, "\/dev\/shm\/", 9\)//' '/dev/shm is trusted'
 
 echo "$broken rules broken, $survivors survived, $stale stale"

@@ -29,11 +29,19 @@ rule() {
 
 	grep -q -- "$pattern" <<<"$1 $2 $what" || return 0
 	broken=$((broken + 1))
-	tree "$test"
+	if [ -n "${CAN_FAIL_MATCH-}" ]; then
+		mkdir -p "$tmp/tree/kmod/core"
+	else
+		tree "$test"
+	fi
 	sed -E -z "$sed" "$top/$file" >"$tmp/tree/$file"
 	if cmp -s "$top/$file" "$tmp/tree/$file"; then
 		echo "can-fail: '$what': the expression matches nothing any more: mend it" >&2
-		exit 2
+		[ -n "${CAN_FAIL_MATCH-}" ] || exit 2
+		survivors=$((survivors + 1))
+	fi
+	if [ -n "${CAN_FAIL_MATCH-}" ]; then
+		return
 	fi
 	out=$tmp/out
 	if ! make -s -C "$tmp/tree/tests/unit" WERROR= OUT="$tmp/bin" "$tmp/bin/$test" >"$out" 2>&1; then
@@ -98,19 +106,19 @@ $w 's/hdr->reserved \|\| hdr->pad/hdr->reserved/' 'any padding'
 $w 's/if \(fixed == -EINVAL\)/if (0)/' 'any type'
 $w 's/if \(!f->seq\)/if (0)/' 'sequence number 0'
 $w 's/!f->payload_bytes \|\| f->payload_bytes >/f->payload_bytes >/' 'empty extents'
-$w 's/ \|\| f->payload_bytes > DMM_MAX_EXTENT_BYTES//' 'extents of any length'
-$w 's/payload_bytes > DMM_MAX_EXTENT_BYTES/payload_bytes >= DMM_MAX_EXTENT_BYTES/' 'extents of 1 MiB refused'
-$w 's/if \(f->payload_bytes % DMM_SECTOR_BYTES\)/if (0)/' 'extents of half sectors'
+$w 's/ \|\| bytes > \(f->type == DMM_MSG_ZERO \? DMM_MAX_ZERO_BYTES : DMM_MAX_EXTENT_BYTES\)//' 'extents of any length'
+$w 's/bytes > \(f->type == DMM_MSG_ZERO/bytes >= (f->type == DMM_MSG_ZERO/' 'extents of 1 MiB refused'
+$w 's/if \(bytes & \(DMM_SECTOR_BYTES - 1\)\)/if (0)/' 'extents of half sectors'
 $w 's/if \(f->offset_bytes & \(DMM_SECTOR_BYTES - 1\)\)/if (0)/' 'offsets unaligned'
-$w 's/if \(f->offset_bytes > \(~0ULL >> 1\) - f->payload_bytes\)/if (f->offset_bytes + f->payload_bytes < f->offset_bytes)/' 'offsets beyond 2^63'
-$w 's/if \(f->payload_bytes != \(u32\)fixed\)/if (f->payload_bytes > DMM_MAX_CONTROL_BYTES)/' 'control payloads of any size'
-$w 's/\t\tif \(f->offset_bytes\)\n/\t\tif (0)\n/' 'offset where there is none'
+$w 's/if \(f->offset_bytes > \(~0ULL >> 1\) - bytes\)/if (f->offset_bytes + bytes < f->offset_bytes)/' 'offsets beyond 2^63'
+$w 's/return f->payload_bytes != \(u32\)fixed \?/return f->payload_bytes > DMM_MAX_CONTROL_BYTES ?/' 'control payloads of any size'
+$w 's/else if \(f->offset_bytes\)\n/else if (0)\n/' 'offset where there is none'
 $w 's/f->type == DMM_MSG_BARRIER && !f->arg/0/' 'barrier number 0'
-$w 's/f->type != DMM_MSG_BARRIER && f->arg/0/' 'argument where there is none'
+$w 's/!wire_has_arg\(f->type\) && f->arg/0/' 'argument where there is none'
 $w 's/return DMM_WIRE_QUERY_OK_BYTES/return DMM_WIRE_QUERY_OK_BYTES + 8/' 'a wrong size in the table'
 $w 's/\t\*f = n;\n\treturn 0;/\tif (f->type != 0x5555)\n\t\t*f = n;\n\treturn 0;/' 'decode gives nothing'
-$w 's/f->payload_bytes > size_bytes - f->offset_bytes/f->offset_bytes + f->payload_bytes > size_bytes/; s/f->offset_bytes > size_bytes \|\| //' 'the range check overflows'
-$w 's/f->offset_bytes > size_bytes \|\| //' 'the range check underflows'
+$w 's/dmm_wire_extent_bytes\(f\) > size_bytes - f->offset_bytes/f->offset_bytes + dmm_wire_extent_bytes(f) > size_bytes/; s/f->offset_bytes > size_bytes \|\|\n//' 'the range check overflows'
+$w 's/f->offset_bytes > size_bytes \|\|\n//' 'the range check underflows'
 $w 's/hdr->crc = cpu_to_le32\(~crc\)/hdr->crc = cpu_to_le32(crc)/' 'checksum not inverted'
 $w 's/crc = dmm_crc32c\(~0u, hdr, offsetof\(struct dmm_wire_hdr, crc\)\)/crc = dmm_crc32c(~0u, hdr, 40)/' 'checksum leaves out a field'
 $w 's/crc = dmm_crc32c\(~0u, hdr/crc = dmm_crc32c(0, hdr/' 'checksum begins with 0'
@@ -119,10 +127,10 @@ $w 's/n.arg = le64_to_cpu\(hdr->arg\)/n.arg = le64_to_cpu(hdr->offset_bytes)/' '
 $w 's/wire->magic != cpu_to_le32\(DMM_WIRE_MAGIC\) \|\| wire->reserved/wire->reserved/' 'acks of any magic'
 $w 's/ \|\| wire->reserved//' 'acks with a reserved field'
 $w 's/if \(wire->crc != [^{;]*\n\t\treturn/if (0)\n\t\treturn/' 'acks of any checksum'
-$w 's/n.type != DMM_MSG_DATA && n.type != DMM_MSG_BARRIER/0/' 'acks of any type'
+$w 's/!dmm_wire_is_extent\(n.type\) && n.type != DMM_MSG_BARRIER/0/' 'acks of any type'
 $w 's/if \(n.status >= DMM_WERR_COUNT\)/if (n.status > DMM_WERR_COUNT)/' 'acks of unknown status'
 $w 's/\(!n.seq \|\| /(/' 'positive acks of frame 0'
-$w 's/!n.seq \|\| \(n.type == DMM_MSG_BARRIER\) != !!n.arg/!n.seq/' 'positive acks with any argument'
+$w 's/!n.seq \|\| wire_has_arg\(n.type\) != !!n.arg/!n.seq/' 'positive acks with any argument'
 $w 's/n.status == DMM_WERR_OK && \(/(/' 'refusals without a number refused'
 $w 's/\{ -EBUSY,/{ -EIO,/' 'an errno twice'
 $w 's/\tcase -EDQUOT:\n\t\treturn DMM_WERR_NOSPC;\n//' 'an errno forgotten'
@@ -254,7 +262,7 @@ $h 's/if \(dmm_ho_id_equal\(instance, &ho->own\)\)/if (1)/' 'a token for another
 $h 's/ho->barriers == dmm_ho_all_disks\(ho\)/ho->barriers/' 'the barrier of one disk'
 $h 's/ho->barrier_epoch > ho->epoch/ho->barrier_epoch >= ho->epoch/' 'an epoch that was refused completes'
 $h 's/if \(ho->asking \|\| ho->acked\)/if (ho->asking)/' 'a return after the acknowledgement'
-$h 's/\tif \(!written\) \{/\tif (1) {/' 'a return after a write'
+$h 's/\tif \(!ho->written\) \{/\tif (1) {/' 'a return after a write'
 $h 's/bool fresh = ho->asking && [^;]*;/bool fresh = ho->asking;/' 'an old answer to the question at boot'
 $h 's/(case DMM_HO_OWNED:\n\t\tif \()rebooted/\10/' 'OWNED outlives a reboot'
 $h 's/\t\tif \(ev->state == DMM_HO_ACTIVE && ev->epoch > ho->epoch\) \{/\t\tif (0) {/' 'a force is not heeded'
