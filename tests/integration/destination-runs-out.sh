@@ -92,7 +92,7 @@ assert "error" "$(st A error)" = receiver:-27
 dmmigrate status A >"$TMP/status.out" || true
 grep -q 'receiver: destination is smaller than the source$' "$TMP/status.out" || fail "status: $(cat "$TMP/status.out")"
 guest_goes_on
-refused 3 'smaller' dmmigrate start A "$ADDR_B:/dev/mapper/B"
+refused 3 'enlarge it by' dmmigrate start A "$ADDR_B:/dev/mapper/B"
 dm_replace B "0 $((32 * 2048)) thin /dev/mapper/pool 0"
 again
 finish_migration
