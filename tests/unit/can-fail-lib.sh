@@ -10,8 +10,8 @@ set -euo pipefail
 kind=lib
 cp "$top/tests/vectors/journal_golden.h" "$tree/tests/vectors/"
 cp "$top"/tests/unit/test_lib_journal*.c "$tree/tests/unit/"
-cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c} "$tree/tests/unit/"
-begin test_lib_{journal,journal_disk,keys,peers}
+cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c,test_lib_guest_config.c,test_lib_identity.c} "$tree/tests/unit/"
+begin test_lib_{journal,journal_disk,keys,peers,guest_config,identity}
 
 f='rule journal lib/journal_record.c'
 $f 's/if \(!w\.end && bytes - at == sizeof\(w\)\)/if (0)/' 'a record that did not come is damage'
@@ -85,5 +85,17 @@ $f "s/memchr\(text, '\\\\0', bytes\)/0/" 'what is no text'
 $f 's/dmm_keys_read\(dir, DMM_KEYS_PEERS, DMM_KEYS_OURS/dmm_keys_read(dir, DMM_KEYS_PEERS, 0/' 'peers that anybody may write'
 $f 's/ && strcasecmp\(s, "revoked"\)//' 'a peer that is called revoked'
 $f 's/dir, p->nr \+ 1/dir, p->nr/' 'the wrong line'
+f='rule guest_config lib/guest_config.c'
+$f "s/name\\[0\\] == '\\.' \\|\\| //" 'a hidden file'
+$f "s/ \\|\\| strchr\\(name, '\\/'\\)//" 'a file of another directory'
+$f 's/ret = keep\(dir_fd, file, hex, old\)/ret = 0/' 'what a person has written is lost'
+$f 's/same_file\(&now, &there\)\)\n\t\t\treturn 0/0)\n\t\t\treturn 0/' 'kept again after a crash'
+$f 's/S_ISLNK\(st\.st_mode\) \|\| st\.st_nlink > 1/1/' 'the only configuration is removed'
+$f 's/, RENAME_NOREPLACE/, 0/' "another's place is taken"
+$f 's/ \|\| !same_file\(&st, &target\)\)/)/' 'other guests are not begun any more'
+f='rule identity lib/identity.c'
+$f "s/ && !memchr\\(\\*token, '@', n\\)//; s/\"wwid:\", 5\\)/\"dev:\", 4) || !strncmp(*token, \"wwid:\", 5)/" "a host's own number is a disk's name"
+$f 's/return of_a_kind \?/return 1 ?/' 'what is not known is another'
+$f 's/n == m && !memcmp\(s, t, n\)/!memcmp(s, t, n < m ? n : m)/' 'the beginning of a name will do'
 
 finish

@@ -19,7 +19,7 @@ cp -r "$top/kmod/core" "$tree/kmod/"
 cp -r "$top/userland/lib" "$top/userland/dmmigrated" "$top/userland/Makefile" "$tree/userland/"
 cp "$top/tests/unit/Makefile" "$top"/tests/unit/{recv_*,group_fake,keys_make}.h "$top"/tests/unit/test_recv_*.c \
 	"$top"/tests/unit/test_lib_parse.c "$tree/tests/unit/"
-[ -n "${CAN_FAIL_MATCH-}" ] || make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations,dropped,group} \
+[ -n "${CAN_FAIL_MATCH-}" ] || make -s -C "$tree/tests/unit" WERROR= "$tree"/build/tests/unit/test_recv_{data,zero,flush,parts,engines,bufpool,ctlmsg,control,host,copy,handover,joined,link,reconnect,lv,proof,prove,migrations,dropped,group,guest_config} \
 	> "$tmp/out" 2>&1 || {
 	cat "$tmp/out"
 	exit 2
@@ -365,6 +365,18 @@ rule parts allow.c 's/FNM_PATHNAME \| FNM_PERIOD/0/' 'a star takes slashes'
 rule parts allow.c 's/!dmm_path_is_canonical\(path\) \|\| //' 'paths with dots'
 rule parts allow.c 's/return dmm_allow_match\(a, resolved, peer\)/return true/' 'links lead anywhere'
 rule parts allow.c 's/ && strncmp\(path, "\/dev\/shm\/", 9\)//' '/dev/shm is trusted'
+
+g='rule guest_config'
+$g migration_guest.c 's/state == \(m->role == DMM_HO_DEST \? DMM_HO_SETTLED :/state == (m->role == DMM_HO_DEST ? DMM_HO_RUNNING :/' 'a configuration of a guest that may go back'
+$g migration_guest.c 's/DMM_HO_SETTLED : DMM_HO_RELEASED\)\)/DMM_HO_SETTLED : DMM_HO_ACTIVE))/' 'a source that still has the guest begins it no more'
+$g migration_guest.c 's/ret != -ENOENT && \(ret \|\| !g\.done\)/false/' 'a restart forgets a configuration'
+$g migration_guest.c 's/st\.state == DMM_HO_RECEIVING \|\| st\.state == DMM_HO_COMPLETE \|\|/1 ||/' 'a configuration that comes too late'
+$g migration_drop.c 's/if \(released \|\| st\.state == DMM_HO_SETTLED\)/if (0)/' 'release forgets a configuration'
+$g control_guest.c 's/return s->local \? 0 : dmm_guest_check\(s, r\);/return 0;/' 'configurations of anybody'
+$g control_guest.c 's/rq->role == DMM_HO_SOURCE && !s->local/0/' 'the source is asked by anybody'
+$g control_guest.c 's/ \|\| p->bytes != rq->offset_bytes\)/)/' 'pieces in any order'
+$g control_guest.c 's/if \(!ret && !s->local\)\n\t\tret = dmm_guest_check/if (0)\n\t\tret = dmm_guest_check/' 'anybody asks for any disk'
+$g ../lib/manifest.c 's/ DMM_MANIFEST_GUEST,\n[\t ]*DMM_MANIFEST_GUEST "\.new" \}/ }/' 'a configuration is left of what was dropped'
 
 echo "$broken rules broken, $survivors survived, $stale stale"
 [ $stale = 0 ] || exit 2
