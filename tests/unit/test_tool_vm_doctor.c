@@ -88,11 +88,30 @@ static void a_disk_that_stays(void **state)
 	dmm_findings_clear(&o);
 }
 
+/* Who does without TLS needs no key. */
+static void without_a_key(void **state)
+{
+	struct dmm_findings o = { 0 };
+
+	(void)state;
+	healthy(NULL, NULL);
+	c.keys_err = -2;
+	strcpy(c.keys_why, "there is no key");
+	dmm_doctor_judge(&c, &o);
+	assert_int_equal(o.of[DMM_LEVEL_FAIL], 1);
+	dmm_findings_clear(&o);
+	c.plaintext = true;
+	dmm_doctor_judge(&c, &o);
+	assert_int_equal(o.of[DMM_LEVEL_FAIL], 0);
+	dmm_findings_clear(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_a_domain_that_moves),
 		cmocka_unit_test(a_disk_that_stays),
+		cmocka_unit_test(without_a_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
