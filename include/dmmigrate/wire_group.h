@@ -91,6 +91,7 @@ struct dmm_wire_group_ok {
 #define DMM_GROUP_ACKED		(1u << 5)	/* destination: the source may have been told that it runs: no way back */
 #define DMM_GROUP_PLAINTEXT	(1u << 6)	/* the daemon speaks without TLS */
 #define DMM_GROUP_UNPLACED	(1u << 7)	/* it is over, and the guest's configuration is not where it has to be yet */
+#define DMM_GROUP_NOT_BEGUN	(1u << 8)	/* not all of its disks were prepared: it has no journal, and nobody has waited for it */
 
 /* As dmm_ho_event() says; values never change. */
 enum dmm_wire_group_result {

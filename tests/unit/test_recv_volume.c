@@ -73,6 +73,7 @@ static bool there(const char *name)
 
 static void test_made_and_dropped(void **state)
 {
+	struct dmm_wire_group_ok group_ok;
 	struct dmm_wire_volume_ok ok;
 	struct dmm_wire_volume w;
 	char path[256];
@@ -91,6 +92,8 @@ static void test_made_and_dropped(void **state)
 	w.flags = 0;
 	assert_int_equal(send_volume(&w, &ok), 0);
 	assert_true(there(VOLUME));
+	assert_int_equal(ask(DMM_GROUP_STATUS, 0, &group_ok), 0);
+	assert_true(le32_to_cpu(group_ok.flags) & DMM_GROUP_NOT_BEGUN);
 	/* the same again, by whichever life of the daemon */
 	assert_int_equal(send_volume(&w, &ok), 0);
 	again();

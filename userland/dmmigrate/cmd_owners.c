@@ -297,7 +297,8 @@ static int do_release(struct dmm_own *o)
 	attached = dmm_source_origins(o->id, &origins) || origins;
 	/* what was never handed over may go, too, where nothing is attached to it any more */
 	unused = dmm_own_is(o, DMM_STATES(DMM_HO_RECEIVING) | DMM_STATES(DMM_HO_REFUSED)) ||
-		 (dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)) && !attached);
+		 (dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)) && !attached) ||
+		 (le32_to_cpu(o->ok.role) == DMM_HO_DEST && le32_to_cpu(o->ok.flags) & DMM_GROUP_NOT_BEGUN);
 	if (!unused && !dmm_own_is(o, DMM_STATES(DMM_HO_RELEASED) | DMM_STATES(DMM_HO_SETTLED))) {
 		dmm_next(o->t, dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE)) ? "dmmigrate cancel %s" : "dmmigrate recover %s", o->hex);
 		return dmm_own_failed(o, DMM_EXIT_PREFLIGHT, "its hand-over has not come to its end");

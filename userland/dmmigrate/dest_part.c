@@ -96,6 +96,10 @@ const char *dmm_dest_part_status(const struct dmm_dest_part *p, const char **act
 		*action = "Make the source's host reachable, then dmmigrate recover; start the writer on neither before.";
 		return "This host was restarted; nobody can know who owns the disks unless the source answers.";
 	}
+	if (le32_to_cpu(p->ok.flags) & DMM_GROUP_NOT_BEGUN) {
+		*action = "dmmigrate start on the source's host (again), or dmmigrate release here, which removes what was made for it.";
+		return "Its beginning was interrupted: the source owns the data.";
+	}
 	switch (dmm_owners_state(&p->ok)) {
 	case DMM_HO_RECEIVING:
 		return "The source copies to it, and owns the data; its gates are shut.";

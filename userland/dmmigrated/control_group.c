@@ -107,6 +107,7 @@ static void group_fill(struct dmm_migration *m, struct dmm_group *g, int result,
 	w->disks = cpu_to_le32(m->nr_disks);
 	dmm_migration_names(m, w->peer, sizeof(w->peer), w->device, sizeof(w->device));
 	if (!g) {
+		w->flags = cpu_to_le32(dmm_migration_incomplete(m) ? DMM_GROUP_NOT_BEGUN : 0);
 		w->result = cpu_to_le32(result ? group_result(result) : DMM_GROUP_FAILED);
 		dmm_text_put(w->why, sizeof(w->why), "not all of its disks were prepared, or its journal "
 			     "cannot be read: see dmmigrated's log");

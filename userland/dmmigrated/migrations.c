@@ -163,6 +163,16 @@ struct dmm_migration *dmm_migrations_get_or_new(struct dmm_migrations *ms, const
 
 /* --- what is told of it --- */
 
+bool dmm_migration_incomplete(struct dmm_migration *m)
+{
+	bool incomplete;
+
+	pthread_mutex_lock(&m->lock);
+	incomplete = !m->group && !dmm_manifest_complete(m->manifest);
+	pthread_mutex_unlock(&m->lock);
+	return incomplete;
+}
+
 static void text_cut(u8 *field, size_t cap, const char *s)
 {
 	char text[DMM_HOST_MAX + 16];

@@ -146,6 +146,9 @@ int dmm_migration_drop(struct dmm_migration *m, bool local, bool source_gone, st
 /* NULL: not all disks are known yet. Constant once it is there; the caller has a reference to @m. */
 struct dmm_group *dmm_migration_group(struct dmm_migration *m);
 
+/* Are not all of its disks known yet?  Then it has never begun. */
+bool dmm_migration_incomplete(struct dmm_migration *m);
+
 /* Source: how long the next freeze lasts at most, and whether the other daemon can be heard. */
 void dmm_migration_freeze_ms(struct dmm_migration *m, u32 ms);
 void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st);
