@@ -69,6 +69,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_wire_group group = { 0 };
 	struct dmm_wire_adopt adopt = { 0 };
 	struct dmm_wire_group_ok group_ok;
+	struct dmm_wire_volume volume = { 0 };
+	struct dmm_wire_volume_ok volume_ok;
 	struct dmm_facts facts;
 	u64 error_ns;
 	s64 offset_ns;
@@ -80,7 +82,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	dmm_remote_init(&r);
 	r.client.fd = sv[0];
 	r.client.timeout_ms = 1000;
-	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS;
+	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME;
 	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
 	if (!ret) {
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);
@@ -104,6 +106,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		after(&r, ret);
 		if (!ret)
 			fuzz_assert(facts.bytes <= DMM_FACTS_BYTES && strlen(facts.text) == facts.bytes && facts.nr <= DMM_MAX_FACTS);
+		ret = dmm_remote_volume(&r, &volume, &volume_ok);
+		after(&r, ret);
+		if (!ret)
+			fuzz_assert(volume_ok.path[0] == '/' && memchr(volume_ok.path, '\0', sizeof(volume_ok.path)));
 	}
 	dmm_remote_close(&r);
 	close(sv[1]);

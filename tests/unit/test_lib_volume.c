@@ -103,6 +103,43 @@ static void test_labels(void **state)
 	assert_false(dmm_sr_label_ok("a\"b"));
 }
 
+/* Either form, or what dmm_parse_target() says. */
+static void test_destinations(void **state)
+{
+	static const struct {
+		const char *text, *host;	/* host NULL: refused */
+		u16 port;
+		const char *path, *sr;
+	} t[] = {
+		{ "host:/dev/vg0/a", "host", 7790, "/dev/vg0/a", "" },
+		{ "host:99:nbd://10.0.0.5/disk", "host", 99, "nbd://10.0.0.5/disk", "" },
+		{ "host:fast", "host", 7790, "", "fast" }, { "host:99:fast", "host", 99, "", "fast" },
+		{ "[::1]:fast", "::1", 7790, "", "fast" }, { "[::1]:99:f.a+s_t-1", "::1", 99, "", "f.a+s_t-1" },
+		{ "host:", NULL }, { "host", NULL }, { "host:99", NULL }, { "host:99:", NULL }, { "::1:fast", NULL },
+		{ ":fast", NULL }, { "host:x:fast", NULL }, { "host:0:fast", NULL }, { "host:dev/x", NULL }, { "host:shared", NULL },
+		{ "host:-fast", NULL }, { "host:fa st", NULL }, { "a/b:fast", NULL },
+		{ "host:abcdefghijklmnopqrstuvwxyz012345", NULL },
+	};
+	struct dmm_target out;
+	const char *wrong;
+	size_t i;
+	int ret;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		wrong = NULL;
+		ret = dmm_parse_destination(t[i].text, &out, &wrong);
+		if (!ret != !!t[i].host || (ret && !wrong))
+			fail_msg("'%s': %d", t[i].text, ret);
+		if (ret)
+			continue;
+		assert_string_equal(out.host, t[i].host);
+		assert_string_equal(out.path, t[i].path);
+		assert_string_equal(out.sr, t[i].sr);
+		assert_int_equal(out.port, t[i].port);
+	}
+}
+
 /* --- files --- */
 
 static void file_path(const struct dmm_volume *v, char path[DMM_PATH_MAX])
@@ -327,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_srs),
 		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_destinations),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_lvm),
 		cmocka_unit_test(test_thin),

@@ -42,7 +42,7 @@ static int teardown_dir(void **state)
 static struct dmm_record record(void)
 {
 	struct dmm_record r = {
-		.disks = 1, .to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\" },
+		.disks = 1, .to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\", .sr = "fast" },
 		.source = "vg-web01", .major = 253, .minor = 7, .size_bytes = 1ull << 45,
 		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3, .conns = 16,
 		.has_witness = true, .witness = { .device_bytes = 1ull << 40, .target_bytes = 7,
@@ -100,6 +100,7 @@ static void test_record(void **state)
 	assert_memory_equal(got.id, id, sizeof(id));
 	assert_string_equal(got.to.host, r.to.host);
 	assert_string_equal(got.to.path, r.to.path);
+	assert_string_equal(got.to.sr, r.to.sr);
 	assert_int_equal(got.to.port, r.to.port);
 	assert_string_equal(got.source, r.source);
 	assert_int_equal(got.major, 253);

@@ -160,7 +160,7 @@ int dmm_start_prepare_all(struct dmm_tool *t, struct dmm_start *c)
 			continue;
 		dmm_source_speak_of(t, &d->s);
 		ret = dmm_start_prepare(t, c, d, false);
-		if (ret && d == c->disks)
+		if (ret && d == c->disks && !d->made)
 			return ret;
 		if (!ret)
 			ret = dmm_start_confirm_flush(t, d);
@@ -251,6 +251,8 @@ static int start_run(struct dmm_tool *t, struct dmm_start *c)
 	for (d = c->disks; d < c->disks + c->nr; d++) {
 		dmm_source_speak_of(t, &d->s);
 		start_say(t, c, d);
+		if (t->dests)
+			snprintf(t->dests[d - c->disks], DMM_PATH_MAX, "%s", d->to.path);
 	}
 	dmm_source_speak_of(t, &c->disks[0].s);
 	dmm_start_result(t, c);
@@ -279,14 +281,14 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 	for (i = 0; i < c->nr; i++) {
 		d = &c->disks[i];
 		d->conns = t->args.conns == DMM_UNSET ? DMM_DEFAULT_CONNS : (u32)t->args.conns;
-		if (dmm_parse_target(t->args.operands[2 * i + 1], &d->to, &why))
+		if (dmm_parse_destination(t->args.operands[2 * i + 1], &d->to, &why))
 			return dmm_usage(t, "'%.128s': %s", t->args.operands[2 * i + 1], why);
 		d->to.plaintext = t->args.insecure_plaintext;
 		if (strcmp(d->to.host, c->disks[0].to.host) || d->to.port != c->disks[0].to.port)
 			return dmm_usage(t, "the disks of one migration go to one host, not to %.128s and %.128s",
 					 t->args.operands[1], t->args.operands[2 * i + 1]);
 		for (e = c->disks; e < d; e++) {
-			if (!strcmp(d->to.path, e->to.path))
+			if (d->to.path[0] && !strcmp(d->to.path, e->to.path))
 				return dmm_usage(t, "the destination %.128s is named twice", d->to.path);
 		}
 	}
@@ -310,7 +312,7 @@ static int cmd_start(struct dmm_tool *t)
 		goto out_free;
 	}
 	dmm_remote_init(&c.remote);
-	c.remote.offer |= DMM_FEATURE_GROUP;
+	c.remote.offer |= DMM_FEATURE_GROUP | DMM_FEATURE_VOLUME;
 	ret = start_parse(t, &c);
 	if (!ret)
 		ret = start_run(t, &c);
@@ -325,12 +327,13 @@ out_free:
 
 const struct dmm_verb dmm_verb_start = {
 	.name = "start",
-	.operands = "SOURCE HOST[:PORT]:/DEST [SOURCE HOST[:PORT]:/DEST ...] | --resume ID",
+	.operands = "SOURCE HOST[:PORT]:/DEST|SR [SOURCE HOST[:PORT]:/DEST|SR ...] | --resume ID",
 	.brief = "attach SOURCE and begin to copy it, live, to /DEST at HOST\n\n"
 		 "All disks that are named together are one migration, and are handed over as one, all or none: name\n"
 		 "all disks of a virtual machine.\n\n"
 		 "SOURCE stays in use all the time.  /DEST is a block device or file there, at least as\n"
-		 "large.  Starting again what runs already is the same migration; what lost its connection\n"
+		 "large.  With SR, a name without slash, a volume is made in the storage repository that the host there\n"
+		 "calls so ('sr' in its dmmigrated.conf); it goes again should the migration come to nothing.  Starting again what runs already is the same migration; what lost its connection\n"
 		 "goes on from where it was, what has failed is copied from the beginning.  Where the bitmap was\n"
 		 "lost with its host, --resume reads both disks instead; until that has ended nothing can be cut\n"
 		 "over, and what is interrupted is done again.",

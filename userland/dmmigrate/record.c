@@ -67,6 +67,8 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "host", json_object_new_string(r->to.host));
 	json_object_object_add(o, "port", json_object_new_int(r->to.port));
 	json_object_object_add(o, "dest", json_object_new_string(r->to.path));
+	if (r->to.sr[0])
+		json_object_object_add(o, "sr", json_object_new_string(r->to.sr));
 	json_object_object_add(o, "plaintext", json_object_new_boolean(r->to.plaintext));
 	json_object_object_add(o, "size_bytes", json_object_new_uint64(r->size_bytes));
 	json_object_object_add(o, "block_bytes", json_object_new_int64(r->block_bytes));
@@ -177,6 +179,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u3
 		r->moves_guest = false;
 	if (!r->moves_guest || dmm_jsonfield_text(o, "guest", r->guest, sizeof(r->guest)))
 		r->guest[0] = '\0';
+	if (json_object_object_get_ex(o, "sr", NULL) && dmm_jsonfield_text(o, "sr", r->to.sr, sizeof(r->to.sr)))
+		return -EBADMSG;
 	/* one that is older than TLS */
 	if (json_flag(o, "plaintext", &r->to.plaintext))
 		r->to.plaintext = true;

@@ -208,6 +208,19 @@ int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 	return ret;
 }
 
+int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, struct dmm_wire_volume_ok *ok)
+{
+	int ret = remote_request(r, DMM_MSG_VOLUME, req, sizeof(*req), DMM_MSG_VOLUME_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS,
+				 "have a volume made");
+
+	if (!ret && (dmm_text_check(ok->path, sizeof(ok->path)) || ok->path[0] != '/' || ok->pad)) {
+		r->client.why = "the answer is malformed";
+		ret = remote_fail(r, -EPROTO, "have a volume made");
+		dmm_remote_close(r);
+	}
+	return ret;
+}
+
 int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_wire_query_ok *q)
 {
 	struct dmm_wire_disk d;

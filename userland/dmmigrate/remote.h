@@ -74,6 +74,9 @@ int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_co
 /* Which disk has @path there; with DMM_FEATURE_IDENTITY offered. @ok is zeroed after a failure. */
 int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_identity_ok *ok);
 
+/* With DMM_FEATURE_VOLUME offered and agreed upon. */
+int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, struct dmm_wire_volume_ok *ok);
+
 /* With DMM_FEATURE_FACTS offered and agreed upon; *offset_ns: that host's clock less ours, within *error_ns. */
 int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, u64 *error_ns);
 

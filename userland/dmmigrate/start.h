@@ -27,6 +27,7 @@ struct dmm_start_disk {
 	bool comparing;			/* running, and the kernel waits for that */
 	bool resume;			/* attached, and lost its connections: it goes on where it was */
 	bool finished;			/* flushed and closed there: a hand-over has not come to its end */
+	bool made;			/* a volume was made for it, or was there already */
 	bool known;			/* the receiver has had the disk since it said PREPARED at first */
 	char gate[DMM_DM_NAME_BYTES];	/* at the destination; empty: none */
 	u8 instance[DMM_ID_BYTES];	/* of the receiver that the kernel knows */
@@ -77,7 +78,7 @@ void dmm_start_undo(struct dmm_tool *t, struct dmm_start *c);
 /* start_prepare.c */
 
 /*
- * PREPARE, or with @check only the checks of it; a signature at the destination is confirmed by --yes or by typing its
+ * A volume, where it goes to a storage repository, and PREPARE; or with @check only the checks of it; a signature at the destination is confirmed by --yes or by typing its
  * path.  0 or an exit code, reported.
  */
 int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, bool check);

@@ -84,6 +84,8 @@ static void dry_disk(struct dmm_tool *t, struct dmm_start *c, const struct dmm_s
 			d->s.live.name);
 	else if (!d->pre.module_loaded)
 		dmm_say(t, "  modprobe dm-migrate");
+	if (d->to.sr[0])
+		dmm_say(t, "  receiver %s: VOLUME %s, in the storage repository %s", c->remote.where, d->to.path, d->to.sr);
 	dmm_say(t, "  receiver %s: PREPARE %s, %llu bytes%s%s", c->remote.where, d->to.path,
 		d->pre.size_bytes, *signature ? ", overwriting " : "", signature);
 	dmm_say(t, "  dmmigrated of both hosts: journals of who owns it%s%s", *d->gate ? "; there the gate " : "", d->gate);

@@ -35,6 +35,19 @@ static bool same_target(const struct dmm_target *a, const struct dmm_target *b)
 	return !strcmp(a->host, b->host) && a->port == b->port && !strcmp(a->path, b->path);
 }
 
+/* Where @d goes is what its record says, which knows the path in a storage repository, too. */
+static bool start_same_target(struct dmm_start_disk *d)
+{
+	const struct dmm_target *known = &d->s.record.to;
+
+	if (d->to.sr[0] && !d->to.path[0] && !strcmp(known->sr, d->to.sr))
+		snprintf(d->to.path, sizeof(d->to.path), "%s", known->path);
+	if (!same_target(known, &d->to))
+		return false;
+	snprintf(d->to.sr, sizeof(d->to.sr), "%s", known->sr);
+	return true;
+}
+
 /* What was begun within TLS does not go on without, nor the other way round unless that is said again. */
 static int start_security(struct dmm_tool *t, struct dmm_start_disk *d)
 {
@@ -65,7 +78,7 @@ static int start_attached(struct dmm_tool *t, struct dmm_start *c, struct dmm_st
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
 				"%s has a migrate target that this tool did not attach", t->source);
 	}
-	if (s->has_record && !same_target(&s->record.to, &d->to)) {
+	if (s->has_record && !start_same_target(d)) {
 		dmm_next(t, owner == DMM_OWNER_DEST ? "dmmigrate clean %s" : "dmmigrate cancel %s",
 			 t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use,
@@ -128,7 +141,7 @@ static int start_unattached(struct dmm_tool *t, struct dmm_start *c, struct dmm_
 		return dmm_start_by_id_unattached(t, c, d);
 	if (ret || !d->s.has_record)
 		return ret;
-	if (!same_target(&d->s.record.to, &d->to)) {
+	if (!start_same_target(d)) {
 		dmm_next(t, "dmmigrate clean %s", d->s.hex);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
 				"a start to %s:%u:%s was interrupted and left its record",

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "sr.h"
 #include "start.h"
 
 int dmm_start_remote_failed(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
@@ -71,13 +73,87 @@ static int start_request(const struct dmm_tool *t, const struct dmm_start *c, st
 	return dmm_remote_texts(req, d->pre.identity, path, d->to.path);
 }
 
+static void volume_request(const struct dmm_tool *t, const struct dmm_start *c, const struct dmm_start_disk *d, bool check,
+			   struct dmm_wire_volume *req)
+{
+	char label[DMM_VOLUME_LABEL], host[65] = "";
+
+	memset(req, 0, sizeof(*req));
+	memcpy(req->id.migration, c->id, DMM_ID_BYTES);
+	req->id.disk = cpu_to_le32(d->disk);
+	req->group_disks = cpu_to_le32(c->total);
+	req->flags = cpu_to_le32(check ? DMM_VOLUME_CHECK : 0);
+	req->size_bytes = cpu_to_le64(d->pre.size_bytes);
+	dmm_sr_label(t->label ? t->label : d->s.live.name, label);
+	gethostname(host, sizeof(host) - 2);
+	/* they fit */
+	dmm_text_put(req->sr, sizeof(req->sr), d->to.sr);
+	dmm_text_put(req->label, sizeof(req->label), label);
+	dmm_text_put(req->source_host, sizeof(req->source_host), host);
+}
+
+/* Nothing was written yet: too little room is no failure of a disk. */
+static int volume_failed(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d)
+{
+	if (c->remote.code == DMM_WERR_NOSPC)
+		c->remote.exit = DMM_EXIT_PREFLIGHT;
+	return dmm_start_remote_failed(t, c, d);
+}
+
+/* 0 or an exit code, reported. */
+static int start_volume(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, bool check)
+{
+	struct dmm_wire_volume_ok ok;
+	struct dmm_wire_volume req;
+	u32 flags;
+
+	if (c->remote.client.fd < 0 && dmm_remote_open(&c->remote, &d->to))
+		return dmm_start_remote_failed(t, c, d);
+	if (!(c->remote.client.features & DMM_FEATURE_VOLUME)) {
+		dmm_next(t, "upgrade dmmigrated at %s", d->to.host);
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+				"the receiver is older and has no storage repositories");
+	}
+	volume_request(t, c, d, check || t->needs_gate, &req);
+	if (dmm_remote_volume(&c->remote, &req, &ok))
+		return volume_failed(t, c, d);
+	flags = le32_to_cpu(ok.flags);
+	if (t->needs_gate && flags & DMM_VOLUME_FILE) {
+		dmm_next(t, "name a storage repository there that is a volume group or a thin pool");
+		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+				"the storage repository %s at %s is a directory: no gate can stand before a file, and the virtual machine needs one",
+				d->to.sr, d->to.host);
+	}
+	if (!check && t->needs_gate) {
+		volume_request(t, c, d, false, &req);
+		if (dmm_remote_volume(&c->remote, &req, &ok))
+			return volume_failed(t, c, d);
+	}
+	d->made = !check;
+	memcpy(d->to.path, ok.path, sizeof(d->to.path));
+	if (!check)
+		return 0;
+	memset(&d->prepared, 0, sizeof(d->prepared));
+	d->prepared.size_bytes = ok.size_bytes;
+	d->prepared.flags = cpu_to_le32(flags & DMM_VOLUME_FILE ? DMM_PREPARED_FILE | DMM_PREPARED_EMPTY : DMM_PREPARED_GATED);
+	if (flags & DMM_VOLUME_FILE || start_gate(t, d, d->gate, sizeof(d->gate)))
+		d->gate[0] = '\0';
+	return 0;
+}
+
 int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, bool check)
 {
 	/* said once for this very destination; a record that is lost does not say which one */
 	bool overwrite = t->args.yes || t->args.resume || (d->attached && d->s.has_record), asked = false;
 	struct dmm_wire_prepare req;
 	char question[2304];
+	int ret;
 
+	if (d->to.sr[0] && !d->resume) {
+		ret = start_volume(t, c, d, check);
+		if (ret || check)
+			return ret;
+	}
 	for (;;) {
 		if (start_request(t, c, d, overwrite, check, &req))
 			return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,

@@ -11,6 +11,7 @@
 #include "core/env.h"
 #include "exitcode.h"
 #include "options.h"
+#include "parse.h"
 
 #define DMM_TOOL_VERSION	"0.1.0"
 #define DMM_RUN_DIR		"/run/dmmigrate"
@@ -41,6 +42,9 @@ struct dmm_tool {
 	bool result_printed;		/* the verb printed its own JSON lines */
 	struct dmm_nl *nl;		/* owned, opened on demand */
 	bool leads_on;			/* the verb is a step of another: what comes next is not said */
+	const char *label;		/* what volumes that are made for its disks are to remind of; NULL: the source's name */
+	bool needs_gate;		/* its disks are of no use there without */
+	char (*dests)[DMM_PATH_MAX];	/* NULL, or where `start` puts the path that each disk went to, in the order of operands */
 	bool lines;			/* a progress line is on the terminal, unfinished */
 };
 

@@ -12,6 +12,7 @@
 
 #include "nbduri.h"
 #include "parse.h"
+#include "sr.h"
 
 /* Reads digits at *s, advances it. */
 static int parse_digits(const char **s, u64 *value)
@@ -252,6 +253,28 @@ int dmm_parse_target(const char *s, struct dmm_target *t, const char **why)
 			return parse_fail(why, "the destination's path has a control character");
 	}
 	memcpy(r.path, rest, n + 1);
+	*t = r;
+	return 0;
+}
+
+int dmm_parse_destination(const char *s, struct dmm_target *t, const char **why)
+{
+	struct dmm_target r = { .port = DMM_DEFAULT_PORT };
+	const char *rest, *host, *colon;
+	size_t n;
+
+	rest = parse_host_end(s, &host, &n, why);
+	if (!rest)
+		return -EINVAL;
+	if (*rest != ':' || strchr(rest, '/') || parse_host(host, n, r.host, NULL))
+		return dmm_parse_target(s, t, why);
+	rest++;
+	colon = strchr(rest, ':');
+	if (colon && !parse_port(rest, (size_t)(colon - rest), &r.port, NULL))
+		rest = colon + 1;
+	if (!dmm_sr_name_ok(rest))
+		return dmm_parse_target(s, t, why);
+	strcpy(r.sr, rest);
 	*t = r;
 	return 0;
 }

@@ -38,10 +38,14 @@ struct dmm_target {
 	char host[DMM_HOST_MAX];	/* without brackets; may carry a %zone */
 	u16 port;			/* DMM_DEFAULT_PORT when not given */
 	char path[DMM_PATH_MAX];
+	char sr[DMM_SR_NAME];		/* storage repository there, in which the daemon makes @path; "": none */
 	bool plaintext;			/* no TLS; false when parsed */
 };
 /* -EINVAL with *why (may be NULL) a constant text. */
 int dmm_parse_target(const char *s, struct dmm_target *t, const char **why);
+
+/* The same, or HOST[:PORT]:SR, whose path is empty. */
+int dmm_parse_destination(const char *s, struct dmm_target *t, const char **why);
 
 /*
  * An address with optional port: "10.0.0.1", "10.0.0.1:7790", "::1", "[::1]:7790", "name:7790".
