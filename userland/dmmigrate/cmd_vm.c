@@ -18,13 +18,14 @@
 #include "gate_above.h"
 #include "platform/xl.h"
 #include "platform/xl_home.h"
+#include "sr.h"
 #include "vm_config.h"
 #include "vm_doctor.h"
 #include "vm_shared.h"
 
 #define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
 #define REBOOT_MS	20000u		/* one that reboots is gone meanwhile */
-#define SHARED		"shared"
+#define SHARED		DMM_SR_SHARED
 #define BLOCK_SCRIPT	"block-dmmigrate"
 
 struct vm {
@@ -35,6 +36,8 @@ struct vm {
 	const char *from[DMM_MAX_GROUP];	/* what of this host is opened for it */
 	char gates[DMM_MAX_GROUP][DMM_GATE_NODE];
 	char (*operands)[DMM_HOST_MAX + DMM_PATH_MAX + 16];	/* owned */
+	char (*made)[DMM_PATH_MAX];	/* owned: where each that moves went to, in their order, once that is known */
+	bool moved;			/* it is */
 	char config[256];		/* path of what is for there */
 	struct dmm_vm_config sent;	/* the same, to there */
 	char why[DMM_XL_TEXT];
@@ -44,8 +47,10 @@ static const struct dmm_option vm_options[] = {
 	DMM_OPTION("to", TEXT, to, "HOST[:PORT]", "where it goes"),
 	DMM_OPTION("map", LIST, maps, "DISK=/DEVICE",
 		   "where a disk goes there, by its name in the guest (xvda); for each of them.\n"
+		   "DISK=SR: to a volume that is made in that storage repository (a name without slash).\n"
 		   "DISK=shared: both hosts have it, by the same path, and it stays where it is; refused\n"
 		   "where it is known to be another one there, by its size, its WWN or LVM's UUID"),
+	DMM_OPTION("to-sr", TEXT, to_sr, "SR", "and where those go that no --map names"),
 	DMM_OPTION("config", TEXT, config, "FILE", "the domain's xl.cfg(5) (default /etc/xen/DOMAIN.cfg)"),
 	DMM_OPTION_BANDWIDTH(""),
 	DMM_OPTION_CONNECTIONS,
@@ -139,8 +144,8 @@ static int vm_take_map(struct vm *v, const char *map)
 	const char *device = strchr(map, '=');
 	u32 i;
 
-	if (!device || (device[1] != '/' && strcmp(device + 1, SHARED)))
-		return dmm_usage(v->t, "--map '%.128s' is neither DISK=/DEVICE nor DISK=" SHARED, map);
+	if (!device || (device[1] != '/' && strcmp(device + 1, SHARED) && !dmm_sr_name_ok(device + 1)))
+		return dmm_usage(v->t, "--map '%.128s' is none of DISK=/DEVICE, DISK=SR and DISK=" SHARED, map);
 	for (i = 0; i < v->domain.nr; i++) {
 		if (strlen(v->domain.disks[i].vdev) != (size_t)(device - map) ||
 		    strncmp(v->domain.disks[i].vdev, map, (size_t)(device - map)))
@@ -155,7 +160,7 @@ static int vm_take_map(struct vm *v, const char *map)
 
 static bool is_shared(const struct vm *v, u32 i)
 {
-	return v->dest[i] && v->dest[i][0] != '/';
+	return v->dest[i] && !strcmp(v->dest[i], SHARED);
 }
 
 /* Can this disk go along? 0 or an exit code, reported. */
@@ -208,6 +213,14 @@ static int vm_check(struct vm *v)
 
 	for (i = 0; i < v->t->args.nr_maps && !ret; i++)
 		ret = vm_take_map(v, v->t->args.maps[i]);
+	if (!ret && v->t->args.to_sr && !dmm_sr_name_ok(v->t->args.to_sr))
+		ret = dmm_usage(v->t, "--to-sr '%.128s' is no name of a storage repository: those have no slash", v->t->args.to_sr);
+	if (ret)
+		return ret;
+	for (i = 0; i < v->domain.nr; i++) {
+		if (!v->dest[i] && !v->domain.disks[i].cdrom && v->domain.disks[i].readwrite)
+			v->dest[i] = v->t->args.to_sr;
+	}
 	for (i = 0; i < v->domain.nr && !ret; i++)
 		ret = vm_check_disk(v, i);
 	if (!ret)
@@ -253,7 +266,7 @@ static int vm_write_config(struct vm *v, const char *text)
 	const char *disks[DMM_MAX_GROUP];
 	dmm_autofree char *out = NULL;
 	dmm_autoclose int fd = -1;
-	u32 i, nr = 0;
+	u32 i, nr = 0, moves = 0;
 	ssize_t n;
 	int ret;
 
@@ -267,7 +280,7 @@ static int vm_write_config(struct vm *v, const char *text)
 				 v->domain.disks[i].readwrite ? "rw" : "ro", v->domain.disks[i].path);
 		else if (v->dest[i])
 			snprintf(spec, DMM_PATH_MAX + 128, "format=raw,vdev=%s,access=rw,script=" BLOCK_SCRIPT ",target=%s",
-				 v->domain.disks[i].vdev, v->dest[i]);
+				 v->domain.disks[i].vdev, v->moved ? v->made[moves++] : v->dest[i]);
 		else
 			snprintf(spec, DMM_PATH_MAX + 128, "vdev=%s,devtype=cdrom,format=empty,target=", v->domain.disks[i].vdev);
 		disks[nr++] = spec;
@@ -322,6 +335,16 @@ static int vm_still_there(struct vm *v)
 	return dmm_fail(v->t, DMM_EXIT_ABORTED, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s; the disks go on being copied", v->why);
 }
 
+static void vm_say_disks(struct vm *v)
+{
+	u32 i, moves = 0;
+
+	for (i = 0; i < v->domain.nr; i++) {
+		if (v->dest[i] && !is_shared(v, i))
+			dmm_say(v->t, "%s is %s at %s.", v->domain.disks[i].vdev, v->made[moves++], v->t->args.to);
+	}
+}
+
 static int vm_move(struct vm *v)
 {
 	struct dmm_tool *t = v->t;
@@ -330,8 +353,16 @@ static int vm_move(struct vm *v)
 
 	t->args.wait = true;
 	t->leads_on = true;
+	t->label = v->domain.name;
+	t->needs_gate = true;
+	t->dests = v->made;
 	ret = dmm_verb_start.run(t);
 	if (ret || t->args.dry_run)
+		return ret;
+	/* once more, with the paths that volumes got */
+	v->moved = true;
+	ret = vm_config(v);
+	if (ret)
 		return ret;
 	if (dmm_signal_seen()) {
 		dmm_next(t, "dmmigrate vm %s ... (again), or dmmigrate cancel %s", v->domain.name, t->source);
@@ -347,6 +378,7 @@ static int vm_move(struct vm *v)
 	dmm_xl_init(&x, t, &v->domain, v->config);
 	ret = dmm_cutover_run(t, &x.p);
 	if (!ret) {
+		vm_say_disks(v);
 		if (dmm_vm_config_report(&v->sent))
 			unlink(v->config);
 		dmm_result_u64(t, "memory_bytes", x.stream.bytes);
@@ -362,7 +394,8 @@ static int cmd_vm(struct dmm_tool *t)
 	if (!v)
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
 	v->t = t;
-	ret = vm_read_to(v);
+	v->made = calloc(DMM_MAX_GROUP, sizeof(*v->made));
+	ret = v->made ? vm_read_to(v) : dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
 	if (!ret)
 		ret = vm_read_domain(v);
 	if (!ret)
@@ -378,6 +411,7 @@ static int cmd_vm(struct dmm_tool *t)
 	if (ret && v->config[0])
 		unlink(v->config);
 	free(v->operands);
+	free(v->made);
 	free(v);
 	return ret;
 }
