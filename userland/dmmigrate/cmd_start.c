@@ -13,6 +13,7 @@
 #include "group.h"
 #include "monitor.h"
 #include "start.h"
+#include "storage_network.h"
 
 static const struct dmm_option start_options[] = {
 	DMM_OPTION_BANDWIDTH("; for each\ndisk; what is started again keeps its limit; --resume reads no faster either"),
@@ -29,6 +30,7 @@ static const struct dmm_option start_options[] = {
 		   "the hand-over (default: the source's name, and \".dmm\"; what is started again\n"
 		   "keeps it)"),
 	DMM_OPTION("no-gate", FLAG, no_gate, NULL, "none: the writer uses /DEST itself"),
+	DMM_OPTION_NETWORK,
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_KEYS,
 	DMM_OPTION_OVERWRITE,
@@ -270,6 +272,7 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 	struct dmm_start_disk *d, *e;
 	const char *why;
 	u32 i;
+	int ret;
 
 	if (!c->nr)
 		return dmm_usage(t, "SOURCE and HOST:/DEST are missing, or --resume ID");
@@ -292,7 +295,10 @@ static int start_parse(struct dmm_tool *t, struct dmm_start *c)
 				return dmm_usage(t, "the destination %.128s is named twice", d->to.path);
 		}
 	}
-	return 0;
+	ret = t->args.network ? dmm_network_apply(t, &c->disks[0].to) : 0;
+	for (i = 1; i < c->nr && !ret; i++)
+		memcpy(c->disks[i].to.host, c->disks[0].to.host, sizeof(c->disks[0].to.host));
+	return ret;
 }
 
 static int cmd_start(struct dmm_tool *t)

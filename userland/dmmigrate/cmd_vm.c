@@ -19,6 +19,7 @@
 #include "platform/xl.h"
 #include "platform/xl_home.h"
 #include "sr.h"
+#include "storage_network.h"
 #include "vm_config.h"
 #include "vm_doctor.h"
 #include "vm_shared.h"
@@ -52,6 +53,7 @@ static const struct dmm_option vm_options[] = {
 		   "where it is known to be another one there, by its size, its WWN or LVM's UUID"),
 	DMM_OPTION("to-sr", TEXT, to_sr, "SR", "and where those go that no --map names"),
 	DMM_OPTION("config", TEXT, config, "FILE", "the domain's xl.cfg(5) (default /etc/xen/DOMAIN.cfg)"),
+	DMM_OPTION_NETWORK,
 	DMM_OPTION_BANDWIDTH(""),
 	DMM_OPTION_CONNECTIONS,
 	DMM_OPTION("timeout", FREEZE_MS, timeout_ms, "MS",

@@ -124,7 +124,7 @@ static int local_address(const struct addrinfo *ai, struct sockaddr_storage *own
 }
 
 /* "IFACE 00000000 GATEWAY ... MASK" of /proc/net/route, "0...0 00 ... IFACE" of ipv6_route. */
-static bool has_default_route(const char *iface)
+bool dmm_default_route(const char *iface)
 {
 	char line[512], name[64], dest[64], mask[64];
 	dmm_autofclose FILE *v4 = fopen("/proc/net/route", "re");
@@ -165,7 +165,7 @@ static void gather_way(const struct dmm_target *to, struct dmm_checkup *c)
 	freeaddrinfo(list);
 	if (!strcmp(c->iface, "lo"))
 		*c->iface = '\0';
-	c->iface_default = *c->iface && has_default_route(c->iface);
+	c->iface_default = *c->iface && dmm_default_route(c->iface);
 }
 
 static void gather_peer(const struct dmm_target *to, struct dmm_checkup *c)

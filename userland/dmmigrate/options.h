@@ -110,6 +110,7 @@ struct dmm_args {
 	const char *to;		/* a host, or another disk of this one */
 	const char *config;
 	const char *to_sr;
+	const char *network;
 	const char *maps[DMM_MAX_LIST];
 	unsigned int nr_maps;
 	const char *operands[DMM_MAX_OPERANDS];

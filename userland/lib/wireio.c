@@ -95,6 +95,31 @@ int dmm_wireio_recv(int fd, struct dmm_frame *f, void *payload, u32 cap, int tim
 	return dmm_wireio_recv_until(fd, f, payload, cap, dmm_now_ms() + timeout_ms, -1, why);
 }
 
+/* Where connections of this process come from; of no family: wherever the kernel says. */
+static struct sockaddr_storage from;
+
+void dmm_client_from(const struct sockaddr_storage *own)
+{
+	from = *own;
+}
+
+/* 0, or -errno: what is to come from an address goes by no other. */
+static int bind_from(int fd, int family)
+{
+	struct sockaddr_storage own = from;
+
+	if (!own.ss_family)
+		return 0;
+	if (own.ss_family != family)
+		return -EAFNOSUPPORT;
+	if (family == AF_INET)
+		((struct sockaddr_in *)&own)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)&own)->sin6_port = 0;
+	return bind(fd, (struct sockaddr *)&own, family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) ?
+	       -errno : 0;
+}
+
 /* Connects one address within the deadline. Returns the descriptor, blocking again, or -errno. */
 static int connect_one(const struct addrinfo *ai, u64 deadline_ms)
 {
@@ -105,6 +130,9 @@ static int connect_one(const struct addrinfo *ai, u64 deadline_ms)
 		    ai->ai_protocol);
 	if (fd < 0)
 		return -errno;
+	ret = bind_from(fd, ai->ai_family);
+	if (ret)
+		goto err_close;
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen)) {
 		ret = -errno;
 		if (ret != -EINPROGRESS)

@@ -7,6 +7,8 @@
 #ifndef DMM_LIB_WIREIO_H
 #define DMM_LIB_WIREIO_H
 
+#include <sys/socket.h>
+
 #include "core/wire.h"
 #include "tls.h"
 
@@ -61,6 +63,9 @@ struct dmm_client {
  */
 int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct dmm_tls_client *tls,
 		       struct dmm_client *c);
+
+/* Connections of this process come from this address from now on. Context: before there are other threads. */
+void dmm_client_from(const struct sockaddr_storage *own);
 
 /* The same to the daemon of this host, at the local socket @path. -errno. */
 int dmm_client_connect_local(const char *path, struct dmm_client *c);
