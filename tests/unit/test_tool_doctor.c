@@ -55,6 +55,7 @@ CHANGE(plaintext, c.plaintext = true)
 CHANGE(without_group, c.there.features &= ~DMM_FEATURE_GROUP)
 CHANGE(without_guest, c.there.features &= ~DMM_FEATURE_GUEST)
 CHANGE(without_prove, c.there.features &= ~DMM_FEATURE_PROVE)
+CHANGE(without_volume, c.there.features &= ~DMM_FEATURE_VOLUME)
 CHANGE(without_facts, c.there.features &= ~DMM_FEATURE_FACTS, dmm_facts_init(&c.there.facts))
 CHANGE(clock_ahead, c.offset_ns = 5ll * 1000000000)
 CHANGE(clock_behind, c.offset_ns = -7200ll * 1000000000)
@@ -142,6 +143,7 @@ static const struct a_case {
 	{ "protocol", "between", DMM_LEVEL_FAIL, "lacks GROUP", "upgrade dmmigrate on xen-b", without_group },
 	{ "protocol", "between", DMM_LEVEL_FAIL, "lacks GUEST", "upgrade", without_guest },
 	{ "protocol", "between", DMM_LEVEL_WARN, "lacks PROVE", "upgrade", without_prove },
+	{ "protocol", "between", DMM_LEVEL_WARN, "lacks VOLUME", "upgrade", without_volume },
 	{ "protocol", "between", DMM_LEVEL_WARN, "lacks FACTS, and what kind", "upgrade", without_facts },
 	{ "versions", "between", DMM_LEVEL_WARN, "0.0.9 there", "on xen-b", .there = "daemon=0.0.9\n" },
 	{ "versions", "between", DMM_LEVEL_WARN, "9.0.0 there", "on this host", .there = "daemon=9.0.0\n" },
@@ -156,6 +158,11 @@ static const struct a_case {
 	{ "network", "between", DMM_LEVEL_WARN, "storage0", "storage network", management },
 	{ "allow", "between", DMM_LEVEL_FAIL, "nothing for this host", "systemctl reload", .there = "allow\n" },
 	{ "allow", "between", DMM_LEVEL_WARN, "/srv/none", "mkdir", .there = "dir-failed=/srv/none: No such file or directory\n" },
+	{ "allow", "between", DMM_LEVEL_OK, "volumes made in storage repositories", "",
+	  .there = "allow\nsr=fast lvm:vg0 107374182400 53687091200\n" },
+	{ "room", "between", DMM_LEVEL_OK, "storage repository fast: 51200 of 102400 MiB", "",
+	  .there = "sr=fast lvm:vg0 107374182400 53687091200\n" },
+	{ "room", "between", DMM_LEVEL_WARN, "slow dir:/srv/none", "mount it, on xen-b", .there = "sr-failed=slow dir:/srv/none\n" },
 	{ "room", "between", DMM_LEVEL_WARN, "more to tell", "vgs on xen-b", facts_cut },
 	{ "domain", "domain", DMM_LEVEL_FAIL, "does not run here", "dmmigrate copy", domain_gone },
 	{ "domain", "domain", DMM_LEVEL_FAIL, "this host itself", "xl list", domain_zero },

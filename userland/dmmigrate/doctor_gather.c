@@ -179,7 +179,8 @@ static void gather_peer(const struct dmm_target *to, struct dmm_checkup *c)
 	gather_way(to, c);
 	dmm_remote_init(&r);
 	r.offer = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | DMM_FEATURE_GROUP | DMM_FEATURE_PROVE |
-		  DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY;
+		  DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY |
+		  DMM_FEATURE_VOLUME;
 	host_ask(&r, &c->there, dmm_remote_open(&r, to), &c->offset_ns, &c->error_ns);
 }
 

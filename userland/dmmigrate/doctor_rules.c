@@ -31,7 +31,7 @@ const struct dmm_rule dmm_rules[] = {
 	{ "offset", DMM_RULE_BETWEEN, "both clocks show the same", dmm_rule_offset },
 	{ "cpu", DMM_RULE_BETWEEN, "the same vendor, and no feature less on the other host", dmm_rule_cpu },
 	{ "network", DMM_RULE_BETWEEN, "the way is not that of the default route, which carries management", dmm_rule_network },
-	{ "allow", DMM_RULE_BETWEEN, "the other host's allow-list has something for this one", dmm_rule_allow },
+	{ "allow", DMM_RULE_BETWEEN, "the other host's allow-list has something for this one, or it has storage repositories", dmm_rule_allow },
 	{ "room", DMM_RULE_BETWEEN, "volume groups, thin pools and directories there, and what is free", dmm_rule_room },
 	{ "domain", DMM_RULE_DOMAIN, "the VM runs here, and is of a type that can move", dmm_rule_domain },
 	{ "drivers", DMM_RULE_DOMAIN, "the guest can be suspended, and has PV drivers for its disks", dmm_rule_drivers },

@@ -241,13 +241,13 @@ DMM_RULE_FN(memory)
 	dmm_figure(o, "free_bytes", left);
 }
 
-/* May this host write what is made there?  @what: a volume group, or the group of a pool, or a directory. */
+/* May this host write what is made there?  @key: a volume group, or the group of a pool, or a directory; or a storage repository. */
 static bool may_write(const struct dmm_host *h, const char *key, const char *name)
 {
 	char glob[DMM_FACT_VALUE], path[DMM_FACT_VALUE + 16];
 	unsigned int n;
 
-	if (!strcmp(key, "dir"))	/* it is told of because something there is allowed */
+	if (!strcmp(key, "dir") || !strcmp(key, "sr"))	/* it is told of because something there is allowed */
 		return true;
 	snprintf(path, sizeof(path), "/dev/%.*s/x", (int)strcspn(name, "/"), name);
 	for (n = 0; dmm_facts_nth(&h->facts, "allow", n, glob); n++) {
@@ -259,7 +259,9 @@ static bool may_write(const struct dmm_host *h, const char *key, const char *nam
 
 DMM_RULE_FN(space)
 {
-	static const struct { const char *key; unsigned int left; } kinds[] = { { "vg", 3 }, { "pool", 2 }, { "dir", 2 } };
+	static const struct { const char *key; unsigned int left; } kinds[] = {
+		{ "sr", 3 }, { "vg", 3 }, { "pool", 2 }, { "dir", 2 },
+	};
 	char value[DMM_FACT_VALUE], name[128], best[128] = "", elsewhere[128] = "";
 	u64 needs = 0, left, most = 0;
 	unsigned int i, n;

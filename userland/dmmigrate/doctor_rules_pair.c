@@ -50,7 +50,7 @@ DMM_RULE_FN(protocol)
 		{ DMM_FEATURE_ZERO, "ZERO", false }, { DMM_FEATURE_HASHES, "HASHES", false }, { DMM_FEATURE_CREATE, "CREATE", false },
 		{ DMM_FEATURE_GROUP, "GROUP", true }, { DMM_FEATURE_PROVE, "PROVE", false }, { DMM_FEATURE_GUEST, "GUEST", c->domain_name },
 		{ DMM_FEATURE_FACTS, "FACTS", false }, { DMM_FEATURE_GUEST_CONFIG, "GUEST_CONFIG", c->domain_name },
-		{ DMM_FEATURE_IDENTITY, "IDENTITY", false },
+		{ DMM_FEATURE_IDENTITY, "IDENTITY", false }, { DMM_FEATURE_VOLUME, "VOLUME", false },
 	};
 	char lacks[128] = "";
 	bool needed = false;
@@ -185,14 +185,19 @@ DMM_RULE_FN(allow)
 		return;
 	while (dmm_facts_nth(&h->facts, "allow", nr, glob))
 		nr++;
-	if (!nr) {
-		dmm_bad(o, "the allow-list of %s has nothing for this host: every destination is refused", h->name);
-		dmm_mend(o, "allow = /dev/VG/* in dmmigrated.conf of %s, then systemctl reload dmmigrated", h->name);
+	if (!nr && !dmm_facts_get(&h->facts, "sr", why)) {
+		dmm_bad(o, "the allow-list of %s has nothing for this host, nor has it a storage repository: every destination is refused",
+			h->name);
+		dmm_mend(o, "allow = /dev/VG/* or sr = NAME lvm:VG in dmmigrated.conf of %s, then systemctl reload dmmigrated", h->name);
 		return;
 	}
-	dmm_facts_get(&h->facts, "allow", glob);
-	dmm_fine(o, "%s lets this host write %s%s", h->name, glob, nr > 1 ? " and more" : "");
-	dmm_figure(o, "patterns", nr);
+	if (nr) {
+		dmm_facts_get(&h->facts, "allow", glob);
+		dmm_fine(o, "%s lets this host write %s%s", h->name, glob, nr > 1 ? " and more" : "");
+		dmm_figure(o, "patterns", nr);
+	} else {
+		dmm_fine(o, "%s lets this host have volumes made in storage repositories, and write no other", h->name);
+	}
 	for (nr = 0; dmm_facts_nth(&h->facts, "dir-failed", nr, why); nr++) {
 		dmm_odd(o, "a directory of its allow-list cannot be looked at: %s", why);
 		dmm_mend(o, "mkdir, or mount it, on %s", h->name);
@@ -202,7 +207,7 @@ DMM_RULE_FN(allow)
 DMM_RULE_FN(room)
 {
 	static const struct { const char *key, *what; unsigned int size; } kinds[] = {
-		{ "vg", "volume group", 2 }, { "pool", "thin pool", 1 }, { "dir", "directory", 1 },
+		{ "sr", "storage repository", 2 }, { "vg", "volume group", 2 }, { "pool", "thin pool", 1 }, { "dir", "directory", 1 },
 	};
 	char value[DMM_FACT_VALUE], name[128];
 	u64 size, left;
@@ -219,6 +224,10 @@ DMM_RULE_FN(room)
 			dmm_figure(o, "size_bytes", size);
 			dmm_figure(o, "free_bytes", left);
 		}
+	}
+	for (n = 0; dmm_facts_nth(&h->facts, "sr-failed", n, value); n++) {
+		dmm_odd(o, "a storage repository of %s is not there: %s", h->name, value);
+		dmm_mend(o, "vgs, lvs, or mount it, on %s", h->name);
 	}
 	if (h->facts.cut) {
 		dmm_odd(o, "%s has more to tell than fits: not all of its volume groups are known", h->name);
