@@ -55,6 +55,9 @@ static void check(const struct dmm_manifest *m)
 	for (i = 0; i < m->nr_disks; i++) {
 		d = &m->disks[i];
 		all &= d->known;
+		if (d->volume.sr.kind)
+			fuzz_assert(m->role == DMM_HO_DEST && dmm_sr_name_ok(d->volume.sr.name) && dmm_sr_volume_ok(d->volume.name) &&
+				    dmm_sr_place_ok(d->volume.sr.kind, d->volume.sr.place) && d->volume.size_bytes);
 		if (!d->known)
 			continue;
 		fuzz_assert(d->path[0] && d->size_bytes && d->size_bytes <= ~0ull >> 1);

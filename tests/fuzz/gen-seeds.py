@@ -385,6 +385,10 @@ for path in ("/srv/a", "/srv/../a", "//a", "/dev/vg0/a", "/dev/shm/a", "/dev/mqu
 seed("recv_config", "allow-nothing", "port = 1\n\0-f\0@/srv/a")
 seed("recv_config", "more", "state_dir = /a\ncontrol = /b\nkeys = /c\ntls = relay\ninsecure_plaintext = yes\nreconnect = manual\n"
      "max_silent = 3\n\0--restore\0-P\0--tls=auto\0-R\0auto")
+seed("recv_config", "srs", "sr = fast lvm:vg0\nsr = slow\tthin:vg0/pool xen-a xen-b\nsr = files dir:/srv/images\n")
+for i, line in enumerate(("fast", "fast lvm:", "fast nfs:x", "fast thin:vg0", "fast dir:/srv/..", "shared lvm:vg0", "fast lvm:vg0 -x", "x" * 32 + " lvm:vg0",
+                          "fast lvm:vg0\nsr = fast lvm:vg1", "fast dir:/" + "x" * 180, "fast thin:vg0/-p", "1 lvm:vg0")):
+    seed("recv_config", "sr-%02d" % i, "sr = " + line + "\n")
 for wrong in ("state_dir = a", "tls = x", "insecure_plaintext = x", "reconnect = x", "keys = /" + "x" * 120, "log_level = x", "engine = x",
               "allow = /a b", "restore = yes", "max_silent = 0", "ack_timeout = 1"):
     seed("recv_config", "wrong-" + wrong.split()[0] + wrong[-1].replace("/", "_"), wrong + "\n")
@@ -466,6 +470,13 @@ SOURCE_MANIFEST = """{ "schema_version": 1, "migration": "1111111111111111111111
 DEST_MANIFEST = """{ "schema_version": 1, "migration": "11111111111111111111111111111111", "role": "destination", "begun": 0, "host": "",
 "peer": "xen-a", "disks": [ { "name": "", "path": "/dev/vg/a", "size_bytes": 1048576, "block_bytes": 4096 } ] }
 """
+VOLUME_MANIFEST = DEST_MANIFEST.replace("[ {", """[ { "volume": { "sr": "slow", "kind": "dir", "place": "/srv", "name": "dmm-a-0-11111111",
+"size_bytes": 512, "inode": 7 } }, { "volume": { "sr": "fast", "kind": "thin", "place": "vg0/pool", "name": "dmm-a-1-11111111", "size_bytes": 512,
+"inode": 0 },""")
+seed("tool_manifest", "volumes", VOLUME_MANIFEST)
+for i, (right, wrong) in enumerate((('"slow"', '"shared"'), ('"dir"', '"nfs"'), ('"/srv"', '"srv"'), ("dmm-a-0", "dmm-"), ("dmm-a-0", "a"), ('s": 512', 's": 0'),
+                                    ('e": 7', 'e": -1'), ('"inode"', '"in"'), ('"volume": {', '"volume": 1, "x": {'), ("vg0/pool", "vg0"))):
+    seed("tool_manifest", "volumes-%02d" % i, VOLUME_MANIFEST.replace(right, wrong, 1))
 for name, text in (("source", SOURCE_MANIFEST), ("destination", DEST_MANIFEST)):
     seed("tool_manifest", name, text)
     for i, (right, wrong) in enumerate((('version": 1', 'version": 2'), ("11111111,", "1111112,"), ("1111111", "1111112"), (name, "x"), ('begun": ', 'begun": 2'),
