@@ -193,7 +193,7 @@ vm_held()
 	must a "rm -f /tmp/held /tmp/vm.rc"
 	LIMIT=400 on a "DMM_TOOL_RUN_AT='$step touch /tmp/held; while [ -e /tmp/held ]; do usleep 50000; done' \
 		timeout 390 $VM $* > /tmp/vm.out 2>&1; echo \$? > /tmp/vm.rc" &
-	must_wait_for 200 on a '[ -e /tmp/held ] || [ -e /tmp/vm.rc ]'
+	must_wait_for 380 on a '[ -e /tmp/held ] || [ -e /tmp/vm.rc ]'
 	on a '[ -e /tmp/held ]' || fail "dmmigrate vm did not come to $step: $(on a 'cat /tmp/vm.out')"
 }
 
@@ -215,7 +215,7 @@ vm_ends()
 	local code=$1 pattern
 	shift
 
-	must_wait_for 200 on a '[ -e /tmp/vm.rc ]'
+	must_wait_for 380 on a '[ -e /tmp/vm.rc ]'
 	on a "cat /tmp/vm.out" | tee "$MY/vm"
 	[ "$(on a 'cat /tmp/vm.rc')" = "$code" ] || fail "dmmigrate vm: exit status $(on a 'cat /tmp/vm.rc'), wanted $code"
 	for pattern in "$@"; do
@@ -225,6 +225,14 @@ vm_ends()
 
 # mirrors_again: its disks are copied as before, and nobody works on them
 mirrors_again() { must_wait_for 60 on a "dmmigrate list | grep -q '^gdisk *copying' && ! busybox pidof dmmigrate"; }
+
+# judge_stays: it ends at a, without an error, and its disk there is right
+judge_stays()
+{
+	must a "xl shutdown -w web" > /dev/null
+	guest_log a web | grep -q 'the load has ended with exit status 0' || { guest_log a web | tail; fail "the guest's load"; }
+	judge a /dev/mapper/gdisk
+}
 
 # judge_moved: it ends, without an error, and its disk at b is right
 judge_moved()
