@@ -13,7 +13,7 @@
 #   make sim			the hand-over, simulated
 #   make check-live		a disk moves while it is written to
 #   make check-xen		two Xen hosts and their guests
-#   make check-xen-long		the same, with those that take long: links cut, hosts reset
+#   make check-xen-long		the same, with those that take long
 #   make demo-xen		one of them moves, with its disk, to watch
 #   make mutants		can the tests fail: rules broken one at a time
 #   make style			what a machine can say about style
