@@ -32,6 +32,7 @@
 struct vm {
 	struct dmm_tool *t;
 	struct dmm_target to;			/* without a path */
+	char where[DMM_HOST_MAX + 16];		/* the same, for an operand of start */
 	struct dmm_xl_domain domain;
 	const char *dest[DMM_MAX_GROUP];	/* by disk of the domain, what --map says; borrowed; NULL: an empty drive */
 	const char *from[DMM_MAX_GROUP];	/* what of this host is opened for it */
@@ -114,6 +115,7 @@ static int vm_left_over(struct vm *v, const char *name, bool here)
 static int vm_read_to(struct vm *v)
 {
 	const char *why = NULL;
+	int ret = 0;
 
 	if (!v->t->args.to)
 		return dmm_usage(v->t, "--to HOST is missing");
@@ -121,7 +123,11 @@ static int vm_read_to(struct vm *v)
 	v->to.plaintext = v->t->args.insecure_plaintext;
 	if (dmm_parse_hostport(v->t->args.to, v->to.host, &v->to.port, &why))
 		return dmm_usage(v->t, "--to '%.64s' is not HOST[:PORT]: %s", v->t->args.to, why);
-	return 0;
+	if (v->t->args.network)
+		ret = dmm_network_apply(v->t, &v->to);
+	v->t->args.network = NULL;	/* all that follows goes by it */
+	snprintf(v->where, sizeof(v->where), strchr(v->to.host, ':') ? "[%s]:%u" : "%s:%u", v->to.host, v->to.port);
+	return ret;
 }
 
 static int vm_read_domain(struct vm *v)
@@ -251,7 +257,7 @@ static int vm_operands(struct vm *v)
 	for (i = 0; i < v->domain.nr; i++) {
 		if (!v->dest[i] || is_shared(v, i))
 			continue;
-		snprintf(v->operands[i], sizeof(v->operands[i]), "%s:%s", a->to, v->dest[i]);
+		snprintf(v->operands[i], sizeof(v->operands[i]), "%s:%s", v->where, v->dest[i]);
 		a->operands[a->nr_operands++] = v->from[i];
 		a->operands[a->nr_operands++] = v->operands[i];
 	}
