@@ -200,7 +200,8 @@ static int gate_create_locked(const struct dmm_manifest_disk *d, const char *uui
 	if (!ret)
 		return dmm_refuse(r, DMM_WERR_BUSY, "the gate's name %s is taken by another device-mapper device: "
 				  "remove or rename that, or name the gate otherwise (--gate)", d->name);
-	if (d->volume.sr.kind)	/* rounded up to whole extents, of which the guest is to see nothing */
+	/* it was rounded up to whole extents, of which the guest is to see nothing */
+	if (d->volume.sr.kind)
 		sectors = d->size_bytes / DMM_SECTOR_BYTES;
 	/* by number: what was looked at, whatever the path leads to by now */
 	snprintf(params, sizeof(params), "%u:%u %u 1 gate", major(volume), minor(volume),
