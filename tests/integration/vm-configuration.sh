@@ -21,7 +21,8 @@ cat >"$TMP/bin/xl" <<-EOS
 	case "\$1 \$2" in
 	'info ')	printf 'xen_version : 4.17.5\ntotal_memory : 2000\nfree_memory : 1000\n' ;;
 	'list -l')	cat "$TMP/list" ;;
-	'list web')	printf 'Name ID Mem VCPUs State Time(s)\nweb 1 64 1 -b---- 1.0\n' ;;
+	'list ' | 'list web')
+		printf 'Name ID Mem VCPUs State Time(s)\nweb 1 64 1 -b---- 1.0\n' ;;
 	'migrate -s')
 		eval "rune=\\\${\$#}"
 		sh -c "\$rune" <"$TMP/memory" >"$TMP/answers" &
@@ -41,8 +42,11 @@ cat >"$TMP/bin/xl" <<-EOS
 	*)		exit 1 ;;
 	esac
 EOS
-chmod 755 "$TMP/bin/xl"
-PATH=$TMP/bin:$PATH
+# the other host's, where there is no such domain
+mkdir "$TMP/bin-b"
+printf '#!/bin/sh\n[ "$1" != list ] || exit 1\nexec %s/bin/xl "$@"\n' "$TMP" >"$TMP/bin-b/xl"
+chmod 755 "$TMP/bin/xl" "$TMP/bin-b/xl"
+without_xl=$PATH
 export PATH
 printf '%s' '[ { "domid": 1, "config": { "c_info": { "type": "pvh", "name": "web" }, "b_info": { "max_vcpus": 1, "max_memkb": 65536,' \
 	' "target_memkb": 65536 }, "disks": [ { "pdev_path": "/dev/mapper/A", "vdev": "xvda", "format": "raw", "readwrite": 1 } ] } } ]' >"$TMP/list"
@@ -55,7 +59,9 @@ EOS
 ln -s ../web.cfg /etc/xen/auto/web
 printf '[dmmigrated]\nguests = *\nxl = %s\nguest_configs = %s\n' "$TMP/bin/xl" "$TMP/xen-b" >"$TMP/b.conf"
 RECEIVER_OPTIONS="--config $TMP/b.conf"
+PATH=$TMP/bin-b:$without_xl
 start_receiver
+PATH=$TMP/bin:$without_xl
 cleanup_fn "dm_drop A.dmm"
 
 # vm CODE [OPTION...]: moves it; exit code, and what it says in $TMP/vm.out

@@ -322,6 +322,8 @@ static int vm_config(struct vm *v)
 		return refuse(v, "cannot read the domain's configuration, %.200s: %s", path, strerror((int)-n));
 	}
 	if (!vm_write_config(v, text)) {
+		if (v->moved)	/* and it was asked for */
+			return 0;
 		dmm_vm_config_init(&v->sent, v->t, v->domain.name, v->config, path);
 		return dmm_vm_config_check(&v->sent, &v->to);
 	}
