@@ -40,6 +40,7 @@ static void identities_compared(void **state)
 		{ "", "", DMM_IDENTITY_UNKNOWN, NULL },
 	};
 	char which[DMM_IDENTITY_MAX];
+	const char *want;
 	size_t i;
 
 	(void)state;
@@ -48,7 +49,8 @@ static void identities_compared(void **state)
 		if (dmm_identity_compare(cases[i].a, cases[i].b, which) != cases[i].verdict ||
 		    dmm_identity_compare(cases[i].b, cases[i].a, which) != cases[i].verdict)
 			fail_msg("'%s' and '%s'", cases[i].a, cases[i].b);
-		assert_string_equal(which, cases[i].which ? cases[i].which : "");
+		want = cases[i].which ? cases[i].which : "";
+		assert_string_equal(which, want);
 	}
 }
 
