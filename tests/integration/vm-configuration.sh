@@ -44,6 +44,7 @@ cat >"$TMP/bin/xl" <<-EOS
 EOS
 # the other host's, where there is no such domain
 mkdir "$TMP/bin-b"
+# shellcheck disable=SC2016 # for the script
 printf '#!/bin/sh\n[ "$1" != list ] || exit 1\nexec %s/bin/xl "$@"\n' "$TMP" >"$TMP/bin-b/xl"
 chmod 755 "$TMP/bin/xl" "$TMP/bin-b/xl"
 without_xl=$PATH
