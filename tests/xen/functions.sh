@@ -138,6 +138,9 @@ longest_pause()
 	awk '{ if (NR > 1 && $1 - last > max) max = $1 - last; last = $1 } END { printf "%d\n", max * 1000 }' "$MY/writes"
 }
 
+# disks_part FILE: of what dmmigrate vm has said, ms in which the guest waited for its disks
+disks_part() { awk '/^  (hold|ship|barrier|journal|there)/ { ms += $(NF - ($NF ~ /\)$/ ? 3 : 1)) } END { printf "%d\n", ms }' "$1"; }
+
 # judge HOST DEVICE [CHECKER-OPTION...]: every sector there, by the guest's journal
 judge()
 {
