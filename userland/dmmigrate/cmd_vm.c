@@ -72,7 +72,7 @@ static const struct dmm_option vm_options[] = {
 	DMM_OPTION_END,
 };
 
-/* Nothing was changed. Exit code 3, reported. */
+/* Nothing was changed, or the disks go on being copied. Exit code 3, reported. */
 __attribute__((format(printf, 2, 3)))
 static int refuse(struct vm *v, const char *fmt, ...)
 {
@@ -82,7 +82,7 @@ static int refuse(struct vm *v, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return dmm_fail(v->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "%s", text);
+	return dmm_fail(v->t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, v->moved ? DMM_USE_ATTACHED : DMM_USE_UNCHANGED, "%s", text);
 }
 
 static bool ends_with(const char *name, const char *end)

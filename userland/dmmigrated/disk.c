@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,11 +108,15 @@ static int disk_wait_digests_locked(struct dmm_disk *d, int stop_fd, struct dmm_
 
 u32 dmm_disk_io_error(const struct dmm_disk *d, int err)
 {
-	off_t end = d->dest.fd >= 0 && !(d->dest.flags & DMM_PREPARED_FILE) ? lseek(d->dest.fd, 0, SEEK_END) : -1;
+	struct stat st;
+	off_t end;
 
 	/* a block device says ENOSPC behind its end, too: somebody has cut it */
-	if (end >= 0 && (u64)end < d->prepare.size_bytes)
-		return DMM_WERR_TOOSMALL;
+	if (d->dest.fd >= 0 && !fstat(d->dest.fd, &st) && S_ISBLK(st.st_mode)) {
+		end = lseek(d->dest.fd, 0, SEEK_END);
+		if (end >= 0 && (u64)end < d->prepare.size_bytes)
+			return DMM_WERR_TOOSMALL;
+	}
 	return err == -ENOSPC || err == -EDQUOT ? DMM_WERR_NOSPC : DMM_WERR_IO;
 }
 
