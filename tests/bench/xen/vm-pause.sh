@@ -3,7 +3,7 @@
 # How long a guest stands still, and how long its move takes: `xl migrate` with a disk that both hosts have, against
 # `dmmigrate vm` with one of the same size that moves along.  The same guest, the same load; rounds take turns.
 # timeout: 3000
-. "$DMM_TOP/tests/xen/functions.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../xen/functions.sh"
 
 ROUNDS=${ROUNDS:-5}
 SECTORS=32768
