@@ -432,12 +432,13 @@ const struct dmm_verb dmm_verb_vm = {
 	.brief = "move a running Xen domain to another host, with its disks\n\n"
 		 "The disks are copied while it runs; then its memory, by xl, over the same authenticated channel; the\n"
 		 "disks change hands when it is suspended here and has not run there yet.  Before that everything that\n"
-		 "dmmigrate doctor HOST --domain DOMAIN looks at is looked at, and what FAILs refuses the move (exit code 3).  Until it may run there every\n"
-		 "failure leaves it, and its disks, in use here (exit code 8).  The domain there is made by the\n"
-		 "configuration of here with the disks of there, which the hotplug script " BLOCK_SCRIPT " connects;\n"
-		 "once it lives there, dmmigrated there puts that into /etc/xen, for xl create, and, where /etc/xen/auto\n"
-		 "of here begins the domain, into /etc/xen/auto: this host does not begin it any more then, and keeps\n"
-		 "its own configuration.  The host there names this one in 'guests' of its dmmigrated.conf.",
+		 "dmmigrate doctor HOST --domain DOMAIN looks at is looked at, and what FAILs refuses the move (exit\n"
+		 "code 3).  Until it may run there every failure leaves it, and its disks, in use here (exit code 8).\n"
+		 "The domain there is made by the configuration of here with the disks of there, which the hotplug\n"
+		 "script " BLOCK_SCRIPT " connects; once it lives there, dmmigrated there puts that into /etc/xen, for\n"
+		 "xl create, and, where /etc/xen/auto of here begins the domain, into /etc/xen/auto: this host does not\n"
+		 "begin it any more then, and keeps its own configuration.  The host there names this one in 'guests' of\n"
+		 "its dmmigrated.conf.",
 	.options = vm_options,
 	.min_operands = 1,
 	.max_operands = 1,
