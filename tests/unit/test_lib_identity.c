@@ -49,7 +49,9 @@ static void identities_compared(void **state)
 		if (dmm_identity_compare(cases[i].a, cases[i].b, which) != cases[i].verdict ||
 		    dmm_identity_compare(cases[i].b, cases[i].a, which) != cases[i].verdict)
 			fail_msg("'%s' and '%s'", cases[i].a, cases[i].b);
-		want = cases[i].which ? cases[i].which : "";
+		want = "";
+		if (cases[i].which)
+			want = cases[i].which;
 		assert_string_equal(which, want);
 	}
 }
