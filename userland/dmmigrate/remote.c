@@ -87,6 +87,17 @@ static int remote_fail(struct dmm_remote *r, int err, const char *doing)
 	return err;
 }
 
+/* What has answered is not understood: nothing more is asked of it. -EPROTO. */
+static int remote_malformed(struct dmm_remote *r, const char *doing)
+{
+	int ret;
+
+	r->client.why = "the answer is malformed";
+	ret = remote_fail(r, -EPROTO, doing);
+	dmm_remote_close(r);
+	return ret;
+}
+
 static int remote_hello(struct dmm_remote *r, bool plaintext)
 {
 	int ret;
@@ -200,11 +211,8 @@ int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 				 sizeof(*prepared), DMM_CLIENT_TIMEOUT_MS, "prepare the destination");
 
 	if (!ret && (dmm_text_check(prepared->signature, sizeof(prepared->signature)) ||
-		     le64_to_cpu(prepared->conn_epoch) >= ~0ull >> 1)) {
-		r->client.why = "the answer is malformed";
-		ret = remote_fail(r, -EPROTO, "prepare the destination");
-		dmm_remote_close(r);
-	}
+		     le64_to_cpu(prepared->conn_epoch) >= ~0ull >> 1))
+		return remote_malformed(r, "prepare the destination");
 	return ret;
 }
 
@@ -213,11 +221,8 @@ int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, s
 	int ret = remote_request(r, DMM_MSG_VOLUME, req, sizeof(*req), DMM_MSG_VOLUME_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS,
 				 "have a volume made");
 
-	if (!ret && (dmm_text_check(ok->path, sizeof(ok->path)) || ok->path[0] != '/' || ok->pad)) {
-		r->client.why = "the answer is malformed";
-		ret = remote_fail(r, -EPROTO, "have a volume made");
-		dmm_remote_close(r);
-	}
+	if (!ret && (dmm_text_check(ok->path, sizeof(ok->path)) || ok->path[0] != '/' || ok->pad))
+		return remote_malformed(r, "have a volume made");
 	return ret;
 }
 
@@ -393,10 +398,7 @@ static int group_check(struct dmm_remote *r, int ret, struct dmm_wire_group_ok *
 	    le32_to_cpu(ok->state) < __DMM_HO_STATE_MAX)
 		return 0;
 	memset(ok, 0, sizeof(*ok));
-	r->client.why = "the answer is malformed";
-	ret = remote_fail(r, -EPROTO, "ask about the hand-over");
-	dmm_remote_close(r);
-	return ret;
+	return remote_malformed(r, "ask about the hand-over");
 }
 
 int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,
@@ -449,12 +451,7 @@ int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_co
 	    !dmm_text_check(ok->kept, sizeof(ok->kept)) && !dmm_text_check(ok->why, sizeof(ok->why)))
 		return 0;
 	memset(ok, 0, sizeof(*ok));
-	if (ret)
-		return ret;
-	r->client.why = "the answer is malformed";
-	ret = remote_fail(r, -EPROTO, doing);
-	dmm_remote_close(r);
-	return ret;
+	return ret ? ret : remote_malformed(r, doing);
 }
 
 int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_identity_ok *ok)
@@ -473,10 +470,5 @@ int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_
 	if (!ret && !ok->pad && le32_to_cpu(ok->kind) < __DMM_IDENTITY_KIND_MAX && !dmm_text_check(ok->identity, sizeof(ok->identity)))
 		return 0;
 	memset(ok, 0, sizeof(*ok));
-	if (ret)
-		return ret;
-	r->client.why = "the answer is malformed";
-	ret = remote_fail(r, -EPROTO, doing);
-	dmm_remote_close(r);
-	return ret;
+	return ret ? ret : remote_malformed(r, doing);
 }
