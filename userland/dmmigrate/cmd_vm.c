@@ -126,7 +126,7 @@ static int vm_read_to(struct vm *v)
 	if (v->t->args.network)
 		ret = dmm_network_apply(v->t, &v->to);
 	v->t->args.network = NULL;	/* all that follows goes by it */
-	snprintf(v->where, sizeof(v->where), strchr(v->to.host, ':') ? "[%s]:%u" : "%s:%u", v->to.host, v->to.port);
+	dmm_hostport_format(v->to.host, v->to.port, v->where, sizeof(v->where));
 	return ret;
 }
 
