@@ -339,7 +339,8 @@ const struct dmm_verb dmm_verb_start = {
 		 "all disks of a virtual machine.\n\n"
 		 "SOURCE stays in use all the time.  /DEST is a block device or file there, at least as\n"
 		 "large.  With SR, a name without slash, a volume is made in the storage repository that the host there\n"
-		 "calls so ('sr' in its dmmigrated.conf); it goes again should the migration come to nothing.  Starting again what runs already is the same migration; what lost its connection\n"
+		 "calls so ('sr' in its dmmigrated.conf); it goes again should the migration come to nothing.\n\n"
+		 "Starting again what runs already is the same migration; what lost its connection\n"
 		 "goes on from where it was, what has failed is copied from the beginning.  Where the bitmap was\n"
 		 "lost with its host, --resume reads both disks instead; until that has ended nothing can be cut\n"
 		 "over, and what is interrupted is done again.",

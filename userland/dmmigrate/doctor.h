@@ -209,9 +209,10 @@ void dmm_domain_store(const char *text, struct dmm_domain *d);
 void dmm_domain_find(const char *name, struct dmm_domain *d);
 void dmm_vbd_look(struct dmm_vbd *v);
 
-/* All of it.  @to: the other host, or NULL; its path is not used.  @c is large. */
 /* Does the default route, of either family, go by this interface? */
 bool dmm_default_route(const char *iface);
+
+/* All of it.  @to: the other host, or NULL; its path is not used.  @c is large. */
 void dmm_doctor_gather(struct dmm_tool *t, const struct dmm_target *to, const char *domain, struct dmm_checkup *c);
 
 #endif

@@ -78,8 +78,8 @@ void dmm_start_undo(struct dmm_tool *t, struct dmm_start *c);
 /* start_prepare.c */
 
 /*
- * A volume, where it goes to a storage repository, and PREPARE; or with @check only the checks of it; a signature at the destination is confirmed by --yes or by typing its
- * path.  0 or an exit code, reported.
+ * A volume, where it goes to a storage repository, and PREPARE; or with @check only the checks of it; a signature at the
+ * destination is confirmed by --yes or by typing its path.  0 or an exit code, reported.
  */
 int dmm_start_prepare(struct dmm_tool *t, struct dmm_start *c, struct dmm_start_disk *d, bool check);
 /* A destination without FLUSH is no place for a guest, unless somebody says that it is. As above. */

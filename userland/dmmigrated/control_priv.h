@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between control.c, control_group.c, control_guest.c, control_facts.c and control_volume.c.  0, or -errno with @r filled, as all handlers of requests.
+ * Between control.c and its control_*.c.  0, or -errno with @r filled, as all handlers of requests.
  */
 #ifndef DMM_CONTROL_PRIV_H
 #define DMM_CONTROL_PRIV_H

@@ -84,8 +84,8 @@ struct dmm_migrations {
 
 /*
  * Takes up every migration that has a directory in @dir/source or @dir/destination; its gates and holds are as its journal says when this
- * returns, or owed.  What cannot be read is logged, and kept.  @tls: to other daemons.  @control: where the tool finds this daemon.  @by_hand: lost data connections are not made anew.
- * @guest_configs: directory of the configurations of guests; borrowed.
+ * returns, or owed.  What cannot be read is logged, and kept.  @tls: to other daemons.  @control: where the tool finds this daemon.
+ * @by_hand: lost data connections are not made anew.  @guest_configs: directory of the configurations of guests; borrowed.
  * 0 or -errno: the directory itself cannot be read.
  */
 int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_registry *registry,

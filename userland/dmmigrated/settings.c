@@ -74,7 +74,6 @@ static const char *line_add(char ***lines, u32 *nr, const char *line)
 
 static const char *set_allow(struct dmm_config *c, const char *value)
 {
-
 	if (value[0] != '/' && strncmp(value, "nbd://", 6) && strncmp(value, "nbd+unix://", 11))
 		return "a pattern must begin with a slash, like /dev/vg0/*, or with nbd://HOST/ or nbd+unix:///";
 	/* "/srv/a*# note" would be a pattern that matches nothing */
