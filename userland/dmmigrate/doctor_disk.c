@@ -48,9 +48,7 @@ static void vbd_dm(struct dmm_vbd *v, unsigned int maj, unsigned int min)
 
 void dmm_vbd_look(struct dmm_vbd *v)
 {
-	char text[32];
 	struct stat st;
-	u64 sectors;
 
 	v->kind = v->path[0] ? DMM_VBD_MISSING : DMM_VBD_EMPTY;
 	if (!v->path[0])
@@ -64,9 +62,7 @@ void dmm_vbd_look(struct dmm_vbd *v)
 		v->size_bytes = (u64)st.st_size;
 	} else if (S_ISBLK(st.st_mode)) {
 		v->kind = DMM_VBD_BLOCK;
-		if (dmm_sysfs_read(major(st.st_rdev), minor(st.st_rdev), "size", text, sizeof(text)) > 0 &&
-		    !dmm_parse_u64(text, 0, ~0ull >> 10, &sectors))
-			v->size_bytes = sectors * DMM_SECTOR_BYTES;
+		v->size_bytes = dmm_sysfs_sectors(st.st_rdev) * DMM_SECTOR_BYTES;
 		vbd_dm(v, major(st.st_rdev), minor(st.st_rdev));
 	} else {
 		snprintf(v->why, sizeof(v->why), "neither a block device nor a file");

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "control_priv.h"
 #include "guest.h"
@@ -114,16 +113,6 @@ int dmm_control_guest_config(struct dmm_session *s, const u8 *payload, struct dm
 	return ret;
 }
 
-static u64 block_bytes(dev_t dev)
-{
-	char text[32];
-	u64 sectors;
-
-	if (dmm_sysfs_read(major(dev), minor(dev), "size", text, sizeof(text)) <= 0 || dmm_parse_u64(text, 0, ~0ull >> 10, &sectors))
-		return 0;
-	return sectors * DMM_SECTOR_BYTES;
-}
-
 int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wire_identity_ok *ok, struct dmm_refusal *r)
 {
 	char path[DMM_PATH_MAX], identity[sizeof(ok->identity)];
@@ -141,7 +130,7 @@ int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wi
 	if (stat(path, &st) || dmm_disk_identity(path, identity, sizeof(identity)) < 0)
 		return 0;
 	ok->kind = cpu_to_le32(S_ISBLK(st.st_mode) ? DMM_IDENTITY_BLOCK : DMM_IDENTITY_FILE);
-	ok->size_bytes = cpu_to_le64(S_ISBLK(st.st_mode) ? block_bytes(st.st_rdev) : (u64)st.st_size);
+	ok->size_bytes = cpu_to_le64(S_ISBLK(st.st_mode) ? dmm_sysfs_sectors(st.st_rdev) * DMM_SECTOR_BYTES : (u64)st.st_size);
 	dmm_text_put(ok->identity, sizeof(ok->identity), identity);
 	return 0;
 }

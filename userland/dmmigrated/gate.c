@@ -173,7 +173,7 @@ static int volume_check(const struct dmm_manifest_disk *d, u64 sectors, struct d
 /* The volume's device and size. */
 static int volume_find(const char *path, struct stat *st, u64 *sectors, struct dmm_refusal *r)
 {
-	char buf[96], text[32];
+	char buf[96];
 
 	if (stat(path, st))
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "no gate can be made above %s: %s",
@@ -181,8 +181,8 @@ static int volume_find(const char *path, struct stat *st, u64 *sectors, struct d
 	if (!S_ISBLK(st->st_mode))
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "no gate can be made above %s: it is no block device: "
 				  "start without a gate", dmm_short_path(path, buf));
-	if (dmm_sysfs_read(major(st->st_rdev), minor(st->st_rdev), "size", text, sizeof(text)) < 0 ||
-	    dmm_parse_u64(text, 1, ~0ull >> 10, sectors))
+	*sectors = dmm_sysfs_sectors(st->st_rdev);
+	if (!*sectors)
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "no gate can be made above %s: it has no size",
 				  dmm_short_path(path, buf));
 	return 0;

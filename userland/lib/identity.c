@@ -87,17 +87,6 @@ static void identity_add(struct identity_list *l, const char *kind, const char *
 	l->count++;
 }
 
-static unsigned long long sysfs_sectors(dev_t dev)
-{
-	char text[32];
-	u64 v;
-
-	if (dmm_sysfs_read(major(dev), minor(dev), "size", text, sizeof(text)) < 0 ||
-	    dmm_parse_u64(text, 0, ~0ull, &v))
-		return 0;
-	return v;
-}
-
 /*
  * Emulators give every machine's disks the same t10 names ("QEMU HARDDISK QM00001"):
  * they identify nothing.
@@ -208,12 +197,12 @@ static void identity_loop(struct identity_list *l, const char *kind, dev_t dev, 
 /* Adds the slaves of @dev; their own identities as its own when they are all as large. */
 static void identity_slaves(struct identity_list *l, const char *kind, dev_t dev, int depth)
 {
-	unsigned long long sectors = sysfs_sectors(dev);
+	unsigned long long sectors = dmm_sysfs_sectors(dev);
 	dev_t slaves[16];
 	unsigned int i, nr = dmm_sysfs_related(major(dev), minor(dev), "slaves", slaves, 16);
 
 	for (i = 0; i < nr; i++) {
-		if (sysfs_sectors(slaves[i]) != sectors)
+		if (dmm_sysfs_sectors(slaves[i]) != sectors)
 			kind = BENEATH;
 	}
 	for (i = 0; i < nr; i++)

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "fullio.h"
+#include "parse.h"
 #include "sysfs.h"
 
 int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute, char *buf, size_t bytes)
@@ -15,6 +16,16 @@ int dmm_sysfs_read(unsigned int major, unsigned int minor, const char *attribute
 
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major, minor, attribute);
 	return (int)dmm_read_text(path, buf, bytes);
+}
+
+u64 dmm_sysfs_sectors(dev_t dev)
+{
+	char text[32];
+	u64 sectors;
+
+	if (dmm_sysfs_read(major(dev), minor(dev), "size", text, sizeof(text)) < 0 || dmm_parse_u64(text, 0, ~0ull >> 10, &sectors))
+		return 0;
+	return sectors;
 }
 
 unsigned int dmm_sysfs_related(unsigned int major, unsigned int minor, const char *dir, dev_t *devs, unsigned int max)
