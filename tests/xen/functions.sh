@@ -151,6 +151,21 @@ judge()
 	note "$(tail -n 1 "$MY/judged")"
 }
 
+# move_plain: web goes from a to b by xl migrate alone, watched; its disk is one that both have; $took: seconds
+move_plain()
+{
+	local began
+
+	must b "socat -t 60 TCP-LISTEN:5001,reuseaddr EXEC:'xl migrate-receive' > /tmp/receive.log 2>&1 < /dev/null &"
+	must_wait_for 20 on b "grep -q ':1389 .* 0A ' /proc/net/tcp"
+	watch_writes
+	began=$SECONDS
+	LIMIT=300 must a "xl migrate -s '' web 'socat -t 60 - TCP:b:5001' 2>&1" > "$MY/migrate" ||
+		{ on b "cat /tmp/receive.log"; cat "$MY/migrate"; fail "xl migrate"; }
+	# shellcheck disable=SC2034 # for the tests
+	took=$((SECONDS - began))
+}
+
 # What tests of `dmmigrate vm` share: web at a, whose xvda moves from gdisk to gdest at b.
 VM='dmmigrate vm web --to b --map xvda=/dev/mapper/gdest --map xvdb=shared --timeout 15000'
 

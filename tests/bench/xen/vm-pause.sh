@@ -31,12 +31,8 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	linear b gshared /dev/vdd $JOURNAL_SECTORS $SECTORS
 	create_guest a web /dev/mapper/gshared
 	guest_goes_on a web
-	must b "socat -t 60 TCP-LISTEN:5001,reuseaddr EXEC:'xl migrate-receive' > /tmp/receive.log 2>&1 < /dev/null &"
-	must_wait_for 20 on b "grep -q ':1389 .* 0A ' /proc/net/tcp"
-	watch_writes
-	began=$SECONDS
-	LIMIT=300 must a "xl migrate -s '' web 'socat -t 60 - TCP:b:5001' 2>&1" > "$MY/migrate"
-	moved plain $((SECONDS - began)) ''
+	move_plain
+	moved plain "$took" ''
 
 	guest_to_move
 	guest_goes_on a web

@@ -11,13 +11,7 @@ linear b gdisk /dev/vdd $JOURNAL_SECTORS $disk_sectors
 create_guest a web /dev/mapper/gdisk
 guest_goes_on a web
 
-must b "socat -t 60 TCP-LISTEN:5001,reuseaddr EXEC:'xl migrate-receive' > /tmp/receive.log 2>&1 < /dev/null &"
-must_wait_for 20 on b "grep -q ':1389 .* 0A ' /proc/net/tcp"
-watch_writes
-began=$SECONDS
-LIMIT=300 must a "xl migrate -s '' web 'socat -t 60 - TCP:b:5001' 2>&1" > "$MY/migrate" ||
-	{ on b "cat /tmp/receive.log"; cat "$MY/migrate"; fail "xl migrate"; }
-took=$((SECONDS - began))
+move_plain
 must_wait_for 30 no_guests a
 [[ "$(guests b)" = 'web '* ]] || fail "guests at b: $(guests b)"
 guest_goes_on b web
