@@ -138,7 +138,7 @@ static int lv_run(char *const argv[], int stop_fd, char *why)
 
 /*
  * In one step with the tag that says whose it is, and the mark.  What was there before in the same place is neither zeroed nor asked about:
- * all of the source is written over it.
+ * all of the source is written over it, and the rest zeroed by who opens it (dest.c).
  */
 static int lv_make(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char *why)
 {
