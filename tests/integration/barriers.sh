@@ -91,7 +91,7 @@ PORT=$((PORT + 1))
 CONNS=2 connect_raw A --write /dev/mapper/B late=$((5000 * SLOW)) good
 dmm-nl start $dev barrier_ms=$HOUR barrier_bytes=$((1 << 20))
 await A 4 "unflushed_bytes>=$((2 << 20))" barrier=0
-usleep 500000
+usleep $((500000 * SLOW))
 shipped=$(st A shipped)
 usleep 500000
 assert "bytes shipped behind a slow barrier" "$(st A shipped)" = "$shipped"
@@ -115,7 +115,7 @@ await_quiet C
 full=$(((2 << 20) + 448 * 4096))
 start_combing
 await C 19 "unflushed_bytes>=$full" barrier=0
-usleep 500000
+usleep $((500000 * SLOW))
 shipped=$(st C shipped)
 usleep 1000000
 assert "bytes shipped with a full list" "$(st C shipped)" = "$shipped"
