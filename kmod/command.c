@@ -225,6 +225,23 @@ out:
 	return r;
 }
 
+int dmm_cmd_track(struct dmm_migration *m)
+{
+	int r;
+
+	r = dmm_ctl_lock(m);
+	if (r)
+		return r;
+	if (m->gated)
+		r = -EOPNOTSUPP;
+	else if (m->sender || READ_ONCE(m->state) != DMM_STATE_IDLE)
+		r = -EBUSY;
+	else
+		dmm_tracker_arm(&m->tracker, false);
+	dmm_ctl_unlock(m);
+	return r;
+}
+
 int dmm_cmd_pause(struct dmm_migration *m, bool pause)
 {
 	unsigned long flags;
@@ -415,6 +432,9 @@ int dmm_cmd_stop(struct dmm_migration *m, bool force)
 			dmm_sender_say_end(m->sender);
 		dmm_sender_stop(m, m->sink ? "the origin still owes a read, or the sink a write" :
 				   "the origin still owes a read");
+		/* it may have TRACKed without connections */
+		if (!m->sender && READ_ONCE(m->state) == DMM_STATE_IDLE)
+			dmm_tracker_disarm(&m->tracker);
 	}
 	dmm_ctl_unlock(m);
 	dmm_stop_at(DMM_STOP_AFTER_STOP, NULL);

@@ -61,6 +61,8 @@ int dmm_cmd_attach(struct dmm_migration *m, const struct dmm_attach_args *a,
 int dmm_cmd_start(struct dmm_migration *m, const struct dmm_start_args *a);
 int dmm_cmd_mark(struct dmm_migration *m, u64 offset_bytes, u64 length_bytes);
 int dmm_cmd_compared(struct dmm_migration *m, u64 conn_epoch);
+/* From IDLE without connections: bits from nothing, and nothing is shipped, until STOP.  Context: may sleep. */
+int dmm_cmd_track(struct dmm_migration *m);
 int dmm_cmd_pause(struct dmm_migration *m, bool pause);
 int dmm_cmd_rate(struct dmm_migration *m, u64 rate);
 int dmm_cmd_freeze(struct dmm_migration *m, u64 epoch, u32 timeout_ms);

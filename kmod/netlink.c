@@ -173,6 +173,22 @@ static int cmd_of_comparison(struct sk_buff *skb, struct genl_info *info)
 	return end(m, r);
 }
 
+static int cmd_track(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmm_migration *m;
+	int r;
+
+	r = begin(skb, info, NULL, 0, &m);
+	if (r)
+		return r;
+	r = dmm_cmd_track(m);
+	if (r == -EOPNOTSUPP)
+		NL_SET_ERR_MSG(info->extack, "a gate is no source");
+	else if (r == -EBUSY)
+		NL_SET_ERR_MSG(info->extack, "a migration has begun: its own figures tell what the guest writes");
+	return end(m, r);
+}
+
 static int cmd_pause_resume(struct sk_buff *skb, struct genl_info *info)
 {
 	struct dmm_migration *m;
@@ -400,6 +416,7 @@ static const struct genl_ops dmm_ops[] = {
 	DMM_OP(DMM_CMD_COMPARE, cmd_start, start_policy),
 	DMM_OP(DMM_CMD_MARK, cmd_of_comparison, mark_policy),
 	DMM_OP(DMM_CMD_COMPARED, cmd_of_comparison, compared_policy),
+	DMM_OP(DMM_CMD_TRACK, cmd_track, dev_policy),
 };
 
 static const struct genl_multicast_group dmm_groups[] = {

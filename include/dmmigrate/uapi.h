@@ -47,6 +47,10 @@
  * COMPARED	DEV, CONN_EPOCH (of the connections with which the comparison began).  COMPARING -> COPYING: all that differs, by
  *		reads that began after the answer to COMPARE, has been MARKed.  -ESTALE for other connections; then, or with
  *		-EINVAL, the comparison counts for nothing.  -EALREADY when nothing is being compared but copied.
+ * TRACK	DEV.  IDLE, without connections (-EBUSY): the guest's writes mark from now on, and nothing is
+ *		dirty at first, given again too; DIRTY_BLOCKS tells how much it has written in distinct
+ *		blocks.  Nothing is read or shipped.  Ends with STOP; START and COMPARE begin as ever.
+ *		-EOPNOTSUPP for a gate.
  * PAUSE	DEV.  COPYING -> PAUSED: tracking goes on, nothing new is read or sent.
  * RESUME	DEV.  PAUSED -> COPYING.
  * RATE		DEV, RATE (u64, bytes per second, 0 = unlimited).  Any state.  Without DEV: the host's
@@ -119,6 +123,7 @@ enum dmm_cmd {
 	DMM_CMD_COMPARE,
 	DMM_CMD_MARK,
 	DMM_CMD_COMPARED,
+	DMM_CMD_TRACK,
 	__DMM_CMD_MAX,
 };
 #define DMM_CMD_MAX (__DMM_CMD_MAX - 1)

@@ -235,7 +235,7 @@ static int find_cmd(const char *name)
 		[DMM_CMD_THAW] = "thaw", [DMM_CMD_COMMIT] = "commit", [DMM_CMD_STOP] = "stop",
 		[DMM_CMD_GET] = "get", [DMM_CMD_RECLAIM] = "reclaim", [DMM_CMD_RELEASE] = "release",
 		[DMM_CMD_GATE] = "gate", [DMM_CMD_COMPARE] = "compare", [DMM_CMD_MARK] = "mark",
-		[DMM_CMD_COMPARED] = "compared",
+		[DMM_CMD_COMPARED] = "compared", [DMM_CMD_TRACK] = "track",
 	};
 	size_t i;
 

@@ -47,6 +47,7 @@ static const uint32_t wants[DMM_CMD_MAX + 1] = {
 	[DMM_CMD_COMPARE] = 0x01 | 0x100 | 0x1000 | 0x2000,
 	[DMM_CMD_MARK] = 0x01 | 0x40000,
 	[DMM_CMD_COMPARED] = 0x01 | 0x08,
+	[DMM_CMD_TRACK] = 0x01,
 };
 
 void nlfuzz_begin(struct nlfuzz_worker *w, uint8_t cmd, uint16_t flags)

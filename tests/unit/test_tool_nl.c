@@ -90,6 +90,7 @@ static void test_build_others(void **state)
 		{ DMM_CMD_COMPARE, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_RATE), 2 },
 		{ DMM_CMD_MARK, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_RANGE), 2 },
 		{ DMM_CMD_COMPARED, DMM_NL_BIT(DMM_A_DEV) | DMM_NL_BIT(DMM_A_CONN_EPOCH), 2 },
+		{ DMM_CMD_TRACK, DMM_NL_BIT(DMM_A_DEV), 1 },
 	};
 	struct dmm_nl_req req = { .dev = 1, .rate = 5, .epoch = 6, .timeout_ms = 7,
 				  .barrier_bytes = 1ull << 40, .barrier_ms = 8,
