@@ -38,6 +38,9 @@
  *				<--	IDENTITY_OK
  *	VOLUME			-->	makes a destination in a storage repository, for PREPARE
  *				<--	VOLUME_OK
+ *	PROBE			-->	how fast is the way there, or the disk?
+ *	bytes			-->	of the way: as many as it says, no frames
+ *				<--	PROBE_OK
  *
  * A data connection belongs to one prepared disk and is handed to the kernel
  * after ATTACHED; from then on the source sends DATA, ZERO, BARRIER and END, and
@@ -108,6 +111,7 @@
 #define DMM_FEATURE_GUEST_CONFIG (1ull << 7)	/* DMM_MSG_GUEST_CONFIG */
 #define DMM_FEATURE_IDENTITY	(1ull << 8)	/* DMM_MSG_IDENTITY */
 #define DMM_FEATURE_VOLUME	(1ull << 9)	/* DMM_MSG_VOLUME */
+#define DMM_FEATURE_PROBE	(1ull << 11)	/* DMM_MSG_PROBE */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -158,6 +162,8 @@ enum dmm_msg {
 	DMM_MSG_IDENTITY_OK	= 57,	/* struct dmm_wire_identity_ok */
 	DMM_MSG_VOLUME		= 58,	/* struct dmm_wire_volume */
 	DMM_MSG_VOLUME_OK	= 59,	/* struct dmm_wire_volume_ok */
+	DMM_MSG_PROBE		= 62,	/* struct dmm_wire_probe; DMM_PROBE_LINK: bytes that are no frame follow */
+	DMM_MSG_PROBE_OK	= 63,	/* struct dmm_wire_probe_ok */
 };
 
 /*

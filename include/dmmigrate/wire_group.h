@@ -229,4 +229,25 @@ struct dmm_wire_volume_ok {
 };
 #define DMM_WIRE_VOLUME_OK_BYTES	1048
 
+enum dmm_wire_probe_kind {
+	DMM_PROBE_LINK	= 1,	/* bytes follow, which are thrown away: how long did they take? */
+	DMM_PROBE_DISK	= 2,	/* how long does reading of a destination take? */
+	__DMM_PROBE_MAX
+};
+
+struct dmm_wire_probe {
+	__le32 kind;		/* enum dmm_wire_probe_kind */
+	__le32 pad;
+	__le64 bytes;		/* LINK: how many follow, 1 to DMM_MAX_PROBE_BYTES; DISK: the source's size */
+	__u8 path[1024];	/* DISK: of the destination, as in PREPARE; LINK: empty */
+};
+#define DMM_WIRE_PROBE_BYTES	1040
+#define DMM_MAX_PROBE_BYTES	(1ull << 30)
+
+struct dmm_wire_probe_ok {
+	__le64 bytes;		/* that have come, or were read */
+	__le64 ns;		/* that this took, by the receiver's clock */
+};
+#define DMM_WIRE_PROBE_OK_BYTES	16
+
 #endif

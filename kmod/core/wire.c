@@ -119,6 +119,11 @@ WIRE_OFFSET(dmm_wire_volume, source_host, 136);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_volume_ok) == DMM_WIRE_VOLUME_OK_BYTES);
 WIRE_OFFSET(dmm_wire_volume_ok, flags, 16);
 WIRE_OFFSET(dmm_wire_volume_ok, path, 24);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_probe) == DMM_WIRE_PROBE_BYTES);
+WIRE_OFFSET(dmm_wire_probe, bytes, 8);
+WIRE_OFFSET(dmm_wire_probe, path, 16);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_probe_ok) == DMM_WIRE_PROBE_OK_BYTES);
+WIRE_OFFSET(dmm_wire_probe_ok, ns, 8);
 /* What a receiver sizes its buffers by. */
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_facts_ok) <= DMM_MAX_CONTROL_BYTES);
@@ -218,6 +223,10 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_VOLUME_BYTES;
 	case DMM_MSG_VOLUME_OK:
 		return DMM_WIRE_VOLUME_OK_BYTES;
+	case DMM_MSG_PROBE:
+		return DMM_WIRE_PROBE_BYTES;
+	case DMM_MSG_PROBE_OK:
+		return DMM_WIRE_PROBE_OK_BYTES;
 	case DMM_MSG_GUEST_OK:
 	case DMM_MSG_FINISH_OK:
 	case DMM_MSG_FORGET_OK:

@@ -88,6 +88,7 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_guest_config_request guest_config;
 		char path[DMM_PATH_MAX];
 		struct dmm_volume_request volume;
+		struct dmm_probe_request probe;
 	} u;
 	struct dmm_refusal r = { 0 };
 	void *payload;
@@ -165,6 +166,14 @@ static void one_request(u16 type, const u8 *data, size_t size)
 				    u.volume.size_bytes <= ~0ull >> 1 && u.volume.name.disk < u.volume.group_disks);
 		}
 		break;
+	case DMM_MSG_PROBE:
+		ret = dmm_probe_decode(payload, &u.probe, &r);
+		if (!ret) {
+			fuzz_text_ok(u.probe.path, sizeof(u.probe.path));
+			fuzz_assert(u.probe.bytes && (u.probe.kind == DMM_PROBE_DISK ? u.probe.path[0] && u.probe.bytes <= ~0ull >> 1 :
+						      !u.probe.path[0] && u.probe.bytes <= DMM_MAX_PROBE_BYTES));
+		}
+		break;
 	case DMM_MSG_ADOPT:
 		ret = dmm_adopt_decode(payload, &u.adopt, &r);
 		if (!ret) {
@@ -240,7 +249,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				     DMM_MSG_QUERY };
 
 	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT,
-				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY, DMM_MSG_VOLUME };
+				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY, DMM_MSG_VOLUME, DMM_MSG_PROBE };
 
 	if (!size)
 		return 0;
@@ -254,7 +263,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_request(more[data[0] - 8], data + 1, size - 1);
 	else if (data[0] == 13)
 		one_error(data + 1, size - 1);
-	else if (data[0] >= 14 && data[0] < 18)
+	else if (data[0] >= 14 && data[0] < 19)
 		one_request(more[data[0] - 9], data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	dmm_remote_init(&r);
 	r.client.fd = sv[0];
 	r.client.timeout_ms = 1000;
-	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME;
+	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME | DMM_FEATURE_PROBE;
 	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
 	if (!ret) {
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);

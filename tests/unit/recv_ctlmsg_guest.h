@@ -95,6 +95,38 @@ static const struct mutation volume_mutations[] = {
 	{ "host escape", VO(source_host), U8, 0x1b, DMM_WERR_PROTOCOL },
 };
 
+#define PB(f) offsetof(struct dmm_wire_probe, f)
+
+static const struct mutation probe_link_mutations[] = {
+	{ "untouched", PB(kind), U32, DMM_PROBE_LINK, 0 },
+	{ "kind 0", PB(kind), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "kind 3", PB(kind), U32, 3, DMM_WERR_UNSUPPORTED },
+	{ "of a disk without a path", PB(kind), U32, DMM_PROBE_DISK, DMM_WERR_PROTOCOL },
+	{ "padding", PB(pad), U32, 1, DMM_WERR_PROTOCOL },
+	{ "nothing", PB(bytes), U64, 0, DMM_WERR_RANGE },
+	{ "all that may be", PB(bytes), U64, DMM_MAX_PROBE_BYTES, 0 },
+	{ "more than may be", PB(bytes), U64, DMM_MAX_PROBE_BYTES + 1, DMM_WERR_RANGE },
+	{ "a path", PB(path), U8, '/', DMM_WERR_PROTOCOL },
+};
+
+static const struct mutation probe_disk_mutations[] = {
+	{ "untouched", PB(kind), U32, DMM_PROBE_DISK, 0 },
+	{ "of a link with a path", PB(kind), U32, DMM_PROBE_LINK, DMM_WERR_PROTOCOL },
+	{ "size 0", PB(bytes), U64, 0, DMM_WERR_RANGE },
+	{ "large", PB(bytes), U64, ~0ull >> 1, 0 },
+	{ "size beyond 2^63", PB(bytes), U64, 1ull << 63, DMM_WERR_RANGE },
+	{ "relative", PB(path), U8, 'd', DMM_WERR_PROTOCOL },
+	{ "path escape", PB(path) + 2, U8, 0x1b, DMM_WERR_PROTOCOL },
+	{ "path unpadded", PB(path) + 1023, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
+static int decode_probe(const void *payload, struct dmm_refusal *r)
+{
+	struct dmm_probe_request p;
+
+	return dmm_probe_decode(payload, &p, r);
+}
+
 static int decode_guest_config(const void *payload, struct dmm_refusal *r)
 {
 	struct dmm_guest_config_request g;

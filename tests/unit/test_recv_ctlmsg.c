@@ -273,6 +273,7 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_guest_config gc;
 	struct dmm_wire_adopt ad;
 	struct dmm_wire_volume vo;
+	struct dmm_wire_probe pb;
 	struct dmm_wire_prove pv;
 	struct dmm_wire_compare cm;
 	struct dmm_refusal r;
@@ -321,6 +322,13 @@ static void decoders_refuse(void **state)
 	strcpy((char *)vo.sr, "fast");
 	strcpy((char *)vo.label, "web01");
 	mutate(volume_mutations, COUNT(volume_mutations), &vo, sizeof(vo), decode_volume);
+	memset(&pb, 0, sizeof(pb));
+	pb.kind = cpu_to_le32(DMM_PROBE_LINK);
+	pb.bytes = cpu_to_le64(1);
+	mutate(probe_link_mutations, COUNT(probe_link_mutations), &pb, sizeof(pb), decode_probe);
+	pb.kind = cpu_to_le32(DMM_PROBE_DISK);
+	strcpy((char *)pb.path, "/dev/x");
+	mutate(probe_disk_mutations, COUNT(probe_disk_mutations), &pb, sizeof(pb), decode_probe);
 	mutate(guest_mutations, COUNT(guest_mutations), &gu, sizeof(gu), decode_guest);
 	memset(&gc, 0, sizeof(gc));
 	gc.platform = cpu_to_le32(DMM_PLATFORM_XL);

@@ -88,6 +88,8 @@ PAYLOADS = {
     + text("host-a", 64),
     "VOLUME_OK": struct.pack("<QQII", 0x0000123456800000, 0x0000223456789A00, 2, 0)
     + text("/dev/vg/dmm-web01-7-10111213", 1024),
+    "PROBE": struct.pack("<IIQ", 2, 0, 0x0000123456789A00) + text("/dev/vg/web01", 1024),
+    "PROBE_OK": struct.pack("<QQ", 0x0000000412345600, 0x1112131415161718),
 }
 
 NUMBERS = {
@@ -98,7 +100,7 @@ NUMBERS = {
     "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "FACTS": 46,
     "FACTS_OK": 47, "HANDOVER": 48, "GUEST": 52, "GUEST_OK": 53,
     "GUEST_CONFIG": 54, "GUEST_CONFIG_OK": 55, "IDENTITY": 56, "IDENTITY_OK": 57,
-    "VOLUME": 58, "VOLUME_OK": 59,
+    "VOLUME": 58, "VOLUME_OK": 59, "PROBE": 62, "PROBE_OK": 63,
 }
 
 ACKS = [  # type, seq, arg, status

@@ -255,6 +255,17 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->room_bytes = cpu_to_le64(0x0000223456789a00ULL);
 		m->flags = cpu_to_le32(DMM_VOLUME_THIN);
 		dmm_vec_text(m->path, "/dev/vg/dmm-web01-7-10111213");
+	} else if (type == DMM_MSG_PROBE) {
+		struct dmm_wire_probe *m = (void *)p;
+
+		m->kind = cpu_to_le32(DMM_PROBE_DISK);
+		m->bytes = cpu_to_le64(0x0000123456789a00ULL);
+		dmm_vec_text(m->path, "/dev/vg/web01");
+	} else if (type == DMM_MSG_PROBE_OK) {
+		struct dmm_wire_probe_ok *m = (void *)p;
+
+		m->bytes = cpu_to_le64(0x0000000412345600ULL);
+		m->ns = cpu_to_le64(0x1112131415161718ULL);
 	} else if (type == DMM_MSG_ATTACH || type == DMM_MSG_KEY) {
 		struct dmm_wire_attach *m = (void *)p;
 

@@ -13,7 +13,7 @@
 
 #include "core/handover.h"
 #include "fullio.h"
-#include "remote.h"
+#include "remote_priv.h"
 #include "tool.h"
 
 #define FACTS_MS	60000	/* programs are run for it there */
@@ -62,7 +62,7 @@ void dmm_remote_close(struct dmm_remote *r)
 	dmm_client_close(&r->client);
 }
 
-static int remote_fail(struct dmm_remote *r, int err, const char *doing)
+int dmm_remote_fail(struct dmm_remote *r, int err, const char *doing)
 {
 	const char *text = r->client.why;
 
@@ -88,12 +88,12 @@ static int remote_fail(struct dmm_remote *r, int err, const char *doing)
 }
 
 /* What has answered is not understood: nothing more is asked of it. -EPROTO. */
-static int remote_malformed(struct dmm_remote *r, const char *doing)
+int dmm_remote_malformed(struct dmm_remote *r, const char *doing)
 {
 	int ret;
 
 	r->client.why = "the answer is malformed";
-	ret = remote_fail(r, -EPROTO, doing);
+	ret = dmm_remote_fail(r, -EPROTO, doing);
 	dmm_remote_close(r);
 	return ret;
 }
@@ -107,7 +107,7 @@ static int remote_hello(struct dmm_remote *r, bool plaintext)
 	if (ret) {
 		if (plaintext && ret == -ECONNRESET)
 			r->client.why = "it closed the connection at once: was it started with --insecure-plaintext, too?";
-		remote_fail(r, ret, "agree on a version with the receiver");
+		dmm_remote_fail(r, ret, "agree on a version with the receiver");
 		dmm_remote_close(r);
 	}
 	return ret;
@@ -125,7 +125,7 @@ static int remote_connect(struct dmm_remote *r, const struct dmm_target *to, con
 		poll(NULL, 0, (int)pause_ms);
 		pause_ms *= 2;
 	}
-	return ret ? remote_fail(r, ret, "connect to the receiver") : remote_hello(r, !tls);
+	return ret ? dmm_remote_fail(r, ret, "connect to the receiver") : remote_hello(r, !tls);
 }
 
 int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
@@ -140,7 +140,7 @@ int dmm_remote_open(struct dmm_remote *r, const struct dmm_target *to)
 	ret = own_keys(&tls.keys, r->client.tls_why);
 	if (!ret)
 		return remote_connect(r, to, &tls);
-	remote_fail(r, ret, "connect to the receiver");
+	dmm_remote_fail(r, ret, "connect to the receiver");
 	r->exit = DMM_EXIT_PREFLIGHT;
 	snprintf(r->why, sizeof(r->why), "%s", r->client.tls_why);
 	return ret;
@@ -154,26 +154,26 @@ int dmm_remote_open_local(struct dmm_remote *r, const char *path)
 	snprintf(r->where, sizeof(r->where), "%s", path);
 	ret = dmm_client_connect_local(path, &r->client);
 	if (ret)
-		return remote_fail(r, ret, "ask dmmigrated of this host");
+		return dmm_remote_fail(r, ret, "ask dmmigrated of this host");
 	r->offer |= DMM_FEATURE_GROUP;
 	return remote_hello(r, false);
 }
 
-static int remote_request(struct dmm_remote *r, u16 type, const void *payload, u32 bytes,
+int dmm_remote_request(struct dmm_remote *r, u16 type, const void *payload, u32 bytes,
 			  u16 expect, void *reply, u32 reply_bytes, int timeout_ms,
 			  const char *doing)
 {
 	int ret;
 
 	if (r->client.fd < 0)
-		return remote_fail(r, -ENOTCONN, doing);
+		return dmm_remote_fail(r, -ENOTCONN, doing);
 	r->client.timeout_ms = timeout_ms;
 	r->code = 0;
 	ret = dmm_client_request(&r->client, type, payload, bytes, expect, reply, reply_bytes,
 				 &r->refuse);
 	if (!ret)
 		return 0;
-	remote_fail(r, ret, doing);
+	dmm_remote_fail(r, ret, doing);
 	/* after a failure nobody knows where in the stream we are; a refusal closes, too */
 	dmm_remote_close(r);
 	return ret;
@@ -207,22 +207,22 @@ int dmm_remote_texts(struct dmm_wire_prepare *req, const char *identity, const c
 int dmm_remote_prepare(struct dmm_remote *r, const struct dmm_wire_prepare *req,
 		       struct dmm_wire_prepared *prepared)
 {
-	int ret = remote_request(r, DMM_MSG_PREPARE, req, sizeof(*req), DMM_MSG_PREPARED, prepared,
+	int ret = dmm_remote_request(r, DMM_MSG_PREPARE, req, sizeof(*req), DMM_MSG_PREPARED, prepared,
 				 sizeof(*prepared), DMM_CLIENT_TIMEOUT_MS, "prepare the destination");
 
 	if (!ret && (dmm_text_check(prepared->signature, sizeof(prepared->signature)) ||
 		     le64_to_cpu(prepared->conn_epoch) >= ~0ull >> 1))
-		return remote_malformed(r, "prepare the destination");
+		return dmm_remote_malformed(r, "prepare the destination");
 	return ret;
 }
 
 int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, struct dmm_wire_volume_ok *ok)
 {
-	int ret = remote_request(r, DMM_MSG_VOLUME, req, sizeof(*req), DMM_MSG_VOLUME_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS,
+	int ret = dmm_remote_request(r, DMM_MSG_VOLUME, req, sizeof(*req), DMM_MSG_VOLUME_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS,
 				 "have a volume made");
 
 	if (!ret && (dmm_text_check(ok->path, sizeof(ok->path)) || ok->path[0] != '/' || ok->pad))
-		return remote_malformed(r, "have a volume made");
+		return dmm_remote_malformed(r, "have a volume made");
 	return ret;
 }
 
@@ -231,7 +231,7 @@ int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, 
 	struct dmm_wire_disk d;
 
 	disk_id(&d, id, disk);
-	return remote_request(r, DMM_MSG_QUERY, &d, sizeof(d), DMM_MSG_QUERY_OK, q, sizeof(*q),
+	return dmm_remote_request(r, DMM_MSG_QUERY, &d, sizeof(d), DMM_MSG_QUERY_OK, q, sizeof(*q),
 			      DMM_CLIENT_TIMEOUT_MS, "ask the receiver about the disk");
 }
 
@@ -240,7 +240,7 @@ int dmm_remote_finish(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk)
 	struct dmm_wire_disk d;
 
 	disk_id(&d, id, disk);
-	return remote_request(r, DMM_MSG_FINISH, &d, sizeof(d), DMM_MSG_FINISH_OK, NULL, 0,
+	return dmm_remote_request(r, DMM_MSG_FINISH, &d, sizeof(d), DMM_MSG_FINISH_OK, NULL, 0,
 			      DMM_REMOTE_SLOW_MS, "finish the disk at the receiver");
 }
 
@@ -249,7 +249,7 @@ int dmm_remote_forget(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk)
 	struct dmm_wire_disk d;
 
 	disk_id(&d, id, disk);
-	return remote_request(r, DMM_MSG_FORGET, &d, sizeof(d), DMM_MSG_FORGET_OK, NULL, 0,
+	return dmm_remote_request(r, DMM_MSG_FORGET, &d, sizeof(d), DMM_MSG_FORGET_OK, NULL, 0,
 			      DMM_CLIENT_TIMEOUT_MS, "have the receiver forget the disk");
 }
 
@@ -265,7 +265,7 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk,
 	req.offset_bytes = cpu_to_le64(offset_bytes);
 	req.length_bytes = cpu_to_le64(length_bytes);
 	req.algorithm = cpu_to_le32(DMM_DIGEST_XXH3_128);
-	ret = remote_request(r, DMM_MSG_DIGEST, &req, sizeof(req), DMM_MSG_DIGEST_OK, &ok,
+	ret = dmm_remote_request(r, DMM_MSG_DIGEST, &req, sizeof(req), DMM_MSG_DIGEST_OK, &ok,
 			     sizeof(ok), DMM_REMOTE_SLOW_MS, "get a digest from the receiver");
 	if (!ret)
 		memcpy(digest, ok.digest, 16);
@@ -274,14 +274,14 @@ int dmm_remote_digest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk,
 
 int dmm_remote_prove(struct dmm_remote *r, const struct dmm_wire_prove *req, struct dmm_wire_prove_ok *ok)
 {
-	return remote_request(r, DMM_MSG_PROVE, req, sizeof(*req), DMM_MSG_PROVE_OK, ok, sizeof(*ok),
+	return dmm_remote_request(r, DMM_MSG_PROVE, req, sizeof(*req), DMM_MSG_PROVE_OK, ok, sizeof(*ok),
 			      DMM_REMOTE_SLOW_MS, "have the receiver prove its data");
 }
 
 int dmm_remote_compare(struct dmm_remote *r, const struct dmm_wire_compare *req,
 		       struct dmm_wire_compare_ok *ok)
 {
-	return remote_request(r, DMM_MSG_COMPARE, req, sizeof(*req), DMM_MSG_COMPARE_OK, ok, sizeof(*ok),
+	return dmm_remote_request(r, DMM_MSG_COMPARE, req, sizeof(*req), DMM_MSG_COMPARE_OK, ok, sizeof(*ok),
 			      DMM_CLIENT_TIMEOUT_MS, "have the receiver compare");
 }
 
@@ -299,7 +299,7 @@ void dmm_remote_attach_to(struct dmm_wire_attach *at, const u8 id[DMM_ID_BYTES],
 static int remote_key(struct dmm_remote *r, const struct dmm_wire_attach *at, struct dmm_tls_key *key)
 {
 	struct dmm_wire_key_ok ok;
-	int ret = remote_request(r, DMM_MSG_KEY, at, sizeof(*at), DMM_MSG_KEY_OK, &ok, sizeof(ok),
+	int ret = dmm_remote_request(r, DMM_MSG_KEY, at, sizeof(*at), DMM_MSG_KEY_OK, &ok, sizeof(ok),
 				 DMM_CLIENT_TIMEOUT_MS, "get a key for the data connection");
 
 	if (ret)
@@ -322,7 +322,7 @@ static int remote_fail_as(struct dmm_remote *to, const struct dmm_remote *from)
 
 int dmm_remote_attach(struct dmm_remote *r, const struct dmm_wire_attach *at)
 {
-	return remote_request(r, DMM_MSG_ATTACH, at, sizeof(*at), DMM_MSG_ATTACHED, NULL, 0,
+	return dmm_remote_request(r, DMM_MSG_ATTACH, at, sizeof(*at), DMM_MSG_ATTACHED, NULL, 0,
 			      DMM_CLIENT_TIMEOUT_MS, "attach the data connection");
 }
 
@@ -366,14 +366,14 @@ int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, 
 	const char *why;
 	int ret;
 
-	ret = remote_request(r, DMM_MSG_FACTS, NULL, 0, DMM_MSG_FACTS_OK, &ok, sizeof(ok), FACTS_MS,
+	ret = dmm_remote_request(r, DMM_MSG_FACTS, NULL, 0, DMM_MSG_FACTS_OK, &ok, sizeof(ok), FACTS_MS,
 			     "ask what kind of host it is");
 	if (ret)
 		return ret;
 	told_ns = clock_ns();
 	if (dmm_facts_decode(&ok, f, &why)) {
 		r->client.why = why;
-		ret = remote_fail(r, -EPROTO, "ask what kind of host it is");
+		ret = dmm_remote_fail(r, -EPROTO, "ask what kind of host it is");
 		dmm_remote_close(r);
 		return ret;
 	}
@@ -398,13 +398,13 @@ static int group_check(struct dmm_remote *r, int ret, struct dmm_wire_group_ok *
 	    le32_to_cpu(ok->state) < __DMM_HO_STATE_MAX)
 		return 0;
 	memset(ok, 0, sizeof(*ok));
-	return remote_malformed(r, "ask about the hand-over");
+	return dmm_remote_malformed(r, "ask about the hand-over");
 }
 
 int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,
 		     struct dmm_wire_group_ok *ok)
 {
-	int ret = remote_request(r, DMM_MSG_GROUP, req, sizeof(*req), DMM_MSG_GROUP_OK, ok, sizeof(*ok),
+	int ret = dmm_remote_request(r, DMM_MSG_GROUP, req, sizeof(*req), DMM_MSG_GROUP_OK, ok, sizeof(*ok),
 				 DMM_CLIENT_TIMEOUT_MS + (int)le32_to_cpu(req->await_ms),
 				 "ask about the hand-over");
 
@@ -414,7 +414,7 @@ int dmm_remote_group(struct dmm_remote *r, const struct dmm_wire_group *req,
 int dmm_remote_adopt(struct dmm_remote *r, const struct dmm_wire_adopt *req,
 		     struct dmm_wire_group_ok *ok)
 {
-	int ret = remote_request(r, DMM_MSG_ADOPT, req, sizeof(*req), DMM_MSG_GROUP_OK, ok, sizeof(*ok),
+	int ret = dmm_remote_request(r, DMM_MSG_ADOPT, req, sizeof(*req), DMM_MSG_GROUP_OK, ok, sizeof(*ok),
 				 DMM_CLIENT_TIMEOUT_MS, "have the hand-over journalled");
 
 	return group_check(r, ret, ok);
@@ -430,9 +430,9 @@ int dmm_remote_guest(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], const char
 	if (!(r->client.features & DMM_FEATURE_GUEST) || dmm_text_put(w.name, sizeof(w.name), name)) {
 		r->client.why = r->client.features & DMM_FEATURE_GUEST ? "the guest's name is too long" :
 				"the receiver takes no guests: upgrade it";
-		return remote_fail(r, -EPROTO, "send a guest");
+		return dmm_remote_fail(r, -EPROTO, "send a guest");
 	}
-	return remote_request(r, DMM_MSG_GUEST, &w, sizeof(w), DMM_MSG_GUEST_OK, NULL, 0, DMM_CLIENT_TIMEOUT_MS, "send a guest");
+	return dmm_remote_request(r, DMM_MSG_GUEST, &w, sizeof(w), DMM_MSG_GUEST_OK, NULL, 0, DMM_CLIENT_TIMEOUT_MS, "send a guest");
 }
 
 int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_config *req, struct dmm_wire_guest_config_ok *ok)
@@ -443,15 +443,15 @@ int dmm_remote_guest_config(struct dmm_remote *r, const struct dmm_wire_guest_co
 	memset(ok, 0, sizeof(*ok));
 	if (!(r->client.features & DMM_FEATURE_GUEST_CONFIG)) {
 		r->client.why = "dmmigrated there takes no configurations of guests: upgrade it";
-		return remote_fail(r, -EPROTO, doing);
+		return dmm_remote_fail(r, -EPROTO, doing);
 	}
-	ret = remote_request(r, DMM_MSG_GUEST_CONFIG, req, sizeof(*req), DMM_MSG_GUEST_CONFIG_OK, ok, sizeof(*ok),
+	ret = dmm_remote_request(r, DMM_MSG_GUEST_CONFIG, req, sizeof(*req), DMM_MSG_GUEST_CONFIG_OK, ok, sizeof(*ok),
 			     DMM_CLIENT_TIMEOUT_MS, doing);
 	if (!ret && !ok->pad && le32_to_cpu(ok->state) < __DMM_GUEST_CONFIG_STATE_MAX && !dmm_text_check(ok->path, sizeof(ok->path)) &&
 	    !dmm_text_check(ok->kept, sizeof(ok->kept)) && !dmm_text_check(ok->why, sizeof(ok->why)))
 		return 0;
 	memset(ok, 0, sizeof(*ok));
-	return ret ? ret : remote_malformed(r, doing);
+	return ret ? ret : dmm_remote_malformed(r, doing);
 }
 
 int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_identity_ok *ok)
@@ -464,11 +464,11 @@ int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_
 	memset(&w, 0, sizeof(w));
 	if (!(r->client.features & DMM_FEATURE_IDENTITY) || dmm_text_put(w.path, sizeof(w.path), path)) {
 		r->client.why = r->client.features & DMM_FEATURE_IDENTITY ? "the path is too long" : "dmmigrated there is older: upgrade it";
-		return remote_fail(r, -EPROTO, doing);
+		return dmm_remote_fail(r, -EPROTO, doing);
 	}
-	ret = remote_request(r, DMM_MSG_IDENTITY, &w, sizeof(w), DMM_MSG_IDENTITY_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS, doing);
+	ret = dmm_remote_request(r, DMM_MSG_IDENTITY, &w, sizeof(w), DMM_MSG_IDENTITY_OK, ok, sizeof(*ok), DMM_REMOTE_SLOW_MS, doing);
 	if (!ret && !ok->pad && le32_to_cpu(ok->kind) < __DMM_IDENTITY_KIND_MAX && !dmm_text_check(ok->identity, sizeof(ok->identity)))
 		return 0;
 	memset(ok, 0, sizeof(*ok));
-	return ret ? ret : remote_malformed(r, doing);
+	return ret ? ret : dmm_remote_malformed(r, doing);
 }

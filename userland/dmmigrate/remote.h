@@ -77,6 +77,14 @@ int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_
 /* With DMM_FEATURE_VOLUME offered and agreed upon. */
 int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, struct dmm_wire_volume_ok *ok);
 
+/*
+ * Sends @bytes that the receiver throws away, 1 to DMM_MAX_PROBE_BYTES; *took_ns, by our clock, until it says that it has them.  With
+ * DMM_FEATURE_PROBE offered.
+ */
+int dmm_remote_probe_link(struct dmm_remote *r, u64 bytes, u64 *took_ns);
+/* Has the destination @path for a source of @size_bytes read for a moment: so many *bytes in *took_ns. The same. */
+int dmm_remote_probe_disk(struct dmm_remote *r, const char *path, u64 size_bytes, u64 *bytes, u64 *took_ns);
+
 /* With DMM_FEATURE_FACTS offered and agreed upon; *offset_ns: that host's clock less ours, within *error_ns. */
 int dmm_remote_facts(struct dmm_remote *r, struct dmm_facts *f, s64 *offset_ns, u64 *error_ns);
 

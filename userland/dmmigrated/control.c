@@ -45,8 +45,15 @@ struct reply {
 		struct dmm_wire_guest_config_ok guest_config;
 		struct dmm_wire_identity_ok identity;
 		struct dmm_wire_volume_ok volume;
+		struct dmm_wire_probe_ok probe;
 	} u;
 };
+
+static void reply_is(struct reply *reply, u16 type, u32 bytes)
+{
+	reply->type = type;
+	reply->bytes = bytes;
+}
 
 /* Keeps the reference to @d until the end of the connection; takes it over in any case. */
 static int control_touch(struct control *c, struct dmm_disk *d, struct dmm_refusal *r)
@@ -193,8 +200,7 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 		return ret;
 	if (!(c->s->features & DMM_FEATURE_HASHES))
 		reply->u.prepared.flags &= cpu_to_le32(~DMM_PREPARED_EMPTY);
-	reply->type = DMM_MSG_PREPARED;
-	reply->bytes = sizeof(reply->u.prepared);
+	reply_is(reply, DMM_MSG_PREPARED, sizeof(reply->u.prepared));
 	if (!d) {
 		dmm_info(&c->s->log_id, "%s checked for %s:%s: fit", p.dest_path, p.source_host,
 			 p.source_path);
@@ -217,8 +223,7 @@ static int control_digest(struct control *c, const u8 *payload, struct reply *re
 	ret = dmm_digest_decode(payload, &rq, r);
 	if (!ret)
 		ret = control_range(c, &rq.name, rq.offset_bytes, rq.length_bytes, "digest", &d, r);
-	reply->type = DMM_MSG_DIGEST_OK;
-	reply->bytes = sizeof(reply->u.digest);
+	reply_is(reply, DMM_MSG_DIGEST_OK, sizeof(reply->u.digest));
 	return ret ? ret : d->ops->digest(d, &rq, c->s->rc->stop_fd, reply->u.digest.digest, r);
 }
 
@@ -270,8 +275,7 @@ static int control_prove(struct control *c, const u8 *payload, struct reply *rep
 		reply->u.prove.extents[i].crc = cpu_to_le32(out[i].crc);
 		reply->u.prove.extents[i].state = cpu_to_le32(out[i].state);
 	}
-	reply->type = DMM_MSG_PROVE_OK;
-	reply->bytes = sizeof(reply->u.prove);
+	reply_is(reply, DMM_MSG_PROVE_OK, sizeof(reply->u.prove));
 	return 0;
 }
 
@@ -293,8 +297,7 @@ static int control_compare(struct control *c, const u8 *payload, struct reply *r
 	if (!ret)
 		ret = d->ops->compare(d, &rq, &differ, r);
 	reply->u.compare.differ = cpu_to_le32(differ);
-	reply->type = DMM_MSG_COMPARE_OK;
-	reply->bytes = sizeof(reply->u.compare);
+	reply_is(reply, DMM_MSG_COMPARE_OK, sizeof(reply->u.compare));
 	return ret;
 }
 
@@ -315,8 +318,7 @@ static int control_query(struct control *c, const u8 *payload, struct reply *rep
 
 	if (ret)
 		return ret;
-	reply->type = DMM_MSG_QUERY_OK;
-	reply->bytes = sizeof(reply->u.query);
+	reply_is(reply, DMM_MSG_QUERY_OK, sizeof(reply->u.query));
 	return d->ops->query(d, &reply->u.query, r);
 }
 
@@ -377,54 +379,53 @@ static int control_key(struct control *c, const u8 *payload, struct reply *reply
 	memcpy(reply->u.key.identity, key.identity, sizeof(key.identity));
 	memcpy(reply->u.key.secret, key.secret, sizeof(key.secret));
 	gnutls_memset(&key, 0, sizeof(key));
-	reply->type = DMM_MSG_KEY_OK;
-	reply->bytes = sizeof(reply->u.key);
+	reply_is(reply, DMM_MSG_KEY_OK, sizeof(reply->u.key));
 	return 0;
 }
 
 static int control_group(struct control *c, const u8 *payload, struct reply *reply,
 			 struct dmm_refusal *r)
 {
-	reply->type = DMM_MSG_GROUP_OK;
-	reply->bytes = sizeof(reply->u.group);
+	reply_is(reply, DMM_MSG_GROUP_OK, sizeof(reply->u.group));
 	return dmm_control_group(c->s, payload, &reply->u.group, r);
 }
 
 static int control_adopt(struct control *c, const u8 *payload, struct reply *reply,
 			 struct dmm_refusal *r)
 {
-	reply->type = DMM_MSG_GROUP_OK;
-	reply->bytes = sizeof(reply->u.group);
+	reply_is(reply, DMM_MSG_GROUP_OK, sizeof(reply->u.group));
 	return dmm_control_adopt(c->s, payload, &reply->u.group, r);
 }
 
 static int control_facts(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	(void)payload;
-	reply->type = DMM_MSG_FACTS_OK;
-	reply->bytes = sizeof(reply->u.facts);
+	reply_is(reply, DMM_MSG_FACTS_OK, sizeof(reply->u.facts));
 	return dmm_control_facts(c->s, &reply->u.facts, r);
 }
 
 static int control_guest_config(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
-	reply->type = DMM_MSG_GUEST_CONFIG_OK;
-	reply->bytes = sizeof(reply->u.guest_config);
+	reply_is(reply, DMM_MSG_GUEST_CONFIG_OK, sizeof(reply->u.guest_config));
 	return dmm_control_guest_config(c->s, payload, &c->pieces, &reply->u.guest_config, r);
 }
 
 static int control_identity(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
-	reply->type = DMM_MSG_IDENTITY_OK;
-	reply->bytes = sizeof(reply->u.identity);
+	reply_is(reply, DMM_MSG_IDENTITY_OK, sizeof(reply->u.identity));
 	return dmm_control_identity(c->s, payload, &reply->u.identity, r);
 }
 
 static int control_volume(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
-	reply->type = DMM_MSG_VOLUME_OK;
-	reply->bytes = sizeof(reply->u.volume);
+	reply_is(reply, DMM_MSG_VOLUME_OK, sizeof(reply->u.volume));
 	return dmm_control_volume(c->s, payload, &reply->u.volume, r);
+}
+
+static int control_probe(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
+{
+	reply_is(reply, DMM_MSG_PROBE_OK, sizeof(reply->u.probe));
+	return dmm_control_probe(c->s, payload, &reply->u.probe, r);
 }
 
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
@@ -450,6 +451,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_GUEST_CONFIG, control_guest_config },
 		{ DMM_MSG_IDENTITY, control_identity },
 		{ DMM_MSG_VOLUME, control_volume },
+		{ DMM_MSG_PROBE, control_probe },
 	};
 	size_t i;
 

@@ -10,6 +10,7 @@
 #include "core/env.h"
 #include "core/handover.h"
 #include "ctlmsg_priv.h"
+#include "nbduri.h"
 
 #define MAX_LBS_BYTES	65536u
 
@@ -388,5 +389,30 @@ int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dm
 	g->freeze_ms = freeze_ms;
 	g->flags = le32_to_cpu(w.flags);
 	memcpy(g->by, w.by, sizeof(g->by));
+	return 0;
+}
+
+int dmm_probe_decode(const void *payload, struct dmm_probe_request *p, struct dmm_refusal *r)
+{
+	struct dmm_wire_probe w;
+	u64 bytes;
+	u32 kind;
+
+	memcpy(&w, payload, sizeof(w));
+	kind = le32_to_cpu(w.kind);
+	bytes = le64_to_cpu(w.bytes);
+	if (w.pad)
+		return dmm_malformed(r, "padding not zero");
+	if (!kind || kind >= __DMM_PROBE_MAX)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "unknown kind %u of PROBE: the source is newer than this receiver, upgrade it", kind);
+	if (dmm_text_check(w.path, sizeof(w.path)))
+		return dmm_malformed(r, "the path is not text");
+	if (kind == DMM_PROBE_LINK ? w.path[0] : !dmm_is_nbd((char *)w.path) && w.path[0] != '/')
+		return dmm_malformed(r, "the path");
+	if (!bytes || bytes > (kind == DMM_PROBE_LINK ? DMM_MAX_PROBE_BYTES : ~0ull >> 1))
+		return dmm_refuse(r, DMM_WERR_RANGE, "a probe of %llu bytes", bytes);
+	p->kind = kind;
+	p->bytes = bytes;
+	memcpy(p->path, w.path, sizeof(p->path));
 	return 0;
 }

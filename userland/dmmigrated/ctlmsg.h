@@ -137,6 +137,12 @@ struct dmm_volume_request {
 	char peer[DMM_PEER_NAME];	/* who asked; not of the message, zero without TLS */
 };
 
+struct dmm_probe_request {
+	enum dmm_wire_probe_kind kind;
+	u64 bytes;
+	char path[DMM_PATH_MAX];	/* LINK: "" */
+};
+
 /*
  * Each takes the payload of a frame of its type (whose size dmm_wire_hdr_decode() has
  * checked).  0, or a negative errno with @r filled; the result is then untouched.
@@ -152,6 +158,7 @@ int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refu
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
 int dmm_volume_decode(const void *payload, struct dmm_volume_request *v, struct dmm_refusal *r);
+int dmm_probe_decode(const void *payload, struct dmm_probe_request *p, struct dmm_refusal *r);
 int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r);
 /* @path: of DMM_PATH_MAX bytes. */
 int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r);
