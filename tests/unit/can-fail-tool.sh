@@ -10,7 +10,7 @@ set -euo pipefail
 kind=tool
 cp -r "$top/userland/dmmigrate" "$top/userland/platform" "$tree/userland/"
 cp -r "$top"/tests/unit/test_tool_*.c "$top"/tests/unit/{tool_*.h,data.h,data} "$tree/tests/unit/"
-begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove,doctor}
+begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove,doctor,plan}
 
 t='rule dmtable lib/dmtable.c'
 $t 's/g->start_sectors != expect_sectors \|\| //' 'gaps'
@@ -143,5 +143,12 @@ doctor rules_pair 's/version_compare\(there, here, 2\) < 0/0/' 'a VM may move to
 doctor rules_pair 's/if \(x\[i\] != y\[i\]\)/if (x[i] != y[i] \&\& !i)/' 'versions are one number'
 doctor rules_pair 's/if \(!c->iface_default\)/if (1)/' 'management is a network like others'
 doctor rules_pair 's/apart > OFFSET_BAD_NS/0/' 'no clock is too far off'
+
+plan() { rule plan "dmmigrate/plan_estimate.c" "$1" "$2"; }
+plan 's/unsigned int half = c->nr \/ 2;/unsigned int half = 0;/' 'a guest writes as it began'
+plan 's/if \(e->passes && next >= left\)/if (0)/; s/e->passes < PASSES/e->passes < 3/' 'what does not become less is copied again'
+plan 's/e->passes && ms <= max_pause_ms/ms <= max_pause_ms/' 'nothing has to be copied first'
+plan 's/if \(e->pause_ms <= max_pause_ms\)/if (1)/' 'everything converges'
+plan 's/dmm_min_u64\(c->size_bytes, before/dmm_max_u64(0, before/g' 'more is written than there is'
 
 finish

@@ -182,13 +182,13 @@ static void test_operands(void **state)
 	}
 }
 
-/* What the issue asks for is in the table, and each entry is whole. */
+/* What is wanted is in the table, and each entry is whole. */
 static void test_verbs(void **state)
 {
 	static const char *const wanted[] = {
 		"start", "status", "list", "watch", "wait", "pause", "resume", "throttle", "cutover",
 		"cancel", "verify", "clean", "copy", "keys", "version",
-		"acquire", "run", "return", "recover", "release", "doctor", "vm", "device", "vdi",
+		"acquire", "run", "return", "recover", "release", "doctor", "plan", "vm", "device", "vdi",
 	};
 	const struct dmm_option *o;
 	unsigned int i, nr;

@@ -9,6 +9,7 @@
 #include "tool.h"
 
 extern const struct dmm_verb dmm_verb_doctor;	/* cmd_doctor.c */
+extern const struct dmm_verb dmm_verb_plan;	/* cmd_plan.c */
 extern const struct dmm_verb dmm_verb_start;	/* cmd_start.c */
 extern const struct dmm_verb dmm_verb_status;	/* cmd_status.c */
 extern const struct dmm_verb dmm_verb_list;	/* cmd_list.c */

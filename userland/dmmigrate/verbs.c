@@ -8,6 +8,7 @@
 
 const struct dmm_verb *const dmm_verbs[] = {
 	&dmm_verb_doctor,
+	&dmm_verb_plan,
 	&dmm_verb_vm,
 	&dmm_verb_start,
 	&dmm_verb_status,

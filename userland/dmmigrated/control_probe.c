@@ -3,21 +3,19 @@
  * PROBE: how fast is the way to here, and how fast is a disk read?  Nothing is changed.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "channel.h"
+#include "cleanup.h"
 #include "control_priv.h"
+#include "diskspeed.h"
 #include "fullio.h"
 #include "nbduri.h"
 #include "opener.h"
 
-#define LINK_CHUNK_BYTES	(256u << 10)
-#define DISK_CHUNK_BYTES	(1u << 20)
-#define DISK_READS		256u	/* at most, spread over all of it, */
-#define DISK_NS			1000000000ull	/* and no longer than that */
+#define CHUNK_BYTES	(256u << 10)
 
 static u64 clock_ns(void)
 {
@@ -27,20 +25,24 @@ static u64 clock_ns(void)
 	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
-static int probe_link(struct dmm_session *s, u64 bytes, void *buf, struct dmm_refusal *r)
+static int probe_link(struct dmm_session *s, u64 bytes, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r)
 {
-	size_t part;
+	dmm_autofree void *buf = malloc(CHUNK_BYTES);
+	u64 left, part, began_ns = clock_ns();
 	int ret;
 
-	while (bytes) {
-		part = bytes < LINK_CHUNK_BYTES ? bytes : LINK_CHUNK_BYTES;
+	if (!buf)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
+	for (left = bytes; left; left -= part) {
+		part = left < CHUNK_BYTES ? left : CHUNK_BYTES;
 		ret = dmm_sock_read(s->fd, buf, part, dmm_now_ms() + s->rc->stall_ms, s->rc->stop_fd);
 		if (ret == -ECANCELED)
 			return dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
 		if (ret)
-			return dmm_refuse(r, DMM_WERR_PROTOCOL, "%llu bytes of a probe are missing: %s", bytes, strerror(-ret));
-		bytes -= part;
+			return dmm_refuse(r, DMM_WERR_PROTOCOL, "%llu bytes of a probe are missing: %s", left, strerror(-ret));
 	}
+	ok->bytes = cpu_to_le64(bytes);
+	ok->ns = cpu_to_le64(clock_ns() - began_ns);
 	return 0;
 }
 
@@ -62,28 +64,23 @@ static int open_dest(struct dmm_session *s, const struct dmm_probe_request *p, s
 	return dmm_opener_open(reg->opener, &rq, false, true, dest, &made, &would, r);
 }
 
-static int read_dest(const struct dmm_dest *dest, int stop_fd, void *buf, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r)
+static int read_dest(const struct dmm_dest *dest, int stop_fd, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r)
 {
-	u64 chunks = dest->size_bytes / DISK_CHUNK_BYTES, step = chunks / DISK_READS + 1, began_ns = clock_ns(), bytes = 0, at;
-	int ret;
+	u64 bytes, ns;
+	int ret = dmm_disk_speed(dest->fd, dest->size_bytes, stop_fd, &bytes, &ns);
 
-	if (!chunks)
+	if (ret == -EFBIG)
 		return dmm_refuse(r, DMM_WERR_TOOSMALL, "%s is too small to be measured", dest->path);
-	for (at = 0; at < chunks && clock_ns() - began_ns < DISK_NS; at += step) {
-		if (!dmm_wait_fd(stop_fd, POLLIN, 0, -1))
-			return dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
-		ret = dmm_pread_full(dest->fd, buf, DISK_CHUNK_BYTES, at * DISK_CHUNK_BYTES);
-		if (ret)
-			return dmm_refuse(r, DMM_WERR_IO, "cannot read %s: %s", dest->path, strerror(-ret));
-		bytes += DISK_CHUNK_BYTES;
-	}
+	if (ret == -ECANCELED)
+		return dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
+	if (ret)
+		return dmm_refuse(r, DMM_WERR_IO, "cannot read %s: %s", dest->path, strerror(-ret));
 	ok->bytes = cpu_to_le64(bytes);
-	ok->ns = cpu_to_le64(clock_ns() - began_ns);
+	ok->ns = cpu_to_le64(ns);
 	return 0;
 }
 
-static int probe_disk(struct dmm_session *s, const struct dmm_probe_request *p, void *buf, struct dmm_wire_probe_ok *ok,
-		      struct dmm_refusal *r)
+static int probe_disk(struct dmm_session *s, const struct dmm_probe_request *p, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r)
 {
 	struct dmm_dest dest;
 	int ret;
@@ -93,7 +90,7 @@ static int probe_disk(struct dmm_session *s, const struct dmm_probe_request *p, 
 		ret = open_dest(s, p, &dest, r);
 	if (ret)
 		return ret;
-	ret = read_dest(&dest, s->rc->stop_fd, buf, ok, r);
+	ret = read_dest(&dest, s->rc->stop_fd, ok, r);
 	dmm_dest_close(&dest);
 	return ret;
 }
@@ -101,8 +98,6 @@ static int probe_disk(struct dmm_session *s, const struct dmm_probe_request *p, 
 int dmm_control_probe(struct dmm_session *s, const u8 *payload, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r)
 {
 	struct dmm_probe_request p;
-	u64 began_ns = clock_ns();
-	void *buf = NULL;
 	int ret;
 
 	if (!(s->features & DMM_FEATURE_PROBE))
@@ -110,16 +105,6 @@ int dmm_control_probe(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 	ret = dmm_probe_decode(payload, &p, r);
 	if (ret)
 		return ret;
-	if (posix_memalign(&buf, DISK_CHUNK_BYTES, DISK_CHUNK_BYTES))
-		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 	memset(ok, 0, sizeof(*ok));
-	if (p.kind == DMM_PROBE_DISK) {
-		ret = probe_disk(s, &p, buf, ok, r);
-	} else {
-		ret = probe_link(s, p.bytes, buf, r);
-		ok->bytes = cpu_to_le64(p.bytes);
-		ok->ns = cpu_to_le64(clock_ns() - began_ns);
-	}
-	free(buf);
-	return ret;
+	return p.kind == DMM_PROBE_DISK ? probe_disk(s, &p, ok, r) : probe_link(s, p.bytes, ok, r);
 }
