@@ -58,12 +58,12 @@ nl_attach() {
 }
 
 # reconnect_raw NAME: another connection, or $CONNS of them, to the same phony receiver; with the
-# wire's $FEATURES
+# wire's $FEATURES, of $CONN_EPOCH (1); by a socket of the kind $FD (tcp), and its $SECURITY (0)
 reconnect_raw() {
 	local i=0
 	while [ $i -lt "${CONNS:-1}" ]; do
-		nl_attach "/dev/mapper/$1" "fd=tcp:$ADDR_B:$PORT" "migration=$TEST" disk=0 conn_epoch=1 \
-			conn_index=$i conns="${CONNS:-1}" features="${FEATURES:-0}"
+		nl_attach "/dev/mapper/$1" "fd=${FD:-tcp}:$ADDR_B:$PORT" "migration=$TEST" disk=0 \
+			conn_epoch="${CONN_EPOCH:-1}" conn_index=$i conns="${CONNS:-1}" features="${FEATURES:-0}" security="${SECURITY:-0}"
 		i=$((i + 1))
 	done
 }

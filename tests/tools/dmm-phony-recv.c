@@ -20,15 +20,17 @@
 
 #include <dmmigrate/wire.h>
 
+#include "phony_tls.h"
 #include "sector.h"
 #include "util.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "wire structures are used as they are");
 
 static const char help[] =
-"usage: dmm-phony-recv [--listen ADDRESS] [--port N] [--raw] [--write FILE] MODE[+N]...\n"
+"usage: dmm-phony-recv [--listen ADDRESS] [--port N] [--raw [--tls]] [--write FILE] MODE[+N]...\n"
 "  --raw      data frames from the first byte: no HELLO, no ATTACH (which would say which units\n"
 "             of the disk may come by a connection)\n"
+"  --tls      TLS 1.3, by keys that are all zeros, as of dmm-nl's fd=tls:\n"
 "  --write FILE  write what arrives there, and sync on barriers\n"
 "modes, of one data connection after the other, the last one for all that follow; +N: behave\n"
 "for the first N frames:\n"
@@ -42,10 +44,11 @@ static const char help[] =
 "  dup         the same one twice               badtype     data as a barrier\n"
 "  badarg      another barrier's number         badstatus   a status that does not exist\n"
 "  nack=CODE   a negative one                   late=MS     barriers late, and reads nothing meanwhile\n"
+"  tls-...      of --tls: a record in place of the first acknowledgement, or before it: phony_tls.c has them\n"
 "Prints a line for each connection's end: frames, bytes, barriers, and whether all were sound.\n";
 
 enum mode { GOOD, SILENT, NOREAD, NOBARRIER, SLOW, DRIBBLE, CLOSE, RESET, GARBAGE, HALF, BADCRC,
-	    BADSEQ, DUP, BADTYPE, BADARG, BADSTATUS, NACK, LATE };
+	    BADSEQ, DUP, BADTYPE, BADARG, BADSTATUS, NACK, LATE, RECORD };
 
 static const char *const modes[] = {
 	"good", "silent", "noread", "nobarrier", "slow", "dribble", "close", "reset", "garbage",
@@ -54,7 +57,7 @@ static const char *const modes[] = {
 
 struct behaviour {
 	enum mode mode;
-	uint32_t value;		/* NACK: the status to send; LATE: ms */
+	uint32_t value;		/* NACK: the status to send; LATE: ms; RECORD: which */
 	uint64_t after;		/* frames that are answered well before */
 };
 
@@ -62,13 +65,14 @@ static struct {
 	struct behaviour list[32];	/* of one data connection after the other */
 	unsigned int nr;
 	unsigned int next;	/* atomic */
-	bool raw;
+	bool raw, tls;
 	int disk;		/* of --write, or -1 */
 } phony = { .disk = -1 };
 
 struct conn {
 	_Alignas(4096) uint8_t payload[DMM_MAX_EXTENT_BYTES];	/* as O_DIRECT wants it */
 	int fd;
+	struct phony_tls tls;	/* of --tls */
 	const struct behaviour *b;
 	uint64_t tx_seq, frames, bytes, barriers;
 	uint64_t disk_bytes;
@@ -188,6 +192,11 @@ static void store(const struct dmm_wire_hdr *h, const uint8_t *payload)
 		printf("phony: WRITE FAILED: %s\n", strerror(errno));
 }
 
+static bool send_data(struct conn *c, const void *buf, size_t len)
+{
+	return phony.tls ? phony_tls_send(&c->tls, c->fd, buf, len) : write_full(c->fd, buf, len);
+}
+
 static bool send_ack(struct conn *c, const struct dmm_wire_hdr *h, enum mode mode)
 {
 	struct dmm_wire_ack a = {
@@ -212,17 +221,21 @@ static bool send_ack(struct conn *c, const struct dmm_wire_hdr *h, enum mode mod
 	switch (mode) {
 	case DRIBBLE:
 		for (i = 0; i < sizeof(a); i++) {
-			if (!write_full(c->fd, (uint8_t *)&a + i, 1))
+			if (!send_data(c, (uint8_t *)&a + i, 1))
 				return false;
 			sleep(1);
 		}
 		return true;
 	case HALF:
-		return write_full(c->fd, &a, sizeof(a) / 2);
+		return send_data(c, &a, sizeof(a) / 2);
+	case RECORD:
+		if (c->frames > c->b->after + 1)
+			return send_data(c, &a, sizeof(a));
+		return phony_tls_spoil(&c->tls, c->fd, (int)c->b->value, &a, sizeof(a));
 	case DUP:
-		return write_full(c->fd, &a, sizeof(a)) && write_full(c->fd, &a, sizeof(a));
+		return send_data(c, &a, sizeof(a)) && send_data(c, &a, sizeof(a));
 	default:
-		return write_full(c->fd, &a, sizeof(a));
+		return send_data(c, &a, sizeof(a));
 	}
 }
 
@@ -256,7 +269,7 @@ static bool answer(struct conn *c, const struct dmm_wire_hdr *h, enum mode mode)
 		return false;
 	case GARBAGE:
 		return getrandom(junk, sizeof(junk), 0) == sizeof(junk) &&
-		       write_full(c->fd, junk, sizeof(junk));
+		       send_data(c, junk, sizeof(junk));
 	default:
 		return send_ack(c, h, mode);
 	}
@@ -306,11 +319,18 @@ static void *serve(void *arg)
 	struct dmm_wire_hdr h;
 	bool data = phony.raw;
 
+	if (phony.tls && !phony_tls_open(&c->tls, c->fd)) {
+		printf("phony: NO TLS: %s\n", strerror(errno));
+		data = false;
+		shutdown(c->fd, SHUT_RDWR);
+	}
 	while (!data && read_frame(c, &h) && converse(c, &h))
 		data = h.type == DMM_MSG_ATTACH;
 	if (data)
 		serve_data(c);
 	fflush(stdout);
+	if (phony.tls)
+		phony_tls_close(&c->tls);
 	close(c->fd);
 	free(c);
 	return NULL;
@@ -350,6 +370,11 @@ static void add_behaviour(char *text)
 		b->value = (uint32_t)need_number(text + 5, text, 1, UINT32_MAX);
 		return;
 	}
+	if (phony.tls && phony_tls_record(text) >= 0) {
+		b->mode = RECORD;
+		b->value = (uint32_t)phony_tls_record(text);
+		return;
+	}
 	for (i = 0; i < NACK; i++)
 		if (!strcmp(text, modes[i])) {
 			b->mode = (enum mode)i;
@@ -363,7 +388,7 @@ int main(int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "listen", 1, NULL, 'l' }, { "port", 1, NULL, 'p' }, { "raw", 0, NULL, 'r' },
-		{ "write", 1, NULL, 'w' }, { "help", 0, NULL, 'h' },
+		{ "tls", 0, NULL, 't' }, { "write", 1, NULL, 'w' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *address = "0.0.0.0";
@@ -382,7 +407,8 @@ int main(int argc, char **argv)
 		case 'r':
 			phony.raw = true;
 			break;
-		case 'a':
+		case 't':
+			phony.tls = true;
 			break;
 		case 'w':
 			phony.disk = open(optarg, O_WRONLY | O_CLOEXEC | O_DIRECT);
@@ -398,6 +424,10 @@ int main(int argc, char **argv)
 			fputs("dmm-phony-recv --help shows what there is\n", stderr);
 			return EXIT_USAGE;
 		}
+	if (phony.tls && !phony.raw) {
+		fputs("dmm-phony-recv: --tls goes with --raw\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (optind == argc || argc - optind > (int)(sizeof(phony.list) / sizeof(phony.list[0]))) {
 		fputs("dmm-phony-recv needs 1 to 32 MODEs\n", stderr);
 		return EXIT_USAGE;

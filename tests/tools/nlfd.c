@@ -4,7 +4,6 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/tls.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ktls.h"
 #include "nlfd.h"
 #include "util.h"
 
@@ -64,19 +64,13 @@ static int netns_socket(const char *spec)
 	return fd;
 }
 
-/* Sends by TLS, and takes what comes as it is. */
-static int half_tls_socket(const char *spec)
+/* Sends by TLS, and takes what comes as it is, unless @both. */
+static int tls_socket(const char *spec, bool both)
 {
-	struct tls12_crypto_info_aes_gcm_128 ci = {
-		.info = { .version = TLS_1_3_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128 },
-	};
 	int fd = tcp_socket(spec);
 
-	if (setsockopt(fd, IPPROTO_TCP, 31 /* TCP_ULP */, "tls", sizeof("tls")) ||
-	    setsockopt(fd, 282 /* SOL_TLS */, TLS_TX, &ci, sizeof(ci))) {
-		perror("dmm-nl: TLS");
+	if (!ktls_give_keys(fd, TLS_TX) || (both && !ktls_give_keys(fd, TLS_RX)))
 		exit(EXIT_USAGE);
-	}
 	return fd;
 }
 
@@ -90,7 +84,9 @@ int nl_make_fd(const char *kind)
 	if (!strncmp(kind, "netns:", 6))
 		return netns_socket(kind + 6);
 	if (!strncmp(kind, "half-tls:", 9))
-		return half_tls_socket(kind + 9);
+		return tls_socket(kind + 9, false);
+	if (!strncmp(kind, "tls:", 4))
+		return tls_socket(kind + 4, true);
 	if (!strcmp(kind, "unconnected"))
 		return socket(AF_INET, SOCK_STREAM, 0);
 	if (!strcmp(kind, "listening")) {
