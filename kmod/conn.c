@@ -152,14 +152,19 @@ void dmm_conn_shutdown(struct dmm_conn *c)
 		kernel_sock_shutdown(c->sock, SHUT_RDWR);
 }
 
+/*
+ * What waits as long as it takes is short for an error only.  The next call would tell which; not so of TLS, which forgets
+ * the error of the socket together with what it could not send: nothing would be received any more, and nobody told.
+ */
 static int send_msg(struct dmm_conn *c, struct msghdr *msg)
 {
+	size_t left;
 	int r;
 
-	while (msg_data_left(msg)) {
+	while ((left = msg_data_left(msg))) {
 		r = sock_sendmsg(c->sock, msg);
-		if (r <= 0)
-			return r ? r : -EPIPE;
+		if (r <= 0 || (c->security == DMM_SECURITY_TLS && (size_t)r < left))
+			return r < 0 ? r : -EPIPE;
 	}
 	return 0;
 }
