@@ -136,16 +136,42 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 	return a->status ? -EREMOTEIO : r;
 }
 
-static bool silent_too_long(struct dmm_link *l)
+#define WATCH_NS	(NSEC_PER_SEC / 4)
+#define STUCK_TIMES	4	/* as long: a thread that waits for its turn, with acknowledgements to take, is not stuck */
+
+/* Has nothing been acknowledged for too long? @looks: the receive thread asks, which has taken what there was. */
+static bool silent_too_long(struct dmm_link *l, bool looks)
 {
+	u64 timeout_ns = dmm_stop_ack_timeout_ns(), now = ktime_get_ns(), since;
 	struct dmm_migration *m = l->sender->m;
 	unsigned long flags;
 	bool late;
 
 	spin_lock_irqsave(&m->lock, flags);
-	late = l->nr_unacked && ktime_get_ns() - l->progress_ns > dmm_stop_ack_timeout_ns();
+	since = l->progress_ns;
+	if (looks) {
+		l->looked_ns = now;
+	} else {
+		since = max(since, l->looked_ns);
+		timeout_ns *= STUCK_TIMES;
+	}
+	late = l->nr_unacked && now - since > timeout_ns;
 	spin_unlock_irqrestore(&m->lock, flags);
 	return late;
+}
+
+void dmm_ack_watch(struct dmm_sender *s, u64 now)
+{
+	unsigned int i;
+
+	if (s->ops != &dmm_socket_ops || now - s->watch_ns < WATCH_NS)
+		return;
+	s->watch_ns = now;
+	for (i = 0; i < s->nr_links; i++) {
+		if (silent_too_long(&s->links[i], false))
+			dmm_migration_link_lost(s->m, -ETIMEDOUT,
+						"the receiver sends without end, but acknowledges nothing");
+	}
 }
 
 /* Take the whole acknowledgements in @buf; what is left of a partial one moves to the front. */
@@ -197,7 +223,7 @@ static void receive(struct dmm_link *l, u8 *buf, size_t size)
 			lost(l, r, "the connection broke");
 			return;
 		}
-		if (silent_too_long(l)) {
+		if (silent_too_long(l, true)) {
 			lost(l, -ETIMEDOUT, "no acknowledgement for 30 s");
 			return;
 		}

@@ -294,6 +294,7 @@ static long step(struct dmm_sender *s)
 	if (dmm_state_ends_link(state) || state == DMM_STATE_COMMITTED ||
 	    state == DMM_STATE_RELEASED)
 		return MAX_SCHEDULE_TIMEOUT;
+	dmm_ack_watch(s, now);
 	if (state == DMM_STATE_FREEZING)
 		wait = DRAIN_JIFFIES;
 	if (!dmm_may_ship(m))

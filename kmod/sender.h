@@ -165,6 +165,7 @@ struct dmm_link {
 	struct list_head sent;		/* ascending seq; of a sink, as writes completed */
 	unsigned int nr_unacked;	/* frames handed to the socket or under way to it */
 	u64 progress_ns;		/* last acknowledgement, or first unacknowledged frame */
+	u64 looked_ns;			/* when the receive thread saw last that there is nothing more */
 
 	/* of a sink; protected by dmm_migration.lock */
 	bool sunk;			/* a bio has completed since the receive thread looked */
@@ -205,6 +206,7 @@ struct dmm_sender {
 	u64 speed_ns;			/* ship.speed_bps is measured since then, from */
 	u64 speed_from;
 	u64 barrier_ns;			/* the wait for the next barrier began */
+	u64 watch_ns;			/* when it looked last whether a receive thread still looks */
 
 	/* protected by dmm_migration.lock */
 	u64 unsent_bytes;		/* paid for by the feeder, but they were zeros */
@@ -347,6 +349,11 @@ void dmm_link_read_done(struct dmm_slot *slot, int error);
 
 /* The receive thread.  Ends by itself when the stream does; waits for kthread_stop(). */
 int dmm_ack_thread(void *data);
+/*
+ * A link whose receive thread does not come back, since what comes is records of TLS without any data, is lost some time after
+ * that one would have lost it.  Context: the feeder.
+ */
+void dmm_ack_watch(struct dmm_sender *s, u64 now);
 /* What acknowledging comes to, of an extent and of the barrier under way.  Caller holds dmm_migration.lock. */
 void dmm_ack_extent_locked(struct dmm_link *l, const struct dmm_slot *slot);
 void dmm_ack_barrier_locked(struct dmm_sender *s);

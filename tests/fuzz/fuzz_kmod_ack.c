@@ -5,7 +5,7 @@
  * are sent as they are.
  *
  *	byte 0		1: of link 1, 2: a barrier is under way, 4: sending has failed, 8: the state ends the link,
- *			0x10: the thread is stopped when nothing comes
+ *			0x10: the thread is stopped when nothing comes, 0x20: nobody watches it
  *	byte 1		how many slots (of 64), and for each a byte: 1 zero, 2 still sending, 4 its size
  *	records		a byte, how many bytes come at a time (0: nothing at first, for long with 0x40; 0x3f: what follows, too);
  *			0x80: as they are; then 32 bytes
@@ -30,6 +30,7 @@ static size_t at, piece;
 static u64 now_ns;
 static bool late, stops_early, stop;
 static u32 failed, lost;	/* how often */
+const struct dmm_link_ops dmm_socket_ops;
 
 /* --- the kernel's and the rest of the module --- */
 
@@ -101,6 +102,16 @@ static bool next_ack(void)
 	return true;
 }
 
+/* The feeder sees that nothing has come, or is not due; the thread sees it by itself, too. */
+static void watch(void)
+{
+	u32 was = lost;
+
+	dmm_ack_watch(&s, late ? s.watch_ns + NSEC_PER_SEC : s.watch_ns);
+	fuzz_assert(lost - was <= late);
+	lost = was;
+}
+
 int dmm_conn_recv(struct dmm_conn *c, void *buf, size_t len)
 {
 	size_t n = 0, part;
@@ -113,7 +124,8 @@ int dmm_conn_recv(struct dmm_conn *c, void *buf, size_t len)
 	}
 	if (!piece && !at) {	/* nothing came, and then it does */
 		piece = sizeof(pending);
-		now_ns += late ? 2000 : 1;
+		now_ns += late ? 5000 : 1;
+		watch();
 		stop = stops_early;
 		return l.index ? -EINTR : -EAGAIN;
 	}
@@ -139,6 +151,11 @@ static void set_up(const u8 *data, u8 nr)
 	memset(slots, 0, sizeof(slots));
 	m.state = data[0] & 8 ? DMM_STATE_FAILED : DMM_STATE_COPYING;
 	dmm_unflushed_init(&m.unflushed, runs, RUNS);
+	s.ops = data[0] & 0x20 ? NULL : &dmm_socket_ops;
+	s.nr_links = 1;
+	s.links = &l;
+	s.watch_ns = 0;
+	l.looked_ns = 0;
 	s.barrier = BARRIER;
 	s.barrier_seq = data[0] & 2 ? nr + 1 : 0;
 	s.barrier_acked = 0;

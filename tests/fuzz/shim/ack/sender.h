@@ -28,6 +28,9 @@ static inline void list_del(struct list_head *n)
 	for (p = list_entry((head)->next, __typeof__(*p), member); &p->member != (head); \
 	     p = list_entry(p->member.next, __typeof__(*p), member))
 
+#define NSEC_PER_SEC	1000000000ull
+#define max(a, b)	((a) > (b) ? (a) : (b))
+
 #define lockdep_assert_held(lock)	fuzz_assert(*(lock))
 #define spin_lock_irqsave(lock, flags)	((void)((flags) = 0), fuzz_assert(!*(lock)), (void)(*(lock) = 1))
 #define spin_unlock_irqrestore(lock, flags)	((void)(flags), fuzz_assert(*(lock)), (void)(*(lock) = 0))
@@ -67,10 +70,18 @@ struct dmm_migration {
 	struct dmm_ship_stats ship;
 };
 
+struct dmm_link_ops {
+	int unused;
+};
+
 struct dmm_sender {
 	struct dmm_migration *m;
+	const struct dmm_link_ops *ops;
 	u64 barrier, barrier_seq, barrier_acked;
+	u64 watch_ns;
 	bool stopping;
+	unsigned int nr_links;
+	struct dmm_link *links;
 };
 
 struct dmm_link {
@@ -80,7 +91,7 @@ struct dmm_link {
 	int send_error;
 	struct list_head sent;
 	unsigned int nr_unacked;
-	u64 progress_ns;
+	u64 progress_ns, looked_ns;
 	u8 ack_buf[32 * DMM_WIRE_ACK_BYTES];
 };
 
@@ -112,5 +123,7 @@ void dmm_kick(struct dmm_migration *m);
 void dmm_migration_link_lost(struct dmm_migration *m, int error, const char *reason);
 void dmm_migration_fail(struct dmm_migration *m, int error, enum dmm_side side, u32 remote_status, const char *reason);
 int dmm_ack_thread(void *data);
+void dmm_ack_watch(struct dmm_sender *s, u64 now);
+extern const struct dmm_link_ops dmm_socket_ops;
 
 #endif
