@@ -84,6 +84,9 @@ static void test_types(void **state)
 	assert_int_equal(good("cutover x --timeout 15s").timeout_ms, 15000);
 	assert_int_equal(good("cutover x --timeout 500ms").timeout_ms, 500);
 	assert_int_equal(good("cutover x --max-pause 300").max_pause_ms, 300);
+	assert_int_equal(good("vm x --max-pause 300 --patience 5").max_pause_ms, 300);
+	assert_int_equal(good("vm x --max-pause 300 --patience 5").patience_ms, 5000);
+	assert_true(good("vm x").max_pause_ms == DMM_UNSET && good("vm x").patience_ms == DMM_UNSET);
 	assert_string_equal(good("cutover x --hook-stop reboot").hook_stop, "reboot");
 	assert_int_equal(good("wait x --timeout 90").timeout_ms, 90000);
 	assert_int_equal(good("wait x --timeout 5m").timeout_ms, 300000);

@@ -272,6 +272,40 @@ static void told_no(void **state)
 	assert_int_equal(dmm_xl_go(&s, dmm_now_ms() + WAIT_MS), -EPROTO);
 }
 
+static int paced;		/* what pace() answers */
+
+static int pace(void *arg)
+{
+	assert_ptr_equal(arg, &paced);
+	return __atomic_load_n(&paced, __ATOMIC_SEQ_CST);
+}
+
+/* Memory that is to wait does, whatever the receiver says meanwhile; then it goes on, or is told to stop. */
+static void memory_waits(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	s.pace = pace;
+	s.pace_arg = &paced;
+	paced = 1;
+	assert_int_equal(pthread_create(&thread, NULL, until_ready, NULL), 0);
+	say(receiver, banner, sizeof(banner) - 1);
+	hear(sender_in, banner, sizeof(banner) - 1);
+	say(sender_out, "memory", 6);
+	assert_int_equal(dmm_wait_fd(receiver, 1 /* POLLIN */, dmm_now_ms() + 600, -1), -ETIMEDOUT);
+	__atomic_store_n(&paced, 0, __ATOMIC_SEQ_CST);
+	hear(receiver, "memory", 6);
+	__atomic_store_n(&paced, -ETIME, __ATOMIC_SEQ_CST);
+	assert_int_equal(until_ready_ends(thread), -ETIME);
+	/* a sender that has ended is not waited for */
+	paced = 1;
+	assert_int_equal(pthread_create(&thread, NULL, until_ready, NULL), 0);
+	close(sender_out);
+	sender_out = -1;
+	assert_int_equal(until_ready_ends(thread), -EPIPE);
+}
+
 static void either_ends(void **state)
 {
 	pthread_t thread;
@@ -328,6 +362,7 @@ int main(void)
 		T(word_by_word),
 		cmocka_unit_test(what_is_here),
 		T(told_no),
+		T(memory_waits),
 		T(either_ends),
 		T(another_word),
 		T(waits_have_an_end),

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "cutover.h"
 #include "monitor.h"
+#include "pace.h"
 
 #define FREEZE_DEFAULT_MS	5000u
 
@@ -56,6 +57,8 @@ int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit c
 	if (code == DMM_EXIT_DIFFERENCE)	/* it goes on, and nothing is dirty that would mend it */
 		dmm_next(t, "see why that disk does not keep what it is given; then dmmigrate cancel %s and start it anew",
 			 t->source);
+	else if (code == DMM_EXIT_SLOW)
+		dmm_pace_remedies(t);
 	else
 		dmm_next(t, "dmmigrate status %s", t->source);
 	return dmm_fail(t, code, DMM_OWNER_SOURCE, use, "aborted: %s", note);
@@ -206,7 +209,7 @@ int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 	if (c->p->stopped_ns)
 		c->begin_ns = c->p->stopped_ns;
 	if (ret)
-		return dmm_cutover_abort(t, c, DMM_EXIT_ABORTED);
+		return dmm_cutover_abort(t, c, ret == -ETIME ? DMM_EXIT_SLOW : DMM_EXIT_ABORTED);
 	if (!c->p->ops->moves_writer)
 		warn_still_open(t, c);
 	return 0;

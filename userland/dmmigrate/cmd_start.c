@@ -51,8 +51,9 @@ static const struct dmm_option start_options[] = {
 
 static int start_wait(struct dmm_tool *t, struct dmm_start *c)
 {
-	struct dmm_monitor m = { .until_ready = true, .max_pause_ms = DMM_READY_PAUSE_MS,
-				 .timeout_ms = DMM_UNSET, .quiet = t->args.json,
+	struct dmm_monitor m = { .until_ready = true,
+				 .max_pause_ms = t->args.max_pause_ms == DMM_UNSET ? DMM_READY_PAUSE_MS : t->args.max_pause_ms,
+				 .patience_ms = t->args.patience_ms, .timeout_ms = DMM_UNSET, .quiet = t->args.json,
 				 .interval_ms = DMM_MONITOR_INTERVAL_MS };
 	enum dmm_monitor_end end;
 	struct dmm_group g;

@@ -274,7 +274,7 @@ static int take_up(struct dmm_tool *t, struct dmm_source *s)
 /* Until little is left. 0; *@left: detached, which is no failure; or an exit code, reported. */
 static int watch(struct dmm_tool *t, struct dmm_source *s, u64 until_ms, bool *left)
 {
-	struct dmm_monitor m = { .until_ready = true, .timeout_ms = DMM_UNSET, .quiet = t->args.json,
+	struct dmm_monitor m = { .until_ready = true, .timeout_ms = DMM_UNSET, .patience_ms = DMM_UNSET, .quiet = t->args.json,
 				 .max_pause_ms = t->args.max_pause_ms == DMM_UNSET ? DMM_READY_PAUSE_MS : t->args.max_pause_ms,
 				 .interval_ms = DMM_MONITOR_INTERVAL_MS };
 	enum dmm_monitor_end end;

@@ -26,6 +26,7 @@
 
 #define CONFIG_BYTES	(256u << 10)	/* xl's own limit is far below */
 #define REBOOT_MS	20000u		/* one that reboots is gone meanwhile */
+#define PATIENCE_MS	120000u	/* with a guest that writes too much */
 #define SHARED		DMM_SR_SHARED
 #define BLOCK_SCRIPT	"block-dmmigrate"
 
@@ -57,6 +58,13 @@ static const struct dmm_option vm_options[] = {
 	DMM_OPTION_NETWORK,
 	DMM_OPTION_BANDWIDTH(""),
 	DMM_OPTION_CONNECTIONS,
+	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
+		   "its memory is copied only while what is left of the disks would ship in so long\n"
+		   "(default 1000); with this option, it also stays here where that is more once it is\n"
+		   "suspended, exit code 7"),
+	DMM_OPTION("patience", TIME, patience_ms, "TIME",
+		   "how long it may be more, after the first sweep and while memory is copied, before\n"
+		   "it is given up, exit code 7 (default 120); the disks go on being copied"),
 	DMM_OPTION("timeout", FREEZE_MS, timeout_ms, "MS",
 		   "the freeze of the disks ends by itself after so long (default 5000, at most 15000)"),
 	DMM_OPTION("verify", VERIFY, verify, "full",
@@ -362,6 +370,8 @@ static int vm_move(struct vm *v)
 	int ret;
 
 	t->args.wait = true;
+	if (t->args.patience_ms == DMM_UNSET)
+		t->args.patience_ms = PATIENCE_MS;
 	t->leads_on = true;
 	t->label = v->domain.name;
 	t->needs_gate = true;

@@ -23,7 +23,7 @@ static const struct dmm_option wait_options[] = {
 
 static int cmd_wait(struct dmm_tool *t)
 {
-	struct dmm_monitor m = { .until_ready = true, .timeout_ms = t->args.timeout_ms,
+	struct dmm_monitor m = { .until_ready = true, .timeout_ms = t->args.timeout_ms, .patience_ms = DMM_UNSET,
 				 .max_pause_ms = DMM_READY_PAUSE_MS,
 				 .interval_ms = DMM_MONITOR_INTERVAL_MS };
 	enum dmm_monitor_end end;

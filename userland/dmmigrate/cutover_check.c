@@ -42,7 +42,8 @@ static int check_state(struct dmm_tool *t, struct dmm_cutover *c)
  */
 static int check_pause(struct dmm_tool *t, struct dmm_cutover *c)
 {
-	bool budget = t->args.max_pause_ms != DMM_UNSET;
+	/* a platform that moves its writer keeps to a budget itself, while that moves */
+	bool budget = t->args.max_pause_ms != DMM_UNSET && !c->p->ops->moves_writer;
 	u64 limit_ms = budget ? dmm_min_u64(t->args.max_pause_ms, c->timeout_ms) : c->timeout_ms;
 	struct dmm_progress p = { 0 };
 	struct dmm_figures f;

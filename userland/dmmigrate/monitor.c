@@ -17,6 +17,7 @@
 #include "fullio.h"
 #include "monitor.h"
 #include "owners.h"
+#include "pace.h"
 #include "status_json.h"
 
 #define STOPPING_GRACE_MS	3000u	/* as long as cancel waits for the disk */
@@ -61,6 +62,7 @@ struct watch {
 	struct dmm_monitor *m;
 	struct watched *disks;	/* g->nr */
 	struct dmm_progress progress;
+	struct dmm_pace pace;
 };
 
 /* Does the state of one disk end the watch for all?  -1: no. */
@@ -83,7 +85,7 @@ static int end_of_disk(const struct dmm_monitor *m, const struct watched *d)
 }
 
 /* -1: it goes on. */
-static int end_of_all(const struct watch *w)
+static int end_of_all(struct watch *w)
 {
 	bool released = true, copying = true, cutting = false;
 	u32 i, state;
@@ -108,6 +110,8 @@ static int end_of_all(const struct watch *w)
 		return -1;
 	if (cutting || (copying && dmm_progress_ready(&w->m->figures, w->m->max_pause_ms)))
 		return DMM_MON_READY;
+	if (w->m->figures.sweep_done && dmm_pace_judge(&w->pace, &w->m->figures, dmm_now_ms()) == DMM_PACE_OVER)
+		return DMM_MON_SLOW;
 	return -1;
 }
 
@@ -234,7 +238,7 @@ static enum dmm_monitor_end monitor_loop(struct watch *w, struct dmm_nl_events *
 
 enum dmm_monitor_end dmm_monitor_run(struct dmm_tool *t, const struct dmm_group *g, struct dmm_monitor *m)
 {
-	struct watch w = { .t = t, .g = g, .m = m };
+	struct watch w = { .t = t, .g = g, .m = m, .pace = { .max_pause_ms = m->max_pause_ms, .patience_ms = m->patience_ms } };
 	dmm_autoclose int sigfd = dmm_signals_fd();
 	dmm_autofree struct watched *disks = calloc(g->nr, sizeof(*disks));
 	struct dmm_nl_events *ev = NULL;
@@ -302,6 +306,8 @@ static int monitor_gone(struct dmm_tool *t, const struct dmm_monitor *m)
 
 int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm_monitor_end end)
 {
+	char text[DMM_PACE_TEXT];
+
 	switch (end) {
 	case DMM_MON_READY:
 	case DMM_MON_RELEASED:
@@ -316,6 +322,10 @@ int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm
 		dmm_next(t, "dmmigrate resume %s", t->source);
 		return dmm_fail(t, DMM_EXIT_SLOW, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
 				"the migration is paused: it does not become ready");
+	case DMM_MON_SLOW:
+		dmm_pace_remedies(t);
+		return dmm_fail(t, DMM_EXIT_SLOW, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "not converging: %s; the disks go on being copied",
+				dmm_pace_text(text, &m->figures, m->max_pause_ms));
 	case DMM_MON_STOPPING:
 		dmm_next(t, "dmmigrate cancel %s (once the disk answers)", t->source);
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,

@@ -15,6 +15,7 @@ enum dmm_monitor_end {
 	DMM_MON_RELEASED,
 	DMM_MON_IDLE,		/* stopped by somebody */
 	DMM_MON_STOPPING,	/* stopped, the source's disk owes a read, for seconds */
+	DMM_MON_SLOW,		/* swept, and too much is left, for longer than it may (only when asked to end there) */
 	DMM_MON_PAUSED,		/* it will not become ready (only when asked to end there) */
 	DMM_MON_FAILED,
 	DMM_MON_DISCONNECTED,
@@ -28,6 +29,7 @@ struct dmm_monitor {
 	bool until_ready;
 	bool quiet;		/* no progress lines */
 	u64 max_pause_ms;	/* what counts as little */
+	u64 patience_ms;	/* how long more than that may be left after the first sweep; DMM_UNSET: for ever */
 	u64 timeout_ms;		/* DMM_UNSET: none */
 	u64 interval_ms;
 	/* results */

@@ -110,6 +110,7 @@ int dmm_options_parse(const struct dmm_option *options, int argc, char **argv,
 	args->barrier_ms = DMM_UNSET;
 	args->timeout_ms = DMM_UNSET;
 	args->max_pause_ms = DMM_UNSET;
+	args->patience_ms = DMM_UNSET;
 	args->interval_ms = DMM_UNSET;
 
 	for (n = 0; options[n].name && n < MAX_OPTIONS; n++) {

@@ -92,6 +92,7 @@ struct dmm_args {
 	u64 barrier_ms;		/* DMM_UNSET: not given */
 	u64 timeout_ms;		/* DMM_UNSET: not given */
 	u64 max_pause_ms;	/* DMM_UNSET: not given */
+	u64 patience_ms;	/* DMM_UNSET: not given */
 	u64 interval_ms;	/* DMM_UNSET: not given */
 	const char *resume;	/* a migration's id */
 	const char *engine;

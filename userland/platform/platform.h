@@ -27,7 +27,7 @@ enum dmm_platform_run {
 struct dmm_platform_ops {
 	const char *stop_name, *run_name;	/* what reports call the two steps; NULL: that step does nothing */
 
-	/* The writer stands still here, and can go on here or there.  0, or -errno with p->why. */
+	/* The writer stands still here, and can go on here or there.  0, or -errno with p->why; -ETIME: too much is left of its disks. */
 	int (*stop)(struct dmm_platform *p);
 
 	/*

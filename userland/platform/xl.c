@@ -21,6 +21,7 @@
 #define TRANSPORT_MS	60000u	/* for xl to begin its transport */
 #define GO_MS		30000u
 #define REPORT_MS	60000u	/* for the domain there to be unpaused, or destroyed */
+#define SAY_MS		10000u	/* between two lines that memory waits */
 #define KILLED		128	/* exit codes from there on are signals */
 #define HOME_MS		15000u	/* for one that reboots at this moment to be back */
 #define END_MS		60000u	/* for the domain here to be resumed, or destroyed */
@@ -164,11 +165,38 @@ static int xl_failed(struct dmm_xl *x, int err, const char *why)
 	return err;
 }
 
+/*
+ * Too much is left of the disks: as long as the domain still runs its memory waits, and it with that.  One that is suspended already would
+ * only stand still for longer.  As dmm_xl_stream.pace.
+ */
+static int xl_pace(void *arg)
+{
+	struct dmm_xl *x = arg;
+	char text[DMM_PACE_TEXT], why[DMM_XL_TEXT];
+	enum dmm_pace_verdict verdict;
+	struct dmm_xl_here here;
+
+	verdict = x->suspended ? DMM_PACE_GO : dmm_pace_look(&x->pace, x->p.t, x->p.g);
+	if (verdict == DMM_PACE_GO || dmm_xl_look(x->domain->name, &here, why))
+		return 0;
+	x->suspended = here.suspended;
+	if (!here.domid || here.suspended || here.ended)
+		return 0;
+	if (verdict == DMM_PACE_OVER)
+		return -ETIME;
+	if (!x->said_ms || dmm_now_ms() - x->said_ms >= SAY_MS) {
+		dmm_note(x->p.t, "memory waits: %s; see dmmigrate throttle, or --max-pause",
+			 dmm_pace_text(text, &x->pace.figures, x->pace.max_pause_ms));
+		x->said_ms = dmm_now_ms();
+	}
+	return 1;
+}
+
 static int xl_stop(struct dmm_platform *p)
 {
 	const struct dmm_record *record = &p->g->disks[0].record;
 	struct dmm_xl *x = xl_of(p);
-	char why[128];
+	char why[DMM_PACE_TEXT];
 	int ret;
 
 	x->remote.exit = DMM_EXIT_REMOTE;
@@ -190,10 +218,17 @@ static int xl_stop(struct dmm_platform *p)
 		return xl_failed(x, ret, why);
 	}
 	dmm_say(p->t, "The memory of %s is being copied.", x->domain->name);
+	x->stream.pace = xl_pace;
+	x->stream.pace_arg = x;
 	ret = dmm_xl_until_ready(&x->stream);
+	if (ret == -ETIME)
+		return xl_failed(x, ret, dmm_pace_text(why, &x->pace.figures, x->pace.max_pause_ms));
 	if (ret)
 		return xl_failed(x, ret, x->stream.why);
 	p->stopped_ns = x->stream.last_ns;
+	/* it stands still, and nothing else makes less of what is left than the freeze, which hurries: waiting gains nothing */
+	if (x->firm && dmm_pace_look(&x->pace, p->t, p->g) != DMM_PACE_GO)
+		return xl_failed(x, -ETIME, dmm_pace_text(why, &x->pace.figures, x->pace.max_pause_ms));
 	return 0;
 }
 
@@ -285,6 +320,9 @@ void dmm_xl_init(struct dmm_xl *x, struct dmm_tool *t, const struct dmm_xl_domai
 	x->p.guest = domain->name;
 	x->domain = domain;
 	x->config = config;
+	x->firm = t->args.max_pause_ms != DMM_UNSET;
+	x->pace.max_pause_ms = x->firm ? t->args.max_pause_ms : DMM_READY_PAUSE_MS;
+	x->pace.patience_ms = t->args.patience_ms;
 	dmm_remote_init(&x->remote);
 	x->stream.from_sender = x->stream.to_sender = x->stream.receiver = x->stream.stop_fd = x->transport = -1;
 }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "dmmigrate/pace.h"
 #include "dmmigrate/remote.h"
 #include "platform.h"
 #include "runner.h"
@@ -22,6 +23,10 @@ struct dmm_xl {
 	const char *config;			/* borrowed: path of the domain's configuration there */
 	struct dmm_remote remote;		/* GUEST's connection */
 	struct dmm_xl_stream stream;
+	struct dmm_pace pace;			/* memory's, by the disks */
+	bool firm;				/* somebody has named that pause: beyond it the domain goes on here */
+	bool suspended;				/* it is, for the last of its memory: nothing has it wait any more */
+	u64 said_ms;				/* when it was said last that memory waits; 0: never */
 	struct dmm_runner migrate;		/* xl migrate */
 	pthread_t reader;			/* of what it says */
 	int transport;				/* closed: its end */

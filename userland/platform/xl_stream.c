@@ -17,6 +17,7 @@
 #include "xl_stream.h"
 
 #define BUFFER_BYTES	(256u << 10)
+#define PACE_MS		250u	/* between two questions */
 
 /* As they are on the wire: all but the first with the zero at their end. */
 static const char banner[] = "xl migration receiver ready, send binary domain data.\n";
@@ -151,17 +152,25 @@ int dmm_xl_until_ready(struct dmm_xl_stream *s)
 {
 	char said[sizeof(banner) - 1 + sizeof(ready)];
 	dmm_autofree u8 *buf = malloc(BUFFER_BYTES);
+	u64 asked_ms = 0;
 	struct pollfd p[3];
 	size_t got = 0;
-	int ret = 0;
+	int ret = 0, waits = 0;
 
 	if (!buf)
 		return fail(s, -ENOMEM, "out of memory");
 	while (!ret && got < sizeof(said)) {
+		if (s->pace && dmm_now_ms() - asked_ms >= PACE_MS) {
+			waits = s->pace(s->pace_arg);
+			if (waits < 0)
+				return fail(s, waits, "told to stop");
+			asked_ms = dmm_now_ms();
+		}
 		p[0] = (struct pollfd){ .fd = s->stop_fd, .events = POLLIN };
 		p[1] = (struct pollfd){ .fd = s->receiver, .events = POLLIN };
-		p[2] = (struct pollfd){ .fd = s->from_sender, .events = POLLIN };
-		if (poll(p, 3, -1) < 0)
+		/* one that has ended is heard in any case */
+		p[2] = (struct pollfd){ .fd = s->from_sender, .events = waits ? 0 : POLLIN };
+		if (poll(p, 3, s->pace ? (int)PACE_MS : -1) < 0)
 			continue;
 		if (p[0].revents)
 			return fail(s, -ECANCELED, "interrupted");

@@ -26,6 +26,12 @@ struct dmm_xl_stream {
 	u64 bytes;			/* of memory, so far */
 	u64 last_ns;			/* CLOCK_MONOTONIC: when the last of it came */
 	u8 report;			/* the receiver's, after dmm_xl_go() */
+	/*
+	 * NULL, or asked some times a second until READY: 0: memory goes on; 1: the sender is not listened to meanwhile, so that it, and the
+	 * domain with it, does not come to its end; -errno: no more of it
+	 */
+	int (*pace)(void *arg);
+	void *pace_arg;
 	char why[DMM_XL_WHY];
 };
 

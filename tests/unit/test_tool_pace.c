@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest that makes its disks dirty faster than they are shipped: its memory waits, for a while, and who waits for it is told why.
+ * The kernel is the test's own.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "core/state.h"
+#include "dmmigrate/monitor.h"
+#include "dmmigrate/pace.h"
+
+#define MIB	(1ull << 20)
+
+static struct dmm_nl_info kernel;
+static u64 dirtied;		/* blocks that become dirty, and are shipped, between two looks */
+static int looks, calm_after;	/* from that look on little is left; 0: never */
+
+typeof(dmm_tool_nl) __wrap_dmm_tool_nl;
+typeof(dmm_nl_get) __wrap_dmm_nl_get;
+typeof(dmm_nl_events_open) __wrap_dmm_nl_events_open;
+
+int __wrap_dmm_tool_nl(struct dmm_tool *t)
+{
+	(void)t;
+	return 0;
+}
+
+int __wrap_dmm_nl_events_open(struct dmm_nl_events **ev)
+{
+	(void)ev;
+	return -ENOENT;
+}
+
+int __wrap_dmm_nl_get(struct dmm_nl *nl, u64 dev, struct dmm_nl_info *info)
+{
+	(void)nl;
+	(void)dev;
+	looks++;
+	kernel.redirtied_blocks += dirtied;
+	kernel.acked_bytes += dirtied * 4096;
+	*info = kernel;
+	if (calm_after && looks >= calm_after)
+		info->dirty_blocks = 1;
+	return 0;
+}
+
+/* Swept, 8 MiB are left of it, and 16 MiB/s would go there. */
+static int setup(void **state)
+{
+	(void)state;
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.state = DMM_STATE_COPYING;
+	kernel.block_bytes = 4096;
+	kernel.size_bytes = 64 * MIB;
+	kernel.sweep_blocks = 16384;
+	kernel.dirty_blocks = 2048;
+	kernel.speed_bps = 16 * MIB;
+	kernel.start_ns = 1;
+	dirtied = 1;
+	looks = calm_after = 0;
+	return 0;
+}
+
+static void judges(void **state)
+{
+	struct dmm_pace p = { .max_pause_ms = 300, .patience_ms = 1000 };
+	struct dmm_figures f = { .sweep_done = true, .pause_known = true, .pause_ms = 301, .remaining_bytes = 8 * MIB };
+
+	(void)state;
+	assert_int_equal(dmm_pace_judge(&p, &f, 5000), DMM_PACE_WAIT);
+	assert_int_equal(dmm_pace_judge(&p, &f, 5999), DMM_PACE_WAIT);
+	assert_int_equal(dmm_pace_judge(&p, &f, 6000), DMM_PACE_OVER);
+	f.pause_ms = 300;
+	assert_int_equal(dmm_pace_judge(&p, &f, 6001), DMM_PACE_GO);
+	/* from there on it waits anew */
+	f.pause_ms = 400;
+	assert_int_equal(dmm_pace_judge(&p, &f, 6002), DMM_PACE_WAIT);
+	assert_int_equal(dmm_pace_judge(&p, &f, 7001), DMM_PACE_WAIT);
+	assert_int_equal(dmm_pace_judge(&p, &f, 7002), DMM_PACE_OVER);
+	p.patience_ms = DMM_UNSET;
+	assert_int_equal(dmm_pace_judge(&p, &f, 1ull << 60), DMM_PACE_WAIT);
+	p.patience_ms = 0;
+	assert_int_equal(dmm_pace_judge(&p, &f, 7003), DMM_PACE_OVER);
+}
+
+/* Of two disks together; one that does not copy is not this one's to speak of. */
+static void looks_at_all(void **state)
+{
+	struct dmm_pace p = { .max_pause_ms = 1000, .patience_ms = DMM_UNSET };
+	struct dmm_source disks[2] = { { .has_live = true }, { .has_live = true } };
+	const struct dmm_group g = { .nr = 2, .disks = disks };
+	struct dmm_tool t = { 0 };
+
+	(void)state;
+	assert_int_equal(dmm_pace_look(&p, &t, &g), DMM_PACE_GO);
+	assert_int_equal(looks, 2);
+	assert_int_equal(p.figures.remaining_bytes, 16 * MIB);
+	p.max_pause_ms = 499;	/* two links carry twice as much */
+	assert_int_equal(dmm_pace_look(&p, &t, &g), DMM_PACE_WAIT);
+	assert_int_equal(p.figures.pause_ms, 500);
+	kernel.state = DMM_STATE_DISCONNECTED;
+	assert_int_equal(dmm_pace_look(&p, &t, &g), DMM_PACE_GO);
+	assert_int_equal(p.over_ms, 0);
+}
+
+static void text(void **state)
+{
+	struct dmm_figures f = { .dirty_bps = 3 * MIB, .ship_bps = MIB / 2, .remaining_bytes = 8 * MIB };
+	char buf[DMM_PACE_TEXT];
+
+	(void)state;
+	assert_string_equal(dmm_pace_text(buf, &f, 300), "the guest makes 3.0 MiB/s of its disks dirty, 512.0 KiB/s are shipped, and the 8.0 MiB "
+			    "that are left would take a time that is not known yet of a pause of at most 300 ms");
+	f.pause_known = true;
+	f.pause_ms = 500;
+	assert_string_equal(dmm_pace_text(buf, &f, 300), "the guest makes 3.0 MiB/s of its disks dirty, 512.0 KiB/s are shipped, and the 8.0 MiB "
+			    "that are left would take about 500 ms of a pause of at most 300 ms");
+}
+
+static enum dmm_monitor_end watched(struct dmm_monitor *m, u64 patience_ms)
+{
+	struct dmm_source disk = { .has_live = true };
+	const struct dmm_group g = { .nr = 1, .disks = &disk };
+	struct dmm_tool t = { 0 };
+
+	*m = (struct dmm_monitor) { .until_ready = true, .quiet = true, .max_pause_ms = 100, .patience_ms = patience_ms,
+				    .timeout_ms = 600, .interval_ms = 20 };
+	return dmm_monitor_run(&t, &g, m);
+}
+
+/* Who waits until it is ready has an end of that, too, but not before the first sweep is done. */
+static void waits(void **state)
+{
+	struct dmm_monitor m;
+
+	(void)state;
+	assert_int_equal(watched(&m, 100), DMM_MON_SLOW);
+	assert_int_equal(m.figures.pause_ms, 500);
+	setup(state);
+	calm_after = 5;
+	assert_int_equal(watched(&m, 500), DMM_MON_READY);
+	setup(state);
+	kernel.sweep_blocks = 100;
+	assert_int_equal(watched(&m, 0), DMM_MON_TIMEOUT);
+	setup(state);
+	assert_int_equal(watched(&m, DMM_UNSET), DMM_MON_TIMEOUT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(judges),
+		cmocka_unit_test_setup(looks_at_all, setup),
+		cmocka_unit_test(text),
+		cmocka_unit_test_setup(waits, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
