@@ -58,7 +58,7 @@ cat >/etc/xen/web.cfg <<-EOS
 	vcpus = 1
 EOS
 ln -s ../web.cfg /etc/xen/auto/web
-printf '[dmmigrated]\nguests = *\nxl = %s\nguest_configs = %s\n' "$TMP/bin/xl" "$TMP/xen-b" >"$TMP/b.conf"
+printf '[dmmigrated]\nguests = *\nxl = %s\nguest_configs = %s\n' "$TMP/bin-b/xl" "$TMP/xen-b" >"$TMP/b.conf"
 RECEIVER_OPTIONS="--config $TMP/b.conf"
 PATH=$TMP/bin-b:$without_xl
 start_receiver

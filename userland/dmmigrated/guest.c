@@ -175,7 +175,7 @@ static int guest_in_the_way(struct guest *g, const char *name, struct dmm_refusa
 {
 	u64 until_ms = dmm_now_ms() + IN_THE_WAY_MS;
 	char domain[96], out[512];
-	char *const argv[] = { (char *)"xl", (char *)"list", domain, NULL };
+	char *const argv[] = { g->s->rc->processes ? g->s->rc->processes->xl : (char *)"xl", (char *)"list", domain, NULL };
 	static const char *const ends[] = { "--incoming", "" };
 	size_t i;
 

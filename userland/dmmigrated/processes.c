@@ -141,6 +141,7 @@ int dmm_processes_start(struct dmm_processes *p, struct dmm_config *c)
 	int pair[2], ret;
 
 	p->sock = -1;
+	memcpy(p->xl, c->xl, sizeof(p->xl));
 	ret = dmm_ipc_pair(pair);
 	if (ret)
 		return ret;

@@ -19,6 +19,7 @@
 
 struct dmm_processes {
 	int sock;	/* the nursery's; -1: none was begun */
+	char xl[DMM_LOCAL_PATH];	/* what it has for that, to be asked */
 };
 
 /*
