@@ -3,6 +3,8 @@
  * VOLUME: what is made in a storage repository (a directory here) is entered in the manifest first, belongs to its migration and
  * disk alone, and goes with a migration that was not handed over.
  */
+#include <sys/statvfs.h>
+
 #include "facts.h"
 #include "recv_migrations.h"
 
@@ -154,6 +156,56 @@ static void test_refused(void **state)
 	assert_int_equal(volume("files", 0, 1), DMM_WERR_PROTOCOL);
 }
 
+struct asked {
+	struct dmm_wire_volume w;
+	u32 code;
+};
+
+static void *ask_volume(void *arg)
+{
+	struct asked *a = arg;
+	struct dmm_wire_volume_ok ok;
+
+	a->code = send_volume(&a->w, &ok);
+	return NULL;
+}
+
+/* A file takes its room as it is written; who comes meanwhile finds what is left, and of two that come at once one is too late. */
+static void test_promised(void **state)
+{
+	struct dmm_wire_volume_ok ok;
+	pthread_t threads[2];
+	struct asked a[2];
+	struct statvfs st;
+	u64 most;
+	int i;
+
+	(void)state;
+	repositories();
+	assert_int_equal(statvfs(files, &st), 0);
+	most = (u64)st.f_bavail * st.f_frsize / 512 / 5 * 3 * 512;
+	for (i = 0; i < 2; i++) {
+		fill(&a[i].w, "files", (u32)i, 2);
+		a[i].w.size_bytes = cpu_to_le64(most);
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_volume, &a[i]), 0);
+	}
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	i = a[0].code ? 0 : 1;	/* which was too late */
+	assert_int_equal(a[i].code, DMM_WERR_NOSPC);
+	assert_int_equal(a[!i].code, 0);
+	/* again is the same, and nothing more; the other one finds it still taken, in the next life of the daemon, too */
+	assert_int_equal(send_volume(&a[!i].w, &ok), 0);
+	again();
+	assert_int_equal(send_volume(&a[i].w, &ok), DMM_WERR_NOSPC);
+	a[i].w.size_bytes = cpu_to_le64(SIZE);
+	assert_int_equal(send_volume(&a[i].w, &ok), 0);
+	assert_int_equal(drop_here(0), 0);
+	a[i].w.size_bytes = cpu_to_le64(most);
+	assert_int_equal(send_volume(&a[i].w, &ok), 0);
+	assert_int_equal(drop_here(0), 0);
+}
+
 /* A disk that goes elsewhere gets none. */
 static void test_elsewhere(void **state)
 {
@@ -200,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_made_and_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prepared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_promised, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_facts, setup, teardown),
 	};

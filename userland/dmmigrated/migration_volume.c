@@ -16,12 +16,60 @@ static int refuse(struct dmm_refusal *r, int err, const struct dmm_sr *sr, const
 	return dmm_refuse(r, code, "storage repository %s: %s", sr->name, why);
 }
 
+/* What volumes of one migration, if it is not handed over yet, will still take in that place. Context: may wait for who changes it. */
+static u64 still_takes(struct dmm_migration *m, const struct dmm_sr *sr)
+{
+	struct dmm_group_status st = { .state = DMM_HO_RECEIVING };
+	const struct dmm_volume *v;
+	u64 taken, bytes = 0;
+	u32 i;
+
+	pthread_mutex_lock(&m->change);
+	if (m->group)
+		dmm_group_status(m->group, &st);
+	for (i = 0; i < m->nr_disks && m->listed; i++) {
+		v = &m->manifest->disks[i].volume;
+		if (v->sr.kind != sr->kind || strcmp(v->sr.place, sr->place) ||
+		    (st.state != DMM_HO_RECEIVING && st.state != DMM_HO_COMPLETE && st.state != DMM_HO_REFUSED))
+			continue;
+		taken = dmm_volume_taken(v);
+		bytes += v->size_bytes - dmm_min_u64(taken, v->size_bytes);
+	}
+	pthread_mutex_unlock(&m->change);
+	return bytes;
+}
+
+/* The same of all: files and thin volumes have taken little of what they will.  Context: rooms is held. */
+static u64 promised(struct dmm_migrations *ms, const struct dmm_sr *sr)
+{
+	struct dmm_migration *all[DMM_MAX_MIGRATIONS], *m;
+	struct dmm_list *pos;
+	u32 i, nr = 0;
+	u64 bytes = 0;
+
+	pthread_mutex_lock(&ms->lock);
+	dmm_list_for_each(pos, &ms->list) {
+		m = dmm_list_entry(pos, struct dmm_migration, node);
+		if (m->role != DMM_HO_DEST || nr == DMM_MAX_MIGRATIONS)
+			continue;
+		m->refs++;
+		all[nr++] = m;
+	}
+	pthread_mutex_unlock(&ms->lock);
+	for (i = 0; i < nr; i++) {
+		bytes += still_takes(all[i], sr);
+		dmm_migration_put(all[i]);
+	}
+	return bytes;
+}
+
 /* Nothing is called so there, and there is room. 0, or -errno with @r filled. */
-static int check_new(const struct dmm_migrations *ms, const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], u64 *room,
+static int check_new(struct dmm_migrations *ms, const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], u64 *room,
 		     struct dmm_refusal *r)
 {
 	char why[DMM_LV_WHY] = "";
 	int ret = dmm_volume_room(&v->sr, room, ms->stop_fd, why);
+	u64 others;
 
 	if (!ret)
 		ret = dmm_volume_find(v, id, ms->stop_fd, why);
@@ -31,10 +79,13 @@ static int check_new(const struct dmm_migrations *ms, const struct dmm_volume *v
 	}
 	if (ret)
 		return refuse(r, ret, &v->sr, why);
+	others = promised(ms, &v->sr);
+	*room -= dmm_min_u64(others, *room);
 	if (*room >= v->size_bytes)
 		return 0;
-	return dmm_refuse(r, DMM_WERR_NOSPC, "storage repository %s (%s:%.100s) has %llu bytes free, and the disk takes %llu: make room "
-			  "there, or choose another", v->sr.name, dmm_sr_kind_name(v->sr.kind), v->sr.place, *room, v->size_bytes);
+	return dmm_refuse(r, DMM_WERR_NOSPC, "storage repository %s (%s:%.100s) has %llu bytes free, beside %llu that other disks on "
+			  "their way there will take, and the disk takes %llu: make room there, or choose another", v->sr.name,
+			  dmm_sr_kind_name(v->sr.kind), v->sr.place, *room, others, v->size_bytes);
 }
 
 /* What was asked for before. 0, or -errno with @r filled. */
@@ -102,17 +153,13 @@ static int make(struct dmm_migration *m, const struct dmm_volume_request *rq, st
 	return 0;
 }
 
-int dmm_migrations_volume(struct dmm_migrations *ms, const struct dmm_volume_request *rq, const struct dmm_sr *sr,
-			  struct dmm_volume *v, u64 *room_bytes, struct dmm_refusal *r)
+/* Context: rooms is held. */
+static int check_and_make(struct dmm_migrations *ms, const struct dmm_volume_request *rq, struct dmm_volume *v, u64 *room_bytes,
+			  struct dmm_refusal *r)
 {
 	struct dmm_migration *m;
 	int ret = 0;
 
-	memset(v, 0, sizeof(*v));
-	v->sr = *sr;
-	v->size_bytes = rq->size_bytes;
-	dmm_volume_call(v, rq->label, rq->name.disk, rq->name.migration);
-	*room_bytes = 0;
 	/* before there is a migration that somebody would have to drop */
 	if (!is_known(ms, &rq->name))
 		ret = check_new(ms, v, rq->name.migration, room_bytes, r);
@@ -128,6 +175,22 @@ int dmm_migrations_volume(struct dmm_migrations *ms, const struct dmm_volume_req
 		ret = make(m, rq, v, r);
 	pthread_mutex_unlock(&m->change);
 	dmm_migration_put(m);
+	return ret;
+}
+
+int dmm_migrations_volume(struct dmm_migrations *ms, const struct dmm_volume_request *rq, const struct dmm_sr *sr,
+			  struct dmm_volume *v, u64 *room_bytes, struct dmm_refusal *r)
+{
+	int ret;
+
+	memset(v, 0, sizeof(*v));
+	v->sr = *sr;
+	v->size_bytes = rq->size_bytes;
+	dmm_volume_call(v, rq->label, rq->name.disk, rq->name.migration);
+	*room_bytes = 0;
+	pthread_mutex_lock(&ms->rooms);
+	ret = check_and_make(ms, rq, v, room_bytes, r);
+	pthread_mutex_unlock(&ms->rooms);
 	return ret;
 }
 

@@ -321,6 +321,7 @@ int dmm_migrations_init(struct dmm_migrations *ms, const char *dir, struct dmm_r
 	ms->guest_configs = guest_configs;
 	snprintf(ms->control, sizeof(ms->control), "%s", control ? control : "");
 	pthread_mutex_init(&ms->lock, NULL);
+	pthread_mutex_init(&ms->rooms, NULL);
 	dmm_cond_init(&ms->proved);
 	dmm_list_init(&ms->list);
 	for (role = DMM_HO_SOURCE; role <= DMM_HO_DEST && !ret; role++)
@@ -335,5 +336,6 @@ void dmm_migrations_exit(struct dmm_migrations *ms)
 	while (!dmm_list_empty(&ms->list))
 		dmm_migration_unlist(dmm_list_entry(ms->list.next, struct dmm_migration, node));
 	pthread_cond_destroy(&ms->proved);
+	pthread_mutex_destroy(&ms->rooms);
 	pthread_mutex_destroy(&ms->lock);
 }

@@ -4,7 +4,7 @@
  * manifest and journal, a group (group.h) that drives it once all of its disks are known, and what that acts by:
  * gates and the receiver's disks at the destination, the kernel's netlink family and a link at the source.
  *
- * Locks, in order: migration.change > migrations.lock; migration.lock is a leaf.  `change` is held while a
+ * Locks, in order: migrations.rooms > migration.change > migrations.lock; migration.lock is a leaf.  `change` is held while a
  * migration begins or is dropped, which writes files and makes gates; nothing is waited for with the others.
  */
 #ifndef DMM_MIGRATIONS_H
@@ -74,6 +74,7 @@ struct dmm_migrations {
 	const char *guest_configs;	/* borrowed: directory of the toolstack's configurations */
 	u32 nr_unreadable;		/* directories whose manifest cannot be read */
 	char control[DMM_LOCAL_PATH];	/* socket of this daemon */
+	pthread_mutex_t rooms;		/* from finding room for a volume until that is on record */
 	/* protected by lock */
 	pthread_mutex_t lock;
 	struct dmm_list list;

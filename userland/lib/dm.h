@@ -45,6 +45,9 @@ int dmm_dm_list(struct dmm_dm_dev **list, unsigned int *nr);
 /* The live table, or the inactive one; @t must be empty, dmm_dm_table_clear() it. */
 int dmm_dm_table(const struct dmm_dm_dev *dev, bool inactive, struct dmm_dm_table *t);
 
+/* How much of a thin volume has been written, in sectors. 0; -ENOENT: it is none, or does not say; -errno. */
+int dmm_dm_thin_mapped(const struct dmm_dm_dev *dev, u64 *sectors);
+
 /*
  * Is it a thin volume to which nothing was ever written, so that it reads as zeros, and goes on to do so around what is
  * written?  False where that cannot be found out.

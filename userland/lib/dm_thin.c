@@ -11,7 +11,7 @@
 #include "dm_priv.h"
 
 /* "<mapped sectors> <highest mapped sector>", or "Fail", "Error". */
-static int thin_mapped(const struct dmm_dm_dev *dev, u64 *sectors)
+int dmm_dm_thin_mapped(const struct dmm_dm_dev *dev, u64 *sectors)
 {
 	struct dm_task *dmt = dm_task_create(DM_DEVICE_STATUS);
 	char *type = NULL, *params = NULL;
@@ -57,7 +57,7 @@ bool dmm_dm_thin_is_zero(const struct dmm_dm_dev *dev)
 	/* behind the id there would be an external origin, of which unwritten blocks are */
 	zero = table.nr == 1 && !strcmp(table.targets[0].type, "thin") &&
 	       sscanf(table.targets[0].params, "%u:%u %u%n", &major, &minor, &id, &end) == 3 &&
-	       !table.targets[0].params[end] && !thin_mapped(dev, &sectors) && !sectors && pool_zeroes(major, minor);
+	       !table.targets[0].params[end] && !dmm_dm_thin_mapped(dev, &sectors) && !sectors && pool_zeroes(major, minor);
 	dmm_dm_table_clear(&table);
 	return zero;
 }

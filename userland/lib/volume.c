@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "dm.h"
 #include "facts_host.h"
 #include "lv_priv.h"
 #include "volume.h"
@@ -84,6 +86,25 @@ int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[D
 		     dmm_facts_get(f, "vg", value) && dmm_fact_word_u64(value, 3, bytes)))
 		return not_there(sr, ret, why);
 	return 0;
+}
+
+u64 dmm_volume_taken(const struct dmm_volume *v)
+{
+	char path[DMM_PATH_MAX];
+	struct dmm_dm_dev dev;
+	u64 sectors = 0;
+	struct stat st;
+
+	dmm_volume_path(v, path);
+	if (stat(path, &st))
+		return 0;
+	if (v->sr.kind == DMM_SR_DIR)
+		return (u64)st.st_blocks * DMM_SECTOR_BYTES;
+	if (v->sr.kind == DMM_SR_LVM)
+		return v->size_bytes;
+	if (dmm_dm_find_number(major(st.st_rdev), minor(st.st_rdev), &dev) || dmm_dm_thin_mapped(&dev, &sectors))
+		return 0;
+	return sectors * DMM_SECTOR_BYTES;
 }
 
 /* --- logical volumes --- */

@@ -29,6 +29,9 @@ void dmm_volume_path(const struct dmm_volume *v, char path[DMM_PATH_MAX]);
 /* What is free there. -ENOENT: no such place. */
 int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[DMM_LV_WHY]);
 
+/* How much of it is taken from what is free there already.  A volume that is not there has taken nothing. */
+u64 dmm_volume_taken(const struct dmm_volume *v);
+
 /* 1: it is there, and this migration's. 0: nothing is called so. -EEXIST: it is somebody else's. */
 int dmm_volume_find(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
 
