@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #include "allow.h"
@@ -17,6 +16,7 @@
 #include "guest.h"
 #include "thread.h"
 #include "version.h"
+#include "volume.h"
 
 #define FRESH_MS	2000u	/* programs are run for it: not for every question of every peer */
 
@@ -69,28 +69,6 @@ static void allowed_facts(struct dmm_facts *f, struct dmm_session *s)
 	}
 }
 
-/* How large it is, and how much of that is free. False: it is not there. */
-static bool sr_room(const struct dmm_sr *sr, const struct dmm_facts *volumes, u64 *size, u64 *room)
-{
-	const char *key = sr->kind == DMM_SR_LVM ? "vg" : "pool";
-	char value[DMM_FACT_VALUE], word[DMM_SR_PLACE];
-	unsigned int n, at = sr->kind == DMM_SR_LVM ? 2 : 1;
-	struct statvfs st;
-
-	if (sr->kind == DMM_SR_DIR) {
-		if (statvfs(sr->place, &st))
-			return false;
-		*size = (u64)st.f_blocks * st.f_frsize;
-		*room = (u64)st.f_bavail * st.f_frsize;
-		return true;
-	}
-	for (n = 0; dmm_facts_nth(volumes, key, n, value); n++) {
-		if (dmm_fact_word(value, 0, word, sizeof(word)) && !strcmp(word, sr->place))
-			return dmm_fact_word_u64(value, at, size) && dmm_fact_word_u64(value, at + 1, room);
-	}
-	return false;
-}
-
 /* Where volumes may be made for this peer. */
 static void sr_facts(struct dmm_facts *f, const struct dmm_facts *volumes, struct dmm_session *s)
 {
@@ -100,7 +78,7 @@ static void sr_facts(struct dmm_facts *f, const struct dmm_facts *volumes, struc
 	u32 i = 0;
 
 	while (dmm_control_sr_next(s, &i, text, &sr)) {
-		if (sr_room(&sr, volumes, &size, &room))
+		if (!dmm_volume_space(&sr, volumes, &size, &room))
 			dmm_facts_add(f, "sr", "%s %s:%s %llu %llu", sr.name, dmm_sr_kind_name(sr.kind), sr.place, size, room);
 		else
 			dmm_facts_add(f, "sr-failed", "%s %s:%s", sr.name, dmm_sr_kind_name(sr.kind), sr.place);

@@ -63,29 +63,46 @@ static int not_there(const struct dmm_sr *sr, int ret, char why[DMM_LV_WHY])
 	return ret < 0 && ret != -ENOENT ? ret : -ENOENT;
 }
 
-int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[DMM_LV_WHY])
+int dmm_volume_space(const struct dmm_sr *sr, const struct dmm_facts *places, u64 *size, u64 *room)
 {
-	dmm_autofree struct dmm_facts *f = NULL;
-	char vg[DMM_SR_PLACE], value[DMM_FACT_VALUE];
+	const char *key = sr->kind == DMM_SR_LVM ? "vg" : "pool";
+	char value[DMM_FACT_VALUE], word[DMM_SR_PLACE];
+	unsigned int n, at = sr->kind == DMM_SR_LVM ? 2 : 1;
 	struct statvfs st;
-	int ret;
 
 	if (sr->kind == DMM_SR_DIR) {
 		if (statvfs(sr->place, &st))
-			return fail(why, errno, "look at", sr->place);
-		*bytes = (u64)st.f_bavail * st.f_frsize;
+			return -errno;
+		*size = (u64)st.f_blocks * st.f_frsize;
+		*room = (u64)st.f_bavail * st.f_frsize;
 		return 0;
 	}
-	f = malloc(sizeof(*f));
+	for (n = 0; dmm_facts_nth(places, key, n, value); n++) {
+		if (dmm_fact_word(value, 0, word, sizeof(word)) && !strcmp(word, sr->place))
+			return dmm_fact_word_u64(value, at, size) && dmm_fact_word_u64(value, at + 1, room) ? 0 : -ENOENT;
+	}
+	return -ENOENT;
+}
+
+int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[DMM_LV_WHY])
+{
+	dmm_autofree struct dmm_facts *f = malloc(sizeof(*f));
+	char vg[DMM_SR_PLACE];
+	int ret = 0;
+	u64 size;
+
 	if (!f)
 		return fail(why, ENOMEM, "look at", sr->place);
 	dmm_facts_init(f);
-	place_vg(sr, vg);
-	ret = dmm_facts_place(f, vg, place_pool(sr), stop_fd);
-	if (ret || !(sr->kind == DMM_SR_THIN ? dmm_facts_get(f, "pool", value) && dmm_fact_word_u64(value, 2, bytes) :
-		     dmm_facts_get(f, "vg", value) && dmm_fact_word_u64(value, 3, bytes)))
-		return not_there(sr, ret, why);
-	return 0;
+	if (sr->kind != DMM_SR_DIR) {
+		place_vg(sr, vg);
+		ret = dmm_facts_place(f, vg, place_pool(sr), stop_fd);
+	}
+	if (!ret)
+		ret = dmm_volume_space(sr, f, &size, bytes);
+	if (ret && sr->kind == DMM_SR_DIR)
+		return fail(why, -ret, "look at", sr->place);
+	return ret ? not_there(sr, ret, why) : 0;
 }
 
 u64 dmm_volume_taken(const struct dmm_volume *v)

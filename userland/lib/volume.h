@@ -9,6 +9,7 @@
 #ifndef DMM_LIB_VOLUME_H
 #define DMM_LIB_VOLUME_H
 
+#include "facts.h"
 #include "lv.h"
 #include "parse.h"
 #include "sr.h"
@@ -26,6 +27,8 @@ struct dmm_volume {
 void dmm_volume_call(struct dmm_volume *v, const char *label, u32 disk, const u8 id[DMM_ID_BYTES]);
 void dmm_volume_path(const struct dmm_volume *v, char path[DMM_PATH_MAX]);
 
+/* How large it is, and how much of that is free, by what @places has of LVM's (facts_host.h). 0; -ENOENT: no such place; -errno. */
+int dmm_volume_space(const struct dmm_sr *sr, const struct dmm_facts *places, u64 *size, u64 *room);
 /* What is free there. -ENOENT: no such place. */
 int dmm_volume_room(const struct dmm_sr *sr, u64 *bytes, int stop_fd, char why[DMM_LV_WHY]);
 
