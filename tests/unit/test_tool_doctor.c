@@ -301,6 +301,7 @@ static void domains(void **state)
 	};
 	char *all = data_read("xen-4.17/list-all.json"), *one = data_read("xen-4.17/list-pvh.json");
 	struct dmm_domain *d = malloc(sizeof(*d));
+	char path[DMM_PATH_MAX + 1] = "", *text;
 	size_t i;
 
 	(void)state;
@@ -329,6 +330,14 @@ static void domains(void **state)
 	assert_true(c.domain.disks[3].cdrom && c.domain.disks[3].kind == DMM_VBD_EMPTY);
 	assert_int_equal(c.domain.nr_pci, 2);
 	assert_string_equal(c.domain.pci[1], "0000:04:00.1");
+	/* a flag as xl has it elsewhere; a path that is too long */
+	memset(path, 'p', sizeof(path) - 1);
+	assert_true(asprintf(&text, "[{\"domid\":1,\"config\":{\"c_info\":{\"name\":\"x\"},\"b_info\":{},\"disks\":[{\"vdev\":\"xvda\","
+			     "\"pdev_path\":\"%s\",\"readwrite\":\"True\",\"is_cdrom\":\"False\"}]}}]", path) > 0);
+	assert_true(dmm_domain_parse(text, "x", d));
+	assert_true(d->disks[0].writable && !d->disks[0].cdrom);
+	assert_string_equal(d->disks[0].path, "(a path that is too long)");
+	free(text);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_false(dmm_domain_parse(bad[i], "x", d));
 		assert_true(!d->there && d->why[0] && !d->nr_disks);

@@ -12,16 +12,12 @@
 #include "cleanup.h"
 #include "doctor.h"
 #include "jsonfield.h"
+#include "platform/xl_domain.h"
 #include "runner.h"
 
 #define XL_MS		30000u
 #define XL_BYTES	(1u << 20)	/* of all domains of a host */
 #define MAX_KB		(1ull << 50)
-
-static bool json_get(struct json_object *o, const char *key, enum json_type type, struct json_object **value)
-{
-	return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, key, value) && json_object_is_type(*value, type);
-}
 
 /* A number that xl leaves out when it is 0. */
 static u64 json_number(struct json_object *o, const char *key, u64 max)
@@ -34,23 +30,24 @@ static u64 json_number(struct json_object *o, const char *key, u64 max)
 
 static void domain_disk(struct json_object *o, struct dmm_domain *d)
 {
-	struct json_object *path;
+	struct dmm_xl_disk disk;
 	struct dmm_vbd *v;
+	int ret;
 
 	if (d->nr_disks == DMM_DOMAIN_DISKS) {
 		d->more_disks = true;
 		return;
 	}
 	v = &d->disks[d->nr_disks++];
-	dmm_jsonfield_text(o, "vdev", v->vdev, sizeof(v->vdev));
-	if (json_get(o, "pdev_path", json_type_string, &path) && dmm_jsonfield_text(o, "pdev_path", v->path, sizeof(v->path)))
-		strcpy(v->path, "(a path that is too long)");
+	ret = dmm_xl_disk_parse(o, &disk);
+	strcpy(v->vdev, disk.vdev);
+	strcpy(v->path, ret == -ENAMETOOLONG ? "(a path that is too long)" : disk.path);
 	dmm_jsonfield_text(o, "format", v->format, sizeof(v->format));
 	dmm_text_clean(v->vdev);
 	dmm_text_clean(v->path);
 	dmm_text_clean(v->format);
-	v->writable = json_number(o, "readwrite", 1);
-	v->cdrom = json_number(o, "is_cdrom", 1);
+	v->writable = disk.readwrite;
+	v->cdrom = disk.cdrom;
 	v->kind = v->path[0] ? DMM_VBD_MISSING : DMM_VBD_EMPTY;
 }
 
@@ -66,24 +63,23 @@ static void domain_pci(struct json_object *o, struct dmm_domain *d)
 static void each(struct json_object *config, const char *key, void (*take)(struct json_object *o, struct dmm_domain *d),
 		 struct dmm_domain *d)
 {
-	struct json_object *list;
+	struct json_object *list = dmm_xl_member(config, key, json_type_array);
 	size_t i;
 
-	if (!json_get(config, key, json_type_array, &list))
-		return;
-	for (i = 0; i < json_object_array_length(list); i++)
+	for (i = 0; list && i < json_object_array_length(list); i++)
 		take(json_object_array_get_idx(list, i), d);
 }
 
 /* Is the element of xl's list the one of this name, or number? */
 static bool domain_take(struct json_object *o, const char *name, struct dmm_domain *d)
 {
-	struct json_object *config, *c_info, *b_info;
+	struct json_object *config = dmm_xl_member(o, "config", json_type_object);
+	struct json_object *c_info = dmm_xl_member(config, "c_info", json_type_object);
+	struct json_object *b_info = dmm_xl_member(config, "b_info", json_type_object);
 	char number[16];
 	u64 id;
 
-	if (dmm_jsonfield_number(o, "domid", 0, 0xffff, &id) || !json_get(o, "config", json_type_object, &config) ||
-	    !json_get(config, "c_info", json_type_object, &c_info) || !json_get(config, "b_info", json_type_object, &b_info))
+	if (!c_info || !b_info || dmm_jsonfield_number(o, "domid", 0, 0xffff, &id))
 		return false;
 	if (dmm_jsonfield_text(c_info, "name", d->name, sizeof(d->name)))
 		return false;

@@ -17,7 +17,7 @@ static int bad(char *why, const char *what)
 	return -EBADMSG;
 }
 
-static struct json_object *member(struct json_object *o, const char *key, enum json_type type)
+struct json_object *dmm_xl_member(struct json_object *o, const char *key, enum json_type type)
 {
 	struct json_object *m = NULL;
 
@@ -35,23 +35,20 @@ static bool is_set(struct json_object *o, const char *key)
 	return json_object_is_type(m, json_type_string) ? !strcmp(json_object_get_string(m), "True") : json_object_get_int(m) != 0;
 }
 
-static int disk_parse(struct json_object *o, struct dmm_xl_disk *disk, char *why)
+int dmm_xl_disk_parse(struct json_object *o, struct dmm_xl_disk *disk)
 {
-	struct json_object *path = member(o, "pdev_path", json_type_string);
-
 	memset(disk, 0, sizeof(*disk));
-	if (dmm_jsonfield_text(o, "vdev", disk->vdev, sizeof(disk->vdev)))
-		return bad(why, "a disk");
-	if (path && dmm_jsonfield_text(o, "pdev_path", disk->path, sizeof(disk->path)))
-		return bad(why, "a disk's path");
 	disk->readwrite = is_set(o, "readwrite");
 	disk->cdrom = is_set(o, "is_cdrom");
-	return 0;
+	if (dmm_jsonfield_text(o, "vdev", disk->vdev, sizeof(disk->vdev)))
+		return -EBADMSG;
+	return dmm_xl_member(o, "pdev_path", json_type_string) && dmm_jsonfield_text(o, "pdev_path", disk->path, sizeof(disk->path)) ?
+	       -ENAMETOOLONG : 0;
 }
 
 static bool has_some(struct json_object *config, const char *key)
 {
-	struct json_object *list = member(config, key, json_type_array);
+	struct json_object *list = dmm_xl_member(config, key, json_type_array);
 
 	return list && json_object_array_length(list);
 }
@@ -67,19 +64,21 @@ static int domain_parse(struct json_object *root, struct dmm_xl_domain *d, char 
 			return bad(why, "more than one domain, or none,");
 		o = json_object_array_get_idx(root, 0);
 	}
-	config = member(o, "config", json_type_object);
+	config = dmm_xl_member(o, "config", json_type_object);
 	if (!config || dmm_jsonfield_number(o, "domid", 0, 0x7ff0, &d->domid) ||
-	    dmm_jsonfield_text(member(config, "c_info", json_type_object), "name", d->name, sizeof(d->name)))
+	    dmm_jsonfield_text(dmm_xl_member(config, "c_info", json_type_object), "name", d->name, sizeof(d->name)))
 		return bad(why, "a domain");
 	d->passthrough = has_some(config, "pcidevs") || has_some(config, "dtdevs") || has_some(config, "usbdevs");
-	disks = member(config, "disks", json_type_array);
+	disks = dmm_xl_member(config, "disks", json_type_array);
 	nr = disks ? json_object_array_length(disks) : 0;
 	if (nr > DMM_MAX_GROUP)
 		return bad(why, "more disks than 64,");
 	for (i = 0; i < nr && !ret; i++)
-		ret = disk_parse(json_object_array_get_idx(disks, i), &d->disks[i], why);
+		ret = dmm_xl_disk_parse(json_object_array_get_idx(disks, i), &d->disks[i]);
+	if (ret)
+		return bad(why, ret == -ENAMETOOLONG ? "a disk's path" : "a disk");
 	d->nr = (u32)nr;
-	return ret;
+	return 0;
 }
 
 int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why)

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include <json-c/json.h>
+
 #include "core/env.h"
 #include "dmtable.h"
 #include "parse.h"
@@ -30,6 +32,12 @@ struct dmm_xl_domain {
 	u32 nr;
 	struct dmm_xl_disk disks[DMM_MAX_GROUP];
 };
+
+/* What @o, if it is an object, has by that name, if it is of that type; borrowed.  NULL: nothing. */
+struct json_object *dmm_xl_member(struct json_object *o, const char *key, enum json_type type);
+
+/* One of xl's "disks". 0; -EBADMSG: it has no name, which is ""; -ENAMETOOLONG: its path is too long, or none, and is "". */
+int dmm_xl_disk_parse(struct json_object *o, struct dmm_xl_disk *disk);
 
 /* What `xl list -l NAME` prints. 0, or -EBADMSG with @why (DMM_XL_TEXT). */
 int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why);
