@@ -7,8 +7,8 @@
 . "$(dirname "$0")/../functions.sh"
 
 guest_to_move
-VM="$VM --max-pause 200 --patience 30"
-why='the guest makes .*/s of its disks dirty, .*/s are shipped, and the .* left would take about [0-9]* ms of a pause of at most 200 ms'
+VM="$VM --max-pause 500 --patience 30"
+why='the guest makes .*/s of its disks dirty, .*/s are shipped, and the .* left would take about [0-9]* ms of a pause of at most 500 ms'
 next='next: dmmigrate throttle gdisk RATE'
 
 # never_suspended: xl create's process, which a suspended guest loses, is still there
