@@ -289,14 +289,32 @@ static void test_lvm(void **state)
 	/* killed behind that: it is there, and may not be active */
 	assert_int_equal(dmm_volume_make(&v, id, -1, why), 0);
 	log_is("lvchange -ay -K vg0/dmm-web01-0-01020304");
+	/* taken over: nothing keeps it from being activated any more; of a mark that is gone already nothing is left to do */
+	assert_int_equal(dmm_volume_settle(&v, id, -1, why), 0);
+	log_is("lvchange -ay -K vg0/dmm-web01-0-01020304\nlvchange -k n vg0/dmm-web01-0-01020304\n"
+	       "lvchange --deltag dmmigrate-" HEX " vg0/dmm-web01-0-01020304");
+	put("vol/dmm-web01-0-01020304", "dmm-made-" HEX, 0600);
+	assert_int_equal(dmm_volume_settle(&v, id, -1, why), 0);
+	log_is("lvchange -ay -K vg0/dmm-web01-0-01020304\nlvchange -k n vg0/dmm-web01-0-01020304");
+	assert_int_equal(dmm_volume_check_new(&v, id, 0, &room, -1, why), -EEXIST);
+	assert_non_null(strstr(why, "storage repository fast: there is a volume dmm-web01-0-01020304 already, which an earlier one"));
 	assert_int_equal(dmm_volume_remove(&v, id, -1, why), 0);
 	log_is("lvremove -f vg0/dmm-web01-0-01020304");
 	assert_int_equal(dmm_volume_remove(&v, id, -1, why), 0);
+	assert_int_equal(dmm_volume_settle(&v, id, -1, why), -ENOENT);
+	assert_string_equal(why, "there is no volume dmm-web01-0-01020304 in vg0");
+	assert_int_equal(dmm_volume_check_new(&v, id, 0, &room, -1, why), 0);
+	v.size_bytes = 1073741825;
+	assert_int_equal(dmm_volume_check_new(&v, id, 0, &room, -1, why), -ENOSPC);
+	assert_string_equal(why, "storage repository fast (lvm:vg0) has 1073741824 bytes free, and the disk takes 1073741825: make room "
+			    "there, or choose another");
+	v.size_bytes = 10000384;
 	log_is("");
 	/* somebody else's */
 	put("vol/dmm-web01-0-01020304", "dmm-made-0202,backup,xdmm-made-" HEX, 0600);
 	assert_int_equal(dmm_volume_find(&v, id, -1, why), -EEXIST);
 	assert_int_equal(dmm_volume_make(&v, id, -1, why), -EEXIST);
+	assert_int_equal(dmm_volume_settle(&v, id, -1, why), -EEXIST);
 	assert_int_equal(dmm_volume_remove(&v, id, -1, why), 0);
 	log_is("");
 	/* ours, once the other mark is gone */

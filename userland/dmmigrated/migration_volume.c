@@ -8,12 +8,10 @@
 
 #include "migration_priv.h"
 
-static int refuse(struct dmm_refusal *r, int err, const struct dmm_sr *sr, const char *why)
+static u32 refuse_code(int err)
 {
-	u32 code = err == -ENOSPC ? DMM_WERR_NOSPC : err == -EEXIST ? DMM_WERR_BUSY : err == -ENOENT ? DMM_WERR_NOTFOUND :
-		   err == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_IO;
-
-	return dmm_refuse(r, code, "storage repository %s: %s", sr->name, why);
+	return err == -ENOSPC ? DMM_WERR_NOSPC : err == -EEXIST ? DMM_WERR_BUSY : err == -ENOENT ? DMM_WERR_NOTFOUND :
+	       err == -ECANCELED ? DMM_WERR_SHUTDOWN : DMM_WERR_IO;
 }
 
 /* What volumes of one migration, if it is not handed over yet, will still take in that place. Context: may wait for who changes it. */
@@ -61,31 +59,6 @@ static u64 promised(struct dmm_migrations *ms, const struct dmm_sr *sr)
 		dmm_migration_put(all[i]);
 	}
 	return bytes;
-}
-
-/* Nothing is called so there, and there is room. 0, or -errno with @r filled. */
-static int check_new(struct dmm_migrations *ms, const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], u64 *room,
-		     struct dmm_refusal *r)
-{
-	char why[DMM_LV_WHY] = "";
-	int ret = dmm_volume_room(&v->sr, room, ms->stop_fd, why);
-	u64 others;
-
-	if (!ret)
-		ret = dmm_volume_find(v, id, ms->stop_fd, why);
-	if (ret > 0) {
-		snprintf(why, sizeof(why), "there is a volume %s already, which an earlier one of this migration has left: remove it", v->name);
-		ret = -EEXIST;
-	}
-	if (ret)
-		return refuse(r, ret, &v->sr, why);
-	others = promised(ms, &v->sr);
-	*room -= dmm_min_u64(others, *room);
-	if (*room >= v->size_bytes)
-		return 0;
-	return dmm_refuse(r, DMM_WERR_NOSPC, "storage repository %s (%s:%.100s) has %llu bytes free, beside %llu that other disks on "
-			  "their way there will take, and the disk takes %llu: make room there, or choose another", v->sr.name,
-			  dmm_sr_kind_name(v->sr.kind), v->sr.place, *room, others, v->size_bytes);
 }
 
 /* What was asked for before. 0, or -errno with @r filled. */
@@ -141,7 +114,7 @@ static int make(struct dmm_migration *m, const struct dmm_volume_request *rq, st
 	ret = dmm_volume_make(v, m->id, m->all->stop_fd, why);
 	dmm_group_stop_at("after-volume-made");
 	if (ret)
-		return refuse(r, ret, &v->sr, why);
+		return dmm_refuse(r, refuse_code(ret), "storage repository %s: %s", v->sr.name, why);
 	if (v->inode != d->volume.inode) {
 		entered = *d;
 		entered.volume = *v;
@@ -157,14 +130,17 @@ static int make(struct dmm_migration *m, const struct dmm_volume_request *rq, st
 static int check_and_make(struct dmm_migrations *ms, const struct dmm_volume_request *rq, struct dmm_volume *v, u64 *room_bytes,
 			  struct dmm_refusal *r)
 {
+	char why[DMM_LV_WHY] = "";
 	struct dmm_migration *m;
 	int ret = 0;
 
 	/* before there is a migration that somebody would have to drop */
 	if (!is_known(ms, &rq->name))
-		ret = check_new(ms, v, rq->name.migration, room_bytes, r);
-	if (ret || rq->check)
-		return ret;
+		ret = dmm_volume_check_new(v, rq->name.migration, promised(ms, &v->sr), room_bytes, ms->stop_fd, why);
+	if (ret)
+		return dmm_refuse(r, refuse_code(ret), "%s", why);
+	if (rq->check)
+		return 0;
 	m = dmm_migrations_get_or_new(ms, rq->name.migration, DMM_HO_DEST, rq->group_disks, r);
 	if (!m)
 		return -EBUSY;

@@ -49,19 +49,6 @@ bool dmm_manifest_complete(const struct dmm_manifest *m)
 	return i == m->nr_disks;
 }
 
-static struct json_object *volume_to_json(const struct dmm_volume *v)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "sr", json_object_new_string(v->sr.name));
-	json_object_object_add(o, "kind", json_object_new_string(dmm_sr_kind_name(v->sr.kind)));
-	json_object_object_add(o, "place", json_object_new_string(v->sr.place));
-	json_object_object_add(o, "name", json_object_new_string(v->name));
-	json_object_object_add(o, "size_bytes", json_object_new_uint64(v->size_bytes));
-	json_object_object_add(o, "inode", json_object_new_uint64(v->inode));
-	return o;
-}
-
 static struct json_object *disk_to_json(const struct dmm_manifest_disk *d, enum dmm_ho_role role)
 {
 	struct json_object *o;
@@ -70,7 +57,7 @@ static struct json_object *disk_to_json(const struct dmm_manifest_disk *d, enum 
 		return NULL;	/* json-c's null */
 	o = json_object_new_object();
 	if (d->volume.sr.kind)
-		json_object_object_add(o, "volume", volume_to_json(&d->volume));
+		json_object_object_add(o, "volume", dmm_volume_to_json(&d->volume));
 	if (!d->known)
 		return o;
 	json_object_object_add(o, "name", json_object_new_string(d->name));
@@ -130,21 +117,6 @@ static const char *witness_from_json(struct json_object *o, struct dmm_manifest_
 	return NULL;
 }
 
-static const char *volume_from_json(struct json_object *o, struct dmm_volume *v)
-{
-	char kind[8];
-
-	if (dmm_jsonfield_text(o, "kind", kind, sizeof(kind)) || dmm_jsonfield_text(o, "sr", v->sr.name, sizeof(v->sr.name)) ||
-	    dmm_jsonfield_text(o, "place", v->sr.place, sizeof(v->sr.place)) ||
-	    dmm_jsonfield_text(o, "name", v->name, sizeof(v->name)) ||
-	    dmm_jsonfield_number(o, "size_bytes", 1, ~0ull >> 1, &v->size_bytes) ||
-	    dmm_jsonfield_number(o, "inode", 0, ~0ull >> 1, &v->inode))
-		return "a disk's volume";
-	v->sr.kind = dmm_sr_kind_find(kind);
-	return dmm_sr_name_ok(v->sr.name) && dmm_sr_place_ok(v->sr.kind, v->sr.place) && dmm_sr_volume_ok(v->name) ? NULL :
-	       "a disk's volume";
-}
-
 static const char *disk_from_json(struct json_object *o, enum dmm_ho_role role,
 				  struct dmm_manifest_disk *d)
 {
@@ -157,7 +129,7 @@ static const char *disk_from_json(struct json_object *o, enum dmm_ho_role role,
 	if (!json_object_is_type(o, json_type_object))
 		return "a disk";
 	if (role == DMM_HO_DEST && json_object_object_get_ex(o, "volume", &volume)) {
-		wrong = json_object_is_type(volume, json_type_object) ? volume_from_json(volume, &d->volume) : "a disk's volume";
+		wrong = dmm_volume_from_json(volume, &d->volume) ? "a disk's volume" : NULL;
 		if (wrong || !json_object_object_get_ex(o, "name", NULL))
 			return wrong;
 	}

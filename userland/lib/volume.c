@@ -134,8 +134,8 @@ static void made_tag(const u8 id[DMM_ID_BYTES], const char *prefix, char tag[64]
 	snprintf(tag, 64, "%s%s", prefix, hex);
 }
 
-/* As dmm_volume_find(). */
-static int lv_look(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char *why)
+/* As dmm_volume_find(), @lv filled where it is there. */
+static int lv_look(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], struct dmm_lv *lv, int stop_fd, char *why)
 {
 	char vg[DMM_SR_PLACE], select[DMM_SR_PLACE + DMM_VOLUME_NAME + 40], tag[64];
 	char *const lvs[] = {
@@ -143,7 +143,6 @@ static int lv_look(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int st
 		(char *)"-o", (char *)"vg_name,lv_name,lv_skip_activation,lv_tags", (char *)"-S", select, NULL,
 	};
 	struct dmm_runner *r;
-	struct dmm_lv lv;
 	int ret;
 
 	place_vg(&v->sr, vg);
@@ -151,14 +150,14 @@ static int lv_look(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int st
 	ret = dmm_lvm_run(lvs, stop_fd, &r, why);
 	if (ret)
 		return ret;
-	ret = dmm_lv_parse(r->text, &lv);
+	ret = dmm_lv_parse(r->text, lv);
 	free(r);
 	if (ret)
 		return 0;
 	made_tag(id, DMM_VOLUME_TAG, tag);
-	if (dmm_lv_has_tag(lv.tags, tag))
+	if (dmm_lv_has_tag(lv->tags, tag))
 		return 1;
-	snprintf(why, DMM_LV_WHY, "there is a volume %.200s already, of somebody else", lv.name);
+	snprintf(why, DMM_LV_WHY, "there is a volume %.200s already, of somebody else", lv->name);
 	return -EEXIST;
 }
 
@@ -200,10 +199,11 @@ static int lv_make(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int st
 	return lv_run(pool ? thin : thick, stop_fd, why);
 }
 
-static int lv_activate(const struct dmm_volume *v, int stop_fd, char *why)
+/* lvchange @how @more VG/LV */
+static int lv_change(const struct dmm_volume *v, const char *how, const char *more, int stop_fd, char *why)
 {
 	char name[DMM_LV_NAME + DMM_VOLUME_NAME], vg[DMM_SR_PLACE];
-	char *const lvchange[] = { (char *)"lvchange", DMM_LVM_CONFIG, (char *)"-ay", (char *)"-K", name, NULL };
+	char *const lvchange[] = { (char *)"lvchange", DMM_LVM_CONFIG, (char *)how, (char *)more, name, NULL };
 
 	place_vg(&v->sr, vg);
 	snprintf(name, sizeof(name), "%s/%s", vg, v->name);
@@ -282,34 +282,85 @@ static int file_remove(const struct dmm_volume *v, char *why)
 int dmm_volume_find(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
 {
 	dmm_autoclose int dir_fd = -1;
+	struct dmm_lv lv;
 	struct stat st;
 
 	if (v->sr.kind != DMM_SR_DIR)
-		return lv_look(v, id, stop_fd, why);
+		return lv_look(v, id, &lv, stop_fd, why);
 	dir_fd = dir_open(v, why);
 	return dir_fd < 0 ? dir_fd : file_look(dir_fd, v, &st, why);
 }
 
 int dmm_volume_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
 {
+	struct dmm_lv lv;
 	int ret;
 
 	if (v->sr.kind == DMM_SR_DIR)
 		return file_make(v, why);
-	ret = lv_look(v, id, stop_fd, why);
+	ret = lv_look(v, id, &lv, stop_fd, why);
 	if (ret < 0)
 		return ret;
-	return ret ? lv_activate(v, stop_fd, why) : lv_make(v, id, stop_fd, why);
+	return ret ? lv_change(v, "-ay", "-K", stop_fd, why) : lv_make(v, id, stop_fd, why);
 }
 
 int dmm_volume_remove(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
 {
+	struct dmm_lv lv;
 	int ret;
 
 	if (v->sr.kind == DMM_SR_DIR)
 		return file_remove(v, why);
-	ret = lv_look(v, id, stop_fd, why);
+	ret = lv_look(v, id, &lv, stop_fd, why);
 	if (ret <= 0)
 		return ret == -EEXIST ? 0 : ret;
 	return lv_remove(v, stop_fd, why);
+}
+
+int dmm_volume_check_new(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], u64 promised_bytes, u64 *room_bytes, int stop_fd,
+			 char why[DMM_LV_WHY])
+{
+	char what[DMM_LV_WHY] = "", others[48] = "";
+	int ret = dmm_volume_room(&v->sr, room_bytes, stop_fd, what);
+
+	if (!ret)
+		ret = dmm_volume_find(v, id, stop_fd, what);
+	if (ret > 0) {
+		snprintf(what, sizeof(what), "there is a volume %s already, which an earlier one of this migration has left: remove it", v->name);
+		ret = -EEXIST;
+	}
+	*room_bytes -= ret ? 0 : dmm_min_u64(promised_bytes, *room_bytes);
+	if (!ret && *room_bytes < v->size_bytes) {
+		if (promised_bytes)
+			snprintf(others, sizeof(others), ", beside %llu for other disks", promised_bytes);
+		snprintf(why, DMM_LV_WHY, "storage repository %s (%s:%.60s) has %llu bytes free%s, and the disk takes %llu: make room there, or "
+			 "choose another", v->sr.name, dmm_sr_kind_name(v->sr.kind), v->sr.place, *room_bytes, others, v->size_bytes);
+		return -ENOSPC;
+	}
+	if (ret)
+		snprintf(why, DMM_LV_WHY, "storage repository %s: %.190s", v->sr.name, what);
+	return ret;
+}
+
+int dmm_volume_settle(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
+{
+	struct dmm_lv lv;
+	char mark[64];
+	int ret;
+
+	if (v->sr.kind == DMM_SR_DIR)
+		return 0;
+	ret = lv_look(v, id, &lv, stop_fd, why);
+	if (!ret) {
+		snprintf(why, DMM_LV_WHY, "there is no volume %s in %.128s", v->name, v->sr.place);
+		return -ENOENT;
+	}
+	if (ret < 0)
+		return ret;
+	made_tag(id, DMM_LV_TAG, mark);
+	ret = lv_change(v, "-ay", "-K", stop_fd, why);
+	if (!ret && lv.skip)
+		ret = lv_change(v, "-k", "n", stop_fd, why);
+	/* the mark last, as lv.c has it */
+	return ret || !dmm_lv_has_tag(lv.tags, mark) ? ret : lv_change(v, "--deltag", mark, stop_fd, why);
 }

@@ -16,6 +16,8 @@
 
 #define DMM_VOLUME_TAG	"dmm-made-"	/* and the migration's id */
 
+struct json_object;
+
 struct dmm_volume {
 	struct dmm_sr sr;
 	char name[DMM_VOLUME_NAME];
@@ -26,6 +28,10 @@ struct dmm_volume {
 /* What a volume for disk @disk of migration @id is called. */
 void dmm_volume_call(struct dmm_volume *v, const char *label, u32 disk, const u8 id[DMM_ID_BYTES]);
 void dmm_volume_path(const struct dmm_volume *v, char path[DMM_PATH_MAX]);
+
+/* As manifests and records remember it.  -EBADMSG, with *v undefined. */
+struct json_object *dmm_volume_to_json(const struct dmm_volume *v);
+int dmm_volume_from_json(struct json_object *o, struct dmm_volume *v);
 
 /* How large it is, and how much of that is free, by what @places has of LVM's (facts_host.h). 0; -ENOENT: no such place; -errno. */
 int dmm_volume_space(const struct dmm_sr *sr, const struct dmm_facts *places, u64 *size, u64 *room);
@@ -38,9 +44,18 @@ u64 dmm_volume_taken(const struct dmm_volume *v);
 /* 1: it is there, and this migration's. 0: nothing is called so. -EEXIST: it is somebody else's. */
 int dmm_volume_find(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
 
+/*
+ * May it be made?  Nothing is called so there, and there is room, in *@room_bytes, beside what others @promised_bytes were to.  0, -ENOENT: no such place; -EEXIST; -ENOSPC; -errno.
+ * @why begins with the name of the storage repository.
+ */
+int dmm_volume_check_new(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], u64 promised_bytes, u64 *room_bytes, int stop_fd,
+			 char why[DMM_LV_WHY]);
+
 /* Makes it, if it is not there already, and fills v->inode. -ENOSPC. */
 int dmm_volume_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
 /* 0, also where there is none, or somebody else's. */
 int dmm_volume_remove(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
+/* It was taken over by its user: one of LVM loses its mark, and is active.  Idempotent; -ENOENT: it is not there. */
+int dmm_volume_settle(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
 
 #endif
