@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -90,6 +91,63 @@ static void configurations(void **state)
 		assert_string_equal(why, "line 1 is not understood");
 	}
 	assert_int_equal(dmm_xl_config_disks("name = 'disk'", disks, 2, &out, why), -ENOENT);
+}
+
+static bool is_a(void *arg, const char *path)
+{
+	return !strcmp(path, arg);
+}
+
+/* One disk moves: its path changes wherever it is named, and nothing else. */
+static void paths(void **state)
+{
+	static const struct { const char *before, *after; int nr; } good[] = {
+		{ "disk = [ 'phy:/dev/a,xvda,w' ]\n", "disk = [ 'phy:/new/x,xvda,w' ]\n", 1 },
+		{ "disk = [ '/dev/a,raw,xvda,rw', \"/dev/ab,raw,xvdb\" ]", "disk = [ '/new/x,raw,xvda,rw', \"/dev/ab,raw,xvdb\" ]", 1 },
+		{ "disk=['vdev=xvda, script=/dev/ab, target=/dev/a','format=raw,target=/dev/a']",
+		  "disk=['vdev=xvda, script=/dev/ab, target=/new/x','format=raw,target=/new/x']", 2 },
+		{ "disk = [ # '/dev/a\n 'raw:/dev/a ,xvda' ]", "disk = [ # '/dev/a\n 'raw:/new/x ,xvda' ]", 1 },
+		/* not of the list that counts, no path of its own, another one's beginning and end */
+		{ "disk = ['/dev/a']\nkernel = '/dev/a'\ndisk = [ '/dev/a' ]", "disk = ['/dev/a']\nkernel = '/dev/a'\ndisk = [ '/new/x' ]", 1 },
+		{ "disk = [ '/x/dev/a', '/dev/a/b', \"x/dev/a\", '/dev/ab' ]", NULL, 0 },
+		{ "kernel = '/dev/a'", NULL, 0 }, { "disk = []", NULL, 0 }, { "", NULL, 0 },
+	};
+	char why[DMM_XL_TEXT], was[DMM_PATH_MAX], *out;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(dmm_xl_config_repath(good[i].before, is_a, (char *)"/dev/a", "/new/x", &out, was, why), good[i].nr);
+		if (!good[i].nr)
+			continue;
+		assert_string_equal(out, good[i].after);
+		assert_string_equal(was, "/dev/a");
+		free(out);
+	}
+	assert_int_equal(dmm_xl_config_repath("disk = [ '/dev/a", is_a, (char *)"/dev/a", "/new/x", &out, was, why), -EBADMSG);
+	assert_string_equal(why, "line 1 is not understood");
+}
+
+static void domain_of_a_disk(void **state)
+{
+	static const char dom0[] = "[ { \"domid\": 0, \"config\": { \"c_info\": { \"type\": \"pv\" } } }, ";
+	char why[DMM_XL_TEXT], all[4096];
+	struct dmm_xl_domain d;
+	u32 which;
+
+	(void)state;
+	/* "[ {...} ]" of both, in one list */
+	snprintf(all, sizeof(all), "%s%.*s, %s", dom0, (int)strlen(hvm) - 4, hvm + 2, pvh + 2);
+	assert_int_equal(dmm_xl_domain_with(all, is_a, (char *)"/dev/mapper/gdisk2", &d, &which, why), 0);
+	assert_string_equal(d.name, "g1");
+	assert_int_equal(which, 1);
+	assert_int_equal(dmm_xl_domain_with(all, is_a, (char *)"/srv/a.iso", &d, &which, why), 0);
+	assert_string_equal(d.name, "win");
+	assert_int_equal(dmm_xl_domain_with(all, is_a, (char *)"/dev/mapper/gdisk", &d, &which, why), 0);
+	assert_int_equal(which, 0);
+	assert_int_equal(dmm_xl_domain_with(all, is_a, (char *)"/dev/other", &d, &which, why), -ENOENT);
+	assert_int_equal(dmm_xl_domain_with("[]", is_a, (char *)"/dev/other", &d, &which, why), -ENOENT);
+	assert_int_equal(dmm_xl_domain_with("xl: no", is_a, (char *)"/dev/other", &d, &which, why), -EBADMSG);
 }
 
 /* As xl 4.17 prints it. */
@@ -359,6 +417,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(domains),
 		cmocka_unit_test(configurations),
+		cmocka_unit_test(paths),
+		cmocka_unit_test(domain_of_a_disk),
 		T(word_by_word),
 		cmocka_unit_test(what_is_here),
 		T(told_no),

@@ -52,6 +52,21 @@ int dmm_xl_domain_read(const char *name, struct dmm_xl_domain *d, char *why)
 	return ret == -ENOENT ? -ENOSYS : ret;
 }
 
+int dmm_xl_domain_read_with(bool (*is_it)(void *arg, const char *path), void *arg, struct dmm_xl_domain *d, u32 *which, char *why)
+{
+	char *const argv[] = { (char *)"xl", (char *)"list", (char *)"-l", NULL };
+	dmm_autofree char *out = malloc(LIST_BYTES);
+	int ret = out ? dmm_runner_ask(argv, ASK_MS, -1, out, LIST_BYTES) : -ENOMEM;
+
+	if (!ret)
+		return dmm_xl_domain_with(out, is_it, arg, d, which, why);
+	if (ret > 0)
+		snprintf(why, DMM_XL_TEXT, "xl list -l ends with %d", ret);
+	else
+		snprintf(why, DMM_XL_TEXT, "cannot run xl: %s", strerror(-ret));
+	return ret == -ENOENT ? -ENOSYS : ret > 0 ? -EIO : ret;
+}
+
 static void *xl_reader(void *arg)
 {
 	struct dmm_xl *x = arg;

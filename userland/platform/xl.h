@@ -41,6 +41,9 @@ struct dmm_xl {
  */
 int dmm_xl_domain_read(const char *name, struct dmm_xl_domain *d, char *why);
 
+/* The same of the domain that has the disk: dmm_xl_domain_with(), and -ENOSYS: no xl; -errno. */
+int dmm_xl_domain_read_with(bool (*is_it)(void *arg, const char *path), void *arg, struct dmm_xl_domain *d, u32 *which, char *why);
+
 /* *x is the caller's; dmm_xl_ops.end frees what the rest has made. */
 void dmm_xl_init(struct dmm_xl *x, struct dmm_tool *t, const struct dmm_xl_domain *domain, const char *config);
 

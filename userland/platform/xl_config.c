@@ -156,3 +156,63 @@ int dmm_xl_config_disks(const char *text, const char *const *disks, u32 nr, char
 	snprintf(why, DMM_XL_TEXT, "out of memory");
 	return -ENOMEM;
 }
+
+/*
+ * The next path of a text of @list, from @p on, within *@quote or none: what begins with a slash, behind that or what parts a
+ * specification's words. NULL: none.
+ */
+static const char *next_path(const struct span *list, const char *p, char *quote, const char **end)
+{
+	for (; p < list->end; p++) {
+		if (!*quote && *p == '#') {
+			p = skip_comment(p) - 1;
+		} else if (*quote && *p == *quote) {
+			*quote = '\0';
+		} else if (!*quote && (*p == '"' || *p == '\'')) {
+			*quote = *p;
+		} else if (*quote && *p == '/' && (p[-1] == *quote || strchr(", \t=:", p[-1]))) {
+			for (*end = p; **end != *quote && !strchr(", \t", **end); ++*end)
+				;
+			return p;
+		}
+	}
+	return NULL;
+}
+
+int dmm_xl_config_repath(const char *text, bool (*is_it)(void *arg, const char *path), void *arg, const char *to, char **out,
+			 char was[DMM_PATH_MAX], char *why)
+{
+	const char *from = text, *p, *end = NULL;
+	char path[DMM_PATH_MAX], quote = '\0';
+	struct span list;
+	size_t bytes;
+	FILE *f;
+	int nr = 0, ret = find_value(text, "disk", &list, why);
+
+	if (ret || !list.begin)
+		return ret;
+	f = open_memstream(out, &bytes);
+	for (p = f ? next_path(&list, list.begin, &quote, &end) : NULL; p; p = next_path(&list, end, &quote, &end)) {
+		if ((size_t)(end - p) >= sizeof(path))
+			continue;
+		snprintf(path, sizeof(path), "%.*s", (int)(end - p), p);
+		if (!is_it(arg, path))
+			continue;
+		strcpy(was, path);
+		fwrite(from, 1, (size_t)(p - from), f);
+		fputs(to, f);
+		from = end;
+		nr++;
+	}
+	if (f)
+		fputs(from, f);
+	if (!f || fclose(f)) {
+		if (f)
+			free(*out);
+		snprintf(why, DMM_XL_TEXT, "out of memory");
+		return -ENOMEM;
+	}
+	if (!nr)
+		free(*out);
+	return nr;
+}

@@ -53,17 +53,12 @@ static bool has_some(struct json_object *config, const char *key)
 	return list && json_object_array_length(list);
 }
 
-static int domain_parse(struct json_object *root, struct dmm_xl_domain *d, char *why)
+static int domain_parse(struct json_object *o, struct dmm_xl_domain *d, char *why)
 {
-	struct json_object *o = root, *config, *disks;
+	struct json_object *config, *disks;
 	size_t i, nr;
 	int ret = 0;
 
-	if (json_object_is_type(root, json_type_array)) {
-		if (json_object_array_length(root) != 1)
-			return bad(why, "more than one domain, or none,");
-		o = json_object_array_get_idx(root, 0);
-	}
 	config = dmm_xl_member(o, "config", json_type_object);
 	if (!config || dmm_jsonfield_number(o, "domid", 0, 0x7ff0, &d->domid) ||
 	    dmm_jsonfield_text(dmm_xl_member(config, "c_info", json_type_object), "name", d->name, sizeof(d->name)))
@@ -83,11 +78,45 @@ static int domain_parse(struct json_object *root, struct dmm_xl_domain *d, char 
 
 int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why)
 {
-	struct json_object *root = json_tokener_parse(json);
+	struct json_object *root = json_tokener_parse(json), *o = root;
 	int ret;
 
 	memset(d, 0, sizeof(*d));
-	ret = root ? domain_parse(root, d, why) : bad(why, "something");
+	if (json_object_is_type(root, json_type_array))
+		o = json_object_array_length(root) == 1 ? json_object_array_get_idx(root, 0) : NULL;
+	if (!root)
+		ret = bad(why, "something");
+	else
+		ret = o ? domain_parse(o, d, why) : bad(why, "more than one domain, or none,");
+	json_object_put(root);
+	return ret;
+}
+
+int dmm_xl_domain_with(const char *json, bool (*is_it)(void *arg, const char *path), void *arg, struct dmm_xl_domain *d, u32 *which,
+		       char *why)
+{
+	struct json_object *root = json_tokener_parse(json);
+	size_t i, nr;
+	int ret = -ENOENT;
+
+	if (!json_object_is_type(root, json_type_array)) {
+		ret = bad(why, "something");
+		json_object_put(root);
+		return ret;
+	}
+	nr = json_object_array_length(root);
+	for (i = 0; i < nr && ret == -ENOENT; i++) {
+		memset(d, 0, sizeof(*d));
+		/* one that has no configuration, as dom0, has no disk */
+		if (domain_parse(json_object_array_get_idx(root, i), d, why))
+			continue;
+		for (*which = 0; *which < d->nr && ret; ++*which) {
+			if (is_it(arg, d->disks[*which].path)) {
+				ret = 0;
+				break;
+			}
+		}
+	}
 	json_object_put(root);
 	return ret;
 }

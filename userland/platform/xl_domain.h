@@ -49,4 +49,18 @@ int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why);
  */
 int dmm_xl_config_disks(const char *text, const char *const *disks, u32 nr, char **out, char *why);
 
+/*
+ * @text, with @to in place of every path in its list of disks that is @is_it: how many those are, with *out for the caller to free and the
+ * last of them in @was; 0: none; -EBADMSG, -ENOMEM with @why (DMM_XL_TEXT).  Everything else stays as it is.
+ */
+int dmm_xl_config_repath(const char *text, bool (*is_it)(void *arg, const char *path), void *arg, const char *to, char **out,
+			 char was[DMM_PATH_MAX], char *why);
+
+/*
+ * Of what `xl list -l` prints the first domain that has a disk which is @is_it, by the disk's path: 0 with *which its number in
+ * d->disks; -ENOENT; -EBADMSG with @why (DMM_XL_TEXT).
+ */
+int dmm_xl_domain_with(const char *json, bool (*is_it)(void *arg, const char *path), void *arg, struct dmm_xl_domain *d, u32 *which,
+		       char *why);
+
 #endif
