@@ -65,6 +65,7 @@ static const char lvm[] =
 	"'--deltag '*) sed -i \"s/,$2//\" tags ;;\n"
 	"'-aay -K vg/web-01') ;;\n"
 	"'-ay -K vg/web-01') ;;\n"
+	"'vg/web-01 vg/web-01.moved-0100') ;;\n"
 	"*) exit 5 ;;\n"
 	"esac\n"
 	"[ ! -e dies ] || touch dead\n";
@@ -418,10 +419,32 @@ static void test_thread(void **state)
 	free(m);
 }
 
+/* Once it has moved: nobody finds it by its name. */
+static void test_put_aside(void **state)
+{
+	char name[DMM_LV_NAME] = "";
+
+	(void)state;
+	assert_int_equal(dmm_lv_put_aside(UUID, ".moved-0100", -1, name, why), 0);
+	assert_string_equal(name, "vg/web-01.moved-0100");
+	assert_asked("vg/web-01 vg/web-01.moved-0100\n");
+	/* it is called so */
+	assert_int_equal(dmm_lv_put_aside(UUID, "-01", -1, name, why), 0);
+	assert_string_equal(name, "vg/web-01");
+	assert_asked("");
+	put("gone", "", 0644);
+	assert_int_equal(dmm_lv_put_aside(UUID, ".moved-0100", -1, name, why), -ENOENT);
+	take("gone");
+	put("broken", "", 0644);
+	assert_int_equal(dmm_lv_put_aside(UUID, ".moved-0100", -1, name, why), -EIO);
+	assert_string_equal(why, "lvm lvs: Volume group \"vg\" is read-only.");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_mark, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_put_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_twice_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_of_others, setup, teardown),

@@ -373,3 +373,47 @@ int dmm_lv_activate(const char *uuid, int stop_fd, char why[DMM_LV_WHY])
 	ret = lv_find(uuid, &lv, stop_fd, why);
 	return ret ? ret : lv_change(&lv, "-ay", "-K", stop_fd, why);
 }
+
+/* Has anything opened its device? */
+static bool lv_open(const char *uuid)
+{
+	struct dmm_dm_dev dev;
+	int ret;
+
+	dmm_dm_lock();
+	ret = dmm_dm_find_uuid(uuid, &dev);
+	dmm_dm_unlock();
+	return !ret && dev.open_count > 0;
+}
+
+int dmm_lv_put_aside(const char *uuid, const char *suffix, int stop_fd, char name[DMM_LV_NAME], char why[DMM_LV_WHY])
+{
+	struct dmm_lv lv;
+	char *const lvrename[] = { (char *)"lvrename", DMM_LVM_CONFIG, lv.name, name, NULL };
+	struct dmm_runner *r;
+	size_t n, m = strlen(suffix);
+	int ret;
+
+	if (lv_open(uuid)) {
+		snprintf(why, DMM_LV_WHY, "it is open");
+		return -EBUSY;
+	}
+	ret = lv_find(uuid, &lv, stop_fd, why);
+	if (ret)
+		return ret;
+	if (dmm_lv_active(uuid))
+		ret = lv_change(&lv, "-an", "-y", stop_fd, why);
+	if (ret)
+		return ret;
+	n = strlen(lv.name);
+	snprintf(name, DMM_LV_NAME, "%s", lv.name);
+	if (n > m && !strcmp(lv.name + n - m, suffix))
+		return 0;
+	/* LVM takes 127 characters */
+	n = strcspn(lv.name, "/") + 1;
+	snprintf(name, DMM_LV_NAME, "%.*s%.*s%s", (int)n, lv.name, (int)(127 - m), lv.name + n, suffix);
+	ret = dmm_lvm_run(lvrename, stop_fd, &r, why);
+	if (!ret)
+		free(r);
+	return ret;
+}

@@ -52,6 +52,12 @@ int dmm_lv_mark(const char *uuid, const u8 id[DMM_ID_BYTES], bool marked, int st
 /* Activates it whatever it is marked with, unless it is active. The same; -ENOENT: no such volume. */
 int dmm_lv_activate(const char *uuid, int stop_fd, char why[DMM_LV_WHY]);
 
+/*
+ * Puts the volume aside, so that nobody finds it by the name that it had: deactivates it, and appends @suffix to its name, unless that is
+ * there. 0 with @name: VG/LV as it is called then; -ENOENT: no such volume; -EBUSY: somebody has it open, and nothing was changed.
+ */
+int dmm_lv_put_aside(const char *uuid, const char *suffix, int stop_fd, char name[DMM_LV_NAME], char why[DMM_LV_WHY]);
+
 /* What `lvs --nameprefixes` printed. 0, -ENOENT: no volume in it. */
 int dmm_lv_parse(const char *text, struct dmm_lv *lv);
 
