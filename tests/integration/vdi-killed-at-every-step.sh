@@ -59,10 +59,10 @@ for step in $back_steps; do
 	[ "$step" != freeze-sent ] || await A 20 state=copying
 	cancelled "$step"
 done
-for step in recorded swapped attached started marked new-table-loaded freeze-sent committed moved new-table-live; do
+for step in recorded swapped attached started marked new-table-loaded freeze-sent committed moved new-table-live finished; do
 	killed "$step" vdi
 	case $step in
-	moved|new-table-live)
+	moved|new-table-live|finished)
 		moved || fail "killed at $step: the record does not say that it has moved"
 		refused 3 'cannot be taken back' dmmigrate cancel A
 		refused 3 '.' dmmigrate start A "127.0.0.1:/dev/mapper/$THERE" ;;

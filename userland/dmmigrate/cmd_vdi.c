@@ -354,8 +354,10 @@ static int done(struct dmm_tool *t, const struct dmm_source *s, u64 pause_ns)
 	dmm_say(t, "%s is on %s now.", t->source, s->vdi.dest);
 	if (pause_ns)
 		dmm_say(t, "  pause        %8.1f ms", (double)pause_ns / 1e6);
-	dmm_say(t, "Have the configuration of its user name %s: after a restart of this host %s is the old disk%s.", s->vdi.dest,
-		t->source, s->vdi.lv[0] ? ", which is not activated by itself" : "");
+	dmm_stop_at("finished");
+	dmm_vdi_config_rename(t, s);
+	dmm_say(t, "After a restart of this host %s is the old disk%s.", t->source,
+		s->vdi.lv[0] ? ", which is not activated by itself" : "");
 	dmm_say(t, "The old disk keeps its contents.  Next, once it is not needed any more: dmmigrate release %s", s->hex);
 	dmm_result_text(t, "source", t->source);
 	dmm_result_text(t, "migration", s->hex);
@@ -405,7 +407,14 @@ static int run(struct dmm_tool *t, struct dmm_source *s)
 /* Its record is. */
 static int not_there(struct dmm_tool *t, const struct dmm_source *s)
 {
+	char old[DMM_LV_NAME];
+
 	if (s->has_vdi && s->vdi.moved) {
+		if (!t->args.dry_run) {
+			dmm_vdi_config_rename(t, s);
+			if (dmm_vdi_put_aside(t, s, old))
+				dmm_say(t, "Its old volume is called %s now.", old);
+		}
 		dmm_next(t, "dmmigrate release %s", s->hex);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, DMM_USE_UNKNOWN, "%s has moved to %s, and is not there now",
 				t->source, s->vdi.dest);

@@ -79,6 +79,14 @@ bool dmm_vdi_on_new(const struct dmm_source *s);
 /* The table that it loads before the freeze, left by an interrupted run, goes. */
 void dmm_vdi_unload(struct dmm_source *s);
 
+/* vdi_config.c */
+
+/*
+ * It has moved: the configurations of guests that name it name the new disk instead, and what they were is kept; the edit of those that
+ * cannot be changed is said.  Idempotent.
+ */
+void dmm_vdi_config_rename(struct dmm_tool *t, const struct dmm_source *s);
+
 /* vdi_back.c: of other verbs */
 
 /* Verbs that have to do with other hosts say that this is none of theirs. 0: it is; or an exit code, reported. */
@@ -88,6 +96,11 @@ int dmm_vdi_elsewhere(struct dmm_tool *t, struct dmm_source *s);
 int dmm_vdi_take_back(struct dmm_tool *t, struct dmm_source *s);
 /* Takes mark and record away: the old disk is right, and used by its name. A mark that stays is a note. */
 void dmm_vdi_forget(struct dmm_tool *t, struct dmm_source *s);
+/*
+ * It has moved: where nobody has the device of an old logical volume open, that is deactivated, and @name is what it is called from now on.
+ * False: it keeps its name, which is a note.
+ */
+bool dmm_vdi_put_aside(struct dmm_tool *t, const struct dmm_source *s, char name[DMM_LV_NAME]);
 /* release: the record goes, the old volume stays, with its mark. Exit code, reported. */
 int dmm_vdi_release(struct dmm_tool *t, struct dmm_source *s);
 

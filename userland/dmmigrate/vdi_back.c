@@ -68,8 +68,27 @@ void dmm_vdi_forget(struct dmm_tool *t, struct dmm_source *s)
 	s->has_vdi = ret;
 }
 
+bool dmm_vdi_put_aside(struct dmm_tool *t, const struct dmm_source *s, char name[DMM_LV_NAME])
+{
+	char suffix[32], why[DMM_LV_WHY];
+	int ret;
+
+	if (!s->vdi.lv[0])
+		return false;
+	snprintf(suffix, sizeof(suffix), ".moved-%.8s", s->hex);
+	ret = dmm_lv_put_aside(s->vdi.lv, suffix, -1, name, why);
+	if (ret == -EBUSY)
+		dmm_note(t, "%s is in use, by the name of its old volume, which therefore keeps it: once it is not, lvchange -an %s, and "
+			 "lvrename or lvremove it", t->source, s->live.name);
+	else if (ret && ret != -ENOENT)
+		dmm_note(t, "its old volume keeps its name: %s", why);
+	return !ret;
+}
+
 int dmm_vdi_release(struct dmm_tool *t, struct dmm_source *s)
 {
+	char old[DMM_LV_NAME];
+	bool aside;
 	int ret;
 
 	if (!s->vdi.moved || s->sink) {
@@ -82,6 +101,8 @@ int dmm_vdi_release(struct dmm_tool *t, struct dmm_source *s)
 		if (ret)
 			return ret;
 	}
+	aside = dmm_vdi_put_aside(t, s, old);
+	dmm_stop_at("put-aside");
 	ret = dmm_vdi_remove(DMM_VDI_DIR, s->id);
 	if (ret) {
 		dmm_next(t, "ls -l %s", DMM_VDI_DIR);
@@ -89,8 +110,11 @@ int dmm_vdi_release(struct dmm_tool *t, struct dmm_source *s)
 				DMM_VDI_DIR, strerror(-ret));
 	}
 	dmm_result_text(t, "migration", s->hex);
+	dmm_result_text(t, "old_volume", aside ? old : NULL);
 	dmm_say(t, "%s is forgotten here; %s is used as before, and its old volume keeps its contents, which are old%s.",
-		s->hex, s->vdi.source, s->vdi.lv[0] ? ", and is not activated by itself (activation-skip): remove it once "
+		s->hex, s->vdi.dest, s->vdi.lv[0] ? ", and is not activated by itself (activation-skip): remove it once "
 		"nothing has it open" : "");
+	if (aside)
+		dmm_say(t, "The old volume is called %s now.", old);
 	return DMM_EXIT_OK;
 }
