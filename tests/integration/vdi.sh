@@ -28,7 +28,7 @@ nothing_left() {
 is_on() { dmsetup table A | grep -q "^0 [0-9]* linear $(stat -c '%Hr:%Lr' "$(readlink -f "/dev/mapper/$1")") 0\$"; }
 
 # ---- what cannot be ----
-refused 2 '--to DEVICE is missing' dmmigrate vdi A
+refused 2 '--to DEVICE or SR is missing' dmmigrate vdi A
 refused 3 'no block device' dmmigrate vdi A --to /dev/mapper/nowhere
 refused 3 'is A itself' dmmigrate vdi A --to /dev/mapper/A
 refused 3 'same storage' dmmigrate vdi A --to /dev/mapper/A-low

@@ -376,6 +376,7 @@ static struct dmm_vdi vdi(void)
 {
 	struct dmm_vdi v = {
 		.moved = true, .source = "vg-web01", .uuid = "LVM-x", .dest = "/dev/vg/a \"b\"\\", .size_bytes = 1ull << 45,
+		.volume = { .sr = { "fast", DMM_SR_THIN, "vg/pool" }, .name = "dmm-web01-0-01020304", .size_bytes = 77 },
 		.lv = "LVM-abcdefghijklmnopqrstuvwxyz012345abcdefghijklmnopqrstuvwxyz012345",
 		.started_s = 1700000000, .has_witness = true,
 		.witness = { .device_bytes = 1ull << 40, .target_bytes = 7, .inflight = 2 },
@@ -404,14 +405,20 @@ static void test_vdi(void **state)
 	assert_string_equal(got.uuid, v.uuid);
 	assert_string_equal(got.dest, v.dest);
 	assert_string_equal(got.lv, v.lv);
+	assert_int_equal(got.volume.sr.kind, DMM_SR_THIN);
+	assert_string_equal(got.volume.sr.name, "fast");
+	assert_string_equal(got.volume.sr.place, "vg/pool");
+	assert_string_equal(got.volume.name, v.volume.name);
+	assert_int_equal(got.volume.size_bytes, 77);
 	assert_int_equal(got.size_bytes, v.size_bytes);
 	assert_int_equal(got.started_s, v.started_s);
 	assert_memory_equal(&got.witness, &v.witness, sizeof(v.witness));
 
 	v.moved = false;
+	v.volume.sr.kind = DMM_SR_NONE;	/* none was made */
 	assert_int_equal(dmm_vdi_save(sub, &v), 0);
 	assert_int_equal(dmm_vdi_find(sub, "vg-web01", "LVM-x", &got), 0);
-	assert_false(got.moved);
+	assert_false(got.moved || got.volume.sr.kind);
 	assert_int_equal(dmm_vdi_find(sub, "vg-web01", "LVM-y", &got), -ENOENT);
 	assert_int_equal(dmm_vdi_find(sub, "vg-web02", "LVM-x", &got), -ENOENT);
 	assert_int_equal(dmm_vdi_remove(sub, id), 0);
@@ -425,6 +432,7 @@ static void test_vdi_damaged(void **state)
 	static const char *const breaks[] = {
 		"s/\"moved\": *1/\"moved\": 2/", "s/\"moved\": *1/\"moved\": true/", "s/moved/moves/", "s/" ID_HEX "/" ID_HEX "0/",
 		"s/LVM-abc/LVM abc/", "s/\"size_bytes\": *[0-9]*/\"size_bytes\": 0/", "s/}//", "s/\"source\"/\"sauce\"/",
+		"s/\"thin\"/\"thick\"/", "s/dmm-web01/..\\/..\\/web/", "s/vg\\/pool/--config\\/x/",
 	};
 	struct dmm_vdi v = vdi(), got = { 0 };
 	char cmd[256];

@@ -24,9 +24,9 @@
 #define THAW_MS			(DMM_MAX_FREEZE_MS + 1000)
 
 static const struct dmm_option vdi_options[] = {
-	DMM_OPTION("to", TEXT, to, "DEVICE",
-		   "the new disk: any block device of this host that is not smaller; what is under way\n"
-		   "already knows it"),
+	DMM_OPTION("to", TEXT, to, "DEVICE|SR",
+		   "the new disk: any block device of this host that is not smaller, or a storage repository,\n"
+		   "where one is made; what is under way already knows it"),
 	DMM_OPTION_BANDWIDTH(""),
 	DMM_OPTION("max-pause", MS, max_pause_ms, "MS",
 		   "move when what is left is copied in so long, and let the guest go on after it in\n"
@@ -36,45 +36,11 @@ static const struct dmm_option vdi_options[] = {
 	DMM_OPTION("block-size", BLOCK, block_bytes, "SIZE",
 		   "size of a tracked block, 4K to 1M (default 4K)"),
 	DMM_OPTION_OVERWRITE,
+	DMM_OPTION_CONTROL,
 	DMM_OPTION("dry-run", FLAG, dry_run, NULL, "check both disks, print every table and step, do none"),
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
-
-static void say_table(struct dmm_tool *t, const char *what, const struct dmm_dm_table *table)
-{
-	dmm_autofree char *text = dmm_dm_table_format(table, false);
-
-	if (text)
-		dmm_say(t, "  %s\n    %s", what, text);
-}
-
-static int dry_run(struct dmm_tool *t, const struct dmm_source *s, const struct dmm_preflight *pre,
-		   const struct dmm_vdi_dest *d)
-{
-	u64 sectors = pre->size_bytes / DMM_SECTOR_BYTES;
-
-	dmm_say(t, "Dry run: nothing is done.  The steps would be:");
-	dmm_say(t, "  a record in %s", DMM_VDI_DIR);
-	say_table(t, "an origin device with the table of now", &s->table);
-	dmm_say(t, "  dmsetup load %s, dmsetup resume --nolockfs %s", s->live.name, s->live.name);
-	dmm_say(t, "    0 %llu migrate <origin> %u 2 sink %u:%u", sectors, pre->block_bytes / DMM_SECTOR_BYTES, d->major,
-		d->minor);
-	dmm_say(t, "  kernel: copy to %s%s%s%s", d->path, *d->signature ? ", overwriting " : "", d->signature,
-		d->zeroed ? "; nothing was ever written there: zeros are not" : "");
-	if (s->vdi.lv[0])
-		dmm_say(t, "  lvm: activation-skip for the old volume");
-	dmm_say(t, "  kernel: freeze, commit; the record; dmsetup load %s, dmsetup resume --noflush --nolockfs %s",
-		s->live.name, s->live.name);
-	dmm_say(t, "    0 %llu linear %u:%u 0", sectors, d->major, d->minor);
-	dmm_result_text(t, "source", t->source);
-	dmm_result_text(t, "dest", d->path);
-	dmm_result_text(t, "dest_signature", d->signature);
-	dmm_result_bool(t, "dest_reads_as_zeros", d->zeroed);
-	dmm_result_u64(t, "size_bytes", pre->size_bytes);
-	dmm_result_u64(t, "dest_bytes", d->size_bytes);
-	return DMM_EXIT_OK;
-}
 
 static int confirm(struct dmm_tool *t, const struct dmm_vdi_dest *d)
 {
@@ -148,15 +114,15 @@ static int begin_attached(struct dmm_tool *t, struct dmm_source *s, bool zeroed,
 }
 
 static int begin_changes(struct dmm_tool *t, struct dmm_source *s, const struct dmm_preflight *pre,
-			 const struct dmm_vdi_dest *d)
+			 struct dmm_vdi_dest *d)
 {
+	const char *to = s->vdi.volume.sr.kind ? s->vdi.volume.sr.name : d->path;
 	char sink[32], why[512] = "";
 	u8 id[DMM_ID_BYTES];
 	bool restored;
 	int ret;
 
 	memcpy(id, s->vdi.id, sizeof(id));
-	snprintf(sink, sizeof(sink), "%u:%u", d->major, d->minor);
 	ret = remember(t, s, why, sizeof(why));
 	dmm_stop_at("recorded");
 	if (!ret)
@@ -166,10 +132,16 @@ static int begin_changes(struct dmm_tool *t, struct dmm_source *s, const struct 
 		ret = DMM_EXIT_ABORTED;
 	}
 	if (ret) {
-		dmm_next(t, "dmmigrate vdi %s --to %s (again)", t->source, d->path);
+		dmm_next(t, "dmmigrate vdi %s --to %s (again)", t->source, to);
 		ret = dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "%s", why);
 		goto out_forget;
 	}
+	if (s->vdi.volume.sr.kind) {
+		ret = dmm_vdi_sr_make(t, s, pre, d);
+		if (ret)
+			goto out_forget;
+	}
+	snprintf(sink, sizeof(sink), "%u:%u", d->major, d->minor);
 	ret = dmm_attach(t, s, id, 0, pre->block_bytes, sink);
 	if (ret)
 		goto out_forget;
@@ -178,7 +150,7 @@ static int begin_changes(struct dmm_tool *t, struct dmm_source *s, const struct 
 		return 0;
 	if (dmm_detach(t, s, &restored))
 		return ret;	/* reported; the record is needed to mend it */
-	dmm_next(t, "dmmigrate vdi %s --to %s (again)", t->source, d->path);
+	dmm_next(t, "dmmigrate vdi %s --to %s (again)", t->source, to);
 	ret = dmm_fail(t, ret, DMM_OWNER_SOURCE, DMM_USE_RESTORED, "%s", why);
 out_forget:
 	if (!s->ours && !s->has_origin)
@@ -186,8 +158,7 @@ out_forget:
 	return ret;
 }
 
-static void new_record(struct dmm_source *s, const struct dmm_preflight *pre, const struct dmm_vdi_dest *d,
-		       const u8 id[DMM_ID_BYTES])
+static void new_record(struct dmm_source *s, const struct dmm_preflight *pre, const u8 id[DMM_ID_BYTES])
 {
 	struct dmm_vdi *v = &s->vdi;
 
@@ -197,12 +168,36 @@ static void new_record(struct dmm_source *s, const struct dmm_preflight *pre, co
 	dmm_id_format(id, s->hex);
 	snprintf(v->source, sizeof(v->source), "%s", s->live.name);
 	snprintf(v->uuid, sizeof(v->uuid), "%s", s->live.uuid);
-	snprintf(v->dest, sizeof(v->dest), "%s", d->path);
 	dmm_lv_of_name(s->live.name, v->lv);
 	v->size_bytes = pre->size_bytes;
 	v->started_s = (u64)time(NULL);
-	s->has_vdi = true;
 	s->journal = DMM_JOURNAL_SOURCE;
+}
+
+/* The new disk, as it is or is going to be. 0 or an exit code, reported. */
+static int begin_dest(struct dmm_tool *t, struct dmm_source *s, const struct dmm_preflight *pre, struct dmm_vdi_dest *d)
+{
+	int ret;
+
+	memset(d, 0, sizeof(*d));
+	if (!strchr(t->args.to, '/'))
+		return dmm_vdi_sr_plan(t, s, t->args.to, pre->size_bytes);
+	ret = dmm_vdi_dest_check(t, s, t->args.to, pre->size_bytes, pre->lbs_bytes, d);
+	if (!ret)
+		snprintf(s->vdi.dest, sizeof(s->vdi.dest), "%s", d->path);
+	return ret;
+}
+
+/* Of a copy that a restart of this host has ended, or a tool that was killed before it began. 0 or an exit code, reported. */
+static int begin_anew(struct dmm_tool *t, struct dmm_source *s)
+{
+	if (s->has_vdi)
+		dmm_vdi_forget(t, s);
+	if (!s->has_vdi)
+		return 0;
+	dmm_next(t, "dmmigrate cancel %s", s->hex);
+	return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
+			"what an earlier move of %s has left cannot be removed", t->source);
 }
 
 /* 0 or an exit code, reported. */
@@ -214,29 +209,35 @@ static int begin(struct dmm_tool *t, struct dmm_source *s)
 	int ret;
 
 	if (!t->args.to)
-		return dmm_usage(t, "--to DEVICE is missing: %.128s is not being moved yet", t->source);
+		return dmm_usage(t, "--to DEVICE or SR is missing: %.128s is not being moved yet", t->source);
 	ret = dmm_preflight_source(t, s, &pre);
-	if (!ret)
-		ret = dmm_vdi_dest_check(t, s, t->args.to, pre.size_bytes, pre.lbs_bytes, &d);
+	if (!ret && !t->args.dry_run)
+		ret = begin_anew(t, s);
 	if (ret)
 		return ret;
-	if (s->has_vdi && !t->args.dry_run)	/* of a copy that a restart of this host has ended */
-		dmm_vdi_forget(t, s);
 	if (dmm_id_random(id))
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "no random numbers");
-	new_record(s, &pre, &d, id);
-	if (t->args.dry_run)
-		return dry_run(t, s, &pre, &d);
+	new_record(s, &pre, id);
+	ret = begin_dest(t, s, &pre, &d);
+	if (ret || t->args.dry_run)
+		return ret ? ret : dmm_vdi_dry_run(t, s, &pre, &d);
 	ret = confirm(t, &d);
 	if (ret)
 		return ret;
 	if (!s->vdi.lv[0])
 		dmm_note(t, "%s is no logical volume: make sure yourself that nothing opens its old disk by this name after "
 			 "a restart of this host", t->source);
+	s->has_vdi = true;
 	ret = begin_changes(t, s, &pre, &d);
 	if (!ret)
 		dmm_say(t, "%s is being moved to %s (migration %s).", t->source, d.path, s->hex);
 	return ret;
+}
+
+/* Is --to another disk than that of the record? */
+static bool to_another(const struct dmm_tool *t, const struct dmm_vdi *v)
+{
+	return t->args.to && strcmp(t->args.to, v->dest) && (!v->volume.sr.kind || strcmp(t->args.to, v->volume.sr.name));
 }
 
 /* What an interrupted run has left of a hold ends: the copy goes on. 0 or an exit code, reported. */
@@ -251,7 +252,7 @@ static int take_up(struct dmm_tool *t, struct dmm_source *s)
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
 				"the record of where %s moves is gone, or damaged", t->source);
 	}
-	if (t->args.to && strcmp(t->args.to, s->vdi.dest))
+	if (to_another(t, &s->vdi))
 		return dmm_usage(t, "%.128s is being moved to %.512s already, not to %.512s: cancel that first", t->source,
 				 s->vdi.dest, t->args.to);
 	if (t->args.block_bytes != DMM_UNSET)
@@ -264,7 +265,7 @@ static int take_up(struct dmm_tool *t, struct dmm_source *s)
 		ret = dmm_source_info(t, s, &info);
 	if (ret || t->args.dry_run || info.state != DMM_STATE_IDLE)
 		return ret;
-	ret = begin_attached(t, s, false, why, sizeof(why));
+	ret = begin_attached(t, s, dmm_vdi_sink_is_zero(s), why, sizeof(why));
 	if (!ret)
 		return 0;
 	dmm_next(t, "dmmigrate cancel %s", t->source);
@@ -381,7 +382,7 @@ static int run(struct dmm_tool *t, struct dmm_source *s)
 				"%s is being migrated to another host", t->source);
 	}
 	if (s->has_vdi && s->vdi.moved) {
-		if (t->args.to && strcmp(t->args.to, s->vdi.dest)) {
+		if (to_another(t, &s->vdi)) {
 			dmm_next(t, "dmmigrate release %s", s->hex);
 			return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_DEST, DMM_USE_MOVED,
 					"%s has moved to %s, and that is not released yet", t->source, s->vdi.dest);
@@ -410,6 +411,10 @@ static int not_there(struct dmm_tool *t, const struct dmm_source *s)
 	char old[DMM_LV_NAME];
 
 	if (s->has_vdi && s->vdi.moved) {
+		int ret = t->args.dry_run ? 0 : dmm_vdi_sr_settle(t, s);
+
+		if (ret)
+			return ret;
 		if (!t->args.dry_run) {
 			dmm_vdi_config_rename(t, s);
 			if (dmm_vdi_put_aside(t, s, old))
@@ -444,7 +449,8 @@ const struct dmm_verb dmm_verb_vdi = {
 	.name = "vdi",
 	.operands = "DEVICE",
 	.brief = "move a disk in use to another one of this host\n\n"
-		 "The new one is named by --to.  The kernel copies DEVICE while it is written, then holds its I/O for a\n"
+		 "The new one is named by --to, or made in the storage repository of dmmigrated.conf that --to names, and\n"
+		 "removed should the move be cancelled.  The kernel copies DEVICE while it is written, then holds its I/O for a\n"
 		 "moment, and lets it go on at the new disk.  Ctrl-C detaches and the copy goes on; this again takes it\n"
 		 "up, cancel stops it.  A new disk that is a fresh thin volume is not written where the old one has\n"
 		 "zeros.  The old disk is kept as it is; release forgets the move.",

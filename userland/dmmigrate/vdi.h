@@ -13,10 +13,12 @@
 #include "journal.h"
 #include "lv.h"
 #include "parse.h"
+#include "volume.h"
 #include "witness.h"
 
 #define DMM_VDI_DIR	DMM_JOURNAL_DIR "/vdi"
 
+struct dmm_preflight;
 struct dmm_source;
 struct dmm_tool;
 
@@ -26,7 +28,8 @@ struct dmm_vdi {
 	bool moved;			/* the new disk is right, and not the old one */
 	char source[DMM_DM_NAME_BYTES];	/* dm name and UUID, which may be "" */
 	char uuid[DMM_DM_UUID_BYTES];
-	char dest[DMM_PATH_MAX];	/* as it was named */
+	char dest[DMM_PATH_MAX];	/* as it was named, or is called */
+	struct dmm_volume volume;	/* that was, or is being, made for it; of no SR: none */
 	char lv[DMM_LV_UUID_BYTES];	/* of the old volume, "": it is none of LVM's */
 	u64 size_bytes;
 	u64 started_s;			/* CLOCK_REALTIME */
@@ -63,6 +66,25 @@ struct dmm_vdi_dest {
 int dmm_vdi_dest_check(struct dmm_tool *t, const struct dmm_source *s, const char *path, u64 size_bytes, u32 lbs_bytes,
 		       struct dmm_vdi_dest *d);
 
+/* Does the disk that it copies to, which was not written yet, read as zeros? */
+bool dmm_vdi_sink_is_zero(const struct dmm_source *s);
+
+/* vdi_sr.c: a new disk that is made, in a storage repository; of other moves the last two do nothing */
+
+/* Fills the record's volume and dest: what would be made in the SR @name.  0, or an exit code, reported: there is no such SR, or no room. */
+int dmm_vdi_sr_plan(struct dmm_tool *t, struct dmm_source *s, const char *name, u64 size_bytes);
+/* Makes that, once the record names it, and checks it as any other.  0 or an exit code, reported. */
+int dmm_vdi_sr_make(struct dmm_tool *t, struct dmm_source *s, const struct dmm_preflight *pre, struct dmm_vdi_dest *d);
+/* It has moved: the new volume is as any other of the host's.  0 or an exit code, reported. */
+int dmm_vdi_sr_settle(struct dmm_tool *t, const struct dmm_source *s);
+/* It has not, and nothing uses it: it goes.  0, or -EIO, which is a note. */
+int dmm_vdi_sr_remove(struct dmm_tool *t, const struct dmm_source *s);
+
+/* vdi_dry.c */
+
+/* Says what would be done.  Exit code. */
+int dmm_vdi_dry_run(struct dmm_tool *t, const struct dmm_source *s, const struct dmm_preflight *pre, const struct dmm_vdi_dest *d);
+
 /* vdi_move.c */
 
 /*
@@ -94,7 +116,10 @@ int dmm_vdi_elsewhere(struct dmm_tool *t, struct dmm_source *s);
 
 /* cancel: refused once it has moved; what is committed and has not goes on at the old disk. 0 or an exit code, reported. */
 int dmm_vdi_take_back(struct dmm_tool *t, struct dmm_source *s);
-/* Takes mark and record away: the old disk is right, and used by its name. A mark that stays is a note. */
+/*
+ * Takes mark, a volume that was made and the record away: the old disk is right, and used by its name.  What stays is a note, and
+ * s->has_vdi.
+ */
 void dmm_vdi_forget(struct dmm_tool *t, struct dmm_source *s);
 /*
  * It has moved: where nobody has the device of an old logical volume open, that is deactivated, and @name is what it is called from now on.

@@ -62,6 +62,10 @@ void dmm_vdi_forget(struct dmm_tool *t, struct dmm_source *s)
 			 why, t->source);
 		return;
 	}
+	dmm_stop_at("unmarked");
+	if (dmm_vdi_sr_remove(t, s))
+		return;
+	dmm_stop_at("volume-removed");
 	ret = dmm_vdi_remove(DMM_VDI_DIR, s->id);
 	if (ret)
 		dmm_note(t, "cannot remove the record of %s in %s: %s", t->source, DMM_VDI_DIR, strerror(-ret));
@@ -96,11 +100,11 @@ int dmm_vdi_release(struct dmm_tool *t, struct dmm_source *s)
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, s->vdi.moved ? DMM_OWNER_DEST : DMM_OWNER_SOURCE,
 				s->vdi.moved ? DMM_USE_COMMITTED : DMM_USE_ATTACHED, "it has not moved yet");
 	}
-	if (s->has_origin) {
+	ret = dmm_vdi_sr_settle(t, s);
+	if (!ret && s->has_origin)
 		ret = dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_MOVED);
-		if (ret)
-			return ret;
-	}
+	if (ret)
+		return ret;
 	aside = dmm_vdi_put_aside(t, s, old);
 	dmm_stop_at("put-aside");
 	ret = dmm_vdi_remove(DMM_VDI_DIR, s->id);

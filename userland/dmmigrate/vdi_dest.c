@@ -73,11 +73,18 @@ static int dest_identity(struct dmm_tool *t, const struct dmm_source *s, const s
 	return refuse(t, "%s is the same storage as %s, or lies on it (%s)", d->path, t->source, which);
 }
 
-static void dest_look_for_zeros(struct dmm_vdi_dest *d)
+static bool is_zero(unsigned int major, unsigned int minor)
 {
 	struct dmm_dm_dev dev;
 
-	d->zeroed = !dmm_dm_find_number(d->major, d->minor, &dev) && dmm_dm_thin_is_zero(&dev);
+	return !dmm_dm_find_number(major, minor, &dev) && dmm_dm_thin_is_zero(&dev);
+}
+
+bool dmm_vdi_sink_is_zero(const struct dmm_source *s)
+{
+	unsigned int major, minor;
+
+	return !dmm_dm_table_sink(&s->table, &major, &minor) && is_zero(major, minor);
 }
 
 static int dest_open(struct dmm_tool *t, const struct dmm_vdi_dest *d)
@@ -128,6 +135,6 @@ int dmm_vdi_dest_check(struct dmm_tool *t, const struct dmm_source *s, const cha
 	if (!ret)
 		ret = dest_settle(t, d, fd);
 	if (!ret)
-		dest_look_for_zeros(d);
+		d->zeroed = is_zero(d->major, d->minor);
 	return ret;
 }

@@ -231,7 +231,9 @@ int dmm_vdi_finish(struct dmm_tool *t, struct dmm_source *s)
 			ret = move_swap(t, s, &table);
 		dmm_dm_table_clear(&table);
 	}
-	return ret ? ret : dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_MOVED);
+	if (!ret)
+		ret = dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_MOVED);
+	return ret ? ret : dmm_vdi_sr_settle(t, s);
 }
 
 /* Frozen for nothing: everything is as it was, and goes on. */
@@ -279,7 +281,7 @@ int dmm_vdi_move(struct dmm_tool *t, struct dmm_source *s, u32 timeout_ms, u64 *
 		goto out_clear;
 	*pause_ns = dmm_monotonic_ns() - info.hold_ns;
 	dmm_stop_at("new-table-live");
-	ret = dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_MOVED);
+	ret = dmm_vdi_finish(t, s);
 	goto out_clear;
 
 out_why:

@@ -40,6 +40,8 @@ static struct json_object *vdi_to_json(const struct dmm_vdi *v)
 	json_object_object_add(o, "source", json_object_new_string(v->source));
 	json_object_object_add(o, "uuid", json_object_new_string(v->uuid));
 	json_object_object_add(o, "dest", json_object_new_string(v->dest));
+	if (v->volume.sr.kind)
+		json_object_object_add(o, "volume", dmm_volume_to_json(&v->volume));
 	json_object_object_add(o, "lv", json_object_new_string(v->lv));
 	json_object_object_add(o, "size_bytes", json_object_new_uint64(v->size_bytes));
 	json_object_object_add(o, "started_s", json_object_new_uint64(v->started_s));
@@ -52,6 +54,7 @@ static struct json_object *vdi_to_json(const struct dmm_vdi *v)
 
 static int vdi_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struct dmm_vdi *v)
 {
+	struct json_object *volume;
 	u64 version, moved, has_witness;
 	char hex[DMM_ID_HEX];
 
@@ -65,6 +68,7 @@ static int vdi_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], struc
 	    dmm_jsonfield_text(o, "dest", v->dest, sizeof(v->dest)) ||
 	    dmm_jsonfield_text(o, "lv", v->lv, sizeof(v->lv)) ||
 	    (v->lv[0] && !dmm_dm_uuid_is_lv(v->lv)) ||
+	    (json_object_object_get_ex(o, "volume", &volume) && dmm_volume_from_json(volume, &v->volume)) ||
 	    dmm_jsonfield_number(o, "size_bytes", 1, ~0ull >> 1, &v->size_bytes) ||
 	    dmm_jsonfield_number(o, "started_s", 0, ~0ull >> 1, &v->started_s) ||
 	    dmm_jsonfield_number(o, "has_witness", 0, 1, &has_witness) ||
