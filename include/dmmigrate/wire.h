@@ -38,6 +38,8 @@
  *				<--	IDENTITY_OK
  *	VOLUME			-->	makes a destination in a storage repository, for PREPARE
  *				<--	VOLUME_OK
+ *	LEFTOVERS		-->	what have migrations left there?
+ *				<--	LEFTOVERS_OK
  *	PROBE			-->	how fast is the way there, or the disk?
  *	bytes			-->	of the way: as many as it says, no frames
  *				<--	PROBE_OK
@@ -111,6 +113,7 @@
 #define DMM_FEATURE_GUEST_CONFIG (1ull << 7)	/* DMM_MSG_GUEST_CONFIG */
 #define DMM_FEATURE_IDENTITY	(1ull << 8)	/* DMM_MSG_IDENTITY */
 #define DMM_FEATURE_VOLUME	(1ull << 9)	/* DMM_MSG_VOLUME */
+#define DMM_FEATURE_LEFTOVERS	(1ull << 10)	/* DMM_MSG_LEFTOVERS */
 #define DMM_FEATURE_PROBE	(1ull << 11)	/* DMM_MSG_PROBE */
 
 enum dmm_msg {
@@ -162,6 +165,8 @@ enum dmm_msg {
 	DMM_MSG_IDENTITY_OK	= 57,	/* struct dmm_wire_identity_ok */
 	DMM_MSG_VOLUME		= 58,	/* struct dmm_wire_volume */
 	DMM_MSG_VOLUME_OK	= 59,	/* struct dmm_wire_volume_ok */
+	DMM_MSG_LEFTOVERS	= 60,	/* struct dmm_wire_leftovers */
+	DMM_MSG_LEFTOVERS_OK	= 61,	/* struct dmm_wire_leftovers_ok */
 	DMM_MSG_PROBE		= 62,	/* struct dmm_wire_probe; DMM_PROBE_LINK: bytes that are no frame follow */
 	DMM_MSG_PROBE_OK	= 63,	/* struct dmm_wire_probe_ok */
 };

@@ -229,6 +229,57 @@ struct dmm_wire_volume_ok {
 };
 #define DMM_WIRE_VOLUME_OK_BYTES	1048
 
+struct dmm_wire_leftovers {
+	__u8 migration[DMM_ID_BYTES];	/* of this one; zero: of all that are who asks' business */
+	__le32 first;		/* leave out so many: they have been told */
+	__le32 flags;		/* 0 */
+};
+#define DMM_WIRE_LEFTOVERS_BYTES	24
+
+enum dmm_wire_leftover_kind {
+	DMM_LEFTOVER_PART	= 1,	/* a host's part in a migration: journal and manifest */
+	DMM_LEFTOVER_JOURNAL	= 2,	/* a damaged one, or a manifest, that is nobody's or cannot be read */
+	DMM_LEFTOVER_DEVICE	= 3,	/* a device-mapper device: origin, gate, fence */
+	DMM_LEFTOVER_VOLUME	= 4,	/* a destination that was made, or a logical volume that is marked */
+	DMM_LEFTOVER_GUEST	= 5,	/* configuration of a guest that waits for the end of a hand-over */
+	DMM_LEFTOVER_DOMAIN	= 6,	/* of a move that was interrupted */
+	__DMM_LEFTOVER_KIND_MAX,
+};
+
+enum dmm_wire_leftover_fate {
+	DMM_LEFTOVER_REMOVE	= 1,	/* nobody's disk depends on it: `clean --all` of that host removes it */
+	DMM_LEFTOVER_KEEP	= 2,	/* it does not: why, and which command decides */
+	DMM_LEFTOVER_PEER	= 3,	/* kept as long as the other host knows the migration */
+	DMM_LEFTOVER_GOES	= 4,	/* with its migration's part, whatever becomes of that */
+	__DMM_LEFTOVER_FATE_MAX,
+};
+
+struct dmm_wire_leftover {
+	__u8 migration[DMM_ID_BYTES];	/* zero: of none that is known */
+	__le32 kind;		/* enum dmm_wire_leftover_kind */
+	__le32 fate;		/* enum dmm_wire_leftover_fate */
+	__le32 role;		/* PART: enum dmm_ho_role; else 0 */
+	__le32 pad;
+	__u8 name[128];
+	__u8 why[160];		/* what it is */
+	__u8 action[128];	/* a command for that host; empty: none */
+};
+#define DMM_WIRE_LEFTOVER_BYTES		448
+#define DMM_LEFTOVERS_PAGE	9u
+#define DMM_MAX_LEFTOVERS	4096u	/* that are told; what is beyond has to go first */
+
+/* dmm_wire_leftovers_ok.flags */
+#define DMM_LEFTOVERS_CUT	(1u << 0)	/* not everything could be looked at */
+#define DMM_LEFTOVERS_PLAINTEXT	(1u << 1)	/* the daemon speaks without TLS */
+
+struct dmm_wire_leftovers_ok {
+	__le32 total;		/* of all there are now */
+	__le32 nr;		/* of these */
+	__le32 flags;		/* DMM_LEFTOVERS_* */
+	__le32 pad;
+	struct dmm_wire_leftover leftover[DMM_LEFTOVERS_PAGE];	/* zero beyond */
+};
+#define DMM_WIRE_LEFTOVERS_OK_BYTES	4048
 enum dmm_wire_probe_kind {
 	DMM_PROBE_LINK	= 1,	/* bytes follow, which are thrown away: how long did they take? */
 	DMM_PROBE_DISK	= 2,	/* how long does reading of a destination take? */

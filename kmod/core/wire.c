@@ -119,6 +119,11 @@ WIRE_OFFSET(dmm_wire_volume, source_host, 136);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_volume_ok) == DMM_WIRE_VOLUME_OK_BYTES);
 WIRE_OFFSET(dmm_wire_volume_ok, flags, 16);
 WIRE_OFFSET(dmm_wire_volume_ok, path, 24);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_leftovers) == DMM_WIRE_LEFTOVERS_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_leftover) == DMM_WIRE_LEFTOVER_BYTES);
+WIRE_OFFSET(dmm_wire_leftover, why, 160);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_leftovers_ok) == DMM_WIRE_LEFTOVERS_OK_BYTES);
+WIRE_OFFSET(dmm_wire_leftovers_ok, leftover, 16);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_probe) == DMM_WIRE_PROBE_BYTES);
 WIRE_OFFSET(dmm_wire_probe, bytes, 8);
 WIRE_OFFSET(dmm_wire_probe, path, 16);
@@ -128,6 +133,7 @@ WIRE_OFFSET(dmm_wire_probe_ok, ns, 8);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_prepare) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_facts_ok) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(sizeof(struct dmm_wire_guest_config) <= DMM_MAX_CONTROL_BYTES);
+DMM_BUILD_ASSERT(sizeof(struct dmm_wire_leftovers_ok) <= DMM_MAX_CONTROL_BYTES);
 DMM_BUILD_ASSERT(DMM_MAX_EXTENT_BYTES % DMM_SECTOR_BYTES == 0);
 DMM_BUILD_ASSERT(DMM_MAX_ZERO_BYTES % DMM_SECTOR_BYTES == 0);
 
@@ -223,6 +229,10 @@ int dmm_wire_payload_bytes(u16 msg)
 		return DMM_WIRE_VOLUME_BYTES;
 	case DMM_MSG_VOLUME_OK:
 		return DMM_WIRE_VOLUME_OK_BYTES;
+	case DMM_MSG_LEFTOVERS:
+		return DMM_WIRE_LEFTOVERS_BYTES;
+	case DMM_MSG_LEFTOVERS_OK:
+		return DMM_WIRE_LEFTOVERS_OK_BYTES;
 	case DMM_MSG_PROBE:
 		return DMM_WIRE_PROBE_BYTES;
 	case DMM_MSG_PROBE_OK:

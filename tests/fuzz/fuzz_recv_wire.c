@@ -88,6 +88,7 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		struct dmm_guest_config_request guest_config;
 		char path[DMM_PATH_MAX];
 		struct dmm_volume_request volume;
+		struct { u8 migration[DMM_ID_BYTES]; u32 first; } leftovers;
 		struct dmm_probe_request probe;
 	} u;
 	struct dmm_refusal r = { 0 };
@@ -165,6 +166,11 @@ static void one_request(u16 type, const u8 *data, size_t size)
 			fuzz_assert(dmm_sr_name_ok(u.volume.sr) && dmm_sr_label_ok(u.volume.label) && u.volume.size_bytes &&
 				    u.volume.size_bytes <= ~0ull >> 1 && u.volume.name.disk < u.volume.group_disks);
 		}
+		break;
+	case DMM_MSG_LEFTOVERS:
+		ret = dmm_leftovers_request_decode(payload, u.leftovers.migration, &u.leftovers.first, &r);
+		if (!ret)
+			fuzz_assert(u.leftovers.first <= DMM_MAX_LEFTOVERS);
 		break;
 	case DMM_MSG_PROBE:
 		ret = dmm_probe_decode(payload, &u.probe, &r);
@@ -249,7 +255,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				     DMM_MSG_QUERY };
 
 	static const u16 more[] = { DMM_MSG_PROVE, DMM_MSG_COMPARE, DMM_MSG_HASHES, DMM_MSG_GROUP, DMM_MSG_ADOPT,
-				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY, DMM_MSG_VOLUME, DMM_MSG_PROBE };
+				    DMM_MSG_GUEST, DMM_MSG_GUEST_CONFIG, DMM_MSG_IDENTITY, DMM_MSG_VOLUME,
+				    DMM_MSG_LEFTOVERS, DMM_MSG_PROBE };
 
 	if (!size)
 		return 0;
@@ -263,7 +270,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		one_request(more[data[0] - 8], data + 1, size - 1);
 	else if (data[0] == 13)
 		one_error(data + 1, size - 1);
-	else if (data[0] >= 14 && data[0] < 19)
+	else if (data[0] >= 14 && data[0] < 20)
 		one_request(more[data[0] - 9], data + 1, size - 1);
 	else
 		one_request(types[data[0] % 5], data + 1, size - 1);

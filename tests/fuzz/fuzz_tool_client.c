@@ -71,7 +71,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_wire_group_ok group_ok;
 	struct dmm_wire_volume volume = { 0 };
 	struct dmm_wire_volume_ok volume_ok;
+	struct dmm_leftovers leftovers = { 0 };
 	struct dmm_facts facts;
+	bool plaintext;
 	u64 error_ns;
 	s64 offset_ns;
 	u8 digest[16], hashes[DMM_MAX_CONTROL_BYTES + DMM_HASH_BYTES];
@@ -82,7 +84,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	dmm_remote_init(&r);
 	r.client.fd = sv[0];
 	r.client.timeout_ms = 1000;
-	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME | DMM_FEATURE_PROBE;
+	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS;
 	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
 	if (!ret) {
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);
@@ -110,6 +112,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		after(&r, ret);
 		if (!ret)
 			fuzz_assert(volume_ok.path[0] == '/' && memchr(volume_ok.path, '\0', sizeof(volume_ok.path)));
+		ret = dmm_remote_leftovers(&r, NULL, &leftovers, &plaintext);
+		after(&r, ret);
+		fuzz_assert(leftovers.nr <= DMM_MAX_LEFTOVERS);
+		dmm_leftovers_clear(&leftovers);
 	}
 	dmm_remote_close(&r);
 	close(sv[1]);

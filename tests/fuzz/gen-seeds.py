@@ -400,8 +400,8 @@ for selector, name in ((10, "HASHES"), (11, "GROUP"), (12, "ADOPT"), (14, "GUEST
     seed("recv_wire", "payload-" + name.lower(), bytes([selector]) + P[name])
 seed("recv_wire", "payload-volume", b"\x11" + P["VOLUME"])
 seed("recv_wire", "payload-volume-label", b"\x11" + P["VOLUME"][:72] + b"-" + P["VOLUME"][73:])
-seed("recv_wire", "payload-probe", b"\x12" + P["PROBE"])
-seed("recv_wire", "payload-probe-link", b"\x12" + struct.pack("<IIQ", 1, 0, 4096) + bytes(1024))
+seed("recv_wire", "payload-probe", b"\x13" + P["PROBE"])
+seed("recv_wire", "payload-probe-link", b"\x13" + struct.pack("<IIQ", 1, 0, 4096) + bytes(1024))
 seed("recv_wire", "payload-volume-sr", b"\x11" + P["VOLUME"][:40] + b"/" + P["VOLUME"][41:])
 for number in (0, 71, 74, 122, 6, 20, 15, 26, 1, 30, 24, 23, 22, 2, 16, 9999):
     seed("recv_wire", "errno-%d" % number, b"\x0d" + struct.pack("<i", -number))

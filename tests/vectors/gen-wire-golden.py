@@ -88,6 +88,10 @@ PAYLOADS = {
     + text("host-a", 64),
     "VOLUME_OK": struct.pack("<QQII", 0x0000123456800000, 0x0000223456789A00, 2, 0)
     + text("/dev/vg/dmm-web01-7-10111213", 1024),
+    "LEFTOVERS": ident(0x10) + struct.pack("<II", 18, 0),
+    "LEFTOVERS_OK": struct.pack("<IIII", 19, 1, 1, 0) + ident(0x10) + struct.pack("<IIII", 1, 3, 2, 0)
+    + text("web01-gate", 128) + text("its source is not connected", 160) + text("dmmigrate recover", 128)
+    + bytes(8 * 448),
     "PROBE": struct.pack("<IIQ", 2, 0, 0x0000123456789A00) + text("/dev/vg/web01", 1024),
     "PROBE_OK": struct.pack("<QQ", 0x0000000412345600, 0x1112131415161718),
 }
@@ -100,7 +104,7 @@ NUMBERS = {
     "PROVE": 40, "PROVE_OK": 41, "COMPARE": 42, "COMPARE_OK": 43, "KEY": 44, "KEY_OK": 45, "FACTS": 46,
     "FACTS_OK": 47, "HANDOVER": 48, "GUEST": 52, "GUEST_OK": 53,
     "GUEST_CONFIG": 54, "GUEST_CONFIG_OK": 55, "IDENTITY": 56, "IDENTITY_OK": 57,
-    "VOLUME": 58, "VOLUME_OK": 59, "PROBE": 62, "PROBE_OK": 63,
+    "VOLUME": 58, "VOLUME_OK": 59, "LEFTOVERS": 60, "LEFTOVERS_OK": 61, "PROBE": 62, "PROBE_OK": 63,
 }
 
 ACKS = [  # type, seq, arg, status

@@ -161,7 +161,7 @@ static const struct dmm_vec_type {
 	{ 35, 0 }, { 36, 0 }, { 37, 0 }, { 40, 40 }, { 41, 768 }, { 42, 1056 }, { 43, 8 },
 	{ 44, 40 }, { 45, 48 }, { 46, 0 }, { 47, 4096 }, { 48, 72 }, { 52, 88 }, { 53, 0 },
 	{ 54, 3184 }, { 55, 776 }, { 56, 1024 }, { 57, 1040 },
-	{ 58, 200 }, { 59, 1048 }, { 62, 1040 }, { 63, 16 },
+	{ 58, 200 }, { 59, 1048 }, { 60, 24 }, { 61, 4048 }, { 62, 1040 }, { 63, 16 },
 };
 
 /* May @type, whose payload is variable, have @n bytes of it? */
@@ -287,6 +287,8 @@ static const struct dmm_vec_bad {
 	{ DMM_MSG_GUEST_CONFIG_OK, 32, 4, 777, "payload size is not that of the message" },
 	{ DMM_MSG_VOLUME, 32, 4, 199, "payload size is not that of the message" },
 	{ DMM_MSG_VOLUME_OK, 32, 4, 1049, "payload size is not that of the message" },
+	{ DMM_MSG_LEFTOVERS, 32, 4, 23, "payload size is not that of the message" },
+	{ DMM_MSG_LEFTOVERS_OK, 32, 4, 4047, "payload size is not that of the message" },
 	{ DMM_MSG_PROBE, 32, 4, 1024, "payload size is not that of the message" },
 	{ DMM_MSG_PROBE_OK, 32, 4, 8, "payload size is not that of the message" },
 	{ DMM_MSG_DATA, 32, 4, 0, "extent empty or too long" },

@@ -255,6 +255,24 @@ static inline void dmm_vec_payload(u8 *p, u16 type)
 		m->room_bytes = cpu_to_le64(0x0000223456789a00ULL);
 		m->flags = cpu_to_le32(DMM_VOLUME_THIN);
 		dmm_vec_text(m->path, "/dev/vg/dmm-web01-7-10111213");
+	} else if (type == DMM_MSG_LEFTOVERS) {
+		struct dmm_wire_leftovers *m = (void *)p;
+
+		dmm_vec_ident(m->migration, 0x10);
+		m->first = cpu_to_le32(18);
+	} else if (type == DMM_MSG_LEFTOVERS_OK) {
+		struct dmm_wire_leftovers_ok *m = (void *)p;
+
+		m->total = cpu_to_le32(19);
+		m->nr = cpu_to_le32(1);
+		m->flags = cpu_to_le32(DMM_LEFTOVERS_CUT);
+		dmm_vec_ident(m->leftover[0].migration, 0x10);
+		m->leftover[0].kind = cpu_to_le32(DMM_LEFTOVER_PART);
+		m->leftover[0].fate = cpu_to_le32(DMM_LEFTOVER_PEER);
+		m->leftover[0].role = cpu_to_le32(2);
+		dmm_vec_text(m->leftover[0].name, "web01-gate");
+		dmm_vec_text(m->leftover[0].why, "its source is not connected");
+		dmm_vec_text(m->leftover[0].action, "dmmigrate recover");
 	} else if (type == DMM_MSG_PROBE) {
 		struct dmm_wire_probe *m = (void *)p;
 

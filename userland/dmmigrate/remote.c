@@ -226,6 +226,31 @@ int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, s
 	return ret;
 }
 
+int dmm_remote_leftovers(struct dmm_remote *r, const u8 *id, struct dmm_leftovers *l, bool *plaintext)
+{
+	static const char doing[] = "ask what migrations have left there";
+	struct dmm_wire_leftovers w = { .first = 0 };
+	struct dmm_wire_leftovers_ok ok;
+	const char *why;
+	int ret;
+
+	if (!(r->client.features & DMM_FEATURE_LEFTOVERS)) {
+		r->client.why = "dmmigrated there is older: upgrade it";
+		return dmm_remote_fail(r, -EPROTO, doing);
+	}
+	if (id)
+		memcpy(w.migration, id, sizeof(w.migration));
+	do {
+		w.first = cpu_to_le32(l->nr);
+		ret = dmm_remote_request(r, DMM_MSG_LEFTOVERS, &w, sizeof(w), DMM_MSG_LEFTOVERS_OK, &ok, sizeof(ok), DMM_REMOTE_SLOW_MS, doing);
+		if (ret)
+			return ret;
+		ret = dmm_leftovers_decode(l, &ok, &why);
+		*plaintext = le32_to_cpu(ok.flags) & DMM_LEFTOVERS_PLAINTEXT;
+	} while (ret > 0);
+	return ret ? dmm_remote_malformed(r, doing) : 0;
+}
+
 int dmm_remote_query(struct dmm_remote *r, const u8 id[DMM_ID_BYTES], u32 disk, struct dmm_wire_query_ok *q)
 {
 	struct dmm_wire_disk d;

@@ -8,6 +8,7 @@
 
 #include "exitcode.h"
 #include "facts.h"
+#include "leftover.h"
 #include "parse.h"
 #include "wireio.h"
 
@@ -77,6 +78,8 @@ int dmm_remote_identity(struct dmm_remote *r, const char *path, struct dmm_wire_
 /* With DMM_FEATURE_VOLUME offered and agreed upon. */
 int dmm_remote_volume(struct dmm_remote *r, const struct dmm_wire_volume *req, struct dmm_wire_volume_ok *ok);
 
+/* With DMM_FEATURE_LEFTOVERS offered: adds all of @id's, or all (@id NULL), to @l.  *plaintext: that daemon speaks without TLS. */
+int dmm_remote_leftovers(struct dmm_remote *r, const u8 *id, struct dmm_leftovers *l, bool *plaintext);
 /*
  * Sends @bytes that the receiver throws away, 1 to DMM_MAX_PROBE_BYTES; *took_ns, by our clock, until it says that it has them.  With
  * DMM_FEATURE_PROBE offered.

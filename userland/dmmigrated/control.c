@@ -45,15 +45,10 @@ struct reply {
 		struct dmm_wire_guest_config_ok guest_config;
 		struct dmm_wire_identity_ok identity;
 		struct dmm_wire_volume_ok volume;
+		struct dmm_wire_leftovers_ok leftovers;
 		struct dmm_wire_probe_ok probe;
 	} u;
 };
-
-static void reply_is(struct reply *reply, u16 type, u32 bytes)
-{
-	reply->type = type;
-	reply->bytes = bytes;
-}
 
 /* Keeps the reference to @d until the end of the connection; takes it over in any case. */
 static int control_touch(struct control *c, struct dmm_disk *d, struct dmm_refusal *r)
@@ -200,7 +195,8 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 		return ret;
 	if (!(c->s->features & DMM_FEATURE_HASHES))
 		reply->u.prepared.flags &= cpu_to_le32(~DMM_PREPARED_EMPTY);
-	reply_is(reply, DMM_MSG_PREPARED, sizeof(reply->u.prepared));
+	reply->type = DMM_MSG_PREPARED;
+	reply->bytes = sizeof(reply->u.prepared);
 	if (!d) {
 		dmm_info(&c->s->log_id, "%s checked for %s:%s: fit", p.dest_path, p.source_host,
 			 p.source_path);
@@ -223,7 +219,8 @@ static int control_digest(struct control *c, const u8 *payload, struct reply *re
 	ret = dmm_digest_decode(payload, &rq, r);
 	if (!ret)
 		ret = control_range(c, &rq.name, rq.offset_bytes, rq.length_bytes, "digest", &d, r);
-	reply_is(reply, DMM_MSG_DIGEST_OK, sizeof(reply->u.digest));
+	reply->type = DMM_MSG_DIGEST_OK;
+	reply->bytes = sizeof(reply->u.digest);
 	return ret ? ret : d->ops->digest(d, &rq, c->s->rc->stop_fd, reply->u.digest.digest, r);
 }
 
@@ -275,7 +272,8 @@ static int control_prove(struct control *c, const u8 *payload, struct reply *rep
 		reply->u.prove.extents[i].crc = cpu_to_le32(out[i].crc);
 		reply->u.prove.extents[i].state = cpu_to_le32(out[i].state);
 	}
-	reply_is(reply, DMM_MSG_PROVE_OK, sizeof(reply->u.prove));
+	reply->type = DMM_MSG_PROVE_OK;
+	reply->bytes = sizeof(reply->u.prove);
 	return 0;
 }
 
@@ -297,7 +295,8 @@ static int control_compare(struct control *c, const u8 *payload, struct reply *r
 	if (!ret)
 		ret = d->ops->compare(d, &rq, &differ, r);
 	reply->u.compare.differ = cpu_to_le32(differ);
-	reply_is(reply, DMM_MSG_COMPARE_OK, sizeof(reply->u.compare));
+	reply->type = DMM_MSG_COMPARE_OK;
+	reply->bytes = sizeof(reply->u.compare);
 	return ret;
 }
 
@@ -318,7 +317,8 @@ static int control_query(struct control *c, const u8 *payload, struct reply *rep
 
 	if (ret)
 		return ret;
-	reply_is(reply, DMM_MSG_QUERY_OK, sizeof(reply->u.query));
+	reply->type = DMM_MSG_QUERY_OK;
+	reply->bytes = sizeof(reply->u.query);
 	return d->ops->query(d, &reply->u.query, r);
 }
 
@@ -379,53 +379,47 @@ static int control_key(struct control *c, const u8 *payload, struct reply *reply
 	memcpy(reply->u.key.identity, key.identity, sizeof(key.identity));
 	memcpy(reply->u.key.secret, key.secret, sizeof(key.secret));
 	gnutls_memset(&key, 0, sizeof(key));
-	reply_is(reply, DMM_MSG_KEY_OK, sizeof(reply->u.key));
+	reply->type = DMM_MSG_KEY_OK;
+	reply->bytes = sizeof(reply->u.key);
 	return 0;
 }
 
-static int control_group(struct control *c, const u8 *payload, struct reply *reply,
-			 struct dmm_refusal *r)
-{
-	reply_is(reply, DMM_MSG_GROUP_OK, sizeof(reply->u.group));
-	return dmm_control_group(c->s, payload, &reply->u.group, r);
+/* What is answered as it is by a file of its own. */
+#define CONTROL_ELSEWHERE(name, ok)								\
+static int control_##name(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)	\
+{												\
+	reply->type = ok;									\
+	reply->bytes = sizeof(reply->u.name);							\
+	return dmm_control_##name(c->s, payload, &reply->u.name, r);				\
 }
+
+CONTROL_ELSEWHERE(group, DMM_MSG_GROUP_OK)
+CONTROL_ELSEWHERE(identity, DMM_MSG_IDENTITY_OK)
+CONTROL_ELSEWHERE(volume, DMM_MSG_VOLUME_OK)
+CONTROL_ELSEWHERE(leftovers, DMM_MSG_LEFTOVERS_OK)
+CONTROL_ELSEWHERE(probe, DMM_MSG_PROBE_OK)
 
 static int control_adopt(struct control *c, const u8 *payload, struct reply *reply,
 			 struct dmm_refusal *r)
 {
-	reply_is(reply, DMM_MSG_GROUP_OK, sizeof(reply->u.group));
+	reply->type = DMM_MSG_GROUP_OK;
+	reply->bytes = sizeof(reply->u.group);
 	return dmm_control_adopt(c->s, payload, &reply->u.group, r);
 }
 
 static int control_facts(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
 	(void)payload;
-	reply_is(reply, DMM_MSG_FACTS_OK, sizeof(reply->u.facts));
+	reply->type = DMM_MSG_FACTS_OK;
+	reply->bytes = sizeof(reply->u.facts);
 	return dmm_control_facts(c->s, &reply->u.facts, r);
 }
 
 static int control_guest_config(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
 {
-	reply_is(reply, DMM_MSG_GUEST_CONFIG_OK, sizeof(reply->u.guest_config));
+	reply->type = DMM_MSG_GUEST_CONFIG_OK;
+	reply->bytes = sizeof(reply->u.guest_config);
 	return dmm_control_guest_config(c->s, payload, &c->pieces, &reply->u.guest_config, r);
-}
-
-static int control_identity(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
-{
-	reply_is(reply, DMM_MSG_IDENTITY_OK, sizeof(reply->u.identity));
-	return dmm_control_identity(c->s, payload, &reply->u.identity, r);
-}
-
-static int control_volume(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
-{
-	reply_is(reply, DMM_MSG_VOLUME_OK, sizeof(reply->u.volume));
-	return dmm_control_volume(c->s, payload, &reply->u.volume, r);
-}
-
-static int control_probe(struct control *c, const u8 *payload, struct reply *reply, struct dmm_refusal *r)
-{
-	reply_is(reply, DMM_MSG_PROBE_OK, sizeof(reply->u.probe));
-	return dmm_control_probe(c->s, payload, &reply->u.probe, r);
 }
 
 static int control_execute(struct control *c, u16 type, const u8 *payload, struct reply *reply,
@@ -451,6 +445,7 @@ static int control_execute(struct control *c, u16 type, const u8 *payload, struc
 		{ DMM_MSG_GUEST_CONFIG, control_guest_config },
 		{ DMM_MSG_IDENTITY, control_identity },
 		{ DMM_MSG_VOLUME, control_volume },
+		{ DMM_MSG_LEFTOVERS, control_leftovers },
 		{ DMM_MSG_PROBE, control_probe },
 	};
 	size_t i;

@@ -34,6 +34,8 @@ bool dmm_control_sr_next(struct dmm_session *s, u32 *i, char text[PATH_MAX], str
 int dmm_control_volume(struct dmm_session *s, const u8 *payload, struct dmm_wire_volume_ok *ok,
 		       struct dmm_refusal *r);
 
+/* May wait some seconds for LVM and the toolstack. */
+int dmm_control_leftovers(struct dmm_session *s, const u8 *payload, struct dmm_wire_leftovers_ok *ok, struct dmm_refusal *r);
 /* Throws bytes away, or reads a destination for a second at most. */
 int dmm_control_probe(struct dmm_session *s, const u8 *payload, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r);
 

@@ -157,6 +157,8 @@ int dmm_compare_decode(const void *payload, struct dmm_compare_request *c, struc
 int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refusal *r);
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r);
 int dmm_group_decode(const void *payload, struct dmm_group_request *g, struct dmm_refusal *r);
+/* @first: those before it have been told. */
+int dmm_leftovers_request_decode(const void *payload, u8 migration[DMM_ID_BYTES], u32 *first, struct dmm_refusal *r);
 int dmm_volume_decode(const void *payload, struct dmm_volume_request *v, struct dmm_refusal *r);
 int dmm_probe_decode(const void *payload, struct dmm_probe_request *p, struct dmm_refusal *r);
 int dmm_guest_decode(const void *payload, struct dmm_guest_request *g, struct dmm_refusal *r);

@@ -101,6 +101,20 @@ int dmm_identity_decode(const void *payload, char *path, struct dmm_refusal *r)
 	return 0;
 }
 
+int dmm_leftovers_request_decode(const void *payload, u8 migration[DMM_ID_BYTES], u32 *first, struct dmm_refusal *r)
+{
+	struct dmm_wire_leftovers w;
+
+	memcpy(&w, payload, sizeof(w));
+	if (w.flags)
+		return dmm_malformed(r, "unknown flags of LEFTOVERS");
+	if (le32_to_cpu(w.first) > DMM_MAX_LEFTOVERS)
+		return dmm_malformed(r, "LEFTOVERS beyond their number");
+	memcpy(migration, w.migration, DMM_ID_BYTES);
+	*first = le32_to_cpu(w.first);
+	return 0;
+}
+
 int dmm_volume_decode(const void *payload, struct dmm_volume_request *v, struct dmm_refusal *r)
 {
 	struct dmm_wire_volume w;

@@ -94,6 +94,32 @@ void dmm_migration_put(struct dmm_migration *m)
 		migration_free(m);
 }
 
+int dmm_migrations_get_all(struct dmm_migrations *ms, struct dmm_migration ***list, u32 *nr)
+{
+	struct dmm_migration **all;
+	struct dmm_list *pos;
+
+	*nr = 0;
+	pthread_mutex_lock(&ms->lock);
+	all = calloc(ms->nr + 1, sizeof(*all));
+	if (all) {
+		dmm_list_for_each(pos, &ms->list) {
+			all[*nr] = dmm_list_entry(pos, struct dmm_migration, node);
+			all[(*nr)++]->refs++;
+		}
+	}
+	pthread_mutex_unlock(&ms->lock);
+	*list = all;
+	return all ? 0 : -ENOMEM;
+}
+
+void dmm_migrations_put_all(struct dmm_migration **list, u32 nr)
+{
+	while (nr)
+		dmm_migration_put(list[--nr]);
+	free(list);
+}
+
 static void list_locked(struct dmm_migrations *ms, struct dmm_migration *m)
 {
 	m->listed = true;

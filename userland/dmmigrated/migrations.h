@@ -106,6 +106,10 @@ struct dmm_migration *dmm_migrations_get_part(struct dmm_migrations *ms, const u
 					      enum dmm_ho_role role);
 void dmm_migration_put(struct dmm_migration *m);	/* accepts NULL */
 
+/* All of them, for dmm_migrations_put_all(). -ENOMEM. */
+int dmm_migrations_get_all(struct dmm_migrations *ms, struct dmm_migration ***list, u32 *nr);
+void dmm_migrations_put_all(struct dmm_migration **list, u32 nr);
+
 /*
  * A disk is about to be prepared here, and has been checked: enters it in the manifest, makes its gate if it is to have one
  * (@gate), and begins the group with the last of them.  0, or -errno with @r filled; what was entered stays until

@@ -372,6 +372,20 @@ int dmm_gate_uuid_parse(const char *uuid, u8 id[16])
 	return rest && !strncmp(rest, "-gate", 5) ? 0 : -EINVAL;
 }
 
+const char *dmm_dm_uuid_kind(const char *uuid, u8 id[16])
+{
+	static const char *const kinds[] = { "origin", "gate", "fence" };
+	const char *rest = uuid_parse(uuid, id);
+	size_t i, n;
+
+	for (i = 0; rest && *rest == '-' && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		n = strlen(kinds[i]);
+		if (!strncmp(rest + 1, kinds[i], n) && strspn(rest + 1 + n, "0123456789") == strlen(rest + 1 + n))
+			return kinds[i];
+	}
+	return NULL;
+}
+
 /* "", or the number of a disk but the first. */
 static const char *disk_suffix(u32 disk, char buf[12])
 {

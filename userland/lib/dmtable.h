@@ -99,6 +99,9 @@ int dmm_gate_uuid_parse(const char *uuid, u8 id[16]);
 /* The same with "-fence": of what keeps the source of a migration shut that it has given up. */
 void dmm_fence_uuid_format(const u8 id[16], u32 disk, char uuid[DMM_DM_UUID_BYTES]);
 
+/* Which of these it is, "origin", "gate" or "fence"; NULL: none. */
+const char *dmm_dm_uuid_kind(const char *uuid, u8 id[16]);
+
 /* Is it the UUID of a logical volume as people know it: of LVM's, not a part of one, not ours? */
 bool dmm_dm_uuid_is_lv(const char *uuid);
 

@@ -19,7 +19,6 @@
 #include "manifest.h"
 
 #define MANIFEST_NAME		"manifest"
-#define DROPPED_SUFFIX	".dropped-"
 #define MANIFEST_NEW		"manifest.new"
 #define MANIFEST_SCHEMA		1
 #define MANIFEST_MAX_BYTES	(1u << 20)	/* 64 disks whose paths have nothing but what JSON escapes fit */
@@ -413,7 +412,7 @@ int dmm_manifest_remove(const char *dir, const u8 id[DMM_ID_BYTES])
 		return -ENOTDIR;
 	/* in one step: half of it would have to be taken for a migration that cannot be read */
 	for (i = 0;; i++) {
-		snprintf(gone, sizeof(gone), "%s" DROPPED_SUFFIX "%u", hex, i);
+		snprintf(gone, sizeof(gone), "%s" DMM_MANIFEST_DROPPED "%u", hex, i);
 		if (!renameat(top_fd, hex, top_fd, gone))
 			break;
 		if (errno != ENOTEMPTY && errno != EEXIST)

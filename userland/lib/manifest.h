@@ -15,6 +15,7 @@
 #include "witness.h"
 
 #define DMM_MANIFEST_WHY	256u
+#define DMM_MANIFEST_DROPPED	".dropped-"	/* and a number: of a directory that is nobody's any more */
 #define DMM_MANIFEST_GUEST	"guest"		/* beside it, where a guest comes along: dmmigrated's */
 
 struct dmm_manifest_disk {
@@ -64,6 +65,11 @@ int dmm_manifest_list(const char *dir, u8 (**ids)[DMM_ID_BYTES], unsigned int *n
  * was set aside is kept, in a directory that is nobody's.  Missing is fine.  0 or -errno.
  */
 int dmm_manifest_remove(const char *dir, const u8 id[DMM_ID_BYTES]);
+
+/* Is this the name of a directory that dmm_manifest_remove() has left, for the damaged journal in it?  Pure. */
+bool dmm_manifest_dropped(const char *name);
+/* Removes such a directory, by its path, and what is ours in it.  0, -EINVAL: it is none; -errno. */
+int dmm_manifest_remove_dropped(const char *path);
 
 /* Is there neither manifest nor journal, since a crash as it was begun? Then it is removed. */
 bool dmm_manifest_sweep(const char *dir, const u8 id[DMM_ID_BYTES]);
