@@ -10,7 +10,7 @@
 #include "nbduri.h"
 #include "parse.h"
 
-#define MAX_WORDS	16
+#define MAX_WORDS	(DMM_MAX_OPERANDS + 32)	/* more than any verb takes */
 
 static void one_target(const char *s)
 {

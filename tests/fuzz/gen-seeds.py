@@ -251,6 +251,10 @@ for i, words in enumerate((
         ["a", "--hook-stop", "true", "--timeout", "5s", "--max-pause=300", "--verify"],
         ["--", "-x", "--json"], ["--interval", "0.1s", "--help"])):
     seed("tool_words", "%02d" % i, "\0".join(words))
+# as many operands as a verb takes, and one more; the same behind "--"
+for n in (128, 129):
+    seed("tool_words", "operands-%d" % n, "\0".join(["a"] * n))
+    seed("tool_words", "operands-behind-%d" % n, "\0".join(["--"] + ["-a"] * n))
 
 
 def attribute(number, data):
