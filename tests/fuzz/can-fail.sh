@@ -90,6 +90,10 @@ plant tool_manifest userland/lib/manifest.c 's/nr < 1 \|\| nr > DMM_MAX_GROUP/nr
 plant tool_manifest userland/lib/manifest.c 's/ \|\|\n\t    block & \(block - 1\)/ || 0/' 'blocks between powers of two'
 plant kmod_args kmod/args.c 's/!is_power_of_2\(args->block_sectors\) \|\| //' 'block sizes between powers of two'
 plant kmod_args kmod/args.c 's/bdev_nr_sectors\(bdev\) < ti->len/bdev_nr_sectors(bdev) < ti->len \/ 2/' 'an origin of half the size'
+plant recv_ipc userland/dmmigrated/ipc.c 's/\t\tif \(n > 0\)\n\t\t\ttake_fds\(&msg, 0, false, m\);[^\n]*//' 'descriptors of half a message stay open'
+plant recv_ipc userland/dmmigrated/opener.c 's/ && !strchr\(made->name, .\/.\)//' 'a file elsewhere is removed as if it had been made'
+plant recv_ipc userland/dmmigrated/disk_remote.c 's/dmm_ipc_flag\(&c->answer.u.refused\)/c->answer.u.refused/' 'a flag that is neither'
+plant recv_ipc userland/dmmigrated/accepted.c 's/if \(!strcmp\(file->name, names\[i\]\)\)/if (file->name[0])/; s/channel->keys\), names\[i\]/channel->keys), file->name/' 'any file is opened for the acceptor'
 
 echo "$planted bugs planted, $survivors not found"
 [ $survivors = 0 ] && [ $planted -gt 0 ]

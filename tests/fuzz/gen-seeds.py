@@ -565,3 +565,5 @@ for i in range(3):
         "-1" if i == j else "1" for j in range(3))))
 session("prove-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "PROVE", DISK + struct.pack("<QII", 1 << 20, 1, 1)))
 session("compare-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "COMPARE", DISK + struct.pack("<IIQII", 1, 0, 1 << 20, 2, 5) + bytes(63 * 16)))
+
+__import__("seeds_host").write(seed)

@@ -66,12 +66,13 @@ static int call(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int f
 	else
 		c->answer.ret = dmm_refuse(&c->answer.refusal, DMM_WERR_INTERNAL, "an answer of another size");
 	dmm_ipc_free(&msg);
-	/* of a process that may not be ours any more: texts end, and what is no error is none */
-	c->answer.refusal.text[sizeof(c->answer.refusal.text) - 1] = '\0';
+	/* of a process that may not be ours any more: what is no error is none */
 	if (c->answer.ret > 0)
 		c->answer.ret = dmm_refuse(&c->answer.refusal, DMM_WERR_INTERNAL, "an answer that is none");
-	if (c->answer.ret < 0)
+	if (c->answer.ret < 0) {
+		c->answer.ret = dmm_refusal_heard(&c->answer.refusal);
 		*r = c->answer.refusal;
+	}
 	return c->answer.ret;
 }
 
@@ -83,6 +84,7 @@ static void take_export(struct dmm_dest *dest, const struct dmm_dest *said)
 	dest->align_bytes = said->align_bytes;
 	dest->flags = said->flags & DMM_PREPARED_NOFLUSH;
 	snprintf(dest->signature, sizeof(dest->signature), "%.*s", (int)sizeof(said->signature) - 1, said->signature);
+	dmm_text_clean(dest->signature);
 }
 
 static int remote_open(struct dmm_disk *d, struct dmm_dest *dest, struct dmm_refusal *r)
@@ -132,8 +134,21 @@ static void remote_serve(struct dmm_disk *d, struct dmm_session *s, const struct
 	if (ret)
 		dmm_info(&s->log_id, "closed: %s", r.text);
 	else
-		s->refused = c->answer.u.refused;
+		s->refused = dmm_ipc_flag(&c->answer.u.refused);
 	free(c);
+}
+
+static int take_status(struct dmm_disk_status *st, const struct dmm_disk_status *said, struct dmm_refusal *r)
+{
+	if (said->error >= DMM_WERR_COUNT || (u32)said->state > DMM_DISK_FINISHED)
+		return dmm_refuse(r, DMM_WERR_INTERNAL, "a state that is none");
+	memcpy(st, said, sizeof(*st));
+	st->closed = dmm_ipc_flag(&said->closed);
+	st->attached = dmm_ipc_flag(&said->attached);
+	st->has_data = dmm_ipc_flag(&said->has_data);
+	st->error_text[sizeof(st->error_text) - 1] = '\0';
+	dmm_text_clean(st->error_text);
+	return 0;
 }
 
 static int remote_status(struct dmm_disk *d, struct dmm_disk_status *st, struct dmm_refusal *r)
@@ -154,8 +169,7 @@ static int remote_status(struct dmm_disk *d, struct dmm_disk_status *st, struct 
 		return -ENOMEM;
 	ret = call(d, c, DMM_WORKER_STATUS, -1, dmm_now_ms() + SHORT_MS, -1, r);
 	if (!ret)
-		*st = c->answer.u.status;
-	st->error_text[sizeof(st->error_text) - 1] = '\0';
+		ret = take_status(st, &c->answer.u.status, r);
 	free(c);
 	return ret;
 }
@@ -293,6 +307,8 @@ static int remote_compare(struct dmm_disk *d, const struct dmm_compare_request *
 		c->ask.u.compare = *rq;
 		ret = call(d, c, DMM_WORKER_COMPARE, -1, dmm_now_ms() + SHORT_MS, -1, r);
 		*differ = c->answer.u.differ;
+		if (!ret && *differ > rq->nr)
+			ret = dmm_refuse(r, DMM_WERR_INTERNAL, "more extents than were compared");
 	}
 	free(c);
 	return ret;
@@ -318,7 +334,7 @@ static int remote_barrier(struct dmm_disk *d, u64 conn_epoch, u64 barrier, bool 
 		c->ask.u.barrier.conn_epoch = conn_epoch;
 		c->ask.u.barrier.barrier = barrier;
 		ret = call(d, c, DMM_WORKER_BARRIER, -1, dmm_now_ms() + SHORT_MS, -1, &r);
-		*flushed = c->answer.u.barrier.flushed;
+		*flushed = dmm_ipc_flag(&c->answer.u.barrier.flushed);
 		*sample = c->answer.u.barrier.sample;
 	}
 	free(c);
@@ -341,6 +357,7 @@ static int remote_sample(struct dmm_disk *d, u64 conn_epoch, u64 barrier, int st
 		ret = call(d, c, DMM_WORKER_SAMPLE, -1, DMM_NO_DEADLINE, stop_fd, &r);
 		memcpy(why, c->answer.u.why, sizeof(c->answer.u.why));
 		why[sizeof(c->answer.u.why) - 1] = '\0';
+		dmm_text_clean(why);
 	}
 	free(c);
 	/* it may not have begun, and is nobody else's then */

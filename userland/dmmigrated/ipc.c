@@ -153,6 +153,8 @@ static int ipc_recv(int sock, struct dmm_ipc_msg *m, bool request)
 	while (n < 0 && errno == EINTR);
 	if (n < (ssize_t)sizeof(h)) {
 		ret = n < 0 ? -errno : n ? -EPROTO : 0;
+		if (n > 0)
+			take_fds(&msg, 0, false, m);	/* none is announced: closes all */
 		message_free(m);
 		return ret;
 	}

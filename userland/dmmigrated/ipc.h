@@ -7,6 +7,9 @@
 #ifndef DMM_IPC_H
 #define DMM_IPC_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "core/env.h"
 
 #define DMM_IPC_FDS	3u
@@ -50,5 +53,14 @@ int dmm_ipc_serve(int sock, void (*handle)(void *ctx, struct dmm_ipc_msg *reques
 /* Takes one of the descriptors out of @m. -1: there is none. */
 int dmm_ipc_take(struct dmm_ipc_msg *m, u32 i);
 void dmm_ipc_free(struct dmm_ipc_msg *m);
+
+/* A flag of a message: of a process that is not ours any more it may be any byte. */
+static inline bool dmm_ipc_flag(const bool *flag)
+{
+	u8 byte;
+
+	memcpy(&byte, flag, sizeof(byte));
+	return byte;
+}
 
 #endif

@@ -13,35 +13,9 @@
 #include "ipc.h"
 #include "log.h"
 #include "opener.h"
+#include "opener_msg.h"
 
 #define ALLOW_MS	5000u
-
-enum opener_op {
-	OPENER_OPEN = 1,
-	OPENER_REOPEN,
-	OPENER_ALLOW,		/* texts, each with its NUL */
-};
-
-struct opener_ask {
-	bool create, check;
-	u64 size_bytes;
-	u32 lbs_bytes;
-	bool overwrite, made;
-	char path[DMM_PATH_MAX];
-	char peer[DMM_PEER_NAME];
-	char source_identity[DMM_IDENTITY_MAX];
-	char gate[DMM_DM_UUID_BYTES];
-	struct dmm_dest dest;		/* REOPEN */
-};
-
-/* Descriptors: the destination, the directory of what was made. */
-struct opener_answer {
-	int ret;
-	struct dmm_refusal refusal;
-	bool would;
-	struct dmm_dest dest;
-	struct dmm_dest_made made;
-};
 
 int dmm_dest_create_open(struct dmm_allow *allow, const struct dmm_dest_request *rq, bool create, bool check,
 			 struct dmm_dest *d, struct dmm_dest_made *made, bool *would, struct dmm_refusal *r)
@@ -131,12 +105,42 @@ void dmm_opener_run(struct dmm_config *c, int sock, const struct dmm_sandbox *bo
 
 /* --- the daemon --- */
 
+static void opener_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void end_text(char *s, size_t bytes)
+{
+	s[bytes - 1] = '\0';
+	dmm_text_clean(s);
+}
+
+/* Is what it says of OPEN an answer?  It is no refusal. */
+static int opener_check(bool check, struct opener_answer *answer, struct dmm_refusal *r)
+{
+	struct dmm_dest_made *made = &answer->made;
+
+	made->name[sizeof(made->name) - 1] = '\0';
+	/* what was made is removed by its name, in its directory, by us: no other file is */
+	if (!answer->ret && (check && answer->would) == (answer->dest.fd < 0) &&
+	    (made->dir_fd < 0 || (made->name[0] && !strchr(made->name, '/'))))
+		return 0;
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "the process that opens destinations has given an answer that is none: see the log, and "
+			  "restart dmmigrated");
+}
+
 static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask, struct opener_answer *answer,
 		       struct dmm_refusal *r)
 {
 	struct dmm_ipc_msg msg;
+	int ret;
+
+	answer->dest.fd = answer->made.dir_fd = -1;
 	/* as long as the device takes */
-	int ret = dmm_ipc_ask(sock, op, ask, sizeof(*ask), NULL, 0, &msg, DMM_NO_DEADLINE, -1);
+	ret = dmm_ipc_ask(sock, op, ask, sizeof(*ask), NULL, 0, &msg, DMM_NO_DEADLINE, -1);
 
 	if (ret)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "the process that opens destinations has ended: see the log, and restart "
@@ -149,15 +153,15 @@ static int opener_call(int sock, enum opener_op op, const struct opener_ask *ask
 	answer->dest.fd = dmm_ipc_take(&msg, 0);
 	answer->made.dir_fd = dmm_ipc_take(&msg, 1);
 	dmm_ipc_free(&msg);
-	/* it has read what lies on disks: its texts end here */
-	answer->refusal.text[sizeof(answer->refusal.text) - 1] = '\0';
-	answer->made.name[sizeof(answer->made.name) - 1] = '\0';
-	answer->dest.path[sizeof(answer->dest.path) - 1] = '\0';
-	answer->dest.signature[sizeof(answer->dest.signature) - 1] = '\0';
-	answer->dest.identity[sizeof(answer->dest.identity) - 1] = '\0';
+	/* it has read what lies on disks, and may not be ours any more: texts end, and are texts */
+	end_text(answer->dest.signature, sizeof(answer->dest.signature));
+	end_text(answer->dest.identity, sizeof(answer->dest.identity));
 	answer->dest.nbd = NULL;
-	if (answer->ret < 0)
+	answer->would = dmm_ipc_flag(&answer->would);
+	if (answer->ret < 0) {
+		answer->ret = dmm_refusal_heard(&answer->refusal);
 		*r = answer->refusal;
+	}
 	return answer->ret;
 }
 
@@ -181,6 +185,13 @@ int dmm_opener_open(int sock, const struct dmm_dest_request *rq, bool create, bo
 		snprintf(ask->source_identity, sizeof(ask->source_identity), "%s", rq->source_identity);
 		snprintf(ask->gate, sizeof(ask->gate), "%s", rq->gate);
 		ret = opener_call(sock, OPENER_OPEN, ask, answer, r);
+		if (ret >= 0)
+			ret = opener_check(check, answer, r);
+		if (ret) {
+			opener_close(&answer->dest.fd);
+			opener_close(&answer->made.dir_fd);
+		}
+		snprintf(answer->dest.path, sizeof(answer->dest.path), "%s", rq->path);
 		*d = answer->dest;
 		*made = answer->made;
 		*would = answer->would;
@@ -203,6 +214,9 @@ int dmm_opener_reopen(int sock, const struct dmm_dest *d, struct dmm_refusal *r)
 		ret = opener_call(sock, OPENER_REOPEN, ask, answer, r);
 		if (ret >= 0)
 			ret = answer->dest.fd >= 0 ? answer->dest.fd : dmm_refuse(r, DMM_WERR_INTERNAL, "no descriptor came");
+		else
+			opener_close(&answer->dest.fd);
+		opener_close(&answer->made.dir_fd);	/* of no use here */
 	} else {
 		dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
 	}

@@ -23,6 +23,15 @@ int dmm_refuse(struct dmm_refusal *r, u32 code, const char *fmt, ...)
 	return dmm_wire_err_to_errno(code);
 }
 
+int dmm_refusal_heard(struct dmm_refusal *r)
+{
+	if (!r->code || r->code >= DMM_WERR_COUNT)
+		r->code = DMM_WERR_INTERNAL;
+	r->text[sizeof(r->text) - 1] = '\0';
+	dmm_text_clean(r->text);
+	return dmm_wire_err_to_errno(r->code);
+}
+
 const char *dmm_short_path(const char *path, char buf[96])
 {
 	size_t n = strlen(path);

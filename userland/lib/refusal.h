@@ -20,6 +20,12 @@ struct dmm_refusal {
 __attribute__((format(printf, 3, 4)))
 int dmm_refuse(struct dmm_refusal *r, u32 code, const char *fmt, ...);
 
+/*
+ * @r as another process has left it in its answer, which may not be ours any more: its text ends and is one, its code is known.
+ * Returns the negative errno of the code.
+ */
+int dmm_refusal_heard(struct dmm_refusal *r);
+
 /* A path for a message: cut in the middle so that a long one leaves room for the reason. */
 const char *dmm_short_path(const char *path, char buf[96]);
 
