@@ -90,10 +90,21 @@ plant tool_manifest userland/lib/manifest.c 's/nr < 1 \|\| nr > DMM_MAX_GROUP/nr
 plant tool_manifest userland/lib/manifest.c 's/ \|\|\n\t    block & \(block - 1\)/ || 0/' 'blocks between powers of two'
 plant kmod_args kmod/args.c 's/!is_power_of_2\(args->block_sectors\) \|\| //' 'block sizes between powers of two'
 plant kmod_args kmod/args.c 's/bdev_nr_sectors\(bdev\) < ti->len/bdev_nr_sectors(bdev) < ti->len \/ 2/' 'an origin of half the size'
+plant tool_relay userland/lib/tls_record.c 's/data\[inner - 1\] != TYPE_DATA \|\| //' 'a record of another type is taken for data'
+plant tool_relay userland/lib/tls_record.c 's/ \|\| inner - 1 > DMM_RECORD_DATA//' 'a record of more data than may be'
+plant tool_relay userland/lib/tls_relay.c 's/r->sealed_done \+= \(size_t\)n/r->sealed_done = r->sealed_bytes/' 'half a record is sent'
+plant tool_xl userland/platform/xl_domain.c 's/if \(nr > DMM_MAX_GROUP\)/if (0)/' 'more disks than there is room for'
+plant tool_xl userland/platform/xl_config.c 's/return end \? end \+ 1 : NULL/return end ? end + 1 : p + strlen(p) + 1/' 'a text without end in a configuration'
+plant tool_xl userland/platform/xl_stream.c 's/\(had_banner \? all : first\) - \*got/sizeof(banner) + 2 * sizeof(ready)/' 'a receiver that says more than its words'
+plant tool_host userland/lib/lv.c 's/ \|\| n >= bytes\)/)/' 'a name longer than its place'
+plant tool_host userland/dmmigrate/vdi_record.c 's/"size_bytes", 1,/"size_bytes", 0,/' 'a disk of nothing'
+plant recv_stage userland/dmmigrated/guest_stage.c 's/\tif \(ret\)\n\t\tdmm_guest_stage_clear\(g\);//' 'a damaged configuration leaves its text'
 plant recv_ipc userland/dmmigrated/ipc.c 's/\t\tif \(n > 0\)\n\t\t\ttake_fds\(&msg, 0, false, m\);[^\n]*//' 'descriptors of half a message stay open'
 plant recv_ipc userland/dmmigrated/opener.c 's/ && !strchr\(made->name, .\/.\)//' 'a file elsewhere is removed as if it had been made'
 plant recv_ipc userland/dmmigrated/disk_remote.c 's/dmm_ipc_flag\(&c->answer.u.refused\)/c->answer.u.refused/' 'a flag that is neither'
 plant recv_ipc userland/dmmigrated/accepted.c 's/if \(!strcmp\(file->name, names\[i\]\)\)/if (file->name[0])/; s/channel->keys\), names\[i\]/channel->keys), file->name/' 'any file is opened for the acceptor'
+plant recv_lobby userland/dmmigrated/lobby.c 's/need && n >= need/need/' 'half a first record is enough'
+plant tool_client userland/dmmigrate/remote.c 's/le32_to_cpu\(ok->kind\) < __DMM_IDENTITY_KIND_MAX/1/' 'an identity of an unknown kind'
 
 echo "$planted bugs planted, $survivors not found"
 [ $survivors = 0 ] && [ $planted -gt 0 ]

@@ -21,6 +21,7 @@
 
 #include "dmmigrated/channel.h"
 #include "dmmigrated/migrations.h"
+#include "dmmigrated/processes.h"
 #include "dmmigrated/session.h"
 #include "facts_host.h"
 #include "fullio.h"
@@ -56,6 +57,8 @@ enum {	/* of a record's */
 enum kind { KIND_PEER_A, KIND_PEER_B, KIND_KEY, KIND_LOCAL };
 
 static char top[64], disks[80], state[80];
+static char outside[64], sr_place[96];	/* a storage repository may not be in /dev, where top is: a link to it */
+static char volume[DMM_PATH_MAX];	/* the last that was made */
 static struct dmm_receiver rc;
 static struct dmm_migrations migrations;
 static struct dmm_channel channel;
@@ -117,6 +120,16 @@ int __wrap_dmm_client_connect(const char *host, u16 port, int timeout_ms, const 
 	return -ECONNREFUSED;
 }
 
+/* There is no xl. */
+int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words)
+{
+	(void)p;
+	(void)platform;
+	(void)stream;
+	(void)words;
+	return -ENOENT;
+}
+
 int __wrap_dmm_keys_check_again(const struct dmm_keys *k, const struct dmm_peer_id *who, char why[DMM_KEYS_WHY])
 {
 	(void)k;
@@ -167,6 +180,8 @@ static void empty_dir(const char *dir)
 
 static void fuzz_cleanup(void)
 {
+	unlink(sr_place);
+	rmdir(outside);
 	empty_dir(top);
 	rmdir(top);
 }
@@ -201,6 +216,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	c.allow = calloc(1, sizeof(*c.allow));
 	fuzz_assert(c.allow && asprintf(&c.allow[0], "%s/*", disks) > 0);
 	c.nr_allow = 1;
+	strcpy(outside, "/tmp/dmm-fuzz.XXXXXX");
+	fuzz_assert(mkdtemp(outside));
+	snprintf(sr_place, sizeof(sr_place), "%s/sr", outside);
+	fuzz_assert(!symlink(disks, sr_place));
+	c.srs = calloc(2, sizeof(*c.srs));
+	fuzz_assert(c.srs && asprintf(&c.srs[0], "other=dir:%s b", sr_place) > 0 && asprintf(&c.srs[1], "fast=dir:%s", sr_place) > 0);
+	c.nr_srs = 2;
+	strcpy(c.guests, " a b");
 	world_enter();
 	fuzz_assert(!dmm_receiver_init(&rc, &c));
 	dmm_registry_exit(&rc.registry);
@@ -253,6 +276,7 @@ static void receiver_end(void)
 		dmm_keyring_init(&channel.keyring);
 	}
 	memset(key_identity, 0, sizeof(key_identity));
+	memset(volume, 0, sizeof(volume));
 	fuzz_assert(rc.pool->nr_free == rc.pool->total && !rc.pool->reserved && dmm_list_empty(&rc.silent));
 	eventfd_read(rc.stop_fd, &ignored);
 	empty_dir(disks);
@@ -282,6 +306,8 @@ static void check_heard(const struct conn *c)
 		fuzz_assert(dmm_wire_crc_ok(&f, dmm_crc32c(dmm_wire_hdr_crc(&hdr), heard + at, f.payload_bytes)));
 		if (f.type == DMM_MSG_KEY_OK)
 			memcpy(key_identity, ((const struct dmm_wire_key_ok *)(heard + at))->identity, sizeof(key_identity));
+		if (f.type == DMM_MSG_VOLUME_OK)
+			memcpy(volume, ((const struct dmm_wire_volume_ok *)(heard + at))->path, sizeof(volume) - 1);
 		at += f.payload_bytes;
 		attached = f.type == DMM_MSG_ATTACHED;
 	}
@@ -315,7 +341,7 @@ static struct conn *conn_get(unsigned int i, enum kind kind, unsigned int *opene
 	return c;
 }
 
-/* Paths that the receiver allows are not known to the corpus: "@x" is x in their directory. */
+/* Paths that the receiver allows are not known to the corpus: "@x" is x in their directory, "@@" a volume that was made. */
 static void fix_dest(struct dmm_wire_prepare *w)
 {
 	char name[16];
@@ -325,7 +351,10 @@ static void fix_dest(struct dmm_wire_prepare *w)
 	memcpy(name, w->dest_path + 1, sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	memset(w->dest_path, 0, sizeof(w->dest_path));
-	snprintf((char *)w->dest_path, sizeof(w->dest_path), "%s/%s", disks, name[0] ? name : "a");
+	if (name[0] == '@')
+		snprintf((char *)w->dest_path, sizeof(w->dest_path), "%s", volume);
+	else
+		snprintf((char *)w->dest_path, sizeof(w->dest_path), "%s/%s", disks, name[0] ? name : "a");
 }
 
 /* A frame of the record's: what it took. */

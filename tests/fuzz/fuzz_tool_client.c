@@ -71,8 +71,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct dmm_wire_group_ok group_ok;
 	struct dmm_wire_volume volume = { 0 };
 	struct dmm_wire_volume_ok volume_ok;
+	struct dmm_wire_identity_ok identity_ok;
+	struct dmm_wire_guest_config config = { 0 };
+	struct dmm_wire_guest_config_ok config_ok;
+	const struct dmm_target nowhere = { .host = "127.0.0.1" };
+	struct dmm_remote r_data;
 	struct dmm_leftovers leftovers = { 0 };
 	struct dmm_facts facts;
+	u64 bytes, ns;
 	bool plaintext;
 	u64 error_ns;
 	s64 offset_ns;
@@ -84,7 +90,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	dmm_remote_init(&r);
 	r.client.fd = sv[0];
 	r.client.timeout_ms = 1000;
-	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS;
+	r.client.features = DMM_FEATURE_PROVE | DMM_FEATURE_GROUP | DMM_FEATURE_FACTS | DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS |
+			    DMM_FEATURE_GUEST | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY | DMM_FEATURE_PROBE;
 	ret = dmm_client_hello(&r.client, "fuzz", &r.hello, &r.refuse);
 	if (!ret) {
 		ret = dmm_remote_prepare(&r, &prepare, &prepared);
@@ -112,10 +119,23 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		after(&r, ret);
 		if (!ret)
 			fuzz_assert(volume_ok.path[0] == '/' && memchr(volume_ok.path, '\0', sizeof(volume_ok.path)));
+		after(&r, dmm_remote_identity(&r, "/dev/a", &identity_ok));
+		fuzz_assert(memchr(identity_ok.identity, '\0', sizeof(identity_ok.identity)) &&
+			    le32_to_cpu(identity_ok.kind) < __DMM_IDENTITY_KIND_MAX);
+		after(&r, dmm_remote_guest_config(&r, &config, &config_ok));
+		fuzz_assert(memchr(config_ok.path, '\0', sizeof(config_ok.path)) && memchr(config_ok.kept, '\0', sizeof(config_ok.kept)) &&
+			    memchr(config_ok.why, '\0', sizeof(config_ok.why)) && le32_to_cpu(config_ok.state) < __DMM_GUEST_CONFIG_STATE_MAX);
+		/* a key; nobody listens on port 0 */
+		dmm_remote_init(&r_data);
+		after(&r_data, dmm_remote_open_data(&r_data, &r, &nowhere, &at, false));
+		dmm_remote_close(&r_data);
+		after(&r, dmm_remote_guest(&r, id, "web"));
 		ret = dmm_remote_leftovers(&r, NULL, &leftovers, &plaintext);
 		after(&r, ret);
 		fuzz_assert(leftovers.nr <= DMM_MAX_LEFTOVERS);
 		dmm_leftovers_clear(&leftovers);
+		after(&r, dmm_remote_probe_disk(&r, "/dev/a", 4096, &bytes, &ns));
+		after(&r, dmm_remote_probe_link(&r, 4096, &ns));
 	}
 	dmm_remote_close(&r);
 	close(sv[1]);

@@ -25,6 +25,7 @@ static void judge(const struct dmm_dm_table *t)
 		fuzz_assert(sectors && sectors == dmm_dm_table_sectors(t));
 	}
 	dmm_dm_table_gate(t, &major, &minor);
+	dmm_dm_table_sink(t, &major, &minor);
 	if (!dmm_dm_table_migrate(t, &major, &minor, &block))
 		fuzz_assert(block);
 }

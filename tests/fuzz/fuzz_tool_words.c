@@ -19,6 +19,12 @@ static void one_target(const char *s)
 	const char *why = NULL;
 	bool v6;
 
+	why = NULL;
+	if (dmm_parse_destination(s, &t, &why))
+		fuzz_assert(why && *why);
+	else
+		fuzz_assert(t.host[0] && t.port && (t.sr[0] ? !t.path[0] && memchr(t.sr, '\0', sizeof(t.sr)) : t.path[0]));
+	why = NULL;
 	if (dmm_parse_target(s, &t, &why)) {
 		fuzz_assert(why && *why);
 		return;

@@ -124,7 +124,7 @@ seed("recv_wire", "compare-beyond", b"\11" + DISK + struct.pack("<II", 65, 0) + 
 session("prove", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, 40, PROVE) + frame(0, 42, COMPARE)
      + frame(0, "QUERY", DISK))
 session("facts", frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 127) + golden.text("dmmigrate 0.1", 48)) + frame(0, "FACTS") * 2)
-HELLO_VOLUME = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 264) + golden.text("dmmigrate 0.1", 48))
+HELLO_VOLUME = frame(0, "HELLO", struct.pack("<HHIQ", 1, 1, 0, 1023) + golden.text("dmmigrate 0.1", 48))
 session("volume", HELLO_VOLUME + frame(0, "VOLUME", P["VOLUME"]))
 session("volume-without-feature", HELLO0 + frame(0, "VOLUME", P["VOLUME"]))
 session("facts-without-feature", HELLO0 + frame(0, "FACTS"))
@@ -565,5 +565,123 @@ for i in range(3):
         "-1" if i == j else "1" for j in range(3))))
 session("prove-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "PROVE", DISK + struct.pack("<QII", 1 << 20, 1, 1)))
 session("compare-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "COMPARE", DISK + struct.pack("<IIQII", 1, 0, 1 << 20, 2, 5) + bytes(63 * 16)))
+
+GUESTS = struct.pack("<HHHHQ", 1, 0, 0, 0, 0xff8) + HELLO_ALL[16:]
+THEN = (("VOLUME_OK", P["VOLUME_OK"]), ("IDENTITY_OK", P["IDENTITY_OK"]), ("GUEST_CONFIG_OK", P["GUEST_CONFIG_OK"]), ("KEY_OK", P["KEY_OK"]), ("GUEST_OK", b""),
+        ("LEFTOVERS_OK", struct.pack("<I", 1) + P["LEFTOVERS_OK"][4:]), ("PROBE_OK", P["PROBE_OK"]), ("PROBE_OK", struct.pack("<QQ", 4096, 1)))
+BEFORE = (ALL.replace(HELLO_ALL, GUESTS, 1) + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"]) + frame(0, "ATTACHED")
+          + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", P["FACTS_OK"]))
+for i, (name, payload) in enumerate(THEN):
+    before = BEFORE + b"".join(frame(0, *then) for then in THEN[:i])
+    seed("tool_client", "then-" + name.lower(), before + frame(0, name, payload))
+    for at in [*range(0, min(len(payload), 24), 4), *range(256, len(payload), 256), *range(len(payload) % 256, len(payload), 256)]:
+        seed("tool_client", "then-%s-wrong-%d" % (name.lower(), at), before + frame(0, name, payload[:at] + b"\xff\0\0\0" + payload[at + 4:]))
+
+# volumes and guests
+VOLUME = golden.ident(1) + struct.pack("<IIIIQ", 0, 0, 1, 0, 1 << 20) + P["VOLUME"][40:]
+GUEST = golden.ident(1) + P["GUEST"][16:]
+
+
+def config(verb, role=2, offset=0, total=18, text=b"name = \"web01\"\nx=1", flags=1, name="web01"):
+    text = text if verb == 2 else b""
+    return (bytes(16) if verb == 1 else golden.ident(1)) + struct.pack("<IIIIIIII", 1, verb, role, flags, total, offset, len(text), 0) + golden.text(
+        name if verb < 3 else "", 64) + text.ljust(3072, b"\0")
+
+
+MADE = hello(0, 1023) + frame(0, "VOLUME", VOLUME)
+MINE = of_group(dest="@@")
+for name, world in (("", GROUPS), ("-tls", GROUPS | TLS), ("-revoked", GROUPS | TLS | REVOKED), ("-no-journals", 0)):
+    session("volume-made" + name, MADE + frame(0, "PREPARE", MINE) + frame(0, "VOLUME", VOLUME) + hello(1, 1023)
+            + frame(1, "ATTACH", attach(3)) + frame(0, "FORGET", DISK), world)
+    session("guest" + name, MADE + frame(0, "PREPARE", MINE) + hello(1, 1023) + frame(1, "GUEST", GUEST), world)
+    for verb in range(1, 4):
+        session("guest-config-%d" % verb + name, MADE + frame(0, "PREPARE", MINE) + frame(0, "GUEST_CONFIG", config(verb))
+                + frame(0, "GUEST_CONFIG", config(3, total=0, text=b"", flags=0)), world)
+    session("identity" + name, hello(0, 1023) + frame(0, "IDENTITY", golden.text("/nonexistent", 1024)) + frame(0, "IDENTITY", golden.text("/dev/null", 1024))
+            + frame(0, "IDENTITY", golden.text("/etc/passwd", 1024)), world)
+session("guest-config-pieces", MADE + frame(0, "PREPARE", MINE) + frame(0, "GUEST_CONFIG", config(2, total=36)) + frame(
+    0, "GUEST_CONFIG", config(2, offset=18, total=36)), GROUPS | TLS)
+session("guest-config-gap", MADE + frame(0, "PREPARE", MINE) + frame(0, "GUEST_CONFIG", config(2, total=40)) + frame(
+    0, "GUEST_CONFIG", config(2, offset=22, total=40)), GROUPS | TLS)
+session("guest-config-source", hello(0, 1023) + frame(0, "GUEST_CONFIG", config(3, 1, total=0, text=b"", flags=0)), GROUPS | TLS)
+session("guest-config-local", hello(0 | LOCAL, 1023) + frame(0, "GUEST_CONFIG", config(1, 1)) + frame(0, "GUEST_CONFIG", config(1)), GROUPS)
+session("guest-of-b", MADE + frame(0, "PREPARE", MINE) + hello(1 | PEER_B, 1023) + frame(1, "GUEST", GUEST), GROUPS | TLS)
+session("guest-without-feature", hello(1) + frame(1, "GUEST", GUEST), GROUPS | TLS)
+session("guest-config-without-feature", hello(0) + frame(0, "GUEST_CONFIG", config(1)), GROUPS | TLS)
+session("identity-without-feature", hello(0) + frame(0, "IDENTITY", golden.text("/a", 1024)), GROUPS | TLS)
+session("volume-of-others", hello(0, 1023) + frame(0, "VOLUME", VOLUME[:40] + golden.text("other", 32) + VOLUME[72:]), GROUPS | TLS)
+session("volume-too-large", hello(0, 1023) + frame(0, "VOLUME", VOLUME[:32] + struct.pack("<Q", 1 << 30) + VOLUME[40:]), GROUPS)
+session("volume-check", hello(0, 1023) + frame(0, "VOLUME", VOLUME[:28] + b"\1" + VOLUME[29:]), GROUPS | TLS)
+session("volume-none", hello(0, 1023) + frame(0, "VOLUME", VOLUME[:40] + golden.text("none", 32) + VOLUME[72:]), GROUPS)
+
+# each field of what is asked about guests, disks and volumes, too large, and nothing
+for selector, name in ((14, "GUEST"), (15, "GUEST_CONFIG"), (16, "IDENTITY"), (17, "VOLUME")):
+    for good in (P[name],) + ((VOLUME,) if name == "VOLUME" else (config(1), config(2), config(3)) if name == "GUEST_CONFIG" else ()):
+        for at in range(0, min(len(good), 132), 4):
+            for wrong in (b"\xff" * 4, bytes(4)):
+                seed("recv_wire", "wrong-%s-%d-%d-%d" % (name.lower(), len(good.strip(b"\0")), at, wrong[0]), bytes([selector]) + good[:at] + wrong + good[at + 4:])
+
+session("guest-config-no-journals-at-all", hello(0, 1023) + frame(0, "GUEST_CONFIG", config(1)), TLS)
+session("guest-no-journals-at-all", hello(1, 1023) + frame(1, "GUEST", GUEST), TLS)
+session("guest-malformed", hello(1, 1023) + frame(1, "GUEST", GUEST[:16] + b"\xff" * 8 + GUEST[24:]), GROUPS | TLS)
+session("guest-config-malformed", hello(0, 1023) + frame(0, "GUEST_CONFIG", config(9)), GROUPS | TLS)
+session("guest-before-disks", MADE + hello(1, 1023) + frame(1, "GUEST", GUEST), GROUPS | TLS)
+session("guest-of-a-source", hello(0 | LOCAL, 1023) + frame(0, "ADOPT", adopt()) + hello(1, 1023) + frame(1, "GUEST", GUEST), GROUPS | TLS)
+session("guest-config-unknown", hello(0, 1023) + frame(0, "GUEST_CONFIG", config(3)), GROUPS | TLS)
+session("identity-local", hello(0 | LOCAL, 1023) + frame(0, "IDENTITY", golden.text("/dev/null", 1024)), GROUPS)
+session("identity-malformed", hello(0, 1023) + frame(0, "IDENTITY", b"\xff" * 1024), GROUPS | TLS)
+session("adopt-malformed", hello(0 | LOCAL, 1023) + frame(0, "ADOPT", b"\xff" * len(adopt())), GROUPS)
+session("volume-malformed", hello(0, 1023) + frame(0, "VOLUME", b"\xff" * len(VOLUME)), GROUPS | TLS)
+session("volume-local", hello(0 | LOCAL, 1023) + frame(0, "VOLUME", VOLUME), GROUPS)
+session("guest-config-name", hello(0, 1023) + frame(0, "GUEST_CONFIG", config(1, name="a/b")), GROUPS | TLS)
+session("guest-config-of-b", MADE + frame(0, "PREPARE", MINE) + hello(1 | PEER_B, 1023) + frame(1, "GUEST_CONFIG", config(2)), GROUPS | TLS)
+session("guest-config-of-none", MADE + frame(0, "PREPARE", MINE) + frame(0, "GUEST_CONFIG", config(3)), GROUPS | TLS)
+for verb in range(5, 9):
+    session("group-of-source-%d" % verb, GROUPED + frame(0, "GROUP", group(verb, role=2, freeze_ms=300 * (verb == 6))), GROUPS)
+    session("group-of-source-%d-local" % verb, GROUPED + hello(3 | LOCAL) + frame(3, "GROUP", group(verb, role=2, freeze_ms=300 * (verb == 6))), GROUPS)
+session("odd-offset", COPY + frame(1, "DATA", BLOCK, 100))
+session("cut-in-a-frame", COPY + frame(1 | END, "DATA", BLOCK, 8192)[:-100])
+for i, piece in enumerate((config(2, offset=18, total=40), golden.ident(2) + config(2, offset=18, total=36)[16:], config(2, role=1, offset=18, total=36), config(2, offset=9, total=36))):
+    session("guest-config-other-piece-%d" % i, MADE + frame(0, "PREPARE", MINE) + frame(0, "GUEST_CONFIG", config(2, total=36)) + frame(0, "GUEST_CONFIG", piece), GROUPS | TLS)
+session("guest-config-piece-local", MADE + frame(0, "PREPARE", MINE) + hello(1 | LOCAL, 1023) + frame(1, "GUEST_CONFIG", config(2, total=36)) + frame(
+    1, "GUEST_CONFIG", config(2, role=1, offset=18, total=36)), GROUPS)
+ADOPTED = hello(0 | LOCAL, 1023) + frame(0, "ADOPT", adopt())
+for verb in range(1, 10):
+    for role in range(3):
+        for conn in (0, 1 | PEER_B):
+            session("group-role-%d-%d-%d" % (verb, role, conn), ADOPTED + (hello(conn) if conn else b"") + frame(conn, "GROUP", group(
+                verb, freeze_ms=300 * (verb == 6), role=role)), GROUPS)
+
+# what no seed has had
+for name, text in (("guests", "guests = xen-a xen-b *\n"), ("guests-wrong", "guests = a,b\n"), ("guests-many", "guests = %s\n" % " ".join(["x" * 60] * 8) + "guests = %s\n" % " ".join(["y" * 60] * 4)),
+                   ("allow-names", "allow = /a xen-a xen-b\n\0-f\0@/a"), ("allow-other-name", "allow = /a xen-b\n\0-f\0@/a"), ("allow-bad-name", "allow = /a -x\n"),
+                   ("allow-tab", "allow = /a\tb\n"), ("allow-hash", "allow = /a#b\n"), ("allow-dev", "allow = /dev/*\n\0-f\0@/dev/a"), ("allow-long", "allow = /%s\n\0-f\0@/a" % ("x" * 190)),
+                   ("plaintext-no", "insecure_plaintext = no\n"), ("engine-auto", "engine = auto\n"), ("engines", "engine = io_uring\n"), ("sr-names", "sr = fast lvm:vg0 a -b\n"),
+                   ("sr-twice", "sr = fast lvm:vg0\nsr = fast lvm:vg1\n"), ("sr-long", "sr = fast dir:/" + "x" * 320 + "\n"), ("srs-many", "".join("sr = a%d lvm:vg0\n" % i for i in range(257))),
+                   ("sr-longest", "sr = fast dir:/" + "x" * 250 + "\n"), ("sr-too-long", "sr = " + "x" * 40 + " dir:/" + "x" * 290 + "\n"), ("sr-alike", "sr = fast lvm:vg0\nsr = faster lvm:vg1\n")):
+    seed("recv_config", "more-" + name, text)
+for i, words in enumerate(("h:sr", "h:1:sr", "h:0:sr", "[::1]:fast", "h:/a", "h", "h:1", "h:1:2", ":sr", "h:shared", "9223372036854775809", "8E", "9E", "")):
+    seed("tool_words", "destination-%02d" % i, words)
+for option in ("--verify=x", "--verify=full", "--verify", "--hook-stop=", "--gate=", "--connections=0", "--connections=17", "--connections=4", "--barrier-size=0", "--barrier-size=1M",
+               "--barrier-interval=0", "--barrier-interval=5", "--barrier-interval=100d", "--interval=0", "--interval=5", "--timeout=x", "--max-pause=0", "--max-pause=99999", "--bandwidth=x", "--block-size=5000"):
+    seed("tool_words", "option-" + option.strip("-"), option)
+seed("tool_words", "maps", "\0".join(["--map=a:b"] * 65))
+for right, wrong in (('"gate"', '"moves_guest": true, "guest": "g1", "gate"'), ('"gate"', '"moves_guest": true, "guest": 5, "gate"'), ('"gate"', '"sr": "fast", "gate"'), ('"gate"', '"sr": 5, "gate"'),
+                     ("vg0-web01", "a\\u0000b")):
+    seed("tool_record", "more-%d-%s" % (len(wrong), wrong[1:4]), RECORD.replace(right, wrong, 1))
+for key in ("kind", "sr", "place", "name", "inode"):
+    seed("tool_manifest", "volume-without-" + key, VOLUME_MANIFEST.replace('"%s"' % key, '"x"', 1))
+seed("tool_manifest", "source-without-host", SOURCE_MANIFEST.replace('"host": "xen-b"', '"host": ""', 1))
+seed("tool_manifest", "inflight", SOURCE_MANIFEST.replace('"size_bytes"', '"inflight": 5, "size_bytes"', 1))
+for line in ("x 8 2 gate gate", "x 8 4 sink 8:0 sink 8:0", "x 8 1 sink", "x 8 3 gate sink"):
+    seed("kmod_args", "more-" + line.replace(" ", "-").replace(":", "_"), struct.pack("<QBB", 2048, 0, 2) + line.encode())
+for i, text in enumerate(("fast dir:/dev/x", "fast dir:/srv//a", "fast lvm:...", "f dir:/" + "x" * 260, "fast dir:srv")):
+    seed("recv_config", "place-%d" % i, "sr = " + text + "\n")
+for i, (prefix, uri) in enumerate((("nbd://h/a", "nbd://h/a"), ("nbd://h/a", "nbd://h/ab"), ("nbd://h/", "nbd://h/ab"), ("nbd://" + "h" * 150 + "/a", "nbd://h/a"))):
+    seed("recv_config", "export-%d" % i, "allow = %s\n\0-f\0@%s" % (prefix, uri))
+seed("tool_words", "nbd-long", "h:nbd://%s/a" % ("x" * 300))
+for i, table in enumerate(("0 8 migrate 8:0 8 2 sink 8:16", "0 8 migrate 8:0 8 2 sink 8:16x", "0 8 migrate 8:0 8 2 sink x", "0 8 migrate 8:0 8 1 gate", "0 8 linear 8:0 0\n8 8 linear 8:0 8",
+                           "0 8 linear 8:0 0\n9 8 linear 8:0 8", "0 8 migrate 8:0 0", "0 8 migrate 8:0", "0 8 migrate 8:0 8\n8 8 linear 8:0 8", "0 8 migrate 8:0 x", "0 8 migrate 8:0 8 2 sink 8:")):
+    seed("tool_table", "more-%02d" % i, table + "\n")
 
 __import__("seeds_host").write(seed)
