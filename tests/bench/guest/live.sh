@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # kernel: 6.12
-# measures: copy-live copy-live-checked cpu-per-gib copy-20ms
+# measures: copy-live copy-live-checked cpu-per-gib copy-20ms copy-live-tls copy-live-tls-cpu
 # The live copy of a disk against DRBD 8.4's initial sync and dm-mirror onto an nbd device; against
 # DRBD with a checksum over its data, the same as ours, which no instruction computes here; what
-# processor time that takes; and what 20 ms of delay do to it. Everybody reads the same ram disk and
+# processor time that takes; what 20 ms of delay do to it; and what TLS does, which the kernels of both ends do, against our own
+# plaintext in the same run, and how much of all processors, both ends together, a GiB takes. Everybody reads the same ram disk and
 # writes the same ram disk, over the same loopback device, in turn, the best of each counts.
 # shellcheck source=bench.sh
 . /t/bench.sh
@@ -61,6 +62,8 @@ end() {
 best() { cat "$TMP/$1.best" 2>/dev/null || echo 0 999999999; }
 rate_of() { best "$1" | cut -d ' ' -f 1; }
 cpu_of() { best "$1" | cut -d ' ' -f 2; }
+# seconds MS
+seconds() { awk -v ms="$1" 'BEGIN { printf "%.3f", ms / 1000 }'; }
 check_copy() { cmp $SRC $DST || fail "$1 copied wrongly"; }
 
 # listens, in this namespace or the one of $1
@@ -68,11 +71,13 @@ here_listens() { grep -qi ":$(printf %04X "$1") .* 0A " /proc/net/tcp; }
 
 # ---- ours ----
 
-# ours NAME CONNECTIONS ADDRESS [MIB]: from when MIB have been acknowledged
+# ours NAME CONNECTIONS ADDRESS [MIB]: from when MIB have been acknowledged; with the words of $SECURITY
+SECURITY=--insecure-plaintext
 ours() {
 	local before sender
 	# not what the tool does: from the moment that the limit is lifted, and what came before is not counted
-	dmmigrate start --insecure-plaintext --yes --connections "$2" --bandwidth 64K A "$3:$DST" >"$TMP/start.out" 2>&1 ||
+	# shellcheck disable=SC2086
+	dmmigrate start $SECURITY --yes --connections "$2" --bandwidth 64K A "$3:$DST" >"$TMP/start.out" 2>&1 ||
 		fail "$(cat "$TMP/start.out")"
 	usleep 300000
 	if [ -n "${4-}" ]; then
@@ -158,14 +163,17 @@ mirror() {
 	dm_create A "0 $sectors linear $SRC 0"
 }
 
+# receive_here PORT [OPTION...]
 receive_here() {
-	background receiver dmmigrated --listen 127.0.0.1 --port $PORT --allow '/dev/ram*' --foreground --insecure-plaintext
+	local at=$1
+	shift
+	background "receiver$at" dmmigrated --listen 127.0.0.1 --port "$at" --allow '/dev/ram*' --foreground "$@"
 	RECEIVER=$PID
-	must_wait_for 10 here_listens $PORT
+	must_wait_for 10 here_listens "$at"
 }
 
 if wanted copy-live || wanted copy-live-checked || wanted cpu-per-gib; then
-	receive_here
+	receive_here $PORT --insecure-plaintext
 	rounds_begin
 	while another_round; do
 		ours ours1 1 127.0.0.1
@@ -192,6 +200,31 @@ if wanted copy-live || wanted copy-live-checked || wanted cpu-per-gib; then
 	! wanted cpu-per-gib || result cpu-per-gib "$(min "$(cpu_of ours1)" "$(cpu_of ours4)")" "$(cpu_of drbd)" \
 		ms/GiB "DRBD 8.4's initial sync"
 	kill "$RECEIVER"
+fi
+
+if wanted copy-live-tls || wanted copy-live-tls-cpu; then
+	modprobe tls
+	receive_here $PORT --insecure-plaintext
+	plain=$RECEIVER
+	receive_here $((PORT + 1)) --tls kernel --state-dir "$TMP/state-tls" --control "$TMP/control-tls"
+	rounds_begin
+	while another_round; do
+		for conns in 1 4; do
+			ours plain$conns $conns 127.0.0.1
+			[ $ROUND -gt 1 ] || check_copy plain$conns
+			SECURITY='--tls kernel'
+			ours tls$conns $conns 127.0.0.1:$((PORT + 1))
+			[ $ROUND -gt 1 ] || check_copy tls$conns
+			SECURITY=--insecure-plaintext
+		done
+	done
+	note "MiB/s: TLS, 1 connection $(tenths "$(rate_of tls1)"), 4 connections $(tenths "$(rate_of tls4)"); plaintext" \
+		"$(tenths "$(rate_of plain1)") and $(tenths "$(rate_of plain4)"); $((ROUND - 1)) rounds"
+	! wanted copy-live-tls || result copy-live-tls "$(tenths "$(max "$(rate_of tls1)" "$(rate_of tls4)")")" \
+		"$(tenths "$(max "$(rate_of plain1)" "$(rate_of plain4)")")" MiB/s "the same in plaintext"
+	! wanted copy-live-tls-cpu || result copy-live-tls-cpu "$(seconds "$(min "$(cpu_of tls1)" "$(cpu_of tls4)")")" \
+		"$(seconds "$(min "$(cpu_of plain1)" "$(cpu_of plain4)")")" s/GiB "the same in plaintext"
+	kill "$RECEIVER" "$plain"
 fi
 
 if wanted copy-20ms; then
