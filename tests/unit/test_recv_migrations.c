@@ -94,6 +94,46 @@ static void only_the_last_barrier_completes(void **state)
 	peer_close(&data);
 }
 
+/* Once there are @was. */
+static void set_proofs(u32 was, u32 nr)
+{
+	u64 until_ms = dmm_now_ms() + WAIT_MS;
+	bool set = false;
+
+	while (!set && dmm_now_ms() < until_ms) {
+		pthread_mutex_lock(&ms.lock);
+		set = ms.nr_proofs == was;
+		if (set)
+			ms.nr_proofs = nr;
+		pthread_mutex_unlock(&ms.lock);
+		usleep(1000);
+	}
+	assert_true(set);
+}
+
+/* As many samples as may be are taken of other disks: this one's is when the source asks again. */
+static void samples_are_bounded(void **state)
+{
+	struct dmm_handover_msg msg;
+	struct peer data = { .seq = 0 }, link;
+
+	(void)state;
+	assert_int_equal(prepare(0, 1), 0);
+	join(&link);
+	ship(&data, 3, 1);
+	set_proofs(0, DMM_MAX_PROOFS);
+	say_barrier(&link, 1, 3, 1);
+	usleep(300000);
+	state_is(DMM_HO_RECEIVING);
+	set_proofs(DMM_MAX_PROOFS, DMM_MAX_PROOFS - 1);
+	say_barrier(&link, 1, 3, 1);
+	hear(&link, DMM_HANDOVER_COMPLETE, &msg);
+	state_is(DMM_HO_COMPLETE);
+	set_proofs(DMM_MAX_PROOFS - 1, 0);
+	peer_close(&link);
+	peer_close(&data);
+}
+
 /* What was shipped is flushed, and the disk has something else: nobody is told that it is complete. */
 static void a_disk_that_lies_is_not_handed_over(void **state)
 {
@@ -234,6 +274,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(from_prepare_to_settled, setup, teardown),
 		cmocka_unit_test_setup_teardown(returned_and_handed_over_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_the_last_barrier_completes, setup, teardown),
+		cmocka_unit_test_setup_teardown(samples_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_disk_that_lies_is_not_handed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(owned_survives_the_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(data_waits_for_the_group, setup, teardown),

@@ -65,17 +65,35 @@ static void *proof_thread(void *arg)
 	return NULL;
 }
 
+/* One more?  Who would be too many is asked for again: the source repeats itself. */
+static bool proof_count(struct dmm_migration *m)
+{
+	struct dmm_migrations *ms = m->all;
+	bool may;
+
+	pthread_mutex_lock(&ms->lock);
+	may = ms->nr_proofs < DMM_MAX_PROOFS;
+	if (may) {
+		m->refs++;
+		ms->nr_proofs++;
+	}
+	pthread_mutex_unlock(&ms->lock);
+	return may;
+}
+
 /* Takes over the reference to @d. */
 static void proof_begin(struct dmm_migration *m, struct dmm_disk *d, const struct dmm_handover_msg *msg)
 {
 	struct dmm_migrations *ms = m->all;
-	struct proof *p = malloc(sizeof(*p));
+	struct proof *p;
 	int ret = -ENOMEM;
 
-	pthread_mutex_lock(&ms->lock);
-	m->refs++;
-	ms->nr_proofs++;
-	pthread_mutex_unlock(&ms->lock);
+	if (!proof_count(m)) {
+		d->ops->sample_drop(d);
+		dmm_registry_put(ms->registry, d);
+		return;
+	}
+	p = malloc(sizeof(*p));
 	if (p) {
 		*p = (struct proof){ .m = m, .d = d, .msg = *msg };
 		ret = dmm_thread_detached(proof_thread, p, 0);

@@ -61,6 +61,8 @@ struct dmm_migration {
 	pthread_mutex_t guest;		/* one stages it or puts it in place at a time; before lock */
 };
 
+#define DMM_MAX_PROOFS	DMM_MAX_GROUP	/* no group has to wait for others of its own disks */
+
 struct dmm_migrations {
 	/* constant after init */
 	char dirs[DMM_HO_DEST + 1][256];	/* by role: of manifests and journals */
@@ -79,7 +81,7 @@ struct dmm_migrations {
 	pthread_mutex_t lock;
 	struct dmm_list list;
 	u32 nr;
-	u32 nr_proofs;			/* threads that read a disk back (migration_proof.c) */
+	u32 nr_proofs;			/* threads that read a disk back (migration_proof.c), DMM_MAX_PROOFS at most */
 	pthread_cond_t proved;		/* one has ended */
 };
 
