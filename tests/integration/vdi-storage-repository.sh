@@ -3,9 +3,9 @@
 # This test will move a disk in use to a volume that is made for it on the same host, in a volume group and in a thin pool: one of
 # the right size, whose end has nothing of before and that is activated as any other once the disk has moved; which is removed
 # when the move is cancelled, whatever step the tool was killed at; and find unknown places, directories and too little room refused.
-# check-kernels: 6.1
+# check-kernels: long
 # kernels: 6.1 6.12
-# timeout: 600
+# timeout: 900
 . functions.sh
 . functions-lvm.sh
 requires dmmigrate dmmigrated lvm losetup target:thin-pool
@@ -62,7 +62,7 @@ moved() {
 	assert "activation-skip of the new one" "$(of lv_skip_activation "$NAME")" = 0
 	case $(of lv_tags "$NAME") in *dmmigrate-*) fail "it is marked: $(of lv_tags "$NAME")" ;; esac
 	dmmigrate release "$(record)" >/dev/null || fail "release: exit $?"
-	[ $PREV = none ] || vm lvremove -f "vgb/$PREV"
+	[ "$PREV" = none ] || vm lvremove -f "vgb/$PREV"
 	PREV=$NAME
 }
 
@@ -100,7 +100,7 @@ nothing_left "cancelled"
 restored "cancelled"
 
 say "killed at any step before it has moved, and as it is removed"
-for step in recorded volume-made origin-created swapped attached started committed; do
+for step in recorded volume-made swapped started committed; do
 	killed $step dmmigrate vdi A --to thick
 	cancel $step
 	nothing_left $step
@@ -116,7 +116,7 @@ for step in unmarked volume-removed; do
 done
 
 say "killed, and said again: it moves, to one volume"
-for step in recorded volume-made started committed moved new-table-live; do
+for step in recorded volume-made started moved new-table-live; do
 	killed $step dmmigrate vdi A --to thick
 	dmmigrate vdi A --to thick >"$TMP/vdi.out" 2>&1 || fail "$step: vdi: exit $?: $(cat "$TMP/vdi.out")"
 	moved A
@@ -148,7 +148,7 @@ say "from thick to thin: only data takes room"
 vm lvcreate --type thin-pool -L 20M -c 64k -n pool -Zy vgb
 dd if=/dev/zero of=/dev/mapper/$LV bs=1M count=8 conv=notrunc,fsync 2>/dev/null
 dd if=/dev/urandom of=/dev/mapper/$LV bs=1M seek=1 count=1 conv=notrunc,fsync 2>/dev/null
-for step in volume-made swapped started; do
+for step in volume-made swapped; do
 	killed $step dmmigrate vdi $LV --to thin
 	dmmigrate vdi $LV --to thin >"$TMP/vdi.out" 2>&1 || fail "$step: vdi: exit $?: $(cat "$TMP/vdi.out")"
 	say "Data%: $(of data_percent "$(volumes)")"
