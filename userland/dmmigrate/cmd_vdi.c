@@ -453,7 +453,9 @@ const struct dmm_verb dmm_verb_vdi = {
 		 "removed should the move be cancelled.  The kernel copies DEVICE while it is written, then holds its I/O for a\n"
 		 "moment, and lets it go on at the new disk.  Ctrl-C detaches and the copy goes on; this again takes it\n"
 		 "up, cancel stops it.  A new disk that is a fresh thin volume is not written where the old one has\n"
-		 "zeros.  The old disk is kept as it is; release forgets the move.",
+		 "zeros.  Configurations in /etc/xen that name DEVICE name the new disk once it has moved, and what they\n"
+		 "were is kept beside them.  The old disk is kept as it is; release forgets the move, and gives an old logical\n"
+		 "volume that is not open another name.",
 	.options = vdi_options,
 	.min_operands = 1,
 	.max_operands = 1,
