@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will kill vdi at every step, under load: before the record says that the disk has moved cancel leads
 # back and another vdi goes on; from then on only forward.  The record and the tables never name
-# two disks, and no write is lost.
+# two disks, no write is lost, and list says each time what goes on.
 # check-kernels: 6.12
 # timeout: 300
 . functions.sh
@@ -20,6 +20,26 @@ killed() {
 	shift
 	DMM_TOOL_STOP_AT=$step "$@" >"$TMP/killed.out" 2>&1 || status=$?
 	[ $status = 137 ] || fail "the tool did not stop at $step: exit $status: $(cat "$TMP/killed.out")"
+}
+# told STEP: list says what goes on, after a tool that was killed there
+told() {
+	local text
+	case $1 in
+	recorded|origin-created)
+		text="^A was to move to /dev/mapper/$THERE, .*: dmmigrate vdi A --to /dev/mapper/$THERE, or dmmigrate cancel $(record)\$" ;;
+	table-loaded)
+		text="^A was to move to /dev/mapper/$THERE, \|^A  *idle .* /dev/mapper/$THERE\$" ;;
+	committed|moved)
+		text='^A is between its disk and .* its I/O is held: unless that runs, dmmigrate vdi A$' ;;
+	new-table-live|finished)
+		text="^A has moved to /dev/mapper/$THERE, .*, dmmigrate release $(record)\$" ;;
+	*)
+		text="^A  *[a-z]* .* /dev/mapper/$THERE\$" ;;
+	esac
+	dmmigrate list >"$TMP/list.out" 2>&1 || fail "list after $1: exit $?: $(cat "$TMP/list.out")"
+	grep -q "$text" "$TMP/list.out" || fail "list after $1: $(cat "$TMP/list.out")"
+	dmmigrate status >"$TMP/status.out" 2>&1 || fail "status after $1: exit $?: $(cat "$TMP/status.out")"
+	grep -q 'dmmigrate vdi A\|dmmigrate release' "$TMP/status.out" || fail "status after $1: $(cat "$TMP/status.out")"
 }
 # The move that has a record, or nothing.
 record() {
@@ -57,10 +77,13 @@ for step in $back_steps; do
 	killed "$step" vdi
 	moved && fail "killed at $step: the record says that it has moved"
 	[ "$step" != freeze-sent ] || await A 20 state=copying
+	told "$step"
 	cancelled "$step"
 done
 for step in recorded swapped attached started marked new-table-loaded freeze-sent committed moved new-table-live finished; do
 	killed "$step" vdi
+	[ "$step" != freeze-sent ] || await A 20 state=copying
+	told "$step"
 	case $step in
 	moved|new-table-live|finished)
 		moved || fail "killed at $step: the record does not say that it has moved"

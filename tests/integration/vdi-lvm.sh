@@ -116,6 +116,8 @@ dmsetup load $A --table "0 $((8 * 2048)) error"
 dmsetup resume --noflush --nolockfs $A
 restart
 ! active || fail "the old volume is activated with its mark"
+dmmigrate list | grep -q "^$A was to move to /dev/mapper/T, .*: dmmigrate vdi $A --to /dev/mapper/T, or dmmigrate cancel $id\$" ||
+	fail "list: $(dmmigrate list)"
 refused 3 "restart of this host has ended its copy.*next: dmmigrate cancel $id" dmmigrate vdi $A --to /dev/mapper/T
 dmmigrate cancel $A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
 assert "mark" "$(mark)" = 0
@@ -184,6 +186,9 @@ grep -q 'not activated by itself' "$TMP/vdi.out" || fail "$(cat "$TMP/vdi.out")"
 say "restarted: the old volume is not opened by its name, and has what it had"
 restart
 ! active || fail "the old volume is activated after the move"
+dmmigrate list | grep -q "^$A has moved to /dev/mapper/T, which is not what it is since a restart of this host: dmmigrate vdi $A\$" ||
+	fail "list: $(dmmigrate list)"
+refused 3 "$A has moved to /dev/mapper/T" dmmigrate status $A
 vm lvchange -ay -K vga/web01
 cmp "$TMP/new" /dev/mapper/$A || fail "the old volume was written after the move"
 refused 3 'it may be the old disk' dmmigrate vdi $A

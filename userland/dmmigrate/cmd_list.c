@@ -51,6 +51,7 @@ static int list_row(struct libscols_table *tb, const char *source, const struct 
 {
 	struct libscols_line *ln = scols_table_new_line(tb, NULL);
 	char buf[DMM_HOST_MAX + DMM_PATH_MAX + 16];
+	struct dmm_vdi v;
 
 	if (!ln)
 		return -ENOMEM;
@@ -65,6 +66,8 @@ static int list_row(struct libscols_table *tb, const char *source, const struct 
 	scols_line_set_data(ln, COL_ETA, dmm_format_eta(buf, sizeof(buf), f));
 	if (rec)
 		snprintf(buf, sizeof(buf), "%s:%s", rec->to.host, rec->to.path);
+	else if (!dmm_vdi_find(DMM_VDI_DIR, source, NULL, &v))
+		snprintf(buf, sizeof(buf), "%s", v.dest);
 	else
 		snprintf(buf, sizeof(buf), "?");
 	scols_line_set_data(ln, COL_DEST, buf);
@@ -120,7 +123,7 @@ static int cmd_list(struct dmm_tool *t)
 	dmm_autofree struct dmm_nl_info *infos = NULL;
 	struct json_object *list = json_object_new_array();
 	struct libscols_table *tb = list_table();
-	unsigned int nr = 0, i;
+	unsigned int nr = 0, i, moves;
 	bool any = false;
 	int ret, lost;
 
@@ -141,7 +144,8 @@ static int cmd_list(struct dmm_tool *t)
 		scols_print_table(tb);
 	scols_unref_table(tb);
 	ret = list_parts(t, &any);
-	if (!nr && !any)
+	moves = dmm_vdi_report(t, infos, nr);
+	if (!nr && !any && !moves)
 		dmm_say(t, "no migrations");
 	lost = dmm_report_lost_commits(t, infos, nr);
 	return ret ? ret : lost;

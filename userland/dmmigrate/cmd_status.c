@@ -264,7 +264,7 @@ static int status_all(struct dmm_tool *t, struct json_object *list)
 		if (ret)
 			code = ret;
 	}
-	ret = status_parts(t, nr);
+	ret = status_parts(t, nr + dmm_vdi_report(t, infos, nr));
 	if (ret)
 		code = ret;
 	ret = dmm_report_lost_commits(t, infos, nr);

@@ -404,6 +404,8 @@ int dmm_source_need_migration(struct dmm_tool *t, struct dmm_source *s)
 		return ret;
 	if (s->has_live && s->migrate)
 		return 0;
+	if (s->has_vdi)
+		return dmm_vdi_elsewhere(t, s);
 	if (source_table_changed(s)) {
 		dmm_next(t, "dmmigrate cancel %s, then start anew", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,

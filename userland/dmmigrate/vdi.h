@@ -18,6 +18,7 @@
 
 #define DMM_VDI_DIR	DMM_JOURNAL_DIR "/vdi"
 
+struct dmm_nl_info;
 struct dmm_preflight;
 struct dmm_source;
 struct dmm_tool;
@@ -47,6 +48,9 @@ int dmm_vdi_load(const char *dir, const u8 id[DMM_ID_BYTES], struct dmm_vdi *v);
 int dmm_vdi_remove(const char *dir, const u8 id[DMM_ID_BYTES]);
 /* That of the device of this name and, unless it is NULL, UUID. -ENOENT. */
 int dmm_vdi_find(const char *dir, const char *name, const char *uuid, struct dmm_vdi *v);
+
+/* All that can be read, until @fn returns true: 0; -ENOENT: it never did. */
+int dmm_vdi_each(const char *dir, bool (*fn)(void *arg, const struct dmm_vdi *v), void *arg);
 
 /* vdi_dest.c */
 
@@ -108,6 +112,14 @@ void dmm_vdi_unload(struct dmm_source *s);
  * cannot be changed is said.  Idempotent.
  */
 void dmm_vdi_config_rename(struct dmm_tool *t, const struct dmm_source *s);
+
+/* vdi_report.c: of list and status */
+
+/*
+ * Says, and adds to the result, what is left to be done of moves that are not among the kernel's @nr migrations, or whose I/O is held: each
+ * with the one command that goes on.  How many those are.
+ */
+unsigned int dmm_vdi_report(struct dmm_tool *t, const struct dmm_nl_info *infos, unsigned int nr);
 
 /* vdi_back.c: of other verbs */
 

@@ -23,7 +23,8 @@ int dmm_vdi_elsewhere(struct dmm_tool *t, struct dmm_source *s)
 				s->vdi.dest);
 	}
 	dmm_next(t, "dmmigrate vdi %s (goes on), or dmmigrate cancel %s", t->source, t->source);
-	return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, "%s is being moved to %s on this host", t->source,
+	return dmm_fail(t, DMM_EXIT_PREFLIGHT, owner, use, s->sink ? "%s is being moved to %s on this host" :
+			"%s was to move to %s on this host, which has not begun, or was ended by a restart", t->source,
 			s->has_vdi ? s->vdi.dest : "another disk");
 }
 

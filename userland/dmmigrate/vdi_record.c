@@ -145,22 +145,44 @@ int dmm_vdi_remove(const char *dir, const u8 id[DMM_ID_BYTES])
 	return dmm_journal_sync_dir(dir, NULL);
 }
 
-int dmm_vdi_find(const char *dir, const char *name, const char *uuid, struct dmm_vdi *v)
+int dmm_vdi_each(const char *dir, bool (*fn)(void *arg, const struct dmm_vdi *v), void *arg)
 {
 	char hex[DMM_ID_HEX];
 	u8 id[DMM_ID_BYTES];
-	bool found = false;
+	struct dmm_vdi v;
+	bool stop = false;
 	struct dirent *e;
 	DIR *d = opendir(dir);
 
-	while (d && !found && (e = readdir(d))) {
+	while (d && !stop && (e = readdir(d))) {
 		if (strlen(e->d_name) != DMM_ID_HEX - 1 + strlen(".json") || !strstr(e->d_name, ".json"))
 			continue;
 		snprintf(hex, sizeof(hex), "%.*s", DMM_ID_HEX - 1, e->d_name);
-		found = !dmm_id_parse(hex, id) && !dmm_vdi_load(dir, id, v) && !strcmp(v->source, name) &&
-			(!uuid || !strcmp(v->uuid, uuid));
+		stop = !dmm_id_parse(hex, id) && !dmm_vdi_load(dir, id, &v) && fn(arg, &v);
 	}
 	if (d)
 		closedir(d);
-	return found ? 0 : -ENOENT;
+	return stop ? 0 : -ENOENT;
+}
+
+struct vdi_search {
+	const char *name, *uuid;
+	struct dmm_vdi *v;
+};
+
+static bool vdi_is(void *arg, const struct dmm_vdi *v)
+{
+	struct vdi_search *search = arg;
+
+	if (strcmp(v->source, search->name) || (search->uuid && strcmp(v->uuid, search->uuid)))
+		return false;
+	*search->v = *v;
+	return true;
+}
+
+int dmm_vdi_find(const char *dir, const char *name, const char *uuid, struct dmm_vdi *v)
+{
+	struct vdi_search search = { .name = name, .uuid = uuid, .v = v };
+
+	return dmm_vdi_each(dir, vdi_is, &search);
 }
