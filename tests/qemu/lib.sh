@@ -16,7 +16,7 @@ readonly QEMU_DIR BUILD
 # applets where a program of that name is in PATH, hence no shell of its, nor anything of its
 # that starts other programs.
 GUEST_PROGRAMS=(dash timeout env setsid nohup nice xargs find stat
-	dmsetup blockdev losetup ip tc ss nft mkfs.ext4 e2fsck lvm udevadm)
+	dmsetup blockdev losetup ip tc ss nft mkfs.ext4 e2fsck lvm udevadm qemu-nbd)
 # and of udev's rules what is about disks; udevd itself is started by the tests that want one
 UDEV_RULES=(50-udev-default 55-dm 56-lvm 60-block 60-persistent-storage 60-persistent-storage-dm 69-lvm 95-dm-notify)
 
@@ -24,7 +24,7 @@ UDEV_RULES=(50-udev-default 55-dm 56-lvm 60-block 60-persistent-storage 60-persi
 # need; the others wait for `modprobe`, mostly because tests give them parameters.
 EARLY_MODULES=(virtio_pci virtio_console virtio_blk virtio_net dm-mod ext4 loop veth
 	configfs crc32c_generic)
-LATE_MODULES=(dm-flakey dm-delay dm-zero dm-log-writes dm-snapshot dm-mirror dm-crypt xts aes_generic dm-thin-pool
+LATE_MODULES=(nbd dm-flakey dm-delay dm-zero dm-log-writes dm-snapshot dm-mirror dm-crypt xts aes_generic dm-thin-pool
 	dm-multipath brd null_blk scsi_debug sd_mod sch_netem sch_tbf sch_ingress sch_fq_codel
 	cls_u32 nf_tables nft_ct nft_limit nft_reject_inet dummy tcp_diag tls gcm ghash_generic ctr cryptd crypto_user)
 

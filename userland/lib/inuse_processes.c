@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,24 @@ static int process_writes(const struct dmm_inuse_target *t, const char *proc, co
 	return ret;
 }
 
+/*
+ * The client of a network block device has that open as long as it is one, and writes nothing of its own there: the kernel names the
+ * thread, of which the process is told by its directory.
+ */
+static bool process_is_nbd_client(const struct dmm_inuse_target *t, const char *proc, const char *pid)
+{
+	dev_t dev = t->whole ? t->whole : t->st->st_rdev;
+	char path[640], thread[24];
+
+	if (!S_ISBLK(t->st->st_mode) || major(dev) != NBD_MAJOR)
+		return false;
+	snprintf(path, sizeof(path), "%s/sys/dev/block/%u:%u/pid", t->root, major(dev), minor(dev));
+	if (dmm_read_text(path, thread, sizeof(thread)) <= 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s/task/%s", proc, pid, thread);
+	return !access(path, F_OK);
+}
+
 /* Readers (udev, a backup) come and go and do no harm: only writers count. */
 int dmm_inuse_processes(const struct dmm_inuse_target *t)
 {
@@ -120,7 +139,7 @@ int dmm_inuse_processes(const struct dmm_inuse_target *t)
 		writes = process_writes(t, proc, de->d_name);
 		if (writes < 0 && !dmm_inuse_gone(-writes) && !dmm_inuse_may_not_look(t, -writes))
 			ret = dmm_inuse_cannot_look(t, -writes);
-		if (writes <= 0)
+		if (writes <= 0 || process_is_nbd_client(t, proc, de->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/comm", proc, de->d_name);
 		if (dmm_read_text(path, comm, sizeof(comm)) <= 0)
