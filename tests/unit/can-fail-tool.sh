@@ -10,7 +10,7 @@ set -euo pipefail
 kind=tool
 cp -r "$top/userland/dmmigrate" "$top/userland/platform" "$tree/userland/"
 cp -r "$top"/tests/unit/test_tool_*.c "$top"/tests/unit/{tool_*.h,data.h,data} "$tree/tests/unit/"
-begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove,doctor,plan}
+begin test_tool_{dmtable,progress,options,nl,record,report,copy,prove,doctor,plan,pace,xl}
 
 t='rule dmtable lib/dmtable.c'
 $t 's/g->start_sectors != expect_sectors \|\| //' 'gaps'
@@ -150,5 +150,15 @@ plan 's/if \(e->passes && next >= left\)/if (0)/; s/e->passes < PASSES/e->passes
 plan 's/e->passes && ms <= max_pause_ms/ms <= max_pause_ms/' 'nothing has to be copied first'
 plan 's/if \(e->pause_ms <= max_pause_ms\)/if (1)/' 'everything converges'
 plan 's/dmm_min_u64\(c->size_bytes, before/dmm_max_u64(0, before/g' 'more is written than there is'
+
+w='rule pace dmmigrate/pace.c'
+$w 's/p->over_ms = 0;\n(\t\treturn DMM_PACE_GO;\n\t\}\n\tif)/\1/' 'who was in time once has waited all the time'
+$w 's/ \|\| info\.state != DMM_STATE_COPYING//' 'a disk that does not copy is waited for'
+$w 's/now_ms - p->over_ms >= p->patience_ms/0/' 'patience without end'
+rule pace dmmigrate/monitor.c 's/w->m->figures\.sweep_done && //' 'patience during the first sweep'
+rule pace platform/xl.c 's/x->suspended \? DMM_PACE_GO : //' 'one that is suspended waits again'
+rule pace platform/xl.c 's/ \|\| here\.suspended \|\| / || /' 'one that is suspended waits'
+rule xl platform/xl_stream.c 's/waits \? 0 : POLLIN/POLLIN/' 'the pace is not kept by memory'
+rule xl platform/xl_stream.c 's/if \(waits < 0\)/if (0)/' 'the pace has no end'
 
 finish

@@ -7,14 +7,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <json-c/json.h>
 
 #include "core/state.h"
+#include "dmmigrate/commands.h"
 #include "dmmigrate/monitor.h"
 #include "dmmigrate/pace.h"
+#include "platform/xl.h"
 
 #define MIB	(1ull << 20)
 
@@ -124,6 +129,71 @@ static void text(void **state)
 			    "that are left would take about 500 ms of a pause of at most 300 ms");
 }
 
+/* An xl in PATH that lists one domain, in this state. */
+static void xl_lists(const char *dir, const char *state)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/xl", dir);
+	unlink(path);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n[ \"$*\" = list ] || exit 1\necho 'Name ID Mem VCPUs State Time(s)'\n"
+		"echo 'Domain-0 0 512 1 r----- 39.8'\necho 'web 4 96 1 %s 3.4'\n", state);
+	assert_int_equal(fchmod(fileno(f), 0700), 0);
+	fclose(f);
+}
+
+/* A domain that runs has its memory wait; one that is suspended, or has ended, has not, whatever is left. */
+static void of_xl(void **state)
+{
+	char dir[] = "/tmp/dmm-unit-path.XXXXXX", path[64], env[512], was[256];
+	struct dmm_xl_domain domain = { .name = "web" };
+	struct dmm_source disk = { .has_live = true };
+	const struct dmm_group g = { .nr = 1, .disks = &disk };
+	struct dmm_tool t = { .verb = &dmm_verb_vm, .args = { .max_pause_ms = 100, .patience_ms = DMM_UNSET, .json = true } };
+	struct dmm_xl x;
+
+	(void)state;
+	t.result = json_object_new_object();
+	assert_non_null(mkdtemp(dir));
+	snprintf(was, sizeof(was), "%s", getenv("PATH"));
+	snprintf(env, sizeof(env), "%s:%s", dir, was);
+	setenv("PATH", env, 1);
+	dmm_xl_init(&x, &t, &domain, "");
+	x.p.g = &g;
+	assert_true(x.firm);
+	xl_lists(dir, "-b----");
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 1);
+	calm_after = looks + 1;
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 0);
+	calm_after = 0;
+	xl_lists(dir, "---s--");
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 0);
+	x.pace.patience_ms = 0;
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 0);
+	xl_lists(dir, "r-----");
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), -ETIME);
+	xl_lists(dir, "---ss-");
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 0);
+	/* which is known from then on */
+	xl_lists(dir, "r-----");
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 0);
+	/* nobody knows: nobody waits */
+	x.suspended = false;
+	xl_lists(dir, "?");
+	assert_int_equal(x.stream.pace(x.stream.pace_arg), 0);
+	t.args.max_pause_ms = DMM_UNSET;
+	dmm_xl_init(&x, &t, &domain, "");
+	assert_true(!x.firm && x.pace.max_pause_ms == DMM_READY_PAUSE_MS);
+	setenv("PATH", was, 1);
+	snprintf(path, sizeof(path), "%s/xl", dir);
+	unlink(path);
+	rmdir(dir);
+	json_object_put(t.result);
+}
+
 static enum dmm_monitor_end watched(struct dmm_monitor *m, u64 patience_ms)
 {
 	struct dmm_source disk = { .has_live = true };
@@ -159,6 +229,7 @@ int main(void)
 		cmocka_unit_test(judges),
 		cmocka_unit_test_setup(looks_at_all, setup),
 		cmocka_unit_test(text),
+		cmocka_unit_test_setup(of_xl, setup),
 		cmocka_unit_test_setup(waits, setup),
 	};
 

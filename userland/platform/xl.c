@@ -233,8 +233,6 @@ static int xl_stop(struct dmm_platform *p)
 		return xl_failed(x, ret, why);
 	}
 	dmm_say(p->t, "The memory of %s is being copied.", x->domain->name);
-	x->stream.pace = xl_pace;
-	x->stream.pace_arg = x;
 	ret = dmm_xl_until_ready(&x->stream);
 	if (ret == -ETIME)
 		return xl_failed(x, ret, dmm_pace_text(why, &x->pace.figures, x->pace.max_pause_ms));
@@ -338,6 +336,8 @@ void dmm_xl_init(struct dmm_xl *x, struct dmm_tool *t, const struct dmm_xl_domai
 	x->firm = t->args.max_pause_ms != DMM_UNSET;
 	x->pace.max_pause_ms = x->firm ? t->args.max_pause_ms : DMM_READY_PAUSE_MS;
 	x->pace.patience_ms = t->args.patience_ms;
+	x->stream.pace = xl_pace;
+	x->stream.pace_arg = x;
 	dmm_remote_init(&x->remote);
 	x->stream.from_sender = x->stream.to_sender = x->stream.receiver = x->stream.stop_fd = x->transport = -1;
 }
