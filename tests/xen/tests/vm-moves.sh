@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # This test will move a running guest that writes all the time, with its disk and its memory, to the other host: dmmigrate vm.  It
-# goes on there as if nothing had been, the judge finds every sector of its disk right, and the old copy is nobody's to use.  Its
-# configuration is there, too: xl create begins it with the disk that has moved, and so does that host when it boots, but not
-# the old one; also after dmmigrate release.
+# goes on there as if nothing had been, its flushes reach the disk, the judge finds every sector of that right, and the old copy is
+# nobody's to use.  Its configuration is there, too: xl create begins it with the disk that has moved, and so does that host when it
+# boots, but not the old one; also after dmmigrate release.
 # timeout: 500
 . "$(dirname "$0")/../functions.sh"
 
@@ -27,6 +27,11 @@ grep -q 'with this one no more: /etc/xen/auto/10-web goes' "$MY/dry" || fail "a 
 
 watch_writes
 move_guest
+# its flushes go through blkback and the gate to the disk
+flushes() { on b "awk '{ print \$16 }' /sys/block/vdb/stat"; }
+flushed() { [ "$(flushes)" -gt "$before" ]; }
+before=$(flushes)
+must_wait_for 60 flushed
 [ "$(on b "dmmigrate device /dev/mapper/gdest")" = /dev/mapper/gdisk.dmm ] || fail "no gate above the disk at b"
 note "no write for $(longest_pause) ms; by the guest's own clock $(guest_gap b web) ms"
 grep -q 'xvdb (/dev/mapper/gjournal) stays where it is: whether it is the same disk on b:7790 nobody can know' "$MY/vm" ||
