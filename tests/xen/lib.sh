@@ -99,7 +99,7 @@ make_guest_initrd()
 		while read -r name; do
 			cp "$name" "$root/modules/"
 		done
-	cp "$BUILD/tests/tools/dmm-load" "$root/bin/"
+	cp "$BUILD"/tests/tools/{dmm-load,dmm-order} "$root/bin/"
 	cp "$XEN_DIR/domu/init" "$root/init"
 	(cd "$root" && find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet) | gzip -1 > "$out"
 	rm -rf "$root"
