@@ -13,7 +13,7 @@ vm_copies()
 {
 	must a "rm -f /tmp/vm.rc"
 	LIMIT=300 on a "timeout 290 $VM --bandwidth $1 > /tmp/vm.out 2>&1; echo \$? > /tmp/vm.rc" &
-	must_wait_for 60 on a "dmmigrate list | grep -q '^gdisk .*\(sweep\|copying\)'"
+	must_wait_for 180 on a "dmmigrate list | grep -q '^gdisk .*\(sweep\|copying\)'"
 	on a "[ ! -e /tmp/vm.rc ]" || fail "$(on a 'cat /tmp/vm.out')"
 }
 
