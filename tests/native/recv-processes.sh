@@ -73,8 +73,28 @@ for name in dmm-acceptor dmm-opener; do
 	fi
 done
 if [ "$(status "$(named dmm-acceptor)" CapEff)" = 0000000000000000 ]; then ok "dmm-acceptor: no capability"; else bad "dmm-acceptor: capabilities"; fi
-# dac_override, dac_read_search, sys_ptrace
-if [ $((0x$(status "$(named dmm-opener)" CapEff) & ~0x80006)) = 0 ]; then ok "dmm-opener: few"; else bad "dmm-opener: capabilities"; fi
+# dac_override, sys_ptrace
+if [ $((0x$(status "$(named dmm-opener)" CapEff) & ~0x80002)) = 0 ]; then ok "dmm-opener: few"; else bad "dmm-opener: capabilities"; fi
+# who looks at what lies on disks, for those who are root
+pid=$(named dmm-prober)
+for what in CapPrm:0000000000000000 CapEff:0000000000000000 NoNewPrivs:1 Groups:; do
+	if [ "$(status "$pid" "${what%%:*}" | tr -d ' ')" = "${what#*:}" ]; then ok "dmm-prober: $what"; else bad "dmm-prober: ${what%%:*}"; fi
+done
+if [ "$(id -u)" != 0 ] || [ "$(status "$pid" Uid | tr -s '\t' '\n' | sort -u)" = 1885630720 ]; then
+	ok "dmm-prober: a user id of its own"
+else
+	bad "dmm-prober: uid $(status "$pid" Uid)"
+fi
+truncate -s 4M "$tmp/4.img"
+printf 'QFI\373' | dd of="$tmp/4.img" conv=notrunc status=none
+refused_for()
+{
+	local said
+
+	said=$(phony "$to" 6 prepare "$tmp/4.img" 4M 2>&1) || true
+	grep -q "$1" <<< "$said" || { echo "$said"; return 1; }
+}
+expect "what it sees on a disk is said" refused_for 'carries a signature (qcow2)'
 if ss -tlnp 2> /dev/null | grep ":$port " | grep -q "pid=$daemon_pid,"; then bad "the daemon listens"; else ok "the daemon does not listen"; fi
 for who in dmm-acceptor dmm-opener; do
 	kill -KILL "$(named "$who")"
@@ -82,6 +102,24 @@ for who in dmm-acceptor dmm-opener; do
 	eventually "$who is begun again" 20 back
 done
 if kill -0 "$1" && kill -0 "$2"; then ok "data connections go on"; else bad "a worker has gone"; fi
+
+# what cannot be looked at is not taken for empty
+kill -KILL "$(named dmm-prober)"
+expect "without it a disk is refused" refused_for 'look for a signature'
+if kill -0 "$daemon_pid" && kill -0 "$1"; then ok "and nothing else ends"; else bad "it has taken others with it"; fi
+{ kill -KILL "$daemon_pid"; wait "$daemon_pid"; } 2> /dev/null || true
+kill $one $two
+: > "$log"
+# shellcheck disable=SC2119 # it has options elsewhere
+start_daemon
+phony_bg "$tmp/one" "$to" 1 prepare "$tmp/1.img" 4M attach 1 load 50 4M sleep 60000
+one=$!
+until_true 20 attached 1 || bad "the first does not attach"
+phony_bg "$tmp/two" "$to" 2 prepare "$tmp/2.img" 4M attach 1 sleep 60000
+two=$!
+until_true 20 attached 2 || bad "they do not attach"
+# shellcheck disable=SC2046
+set -- $(workers)
 
 # one dies: the other goes on, and so does the daemon
 kill -KILL "$1"

@@ -260,6 +260,34 @@ static void test_export(void **state)
 		assert_int_equal(in_child(&box, try_read_file), MAY_NOT);
 }
 
+static int try_read_it(void)
+{
+	return pread(shared, data, sizeof(data), 0) != sizeof(data);
+}
+
+static int try_size(void)
+{
+	u64 bytes;
+
+	return !(ioctl(0, BLKGETSIZE64, &bytes) && errno != EPERM);
+}
+
+static void test_prober(void **state)
+{
+	const struct dmm_sandbox box = { .kind = DMM_SANDBOX_PROBER, .uid = DMM_SANDBOX_PROBER_UID };
+	static const struct try may[] = { { "reading the disk that it has", try_read_it }, { "asking for its size", try_size } };
+	static const struct try not[] = {
+		{ "a socket", try_socket }, { "a process", try_fork }, { "a program", try_exec }, { "being root", try_root },
+		{ "new code", try_code }, { "a ring", try_ring }, { "a signal", try_kill }, { "zeroing", try_zeroout },
+		{ "writing a file", try_write_file }, { "reading a file", try_read_file }, { "reading /etc", try_passwd },
+	};
+
+	(void)state;
+	EXPECT(&box, may, MAY);
+	if (seccomp)
+		EXPECT(&box, not, MAY_NOT);
+}
+
 static int set_up(void **state)
 {
 	char path[64];
@@ -294,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_acceptor),
 		cmocka_unit_test(test_export),
+		cmocka_unit_test(test_prober),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

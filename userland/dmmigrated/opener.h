@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The opener: the process that opens destinations, and makes files that are to become one.  It may look at everything, reads
- * whatever lies on the disks (signatures), and speaks to nobody but the daemon, to which it gives descriptors of what is on the
+ * The opener: the process that opens destinations, and makes files that are to become one.  It may look at everything but what lies on
+ * the disks, which another one does (prober.h), and speaks to nobody but the daemon, to which it gives descriptors of what is on the
  * allow-list.
  */
 #ifndef DMM_OPENER_H

@@ -19,6 +19,7 @@
 #include "ipc.h"
 #include "log.h"
 #include "opener.h"
+#include "prober.h"
 #include "processes.h"
 #include "worker.h"
 
@@ -85,6 +86,8 @@ static void nursery_child(struct dmm_config *c, struct dmm_ipc_msg *msg, pid_t p
 	dmm_log_set_max(ask->log_level);
 	if (msg->op == NURSERY_XL)
 		run_xl(c, msg);
+	if (msg->op != NURSERY_OPENER)
+		dmm_prober_leave();
 	sock = dmm_ipc_take(msg, 0);	/* the lock, descriptor 1, stays open */
 	switch ((enum nursery_op)msg->op) {
 	case NURSERY_ACCEPTOR:
@@ -135,6 +138,29 @@ static void nursery_run(struct dmm_config *c, int sock, pid_t daemon)
 	_exit(EXIT_SUCCESS);
 }
 
+/* Before the nursery, whose children ask it as well. */
+static int prober_start(pid_t daemon)
+{
+	int pair[2], ret = dmm_ipc_pair(pair);
+	pid_t pid;
+
+	if (ret)
+		return ret;
+	pid = fork();
+	if (!pid) {
+		close(pair[0]);
+		leave_signals();
+		dmm_prober_run(pair[1], daemon);
+	}
+	ret = pid < 0 ? -errno : 0;
+	close(pair[1]);
+	if (ret)
+		close(pair[0]);
+	else
+		dmm_prober_use(pair[0]);
+	return ret;
+}
+
 int dmm_processes_start(struct dmm_processes *p, struct dmm_config *c)
 {
 	pid_t daemon = getpid(), pid;
@@ -142,6 +168,9 @@ int dmm_processes_start(struct dmm_processes *p, struct dmm_config *c)
 
 	p->sock = -1;
 	memcpy(p->xl, c->xl, sizeof(p->xl));
+	ret = prober_start(daemon);
+	if (ret)
+		return ret;
 	ret = dmm_ipc_pair(pair);
 	if (ret)
 		return ret;

@@ -3,6 +3,7 @@
  * The processes of the daemon.
  *
  *	daemon		main.c: journals, netlink, device-mapper; control and hand-over connections, once their peer is known
+ *	  prober	prober.h: looks at what lies on disks, in a process for each
  *	  nursery	processes.c: begins the others.  One thread and no secrets, so that they begin with nothing but what it had
  *			when the daemon was started: its configuration
  *	    acceptor	acceptor.h: listens, shakes hands, and encrypts where the kernel cannot

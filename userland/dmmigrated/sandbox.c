@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/blkzoned.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/landlock.h>
@@ -50,6 +51,14 @@ static const int of_worker[] = {
 static const int of_acceptor[] = {
 	SCMP_SYS(accept4), SCMP_SYS(pread64),
 };
+
+/* Who looks at a disk. */
+static const int of_prober[] = {
+	SCMP_SYS(pread64),
+};
+
+/* What it may ask a device for. */
+static const u32 of_prober_ioctl[] = { BLKGETSIZE64, BLKGETSIZE, BLKSSZGET, BLKGETZONESZ };
 
 /* Who connects to a server of exports, with what the resolver needs for that. */
 static const int of_export[] = {
@@ -110,6 +119,16 @@ static int allow_some(scmp_filter_ctx ctx, bool worker)
 	return ret;
 }
 
+static int fill_prober(scmp_filter_ctx ctx)
+{
+	int ret = ALLOW(ctx, of_prober);
+	size_t i;
+
+	for (i = 0; i < sizeof(of_prober_ioctl) / sizeof(of_prober_ioctl[0]) && !ret; i++)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, of_prober_ioctl[i]));
+	return ret;
+}
+
 static int fill_opener(scmp_filter_ctx ctx)
 {
 	return RULES(ctx, SCMP_ACT_ERRNO(EPERM), not_of_opener);
@@ -117,11 +136,12 @@ static int fill_opener(scmp_filter_ctx ctx)
 
 static int fill_others(scmp_filter_ctx ctx, const struct dmm_sandbox *box)
 {
-	bool worker = box->kind != DMM_SANDBOX_ACCEPTOR;
 	int ret = ALLOW(ctx, always);
 
-	if (!ret)
-		ret = worker ? ALLOW(ctx, of_worker) : ALLOW(ctx, of_acceptor);
+	if (!ret && box->kind == DMM_SANDBOX_PROBER)
+		ret = fill_prober(ctx);
+	else if (!ret)
+		ret = box->kind == DMM_SANDBOX_ACCEPTOR ? ALLOW(ctx, of_acceptor) : ALLOW(ctx, of_worker);
 	if (!ret && box->kind == DMM_SANDBOX_EXPORT)
 		ret = ALLOW(ctx, of_export);
 	if (!ret)
@@ -209,7 +229,7 @@ static int keep_capabilities(u64 keep)
 }
 
 /* Files of all users, and what other processes have open: is the destination in use? */
-#define OF_OPENER	(1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_SYS_PTRACE)
+#define OF_OPENER	(1ull << CAP_DAC_OVERRIDE | 1ull << CAP_SYS_PTRACE)
 
 static int become(const struct dmm_sandbox *box)
 {
@@ -250,6 +270,10 @@ int dmm_sandbox_enter(const struct dmm_sandbox *box, char what[DMM_SANDBOX_WHAT]
 #endif
 	if (!ret && box->kind == DMM_SANDBOX_OPENER) {
 		files = "all files";
+	} else if (!ret && box->kind == DMM_SANDBOX_PROBERS) {
+		/* Landlock would be its children's as well, which give up the rest */
+		snprintf(what, DMM_SANDBOX_WHAT, "uid %u", (unsigned int)geteuid());
+		return 0;
 	} else if (!ret) {
 		step = "Landlock";
 		ret = forbid_files(box);

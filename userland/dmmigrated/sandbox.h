@@ -15,10 +15,13 @@
 
 /* User ids that nobody has (between systemd's containers' and foreign ones'): the acceptor's, and one for each worker. */
 #define DMM_SANDBOX_UID		1885629696u
+#define DMM_SANDBOX_PROBER_UID	(DMM_SANDBOX_UID + 1024)	/* beyond all workers */
 
 enum dmm_sandbox_kind {
 	DMM_SANDBOX_ACCEPTOR,	/* takes connections */
 	DMM_SANDBOX_OPENER,	/* opens files and devices, and asks who uses them; root */
+	DMM_SANDBOX_PROBERS,	/* begins the next: a user id, and no more */
+	DMM_SANDBOX_PROBER,	/* looks at what lies on one disk */
 	DMM_SANDBOX_WORKER,	/* reads and writes by descriptors that it is given */
 	DMM_SANDBOX_EXPORT,	/* the same, but that it connects to servers of NBD, as root where those want that */
 };
@@ -26,7 +29,7 @@ enum dmm_sandbox_kind {
 struct dmm_sandbox {
 	enum dmm_sandbox_kind kind;
 	pid_t parent;			/* dmm_end_with_parent(); 0: a test's, which may go on */
-	u32 uid;			/* of ACCEPTOR and WORKER; who is not root stays who he is */
+	u32 uid;			/* of all but OPENER; who is not root stays who he is */
 };
 
 /* Whoever has begun us ends: so do we, whatever we are at.  A change of user id undoes it. */

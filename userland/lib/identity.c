@@ -3,7 +3,6 @@
  * Identities of disks from sysfs, loop ioctls and LVM labels.  What cannot be
  * read is left out: an identity can only ever add a reason for refusing.
  */
-#include <blkid/blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -20,6 +19,7 @@
 #include "fullio.h"
 #include "identity.h"
 #include "parse.h"
+#include "signature.h"
 #include "sysfs.h"
 
 #define IDENTITY_DEPTH	8	/* of stacked devices */
@@ -145,19 +145,11 @@ static int open_dev(dev_t dev)
 /* The UUID in an LVM label, if there is one. */
 static void identity_pv(struct identity_list *l, const char *kind, int fd)
 {
-	blkid_probe pr = blkid_new_probe();
-	const char *type, *uuid;
+	char uuid[DMM_SIGNATURE_MAX];
 
-	if (!pr)
-		return;
-	if (!blkid_probe_set_device(pr, fd, 0, 0) &&
-	    !blkid_probe_enable_superblocks(pr, 1) &&
-	    !blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE) &&
-	    blkid_do_safeprobe(pr) == 0 &&
-	    !blkid_probe_lookup_value(pr, "TYPE", &type, NULL) && !strcmp(type, "LVM2_member") &&
-	    !blkid_probe_lookup_value(pr, "UUID", &uuid, NULL))
+	dmm_signature_pv(fd, uuid, sizeof(uuid));
+	if (uuid[0])
 		identity_add(l, kind, "pv", uuid);
-	blkid_free_probe(pr);
 }
 
 static void identity_inode(struct identity_list *l, const char *kind, unsigned long long dev,

@@ -4,6 +4,7 @@
  */
 #include <blkid/blkid.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fullio.h"
@@ -25,15 +26,14 @@ static const char *image_signature(int fd)
 	return NULL;
 }
 
-int dmm_signature(int fd, char *name, size_t size)
+static int probe_signature(int fd, char name[DMM_SIGNATURE_MAX])
 {
 	const char *found = image_signature(fd);
 	blkid_probe pr;
 	int n, ret = 0;
 
-	name[0] = '\0';
 	if (found) {
-		strncat(name, found, size - 1);
+		strcpy(name, found);
 		return 0;
 	}
 	pr = blkid_new_probe();
@@ -49,16 +49,59 @@ int dmm_signature(int fd, char *name, size_t size)
 	}
 	n = blkid_do_safeprobe(pr);
 	if (n == -2) {
-		strncat(name, "several", size - 1);
+		strcpy(name, "several");
 	} else if (n < 0) {
 		ret = errno ? -errno : -EIO;
 	} else if (!n) {
 		if (blkid_probe_lookup_value(pr, "TYPE", &found, NULL) &&
 		    blkid_probe_lookup_value(pr, "PTTYPE", &found, NULL))
 			found = "unknown";
-		strncat(name, found, size - 1);
+		snprintf(name, DMM_SIGNATURE_MAX, "%s", found);
 	}
 out_free:
 	blkid_free_probe(pr);
 	return ret;
+}
+
+static int probe_pv(int fd, char name[DMM_SIGNATURE_MAX])
+{
+	blkid_probe pr = blkid_new_probe();
+	const char *type, *uuid;
+
+	if (!pr)
+		return -ENOMEM;
+	if (!blkid_probe_set_device(pr, fd, 0, 0) &&
+	    !blkid_probe_enable_superblocks(pr, 1) &&
+	    !blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE) &&
+	    blkid_do_safeprobe(pr) == 0 &&
+	    !blkid_probe_lookup_value(pr, "TYPE", &type, NULL) && !strcmp(type, "LVM2_member") &&
+	    !blkid_probe_lookup_value(pr, "UUID", &uuid, NULL))
+		snprintf(name, DMM_SIGNATURE_MAX, "%s", uuid);
+	blkid_free_probe(pr);
+	return 0;
+}
+
+void dmm_probe_here(int fd, bool pv, struct dmm_probed *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->ret = pv ? probe_pv(fd, p->name) : probe_signature(fd, p->name);
+}
+
+void (*dmm_probe)(int fd, bool pv, struct dmm_probed *p) = dmm_probe_here;
+
+int dmm_signature(int fd, char *name, size_t size)
+{
+	struct dmm_probed p;
+
+	dmm_probe(fd, false, &p);
+	snprintf(name, size, "%s", p.ret ? "" : p.name);
+	return p.ret;
+}
+
+void dmm_signature_pv(int fd, char *uuid, size_t size)
+{
+	struct dmm_probed p;
+
+	dmm_probe(fd, true, &p);
+	snprintf(uuid, size, "%s", p.ret ? "" : p.name);
 }
