@@ -32,15 +32,6 @@ static struct dmm_channel channel;
 
 /* --- the processes --- */
 
-int __wrap_dmm_ipc_ask(int sock, u32 op, const void *data, u32 bytes, const int *fds, u32 nr_fds, struct dmm_ipc_msg *answer,
-		       u64 deadline_ms, int stop_fd);
-int __wrap_dmm_worker_sock(const struct dmm_worker *w);
-int __wrap_dmm_worker_opener(const struct dmm_worker *w);
-bool __wrap_dmm_worker_stops(const struct dmm_worker *w);
-void __wrap_dmm_worker_put(struct dmm_worker *w);
-int __wrap_dmm_session_start_known(struct dmm_receiver *r, int fd, const struct dmm_session *known);
-const char *__wrap_dmm_keys_dir(const struct dmm_keys *k);
-
 /* Its first byte: 1 and 2, with which descriptors; 4: none at all; 128: of another size; with 8 and 16 a file was made. What is missing at its end is zero. */
 int __wrap_dmm_ipc_ask(int sock, u32 op, const void *data, u32 bytes, const int *fds, u32 nr_fds, struct dmm_ipc_msg *answer,
 		       u64 deadline_ms, int stop_fd)

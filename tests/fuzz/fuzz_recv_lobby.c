@@ -16,8 +16,6 @@ static size_t said_bytes;
 static u8 said[8192];
 static bool tls, went_on;
 
-int __wrap_dmm_session_start(struct dmm_receiver *r, int fd, const char *peer, bool local, u64 hello_ms);
-
 int __wrap_dmm_session_start(struct dmm_receiver *r, int fd, const char *peer, bool local, u64 hello_ms)
 {
 	(void)r;

@@ -49,9 +49,6 @@ static struct world {
 	unsigned int polls;
 } w;
 
-int __real_poll(struct pollfd *p, nfds_t nr, int timeout_ms);
-int __wrap_poll(struct pollfd *p, nfds_t nr, int timeout_ms);
-
 /* Bytes that are no type, and no padding. */
 static void fill_text(size_t at, size_t bytes)
 {
@@ -184,6 +181,7 @@ static void take(int fd, u8 *to, size_t cap, size_t *had)
 /* The relay has nothing to do. */
 int __wrap_poll(struct pollfd *p, nfds_t nr, int timeout_ms)
 {
+	const struct timespec now = { 0 };
 	ssize_t n;
 
 	fuzz_assert(++w.polls < MAX_POLLS);
@@ -204,7 +202,7 @@ int __wrap_poll(struct pollfd *p, nfds_t nr, int timeout_ms)
 		take(w.net, w.had_out, sizeof(w.had_out), &w.had_out_bytes);
 	}
 	(void)timeout_ms;
-	return __real_poll(p, nr, 0);
+	return ppoll(p, nr, &now, NULL);
 }
 
 /* What the peer got, opened. */

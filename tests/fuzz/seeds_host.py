@@ -78,7 +78,7 @@ def xl(seed):
             XL_LIST + "web 0 1 1 r----- 3\n", XL_LIST + "web 1 1 1 r-- 3\n")):
         seed("tool_xl", "here-%02d" % i, b"\2web\n" + text.encode())
     for name, kind, theirs, ours in (
-            ("ready", 3, BANNER + READY, b""), ("memory", 3, BANNER + READY, b"\0memory" * 90), ("no-banner", 3, b"xl: not found\n", b"m"),
+            ("ready", 3, BANNER + READY, b""), ("memory", 3, BANNER + READY, b"\0memory" * 90), ("too-much", 3, BANNER + READY + b"x" * 100, b""), ("no-banner", 3, b"xl: not found\n", b"m"),
             ("no-ready", 3, BANNER + b"no memory\0", b"m"), ("half", 3, BANNER + READY[:9], b"m"), ("nothing", 3, b"", b""),
             ("go", 4, b"", GO), ("no-go", 4, b"", b"x" * len(GO)), ("half-go", 4, b"", GO[:9]), ("runs", 5, REPORT + b"\0", b""),
             ("fails", 5, REPORT + b"\1" + GO, b""), ("fails-half", 5, REPORT + b"\1" + GO[:5], b""), ("fails-oddly", 5, REPORT + b"\1" + b"y" * len(GO), b""),

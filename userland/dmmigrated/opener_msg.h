@@ -7,6 +7,7 @@
 
 #include "dest_create.h"
 #include "dmtable.h"
+#include "keys.h"
 
 enum opener_op {
 	OPENER_OPEN = 1,
