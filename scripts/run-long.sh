@@ -72,6 +72,9 @@ steps()
 		echo "rest cycles-$kernel env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500" \
 			"attach-cancel-thousand-times"
 	done
+	# the session is as slow as the others together
+	echo "rest fuzz-ten-million env FUZZ_RUNS=10000000 tests/fuzz/run" \
+		"recv_wire kmod_ack kmod_args tool_table tool_journal recv_config"
 	# what the checks do three thousand times
 	for kernel in 6.1 6.12; do
 		echo "rest netlink-million-$kernel env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 random-netlink"
@@ -82,7 +85,8 @@ steps()
 		rest can-fail-sim tests/sim/can-fail.sh
 		rest can-fail-fuzz tests/fuzz/can-fail.sh
 		rest fuzz-coverage tests/fuzz/coverage
-		rest fuzz-ten-million env FUZZ_RUNS=10000000 tests/fuzz/run
+		rest fuzz-million env FUZZ_RUNS=1000000 tests/fuzz/run
+		rest fuzz-session env FUZZ_RUNS=10000000 tests/fuzz/run recv_session
 		rest mutants scripts/mutants.sh --all
 	EOS
 	for kernel in 6.1 6.12; do
