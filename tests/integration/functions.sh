@@ -27,6 +27,7 @@ mkdir -p "$TMP"
 
 # shellcheck source=functions-processes.sh
 . functions-processes.sh
+. functions-carrier.sh
 
 # ---- end of a test ----
 
@@ -293,7 +294,7 @@ start_receiver_on() {
 	# shellcheck disable=SC2086
 	background "receiver-$ns$RECEIVERS" in_ns "$ns" dmmigrated --listen "$address" --port $PORT \
 		--allow '/dev/mapper/*' --foreground --state-dir "$TMP/state-$ns" --control "$TMP/control-$ns" \
-		${RECEIVER_OPTIONS:-}
+		$CARRIED_BY ${RECEIVER_OPTIONS:-}
 	RECEIVER=$PID
 	must_wait_for 10 listens "$ns"
 }
@@ -304,7 +305,7 @@ start_daemon() {
 	DAEMONS=$((${DAEMONS:-0} + 1))
 	[ $DAEMONS != 1 ] || cleanup_fn "rm -rf /var/lib/dmmigrate"
 	# shellcheck disable=SC2086
-	background "daemon$DAEMONS" dmmigrated --foreground ${DAEMON_OPTIONS:-}
+	background "daemon$DAEMONS" dmmigrated --foreground $CARRIED_BY ${DAEMON_OPTIONS:-}
 	DAEMON=$PID
 	must_wait_for 10 answers
 }
@@ -329,10 +330,11 @@ phony() {
 # ---- the tool ----
 
 # start_migration [options]: A to B on host b
-# shellcheck disable=SC2120
+# shellcheck disable=SC2086,SC2120
 start_migration() {
-	dmmigrate start "$@" A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 ||
+	dmmigrate start $CARRIED_BY "$@" A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 ||
 		fail "start: exit $?: $(cat "$TMP/start.out")"
+	carried A
 }
 
 # cutover [options]: of A; what it printed is in $TMP/cutover.out

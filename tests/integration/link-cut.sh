@@ -4,6 +4,7 @@
 # guest goes on, a freeze that can't end thaws, and the migration goes on by
 # itself when the link is back.
 # check-kernels: 6.1
+# carriers: relay plaintext
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

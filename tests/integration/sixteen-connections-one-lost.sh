@@ -5,6 +5,7 @@
 # on its way is dirty again; started again, with a receiver that stays, it is
 # moved to the end.
 # check-kernels: uml
+# carriers: relay plaintext
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module
