@@ -136,6 +136,27 @@ kill $two
 expect "and so does the other" phony "$to" 2 forget
 eventually "without a disk there is no process" 10 nr_workers 0
 
+# how much they log is the daemon's to say, while they are at work
+log_level()
+{
+	local n
+
+	n=$(grep -c reloaded "$log" || true)
+	sed -i '/^log_level/d' "$tmp/dmmigrated.conf"
+	echo "log_level = $1" >> "$tmp/dmmigrated.conf"
+	kill -HUP "$daemon_pid"
+	reloaded() { [ "$(grep -c reloaded "$log" || true)" -gt "$n" ]; }
+	until_true 20 reloaded || bad "no reload"
+}
+phony "$to" 6 prepare "$tmp/3.img" 4M > /dev/null || bad "PREPARE"
+log_level notice
+expect "a connection while little is logged" phony "$to" 6 attach 2 barrier end
+log_level info
+expect "and one while more is" phony "$to" 6 attach 3 barrier end
+eventually "a process that is at work says what it is to" 20 logged 'of epoch 3 attached'
+if logged 'of epoch 2 attached'; then bad "it says what it is not to, too"; else ok "and nothing else"; fi
+expect "it is forgotten" phony "$to" 6 forget
+
 # the daemon dies: its workers before another one begins
 phony_bg "$tmp/three" "$to" 3 prepare "$tmp/1.img" 4M attach 1 sleep 60000
 three=$!

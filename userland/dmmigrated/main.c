@@ -85,6 +85,7 @@ static void daemon_reload(struct daemon *dm)
 	sd_notify(0, "RELOADING=1");
 	if (dmm_options_parse(dm->argc, dm->argv, &c) == DMM_OPTIONS_RUN) {
 		dmm_log_set_max(c.log_level);
+		dmm_workers_log(&dm->workers);
 		dmm_notice(NULL, "reloaded %s: %u patterns on the allow-list; addresses, buffers and limits "
 			   "need a restart", c.path, c.nr_allow);
 		dmm_allow_replace(&dm->rc.allow, c.allow, c.nr_allow);

@@ -91,6 +91,7 @@ static int work_disk(struct dmm_receiver *rc, struct dmm_disk *d, struct dmm_ipc
 		return 0;
 	case DMM_WORKER_OPEN:
 	case DMM_WORKER_STOP:
+	case DMM_WORKER_LOG:
 		break;
 	}
 	return dmm_refuse(r, DMM_WERR_INTERNAL, "unknown request %u of a worker", msg->op);
@@ -108,6 +109,10 @@ static int work(struct dmm_receiver *rc, struct dmm_ipc_msg *msg, struct dmm_wor
 		return work_open(rc, msg, ask, answer);
 	if (msg->op == DMM_WORKER_STOP) {
 		dmm_receiver_stop(rc);
+		return 0;
+	}
+	if (msg->op == DMM_WORKER_LOG) {
+		dmm_log_set_max(ask->u.log_level);
 		return 0;
 	}
 	d = dmm_registry_get(&rc->registry, &ask->name, &answer->refusal);

@@ -24,6 +24,7 @@ enum dmm_worker_op {
 	DMM_WORKER_SAMPLE,
 	DMM_WORKER_SAMPLE_DROP,
 	DMM_WORKER_STOP,	/* end what is under way; of no disk */
+	DMM_WORKER_LOG,		/* how much to; of no disk */
 };
 
 struct dmm_worker_ask {
@@ -39,6 +40,7 @@ struct dmm_worker_ask {
 			struct dmm_attach attach;
 		} serve;
 		bool kick;
+		int log_level;
 		struct dmm_digest_request digest;
 		struct dmm_hashes_request hashes;
 		struct dmm_prove_request prove;

@@ -19,7 +19,7 @@
 #include "worker_msg.h"
 #include "workers.h"
 
-#define STOP_MS		100u	/* each: who does not answer is not waited for */
+#define TELL_MS		100u	/* each */
 #define WATCH_MS	1000u
 #define END_MS		10000u	/* without a disk */
 #define NR_SLOTS	(8 * 32)
@@ -236,20 +236,42 @@ int dmm_workers_give(struct dmm_workers *ws, struct dmm_disk *d, struct dmm_refu
 	return 0;
 }
 
-void dmm_workers_stop(struct dmm_workers *ws)
+/* All of them; who does not answer in time is not waited for. */
+static void tell_locked(struct dmm_workers *ws, enum dmm_worker_op op, const struct dmm_worker_ask *ask)
 {
-	struct dmm_worker_ask *ask = calloc(1, sizeof(*ask));
 	struct dmm_ipc_msg answer;
 	struct dmm_worker *w;
 	struct dmm_list *pos;
 
-	pthread_mutex_lock(&ws->lock);
-	ws->stopping = true;
 	dmm_list_for_each(pos, &ws->list) {
 		w = dmm_list_entry(pos, struct dmm_worker, node);
-		if (ask && !dmm_ipc_ask(w->sock, DMM_WORKER_STOP, ask, sizeof(*ask), NULL, 0, &answer, dmm_now_ms() + STOP_MS, -1))
+		if (!dmm_ipc_ask(w->sock, op, ask, sizeof(*ask), NULL, 0, &answer, dmm_now_ms() + TELL_MS, -1))
 			dmm_ipc_free(&answer);
 	}
+}
+
+void dmm_workers_stop(struct dmm_workers *ws)
+{
+	struct dmm_worker_ask *ask = calloc(1, sizeof(*ask));
+
+	pthread_mutex_lock(&ws->lock);
+	ws->stopping = true;
+	if (ask)
+		tell_locked(ws, DMM_WORKER_STOP, ask);
+	pthread_mutex_unlock(&ws->lock);
+	free(ask);
+}
+
+void dmm_workers_log(struct dmm_workers *ws)
+{
+	struct dmm_worker_ask *ask = calloc(1, sizeof(*ask));
+
+	if (!ask)
+		return;
+	/* one that begins meanwhile has it from the start, or waits for the lock until it is listed */
+	ask->u.log_level = dmm_log_max();
+	pthread_mutex_lock(&ws->lock);
+	tell_locked(ws, DMM_WORKER_LOG, ask);
 	pthread_mutex_unlock(&ws->lock);
 	free(ask);
 }

@@ -32,6 +32,8 @@ struct dmm_workers {
 void dmm_workers_init(struct dmm_workers *ws, struct dmm_processes *processes, struct dmm_registry *registry, int lock_fd);
 /* Tells all of them to end what is under way. */
 void dmm_workers_stop(struct dmm_workers *ws);
+/* Tells all of them what to log: as this process does. */
+void dmm_workers_log(struct dmm_workers *ws);
 /* No disk is left: waits for their end. 0 or -ETIMEDOUT. */
 int dmm_workers_exit(struct dmm_workers *ws, u64 timeout_ms);
 
