@@ -157,10 +157,22 @@ eventually "a process that is at work says what it is to" 20 logged 'of epoch 3 
 if logged 'of epoch 2 attached'; then bad "it says what it is not to, too"; else ok "and nothing else"; fi
 expect "it is forgotten" phony "$to" 6 forget
 
+busy=8
+# one that does not answer: whoever waits for it is told
+phony "$to" 7 prepare "$tmp/3.img" 4M attach 1 barrier end > /dev/null || bad "PREPARE"
+pid=$(workers)
+kill -STOP "$pid"
+SECONDS=0
+expect_text "nothing is finished by a process that is stopped" 'is it stopped' phony "$to" 7 refused $busy finish
+if [ $SECONDS -le 20 ]; then ok "which is said soon"; else bad "which takes $SECONDS s"; fi
+kill -CONT "$pid"
+expect "and by one that goes on it is" phony "$to" 7 finish
+expect "and forgotten" phony "$to" 7 forget
+
 # the daemon dies: its workers before another one begins
 phony_bg "$tmp/three" "$to" 3 prepare "$tmp/1.img" 4M attach 1 sleep 60000
 three=$!
-until_true 20 attached 4 || bad "it does not attach"
+until_true 20 attached 5 || bad "it does not attach"
 pid=$(workers)
 { kill -KILL "$daemon_pid"; wait "$daemon_pid"; } 2> /dev/null || true
 : > "$log"

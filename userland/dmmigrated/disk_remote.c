@@ -18,11 +18,13 @@
 #include "workers.h"
 
 #define SHORT_MS	5000u	/* for what waits for no disk */
+#define LOOK_MS		30000u	/* what does wait for one: whether the process still answers is looked at so often */
 
 /* Both are too large for a thread's stack. */
 struct call {
 	struct dmm_worker_ask ask;
 	struct dmm_worker_answer answer;
+	bool late;	/* no answer until the deadline */
 };
 
 static struct call *call_new(const struct dmm_disk *d, struct dmm_refusal *r)
@@ -44,7 +46,7 @@ static int call_lost(int err, struct dmm_refusal *r)
 	case -ECANCELED:
 		return dmm_refuse(r, DMM_WERR_SHUTDOWN, "the receiver is going down");
 	case -ETIMEDOUT:
-		return dmm_refuse(r, DMM_WERR_BUSY, "the process that writes the disk does not answer: try again later");
+		return dmm_refuse(r, DMM_WERR_BUSY, "the process that writes the disk does not answer: is it stopped? Try again later");
 	case -EPIPE:
 		return dmm_refuse(r, DMM_WERR_NOTFOUND, "the process that wrote the disk has ended: PREPARE it again");
 	default:
@@ -59,6 +61,7 @@ static int call(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int f
 	struct dmm_ipc_msg msg;
 	int ret = dmm_ipc_ask(dmm_worker_sock(d->worker), op, &c->ask, sizeof(c->ask), &fd, 1, &msg, deadline_ms, stop_fd);
 
+	c->late = ret == -ETIMEDOUT;
 	if (ret)
 		return call_lost(ret, r);
 	if (msg.bytes == sizeof(c->answer))
@@ -140,7 +143,7 @@ static void remote_serve(struct dmm_disk *d, struct dmm_session *s, const struct
 
 static int take_status(struct dmm_disk_status *st, const struct dmm_disk_status *said, struct dmm_refusal *r)
 {
-	if (said->error >= DMM_WERR_COUNT || (u32)said->state > DMM_DISK_FINISHED)
+	if (said->error >= DMM_WERR_COUNT || (u32)said->state > DMM_DISK_FAILED)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "a state that is none");
 	memcpy(st, said, sizeof(*st));
 	st->closed = dmm_ipc_flag(&said->closed);
@@ -171,6 +174,23 @@ static int remote_status(struct dmm_disk *d, struct dmm_disk_status *st, struct 
 	if (!ret)
 		ret = take_status(st, &c->answer.u.status, r);
 	free(c);
+	return ret;
+}
+
+/*
+ * What can be asked repeatably, and takes as long as a disk does: waits for as long as the process answers that it is there.
+ */
+static int remote_slow(struct dmm_disk *d, struct call *c, enum dmm_worker_op op, int stop_fd, struct dmm_refusal *r)
+{
+	struct dmm_disk_status st;
+	int ret;
+
+	do {
+		ret = remote_status(d, &st, r);
+		if (ret)
+			return ret;
+		ret = call(d, c, op, -1, dmm_now_ms() + LOOK_MS, stop_fd, r);
+	} while (c->late && st.state);	/* of one that was not opened yet nothing is asked */
 	return ret;
 }
 
@@ -206,7 +226,7 @@ static int remote_finish(struct dmm_disk *d, bool kick, int stop_fd, struct dmm_
 	if (!c)
 		return -ENOMEM;
 	c->ask.u.kick = kick;
-	ret = call(d, c, DMM_WORKER_FINISH, -1, DMM_NO_DEADLINE, stop_fd, r);
+	ret = remote_slow(d, c, DMM_WORKER_FINISH, stop_fd, r);
 	free(c);
 	/* the worker has no names of files */
 	if (!ret)
