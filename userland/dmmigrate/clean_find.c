@@ -7,33 +7,64 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "awake.h"
-#include "clean_find.h"
+#include "clean.h"
 #include "cleanup.h"
 #include "core/state.h"
 #include "group.h"
 #include "nl.h"
 #include "record.h"
 #include "source.h"
-#include "status_json.h"
 
-static void clean_item(struct json_object *list, const char *kind, const char *name, const char *hex, const char *action)
+void dmm_clean_clear(struct dmm_clean_list *l)
 {
-	struct json_object *o = json_object_new_object();
+	free(l->entries);
+	memset(l, 0, sizeof(*l));
+}
 
-	json_object_object_add(o, "kind", dmm_json_text(kind));
-	json_object_object_add(o, "name", dmm_json_text(name));
-	json_object_object_add(o, "migration", dmm_json_text(hex));
-	json_object_object_add(o, "action", dmm_json_text(action));
-	json_object_array_add(list, o);
+struct dmm_clean_entry *dmm_clean_add(struct dmm_clean_list *l, enum dmm_clean_how how, const char *kind, const char *hex)
+{
+	struct dmm_clean_entry *e, *grown = reallocarray(l->entries, l->nr + 1, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	l->entries = grown;
+	e = &l->entries[l->nr++];
+	memset(e, 0, sizeof(*e));
+	e->how = how;
+	e->kind = kind;
+	snprintf(e->hex, sizeof(e->hex), "%s", hex);
+	if (dmm_id_parse(hex, e->id))
+		memset(e->id, 0, sizeof(e->id));
+	return e;
+}
+
+/* Of this host. -ENOMEM. */
+static int clean_item(struct dmm_clean_list *l, enum dmm_clean_how how, const char *kind, const char *name, const char *hex)
+{
+	struct dmm_clean_entry *e = dmm_clean_add(l, how, kind, hex);
+
+	if (!e)
+		return -ENOMEM;
+	snprintf(e->name, sizeof(e->name), "%s", name);
+	if (how == DMM_CLEAN_SCRATCH)
+		snprintf(e->action, sizeof(e->action), "dmsetup remove %s", name);
+	else
+		snprintf(e->action, sizeof(e->action), "dmmigrate clean %s", hex);
+	if (how == DMM_CLEAN_KEPT)
+		snprintf(e->why, sizeof(e->why), "whose its disk is the journals say, or a person");
+	return 0;
+}
+
+static int no_memory(struct dmm_tool *t)
+{
+	return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "cannot look for leftovers: out of memory");
 }
 
 /* An origin device is a leftover unless a running migration stands on it. */
-static int clean_list_origin(struct dmm_tool *t, const char *hex, u32 disk, struct json_object *list)
+static int clean_list_origin(struct dmm_tool *t, const char *hex, u32 disk, struct dmm_clean_list *l)
 {
-	char action[DMM_SOURCE_BYTES + 64], spec[DMM_SPEC_BYTES];
+	char spec[DMM_SPEC_BYTES];
 	struct dmm_nl_info info;
 	struct dmm_source s;
 	int ret;
@@ -42,51 +73,53 @@ static int clean_list_origin(struct dmm_tool *t, const char *hex, u32 disk, stru
 	ret = dmm_source_open(t, spec, &s);
 	if (ret)
 		goto out_clear;
-	snprintf(action, sizeof(action), "dmmigrate clean %s", hex);
 	if (!s.ours) {
-		clean_item(list, "origin device", s.origin.name, hex, action);
+		ret = clean_item(l, DMM_CLEAN_DEVICE, "origin device", s.origin.name, hex) ? no_memory(t) : 0;
 		goto out_clear;
 	}
 	ret = dmm_source_info(t, &s, &info);
 	if (ret)
 		goto out_clear;
 	if (info.state == DMM_STATE_IDLE)
-		clean_item(list, "device attached but not started", s.live.name, hex, action);
+		ret = clean_item(l, DMM_CLEAN_DEVICE, "device attached but not started", s.live.name, hex);
 	else if (info.state == DMM_STATE_RELEASED)
-		clean_item(list, "device cut over", s.live.name, hex, action);
+		ret = clean_item(l, DMM_CLEAN_DEVICE, "device cut over", s.live.name, hex);
 	else if (info.state == DMM_STATE_COMMITTED)
-		clean_item(list, "device whose cutover has not ended", s.live.name, hex, action);
+		ret = clean_item(l, DMM_CLEAN_KEPT, "device whose cutover has not ended", s.live.name, hex);
+	if (ret)
+		ret = no_memory(t);
 out_clear:
 	dmm_source_clear(&s);
 	return ret;
 }
 
 /* A record is a leftover when no device goes with it. */
-static void clean_list_record(const struct dmm_record_key *key, struct json_object *list)
+static int clean_list_record(const struct dmm_record_key *key, struct dmm_clean_list *l)
 {
-	char uuid[DMM_DM_UUID_BYTES], hex[DMM_ID_HEX], action[96];
+	char uuid[DMM_DM_UUID_BYTES], hex[DMM_ID_HEX];
 	struct dmm_record rec = { 0 };
 	struct dmm_dm_dev dev;
+	int ret;
 
 	dmm_origin_uuid_format(key->id, key->disk, uuid);
 	if (!dmm_dm_find_uuid(uuid, &dev))
-		return;
+		return 0;
 	dmm_id_format(key->id, hex);
-	snprintf(action, sizeof(action), "dmmigrate clean %s", hex);
 	if (dmm_record_load(DMM_RUN_DIR, key->id, key->disk, &rec))
-		clean_item(list, "damaged record", "of an unknown source", hex, action);
+		ret = clean_item(l, DMM_CLEAN_DEVICE, "damaged record", "of an unknown source", hex);
 	else
-		clean_item(list, "record of", rec.source, hex, action);
+		ret = clean_item(l, DMM_CLEAN_DEVICE, "record of", rec.source, hex);
 	dmm_record_clear(&rec);
+	return ret;
 }
 
-int dmm_clean_find(struct dmm_tool *t, struct json_object *list, int *err)
+int dmm_clean_find(struct dmm_tool *t, struct dmm_clean_list *l, int *err)
 {
 	dmm_autofree struct dmm_dm_dev *devs = NULL;
 	struct dmm_record_key *keys = NULL;
 	unsigned int nr_devs, nr_keys, i;
 	int ret, code = DMM_EXIT_OK;
-	char action[DMM_DM_NAME_BYTES + 32], hex[DMM_ID_HEX];
+	char hex[DMM_ID_HEX];
 	u8 id[DMM_ID_BYTES];
 	u32 disk;
 
@@ -97,19 +130,20 @@ int dmm_clean_find(struct dmm_tool *t, struct json_object *list, int *err)
 	if (ret)
 		return DMM_EXIT_OK;
 	for (i = 0; i < nr_devs; i++) {
-		if (!strncmp(devs[i].uuid, DMM_CANARY_UUID, strlen(DMM_CANARY_UUID))) {
-			snprintf(action, sizeof(action), "dmsetup remove %s", devs[i].name);
-			clean_item(list, "scratch device", devs[i].name, "none", action);
-		}
+		if (!strncmp(devs[i].uuid, DMM_CANARY_UUID, strlen(DMM_CANARY_UUID)) &&
+		    clean_item(l, DMM_CLEAN_SCRATCH, "scratch device", devs[i].name, "none"))
+			code = no_memory(t);
 		if (dmm_origin_uuid_parse(devs[i].uuid, id, &disk))
 			continue;
 		dmm_id_format(id, hex);
-		ret = clean_list_origin(t, hex, disk, list);
+		ret = clean_list_origin(t, hex, disk, l);
 		if (ret)
 			code = ret;
 	}
-	for (i = 0; i < nr_keys; i++)
-		clean_list_record(&keys[i], list);
+	for (i = 0; i < nr_keys; i++) {
+		if (clean_list_record(&keys[i], l))
+			code = no_memory(t);
+	}
 	free(keys);
 	return code;
 }

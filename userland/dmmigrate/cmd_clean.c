@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * clean: lists what migrations left on this host; removes what is named; after a
+ * clean: lists what migrations left on this host and its peers; removes what may go, or what is named; after a
  * cutover gives the source up.
  */
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "attach.h"
 #include "awake.h"
-#include "clean_find.h"
+#include "clean.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "core/state.h"
@@ -22,36 +22,93 @@
 #include "status_json.h"
 
 static const struct dmm_option clean_options[] = {
-	DMM_OPTION("yes", FLAG, yes, NULL, "give up a cut-over source without asking"),
+	DMM_OPTION("all", FLAG, all, NULL, "remove all leftovers of this host that no disk depends on, and say why the others are kept"),
+	DMM_OPTION("peer", TEXT, peer, "HOST[:PORT]",
+		   "the other host to list, too (default: those that the journals of this one name)"),
+	DMM_OPTION("yes", FLAG, yes, NULL, "give up a cut-over source, or remove all, without asking"),
 	DMM_OPTION_CONTROL,
 	DMM_OPTION_KEYS,
 	DMM_OPTION_JSON,
 	DMM_OPTION_END,
 };
 
+static struct json_object *entry_json(const struct dmm_clean_entry *e)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "host", *e->host ? dmm_json_text(e->host) : NULL);
+	json_object_object_add(o, "kind", dmm_json_text(e->kind));
+	json_object_object_add(o, "name", dmm_json_text(e->name));
+	json_object_object_add(o, "migration", dmm_json_text(e->hex));
+	json_object_object_add(o, "reason", *e->why ? dmm_json_text(e->why) : NULL);
+	json_object_object_add(o, "action", *e->action ? dmm_json_text(e->action) : NULL);
+	json_object_object_add(o, "removable", json_object_new_boolean(e->how != DMM_CLEAN_KEPT));
+	json_object_object_add(o, "removed", json_object_new_boolean(e->removed));
+	return o;
+}
+
 /* A line for each that is found. */
+static void say_entry(struct dmm_tool *t, const struct dmm_clean_entry *e)
+{
+	const char *what = !t->args.all || *e->host ? "" : e->removed ? "removed: " : e->how == DMM_CLEAN_KEPT ? "kept: " : "not removed: ";
+
+	dmm_say(t, "%s%s %s (migration %s)%s%s%s%s%s%s", what, e->kind, e->name, e->hex, *e->host ? " at " : "", e->host,
+		*e->why ? ": " : "", e->why, *e->action && !e->removed ? *e->host ? "; there: " : *e->why ? "; " : ": " : "",
+		e->removed ? "" : e->action);
+}
+
+static int clean_all(struct dmm_tool *t, struct dmm_clean_list *l)
+{
+	unsigned int i, may = 0;
+
+	for (i = 0; i < l->nr; i++)
+		may += l->entries[i].how != DMM_CLEAN_KEPT && !*l->entries[i].host;
+	if (!may)
+		return 0;
+	if (!t->args.yes) {
+		for (i = 0; i < l->nr; i++) {
+			if (l->entries[i].how != DMM_CLEAN_KEPT && !*l->entries[i].host)
+				dmm_say(t, "%s %s (migration %s)", l->entries[i].kind, l->entries[i].name, l->entries[i].hex);
+		}
+		if (!dmm_confirm(t, "all", "These leftovers of this host are removed.")) {
+			dmm_note(t, "nothing was removed: that needs a confirmation; next: dmmigrate clean --all --yes");
+			return DMM_EXIT_PREFLIGHT;
+		}
+	}
+	dmm_signals_block();
+	return dmm_clean_remove(t, l);
+}
+
 static int clean_list(struct dmm_tool *t)
 {
-	struct json_object *list = json_object_new_array(), *o;
-	int err = 0, code;
-	size_t i;
+	struct json_object *list = json_object_new_array();
+	struct dmm_clean_list l = { .nr = 0 };
+	int err = 0, code, ret;
+	unsigned int i;
 
 	dmm_result_add(t, "leftovers", list);
-	code = dmm_clean_find(t, list, &err);
+	code = dmm_clean_find(t, &l, &err);
 	t->source[0] = '\0';
-	if (err)
+	if (err) {
+		dmm_clean_clear(&l);
 		return dmm_fail(t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED,
 				"cannot look for leftovers: %s%s%s", strerror(-err),
 				*dmm_dm_reason() ? ": " : "", dmm_dm_reason());
-	for (i = 0; i < json_object_array_length(list); i++) {
-		o = json_object_array_get_idx(list, i);
-		dmm_say(t, "%s %s (migration %s): %s", json_object_get_string(json_object_object_get(o, "kind")),
-			json_object_get_string(json_object_object_get(o, "name")),
-			json_object_get_string(json_object_object_get(o, "migration")),
-			json_object_get_string(json_object_object_get(o, "action")));
 	}
-	if (!json_object_array_length(list) && !code)
+	ret = dmm_clean_ask(t, &l);
+	code = code ? code : ret;
+	if (t->args.all) {
+		ret = clean_all(t, &l);
+		code = code ? code : ret;
+		t->source[0] = '\0';
+	}
+	for (i = 0; i < l.nr; i++) {
+		json_object_array_add(list, entry_json(&l.entries[i]));
+		say_entry(t, &l.entries[i]);
+	}
+	if (!l.nr && !code)
 		dmm_say(t, "no leftovers");
+	dmm_clean_clear(&l);
 	return code;
 }
 
@@ -236,14 +293,19 @@ int dmm_clean_operand(struct dmm_tool *t)
 
 static int cmd_clean(struct dmm_tool *t)
 {
+	if (t->args.nr_operands && (t->args.all || t->args.peer))
+		return dmm_usage(t, "%s is about all migrations: without SOURCE or ID", t->args.all ? "--all" : "--peer");
 	return t->args.nr_operands ? dmm_clean_operand(t) : clean_list(t);
 }
 
 const struct dmm_verb dmm_verb_clean = {
 	.name = "clean",
 	.operands = "[SOURCE|ID]",
-	.brief = "list what migrations left on this host, or remove what is named\n\n"
-		 "Of all disks of its migration, whichever is named.\n"
+	.brief = "list what migrations left on this host and its peers, or remove what is named\n\n"
+		 "Devices, journals, volumes, configurations and domains: what each is, and which command decides about it.\n"
+		 "--all removes here what no disk depends on: never what may be the only good copy, nor the journal, gate or\n"
+		 "fence of a hand-over that is open.  What is the other host's is removed there.\n"
+		 "What is named goes with all disks of its migration, whichever is named.\n"
 		 "After a cutover it gives the source up: its table becomes the error target, so that\n"
 		 "nothing can use the old copy by mistake.  The disk's contents stay as they are.",
 	.options = clean_options,

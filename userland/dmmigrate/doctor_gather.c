@@ -14,7 +14,7 @@
 
 #include <json-c/json.h>
 
-#include "clean_find.h"
+#include "clean.h"
 #include "cleanup.h"
 #include "doctor.h"
 #include "facts_host.h"
@@ -75,29 +75,25 @@ static void gather_keys(struct dmm_tool *t, struct dmm_checkup *c)
 	dmm_keys_free(k);
 }
 
-/* What `dmmigrate clean` lists. */
+/* What `dmmigrate clean` lists of this host without asking a daemon. */
 static void gather_leftovers(struct dmm_tool *t, struct dmm_checkup *c)
 {
-	struct json_object *list = json_object_new_array(), *result = t->result, *o;
-	const char *kind, *name;
+	struct json_object *result = t->result;
+	struct dmm_clean_list l = { .nr = 0 };
 	int err = 0;
 
 	t->result = json_object_new_object();	/* what cannot be looked at is a finding, and no failure of ours */
-	c->leftovers_known = !dmm_clean_find(t, list, &err) && !err;
+	c->leftovers_known = !dmm_clean_find(t, &l, &err) && !err;
 	json_object_put(t->result);
 	t->result = result;
 	t->source[0] = '\0';
 	t->next[0] = '\0';
-	c->leftovers = (unsigned int)json_object_array_length(list);
-	if (c->leftovers) {
-		o = json_object_array_get_idx(list, 0);
-		kind = json_object_get_string(json_object_object_get(o, "kind"));
-		name = json_object_get_string(json_object_object_get(o, "name"));
-		snprintf(c->leftover, sizeof(c->leftover), "%s %s", kind, name);
-		snprintf(c->leftover_mend, sizeof(c->leftover_mend), "%s",
-			 json_object_get_string(json_object_object_get(o, "action")));
+	c->leftovers = l.nr;
+	if (l.nr) {
+		snprintf(c->leftover, sizeof(c->leftover), "%s %.220s", l.entries[0].kind, l.entries[0].name);
+		snprintf(c->leftover_mend, sizeof(c->leftover_mend), "%.250s", l.entries[0].action);
 	}
-	json_object_put(list);
+	dmm_clean_clear(&l);
 }
 
 /* --- the way to the other host --- */
@@ -180,7 +176,7 @@ static void gather_peer(const struct dmm_target *to, struct dmm_checkup *c)
 	dmm_remote_init(&r);
 	r.offer = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | DMM_FEATURE_GROUP | DMM_FEATURE_PROVE |
 		  DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY |
-		  DMM_FEATURE_VOLUME;
+		  DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS;
 	host_ask(&r, &c->there, dmm_remote_open(&r, to), &c->offset_ns, &c->error_ns);
 }
 

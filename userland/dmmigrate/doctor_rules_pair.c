@@ -51,6 +51,7 @@ DMM_RULE_FN(protocol)
 		{ DMM_FEATURE_GROUP, "GROUP", true }, { DMM_FEATURE_PROVE, "PROVE", false }, { DMM_FEATURE_GUEST, "GUEST", c->domain_name },
 		{ DMM_FEATURE_FACTS, "FACTS", false }, { DMM_FEATURE_GUEST_CONFIG, "GUEST_CONFIG", c->domain_name },
 		{ DMM_FEATURE_IDENTITY, "IDENTITY", false }, { DMM_FEATURE_VOLUME, "VOLUME", false },
+		{ DMM_FEATURE_LEFTOVERS, "LEFTOVERS", false },
 	};
 	char lacks[128] = "";
 	bool needed = false;

@@ -104,6 +104,8 @@ struct dmm_args {
 	const char *source_gone;	/* the gate's name, typed */
 	const char *force_owner;
 	bool unconfirmed;
+	bool all;
+	const char *peer;	/* HOST[:PORT] */
 	const char *host;	/* a rate */
 	const char *hook_stop;
 	const char *hook_start;
