@@ -311,7 +311,7 @@ start_daemon() {
 }
 
 # Does the source's daemon?
-answers() { dmmigrate recover 00000000000000000000000000000001 2>&1 | grep -q 'not known here'; }
+answers() { dmmigrate release 00000000000000000000000000000001 2>&1 | grep -q 'not known here'; }
 
 # there VERB...: dmmigrate on the receiver's host
 there() {

@@ -131,10 +131,43 @@ static int recover_guest(struct dmm_own *o)
 	return ret;
 }
 
+/*
+ * The daemon knows no such migration: it is over, or journal and manifest are lost.  Where something of it is left - a gate, a mark of LVM's - it may
+ * be the latter, and nobody here can know.
+ */
+static int not_known(struct dmm_own *o)
+{
+	struct dmm_leftovers l = { .nr = 0 };
+	const struct dmm_leftover *left = NULL;
+	struct dmm_remote r;
+	bool plaintext;
+	u32 i;
+	int ret;
+
+	dmm_remote_init(&r);
+	r.offer = DMM_FEATURE_LEFTOVERS;
+	if (!dmm_owners_find(o->t, &r) && !dmm_remote_leftovers(&r, NULL, &l, &plaintext)) {
+		for (i = 0; i < l.nr && !left; i++)
+			left = memcmp(l.items[i].migration, o->id, sizeof(o->id)) || l.items[i].kind == DMM_LEFTOVER_JOURNAL ? NULL :
+			       &l.items[i];
+	}
+	dmm_remote_close(&r);
+	if (!left) {
+		ret = dmm_own_no_answer(o);
+	} else {
+		dmm_next(o->t, "dmmigrate recover %s, on the other host", o->hex);
+		ret = dmm_fail(o->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_UNKNOWN, "this host has no journal of the migration any "
+			       "more, but %s %s is left of it: start the writer here only if the other host's recover says that the disks are "
+			       "this host's", dmm_leftover_kind_name(left->kind), left->name);
+	}
+	dmm_leftovers_clear(&l);
+	return ret;
+}
+
 static int do_recover(struct dmm_own *o)
 {
 	if (dmm_own_ask(o, DMM_GROUP_STATUS, 0, 0))
-		return dmm_own_no_answer(o);
+		return o->here.code == DMM_WERR_NOTFOUND ? not_known(o) : dmm_own_no_answer(o);
 	if (le32_to_cpu(o->ok.role) == DMM_HO_SOURCE)
 		return recover_guest(o);
 	return o->t->args.force_owner ? force(o) : recover_dest(o);
