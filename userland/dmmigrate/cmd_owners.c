@@ -155,6 +155,9 @@ static int do_acquire(struct dmm_own *o)
 		if (dmm_own_ask(o, again ? DMM_GROUP_ACQUIRE : DMM_GROUP_STATUS, owned,
 				now_ms < until_ms ? (u32)dmm_min_u64(until_ms - now_ms, DMM_OWN_SLICE_MS) : 0))
 			return dmm_own_no_answer(o);
+		dmm_stop_at("acquire-asked");
+		if (dmm_own_is(o, owned))
+			dmm_stop_at("acquire-owned");
 		if (dmm_own_is(o, owned) && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES))
 			return dmm_own_done(o, "this host owns the disks");
 		if (le32_to_cpu(o->ok.result) == DMM_GROUP_OVER) {
@@ -201,6 +204,7 @@ static int do_run(struct dmm_own *o)
 {
 	if (dmm_own_ask(o, DMM_GROUP_RUN, 0, 0))
 		return dmm_own_no_answer(o);
+	dmm_stop_at("run-opened");
 	if (!dmm_own_is(o, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
 	    le32_to_cpu(o->ok.gate) != DMM_HO_GATE_OPEN || le32_to_cpu(o->ok.flags) & DMM_GROUP_OWES) {
 		dmm_next(o->t, "dmmigrate recover %s", o->hex);
@@ -211,6 +215,7 @@ static int do_run(struct dmm_own *o)
 		return dmm_own_done(o, "the gates are open; once the writer runs: dmmigrate run, again");
 	if (dmm_own_ask(o, DMM_GROUP_RUNS, 0, 0))
 		return dmm_own_no_answer(o);
+	dmm_stop_at("run-confirmed");
 	return dmm_own_done(o, "the writer runs here");
 }
 
@@ -244,6 +249,7 @@ static int do_return(struct dmm_own *o)
 {
 	if (dmm_own_ask(o, DMM_GROUP_RETURN, DMM_STATES(DMM_HO_REFUSED), DMM_OWN_SLICE_MS))
 		return dmm_own_no_answer(o);
+	dmm_stop_at("return-asked");
 	if (dmm_own_is(o, DMM_STATES(DMM_HO_REFUSED)))
 		return dmm_own_done(o, "the source has the disks again");
 	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
@@ -293,6 +299,7 @@ static int do_release(struct dmm_own *o)
 
 	if (dmm_own_ask(o, DMM_GROUP_STATUS, 0, 0))
 		return dmm_own_no_answer(o);
+	dmm_stop_at("release-asked");
 	/* where that cannot be found out it counts as attached */
 	attached = dmm_source_origins(o->id, &origins) || origins;
 	/* what was never handed over may go, too, where nothing is attached to it any more */
@@ -319,6 +326,7 @@ static int do_release(struct dmm_own *o)
 		return dmm_fail(o->t, o->here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : o->here.exit,
 				dmm_owners_of(&o->ok), DMM_USE_UNKNOWN, "%s", o->here.why);
 	}
+	dmm_stop_at("release-dropped");
 	dmm_result_text(o->t, "migration", o->hex);
 	if (unused)
 		dmm_say(o->t, "%s is forgotten here, with its gate if it had one; the source owns the data.", o->hex);

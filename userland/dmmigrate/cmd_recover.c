@@ -74,6 +74,7 @@ static int recover_source(struct dmm_own *o)
 	/* given up, and nobody goes on with it: ask for the disks back, or hear that they are in use */
 	if (!dmm_own_is(o, ends) && dmm_own_ask(o, DMM_GROUP_ABORT, ends, DMM_OWN_ANSWER_MS))
 		return dmm_own_no_answer(o);
+	dmm_stop_at("recover-ended");
 	if (dmm_own_is(o, DMM_STATES(DMM_HO_ACTIVE))) {
 		if (o->ok.why[0] && !(le32_to_cpu(o->ok.flags) & DMM_GROUP_UNMARKED))
 			dmm_note(o->t, "%s", (const char *)o->ok.why);
@@ -168,6 +169,7 @@ static int do_recover(struct dmm_own *o)
 {
 	if (dmm_own_ask(o, DMM_GROUP_STATUS, 0, 0))
 		return o->here.code == DMM_WERR_NOTFOUND ? not_known(o) : dmm_own_no_answer(o);
+	dmm_stop_at("recover-asked");
 	if (le32_to_cpu(o->ok.role) == DMM_HO_SOURCE)
 		return recover_guest(o);
 	return o->t->args.force_owner ? force(o) : recover_dest(o);

@@ -57,6 +57,7 @@ int main(int argc, char **argv)
 	int code, i;
 
 	dmm_tls_main(argc, argv);
+	dmm_stop_list();
 	if (argc == 3 && !strcmp(argv[1], DMM_XL_TRANSPORT))
 		return dmm_xl_transport(argv[2]);
 	if (!name || !strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {

@@ -87,32 +87,3 @@ void dmm_signals_child(void)
 	if (signals_blocked)
 		sigprocmask(SIG_SETMASK, &signals_before, NULL);
 }
-
-#ifdef DMM_DEBUG
-/* What breaks around us at this step: a link, another program. */
-static void run_at(const char *step)
-{
-	const char *at = getenv("DMM_TOOL_RUN_AT");
-	size_t n = strlen(step);
-	int ret;
-
-	if (!at || strncmp(at, step, n) || at[n] != ' ')
-		return;
-	ret = system(at + n + 1);
-	if (ret)
-		fprintf(stderr, "DMM_TOOL_RUN_AT: %s: %d\n", step, ret);
-}
-
-void dmm_stop_at(const char *step)
-{
-	const char *at = getenv("DMM_TOOL_STOP_AT");
-	static unsigned int reached;
-	size_t n = strlen(step);
-
-	run_at(step);
-	if (!at || strncmp(at, step, n) || (at[n] && at[n] != ':'))
-		return;
-	if (++reached >= (at[n] ? (unsigned int)atoi(at + n + 1) : 1))
-		kill(getpid(), SIGKILL);
-}
-#endif

@@ -134,12 +134,18 @@ bool dmm_signal_sleep(u32 ms);
 void dmm_signals_child(void);
 
 /*
- * Debug builds: kill ourselves at the step that DMM_TOOL_STOP_AT names, "STEP", or "STEP:N" for the Nth time; before that, run the
+ * stop_at.c.  Debug builds: kill ourselves at the step that DMM_TOOL_STOP_AT names, "STEP", or "STEP:N" for the Nth time; before that, run the
  * command of DMM_TOOL_RUN_AT, "STEP COMMAND", and wait for its end.
  */
 #ifdef DMM_DEBUG
 void dmm_stop_at(const char *step);
+/* DMM_TOOL_STOP_AT=list: prints all of them, with the tests that kill the tool there, and ends. */
+void dmm_stop_list(void);
 #else
+static inline void dmm_stop_list(void)
+{
+}
+
 static inline void dmm_stop_at(const char *step)
 {
 	(void)step;
