@@ -10,6 +10,7 @@
 #include "dm.h"
 #include "dmlock.h"
 #include "fence.h"
+#include "stop_points.h"
 
 static int complain(char *why, int err, const char *what, const char *name)
 {
@@ -72,6 +73,7 @@ static int shut_live(const struct dmm_manifest *m, u32 disk, const struct dmm_dm
 			complain(why, ret, "keep the table of", live->name);
 			goto out_clear;
 		}
+		dmm_stop_point("after-fence-kept");
 		ret = error_table(dmm_dm_table_sectors(&table), &shut);
 		if (!ret)
 			ret = exchange(live, &table, &shut);

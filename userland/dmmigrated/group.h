@@ -116,14 +116,4 @@ void dmm_group_status(struct dmm_group *g, struct dmm_group_status *st);
 int dmm_group_await(struct dmm_group *g, unsigned int states, u64 timeout_ms,
 		    struct dmm_group_status *st);
 
-/* Debug builds: one more stop point, see group_act.c. */
-#ifdef DMM_DEBUG
-void dmm_group_stop_at(const char *here);
-#else
-static inline void dmm_group_stop_at(const char *here)
-{
-	(void)here;
-}
-#endif
-
 #endif

@@ -3,7 +3,6 @@
  * Actions of a group: the journal, and what is done to disks and peer.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "group_priv.h"
 #include "parse.h"
+#include "stop_points.h"
 
 static const char *action_name(enum dmm_ho_action_type type)
 {
@@ -174,23 +174,7 @@ static void group_owe(struct dmm_group *g, const struct dmm_ho_action *a)
 }
 
 #ifdef DMM_DEBUG
-/*
- * Stop points, before and after each action: "before-commit", "after-append-relinquished", "before-gates-open" ...
- * The daemon kills itself at the one that DMM_DAEMON_STOP_AT names; it runs the command DMM_DAEMON_TELL with the name of
- * each, and waits for that.
- */
-void dmm_group_stop_at(const char *here)
-{
-	const char *point = getenv("DMM_DAEMON_STOP_AT"), *tell = getenv("DMM_DAEMON_TELL");
-	char command[512];
-
-	if (tell && (snprintf(command, sizeof(command), "%s %s", tell, here) >= (int)sizeof(command) ||
-		     system(command)))
-		kill(getpid(), SIGKILL);	/* nobody is to believe that all was told */
-	if (point && !strcmp(here, point))
-		kill(getpid(), SIGKILL);
-}
-
+/* Before and after each action: "before-commit", "after-append-relinquished", "before-gates-open" ... */
 static void stop_at(const char *when, const struct dmm_ho_action *a)
 {
 	static const char *const gates[] = { "shut", "reads", "open" };
@@ -207,7 +191,7 @@ static void stop_at(const char *when, const struct dmm_ho_action *a)
 		 a->type == DMM_HO_DO_APPEND || a->type == DMM_HO_DO_GATES ? "-" : "",
 		 a->type == DMM_HO_DO_APPEND ? dmm_ho_state_name(a->state) :
 		 a->type == DMM_HO_DO_GATES ? gates[a->gate] : "");
-	dmm_group_stop_at(here);
+	dmm_stop_point(here);
 }
 #else
 static void stop_at(const char *when, const struct dmm_ho_action *a)

@@ -28,6 +28,7 @@
 #include "opener.h"
 #include "processes.h"
 #include "receiver.h"
+#include "stop_points.h"
 #include "workers.h"
 
 #define TICK_MS		5000u	/* orphans, status */
@@ -360,6 +361,7 @@ int main(int argc, char **argv)
 	struct dmm_config c;
 	int ret;
 
+	dmm_stop_points_list();
 	dm.lock_fd = -1;
 	dm.acceptor = -1;
 	dm.argc = argc;

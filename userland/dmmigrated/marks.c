@@ -13,6 +13,7 @@
 
 #include "fullio.h"
 #include "marks.h"
+#include "stop_points.h"
 #include "thread.h"
 
 #define PAUSE_MIN_MS	1000u
@@ -83,7 +84,9 @@ static int mark_all(struct dmm_marks *m, enum dmm_mark want, char why[DMM_LV_WHY
 	u32 i;
 
 	for (i = 0; i < m->nr; i++) {
+		dmm_stop_point("before-mark");
 		err = dmm_lv_mark(m->lvs[i], m->log_id.migration, want == DMM_MARK_SET, m->stop_fd, one);
+		dmm_stop_point("after-mark");
 		if (err == -ECANCELED)
 			return err;
 		if (!err || ret)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "migration_priv.h"
+#include "stop_points.h"
 
 static u32 refuse_code(int err)
 {
@@ -99,11 +100,11 @@ static int make(struct dmm_migration *m, const struct dmm_volume_request *rq, st
 	if (!d->known && !d->volume.sr.kind) {
 		entered.volume = *v;
 		dmm_migration_set_host(m, rq->source_host);
-		dmm_group_stop_at("before-volume-entered");
+		dmm_stop_point("before-volume-entered");
 		ret = dmm_migration_save_disk(m, rq->name.disk, &entered, r);
 		if (ret)
 			return ret;
-		dmm_group_stop_at("after-volume-entered");
+		dmm_stop_point("after-volume-entered");
 	}
 	ret = check_known(d, v, r);
 	if (ret)
@@ -112,7 +113,7 @@ static int make(struct dmm_migration *m, const struct dmm_volume_request *rq, st
 	if (m->group)	/* it is looked after as a disk */
 		return 0;
 	ret = dmm_volume_make(v, m->id, m->all->stop_fd, why);
-	dmm_group_stop_at("after-volume-made");
+	dmm_stop_point("after-volume-made");
 	if (ret)
 		return dmm_refuse(r, refuse_code(ret), "storage repository %s: %s", v->sr.name, why);
 	if (v->inode != d->volume.inode) {
@@ -200,13 +201,13 @@ int dmm_migration_volumes_remove(struct dmm_migration *m, struct dmm_refusal *r)
 		v = &m->manifest->disks[id.disk].volume;
 		if (!v->sr.kind)
 			continue;
-		dmm_group_stop_at("before-volume-removed");
+		dmm_stop_point("before-volume-removed");
 		ret = dmm_volume_remove(v, m->id, m->all->stop_fd, why);
 		if (ret)
 			return dmm_refuse(r, DMM_WERR_BUSY, "its volume %s cannot be removed from the storage repository %s: %.120s",
 					  v->name, v->sr.name, why);
 		dmm_notice(&id, "%s was removed from the storage repository %s: it was not handed over", v->name, v->sr.name);
-		dmm_group_stop_at("after-volume-removed");
+		dmm_stop_point("after-volume-removed");
 	}
 	return 0;
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stop points of debug builds: where a test cuts the daemon.  It kills itself at the one that DMM_DAEMON_STOP_AT names; it runs the command
+ * DMM_DAEMON_TELL with the name of each, and waits for that.  All of them are in the table of stop_points.c, which DMM_DAEMON_STOP_AT=list
+ * prints: a point that is not in it ends the daemon.  restore-killed-at-every-step.sh goes by it, and fails where one is not reached.
+ */
+#ifndef DMM_STOP_POINTS_H
+#define DMM_STOP_POINTS_H
+
+#ifdef DMM_DEBUG
+/* "before-" or "after-", and a name of the table. */
+void dmm_stop_point(const char *here);
+/* Prints the table, and ends the program, where that was asked for. */
+void dmm_stop_points_list(void);
+#else
+static inline void dmm_stop_point(const char *here)
+{
+	(void)here;
+}
+
+static inline void dmm_stop_points_list(void)
+{
+}
+#endif
+
+#endif
