@@ -52,7 +52,7 @@ build_for()
 	(
 		flock 9
 		make -C "$DMM_TOP" -s userland tools DMM_DEBUG="$debug" DMM_MUTANT="${DMM_MUTANT-}" &&
-			make -C "$DMM_TOP/userland" -s phony fire attack dmm-gate DMM_DEBUG="$debug" DMM_MUTANT="${DMM_MUTANT-}" &&
+			make -C "$DMM_TOP/userland" -s phony fire attack flood dmm-gate DMM_DEBUG="$debug" DMM_MUTANT="${DMM_MUTANT-}" &&
 			make -C "$DMM_TOP" -s modules KDIR="$KDIR" DMM_DEBUG="$debug" \
 				DMM_MUTANT="${DMM_MUTANT-}" DMM_WERROR=1
 	) > "$log" 2>&1 9> "$BUILD/.lock" ||
@@ -185,7 +185,7 @@ make_initrd()
 		cp "${DMM_TESTS:-$DMM_TOP/tests/integration}"/* t/ 2>/dev/null || true
 		cp --remove-destination "$QEMU_DIR"/guest/* bin/
 		ln -sf bin/init init
-		for program in "$userland"/{dmmigrate,dmmigrated,phony,fire,attack,dmm-gate} "$BUILD"/tests/tools/*; do
+		for program in "$userland"/{dmmigrate,dmmigrated,phony,fire,attack,flood,dmm-gate} "$BUILD"/tests/tools/*; do
 			case $program in *.[oda]) continue ;; esac
 			[ -f "$program" ] && [ -x "$program" ] && copy_program . "$program"
 		done
