@@ -91,8 +91,11 @@ static int request(struct dmm_client *c, u16 type, const void *p, u32 bytes, u16
 	struct dmm_wire_refuse refuse;
 	int ret = dmm_client_request(c, type, p, bytes, expect, reply, reply_bytes, &refuse);
 
-	if (ret == -EREMOTEIO && plan[0]->fault == NONE && plan[1]->fault == NONE)
+	if (ret == -EREMOTEIO && plan[0]->fault == NONE && plan[1]->fault == NONE) {
+		if (le32_to_cpu(refuse.code) == DMM_WERR_BUSY)
+			return -EBUSY;
 		attack_die("refused: %s", refuse.text);
+	}
 	return ret;
 }
 
@@ -126,6 +129,26 @@ static int prepare(struct dmm_client *c)
 	dmm_text_put(w.source_path, sizeof(w.source_path), "/attack");
 	dmm_text_put(w.dest_path, sizeof(w.dest_path), file);
 	return request(c, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok, sizeof(ok));
+}
+
+/* The receiver may be at work still on what an earlier try has left: "try again". */
+static int open_prepared(struct dmm_client *control, struct dmm_wire_hello_ok *hello)
+{
+	u64 until_ms = dmm_now_ms() + ATTACK_WAIT_MS;
+	int ret;
+
+	for (;;) {
+		accepted = 0;
+		ret = open_by(NULL, control, hello);
+		if (!ret)
+			ret = prepare(control);
+		if (ret != -EBUSY)
+			return ret;
+		if (dmm_now_ms() >= until_ms)
+			attack_die("refused: it stays busy");
+		dmm_client_close(control);
+		poll(NULL, 0, 50);
+	}
 }
 
 static int send_frame(struct dmm_client *c, u64 seq, u32 block, const u8 *payload)
@@ -280,9 +303,7 @@ static void one_try(u32 nr)
 	memcpy(at.id.migration, migration, sizeof(migration));
 	at.conn_epoch = cpu_to_le64(nr);
 	at.conns = cpu_to_le32(1);
-	ret = open_by(NULL, &control, &hello);
-	if (!ret)
-		ret = prepare(&control);
+	ret = open_prepared(&control, &hello);
 	if (!ret)
 		ret = request(&control, DMM_MSG_KEY, &at, sizeof(at), DMM_MSG_KEY_OK, &ok, sizeof(ok));
 	if (!ret) {
