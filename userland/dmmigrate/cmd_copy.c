@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "copy.h"
+#include "fullio.h"
 #include "start.h"
 #include "verify.h"
 
@@ -196,7 +197,7 @@ static int copy_finish(struct dmm_copy *c)
 		dmm_copy_next_again(c, "");
 		return copy_failed(c, c->remote.exit, c->remote.why);
 	}
-	seconds = (double)(dmm_copy_now_ns() - c->start_ns) / 1e9;
+	seconds = (double)(dmm_now_ns() - c->start_ns) / 1e9;
 	dmm_say(c->t, "%s (%s) is copied to %s:%s in %.1f s: %s%s.", c->source.path,
 		dmm_format_bytes(size, sizeof(size), c->source.size_bytes, ""), c->to.host,
 		c->to.path, seconds, dmm_copy_tally(c, tally, sizeof(tally)),
@@ -284,7 +285,7 @@ static int copy_run(struct dmm_copy *c)
 		dmm_note(c->t, "the destination does not take O_DIRECT: it is written buffered");
 	if (le32_to_cpu(c->prepared.flags) & DMM_PREPARED_NOFLUSH)
 		dmm_note(c->t, "the destination cannot be flushed: its server alone knows when the copy is safe");
-	c->start_ns = c->shown_ns = dmm_copy_now_ns();
+	c->start_ns = c->shown_ns = dmm_now_ns();
 	ret = copy_ship(c);
 	if (!ret && c->remote.client.fd < 0 && dmm_copy_prepare_again(c))
 		ret = copy_failed(c, c->remote.exit, c->remote.why);

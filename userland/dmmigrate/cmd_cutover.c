@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "cutover.h"
+#include "fullio.h"
 #include "monitor.h"
 #include "pace.h"
 
@@ -196,7 +197,7 @@ int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 		return dmm_cutover_abort(t, c, ret);
 	if (note_what_moves(c))
 		return dmm_cutover_abort(t, c, DMM_EXIT_ABORTED);
-	c->begin_ns = dmm_monotonic_ns();
+	c->begin_ns = dmm_now_ns();
 	if (!c->p->ops->stop_name)
 		return 0;
 	c->stopped = true;
@@ -205,7 +206,7 @@ int dmm_cutover_stop_writer(struct dmm_tool *t, struct dmm_cutover *c)
 		snprintf(c->why, sizeof(c->why), "%s", c->p->why);
 	else
 		ret = flush_cache(c);
-	c->step_ns[DMM_STEP_STOP] = dmm_monotonic_ns() - c->begin_ns;
+	c->step_ns[DMM_STEP_STOP] = dmm_now_ns() - c->begin_ns;
 	if (c->p->stopped_ns)
 		c->begin_ns = c->p->stopped_ns;
 	if (ret)

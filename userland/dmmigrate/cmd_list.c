@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "core/state.h"
 #include "dest_part.h"
+#include "fullio.h"
 #include "lost_commit.h"
 #include "monitor.h"
 #include "owners.h"
@@ -88,7 +89,7 @@ static int list_one(struct dmm_tool *t, const struct dmm_nl_info *info,
 	if (dmm_dm_find_number(info->dev >> 20, info->dev & 0xfffff, &dev))
 		return 0;	/* gone since */
 	has_record = !dmm_record_load(DMM_RUN_DIR, info->migration, info->disk, &rec);
-	dmm_sample_from_info(info, dmm_monotonic_ns(), &sample);
+	dmm_sample_from_info(info, dmm_now_ns(), &sample);
 	dmm_progress_add(&p, &sample, &f);
 	json_object_array_add(list, dmm_status_json(info, &f, dev.name, has_record ? &rec : NULL,
 					    t->args.json ? dmm_owners_owner(t, info->migration, info->state) :

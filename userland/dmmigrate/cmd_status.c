@@ -13,6 +13,7 @@
 #include "core/state.h"
 #include "core/wire.h"
 #include "dest_part.h"
+#include "fullio.h"
 #include "group.h"
 #include "lost_commit.h"
 #include "monitor.h"
@@ -185,7 +186,7 @@ static void status_figures(const struct dmm_nl_info *info, struct dmm_figures *f
 	struct dmm_progress p = { 0 };
 	struct dmm_sample sample;
 
-	dmm_sample_from_info(info, dmm_monotonic_ns(), &sample);
+	dmm_sample_from_info(info, dmm_now_ns(), &sample);
 	dmm_progress_add(&p, &sample, f);
 }
 

@@ -20,14 +20,6 @@
 #define BARRIER_MS	300000u	/* a flush of everything that a slow disk has in its cache */
 #define DIRECT_DEPTH	8u
 
-u64 dmm_copy_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
-}
-
 int dmm_copy_job_init(struct dmm_copy_job *job, struct dmm_copy_source *source, u32 conns, u64 rate)
 {
 	u32 i;
@@ -40,7 +32,7 @@ int dmm_copy_job_init(struct dmm_copy_job *job, struct dmm_copy_source *source, 
 	job->silence_ms = DMM_REMOTE_SLOW_MS;
 	pthread_mutex_init(&job->lock, NULL);
 	dmm_cond_init(&job->changed);
-	dmm_pacer_init(&job->pacer, rate, dmm_copy_now_ns());
+	dmm_pacer_init(&job->pacer, rate, dmm_now_ns());
 	job->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	job->workers = calloc(conns, sizeof(*job->workers));
 	if (!job->workers || job->stop_fd < 0)
@@ -174,7 +166,7 @@ bool dmm_copy_is_paced(struct dmm_copy_worker *w, u32 bytes)
 
 	if (!job->differs && !job->pacer.rate)	/* which stays so: no lock for each frame */
 		return false;
-	now_ns = dmm_copy_now_ns();
+	now_ns = dmm_now_ns();
 	pthread_mutex_lock(&job->lock);
 	if (bytes)
 		delay_ns = dmm_pacer_delay_ns(&job->pacer, bytes, now_ns);
@@ -189,7 +181,7 @@ void dmm_copy_job_set_rate(struct dmm_copy_job *job, u64 rate)
 {
 	pthread_mutex_lock(&job->lock);
 	if (rate != job->pacer.rate)
-		dmm_pacer_set_rate(&job->pacer, rate, dmm_copy_now_ns());
+		dmm_pacer_set_rate(&job->pacer, rate, dmm_now_ns());
 	pthread_mutex_unlock(&job->lock);
 }
 

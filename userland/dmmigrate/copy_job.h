@@ -143,8 +143,6 @@ struct dmm_copy_job {
 	_Atomic u64 hash_bytes;		/* hashes that were fetched */
 };
 
-u64 dmm_copy_now_ns(void);
-
 /* --- copy_job.c: the plan and the threads --- */
 
 int dmm_copy_job_init(struct dmm_copy_job *job, struct dmm_copy_source *source, u32 conns, u64 rate);

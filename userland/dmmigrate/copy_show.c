@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 #include "copy.h"
+#include "fullio.h"
 
 #define SHOW_NS		1000000000ull
 
@@ -34,7 +35,7 @@ static u64 show_rate(struct dmm_copy *c, u64 now_ns, u64 done)
 
 void dmm_copy_show(struct dmm_copy *c)
 {
-	u64 now_ns = dmm_copy_now_ns(), done = atomic_load(&c->job.done_bytes);
+	u64 now_ns = dmm_now_ns(), done = atomic_load(&c->job.done_bytes);
 	u64 size = c->source.size_bytes, bps;
 	char line[256], rate[32], shipped[32], left[32], eta[32];
 	struct dmm_figures f = { .eta = DMM_ETA_UNKNOWN };
@@ -79,7 +80,7 @@ char *dmm_copy_tally(const struct dmm_copy *c, char *buf, size_t size)
 void dmm_copy_result(struct dmm_copy *c)
 {
 	struct dmm_copy_job *job = &c->job;
-	u64 ns = dmm_copy_now_ns() - c->start_ns, done = atomic_load(&job->done_bytes);
+	u64 ns = dmm_now_ns() - c->start_ns, done = atomic_load(&job->done_bytes);
 	struct dmm_tool *t = c->t;
 
 	dmm_result_text(t, "source", c->source.path);

@@ -390,7 +390,7 @@ static int worker_timeout(const struct dmm_copy_worker *w)
 
 	if (!w->paced_until_ns)
 		return 1000;
-	now_ns = dmm_copy_now_ns();
+	now_ns = dmm_now_ns();
 	if (now_ns >= w->paced_until_ns)
 		return 0;
 	return (int)dmm_min_u64((w->paced_until_ns - now_ns) / 1000000 + 1, 1000);

@@ -94,9 +94,9 @@ static int give_up(struct handover *h)
 		snprintf(c->why, sizeof(c->why), "interrupted");
 		return dmm_cutover_abort(h->t, c, DMM_EXIT_ABORTED);
 	}
-	begin_ns = dmm_monotonic_ns();
+	begin_ns = dmm_now_ns();
 	ret = dmm_owners_cutover(h->t, &h->here, c->s->id, c->timeout_ms, &h->src);
-	c->step_ns[DMM_STEP_GIVE_UP] = dmm_monotonic_ns() - begin_ns;
+	c->step_ns[DMM_STEP_GIVE_UP] = dmm_now_ns() - begin_ns;
 	if (ret) {
 		snprintf(c->why, sizeof(c->why), "%s", h->here.why);
 		return take_back(h, DMM_EXIT_LOCAL);
@@ -120,14 +120,14 @@ static int be_owned(struct handover *h)
 {
 	const u32 owned = DMM_STATES(DMM_HO_OWNED) | DMM_STATES(DMM_HO_RUNNING) |
 			  DMM_STATES(DMM_HO_SETTLED);
-	u64 begin_ns = dmm_monotonic_ns(), until_ms = dmm_now_ms() + OWNED_MS;
+	u64 begin_ns = dmm_now_ns(), until_ms = dmm_now_ms() + OWNED_MS;
 	int ret;
 
 	do {
 		ret = ask_there(h, DMM_GROUP_STATUS, owned | DMM_STATES(DMM_HO_REFUSED), 2000);
 		if (!ret && dmm_owners_is(&h->dst, owned) &&
 		    !(le32_to_cpu(h->dst.flags) & DMM_GROUP_OWES)) {
-			h->c->step_ns[DMM_STEP_OWN] = dmm_monotonic_ns() - begin_ns;
+			h->c->step_ns[DMM_STEP_OWN] = dmm_now_ns() - begin_ns;
 			dmm_stop_at("finished");
 			return 0;
 		}
@@ -196,13 +196,13 @@ static int begin_run(struct handover *h)
 static int start_there(struct handover *h)
 {
 	struct dmm_platform *p = h->c->p;
-	u64 begin_ns = dmm_monotonic_ns();
+	u64 begin_ns = dmm_now_ns();
 	enum dmm_platform_run run;
 
 	if (begin_run(h))
 		return give_back(h, DMM_EXIT_LOCAL);
 	run = p->ops->run(p);
-	h->c->step_ns[DMM_STEP_START] += dmm_monotonic_ns() - begin_ns;
+	h->c->step_ns[DMM_STEP_START] += dmm_now_ns() - begin_ns;
 	if (run == DMM_RUN_RUNS)
 		return 0;
 	if (run == DMM_RUN_NOT) {
@@ -218,10 +218,10 @@ static int start_there(struct handover *h)
 static int release_there(struct handover *h)
 {
 	struct dmm_platform *p = h->c->p;
-	u64 begin_ns = dmm_monotonic_ns();
+	u64 begin_ns = dmm_now_ns();
 	int ret = p->ops->release(p);
 
-	h->c->step_ns[DMM_STEP_START] = dmm_monotonic_ns() - begin_ns;
+	h->c->step_ns[DMM_STEP_START] = dmm_now_ns() - begin_ns;
 	if (!ret)
 		return 0;
 	snprintf(h->c->why, sizeof(h->c->why), "%s", p->why);
@@ -260,14 +260,14 @@ static int run_there(struct handover *h)
 /* The writer runs there: until the source has heard. 0 or an exit code, reported. */
 static int be_released(struct handover *h)
 {
-	u64 begin_ns = dmm_monotonic_ns();
+	u64 begin_ns = dmm_now_ns();
 	int ret;
 
 	ret = ask_there(h, DMM_GROUP_RUNS, 0, 0);
 	dmm_stop_at("handed-over");
 	if (!ret)
 		ret = ask_here(h, DMM_GROUP_STATUS, DMM_STATES(DMM_HO_RELEASED), RELEASE_MS);
-	h->c->step_ns[DMM_STEP_RELEASE] = dmm_monotonic_ns() - begin_ns;
+	h->c->step_ns[DMM_STEP_RELEASE] = dmm_now_ns() - begin_ns;
 	if (!ret && dmm_owners_is(&h->src, DMM_STATES(DMM_HO_RELEASED)) &&
 	    !(le32_to_cpu(h->src.flags) & DMM_GROUP_OWES))
 		return 0;
@@ -286,7 +286,7 @@ static int hand_over(struct handover *h)
 	if (dmm_owners_is(&h->src, DMM_STATES(DMM_HO_RELINQUISHED))) {
 		dmm_note(h->t, "the source has given it up already: going on from there");
 		h->c->again = true;
-		h->c->begin_ns = dmm_monotonic_ns();
+		h->c->begin_ns = dmm_now_ns();
 	} else {
 		ret = give_up(h);
 		if (ret)
@@ -339,7 +339,7 @@ int dmm_cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
 		ret = unknown(&h);
 	} else {
 		ret = hand_over(&h);
-		c->end_ns = dmm_monotonic_ns();
+		c->end_ns = dmm_now_ns();
 		if (!ret)
 			dmm_cutover_report(t, c);
 	}

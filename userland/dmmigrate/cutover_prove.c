@@ -173,7 +173,7 @@ static bool next_window(struct prover *p, u64 *at, struct window *w)
 static void prove_show(struct prover *p)
 {
 	char line[160], done[32], rate[32];
-	u64 now_ns = dmm_monotonic_ns(), span_ns = now_ns - p->begin_ns + 1;
+	u64 now_ns = dmm_now_ns(), span_ns = now_ns - p->begin_ns + 1;
 	u32 permille = p->todo ? (u32)((long double)p->done * 1000 / p->todo) : 1000;
 
 	if (now_ns - p->shown_ns < 1000000000ull && p->done < p->todo)
@@ -344,12 +344,12 @@ int dmm_cutover_prove(struct dmm_tool *t, const struct dmm_source *s, struct dmm
 	p->res = res;
 	p->why = why;
 	p->fd = -1;
-	p->begin_ns = dmm_monotonic_ns();
+	p->begin_ns = dmm_now_ns();
 	dmm_remote_init(&p->remote);
 	ret = prove_open(p);
 	if (!ret)
 		ret = prove_rounds(p);
-	res->span_ns = dmm_monotonic_ns() - p->begin_ns;
+	res->span_ns = dmm_now_ns() - p->begin_ns;
 	dmm_progress_end(t);
 	dmm_remote_close(&p->remote);
 	if (p->fd >= 0)

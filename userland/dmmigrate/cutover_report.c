@@ -9,13 +9,14 @@
 #include <json-c/json.h>
 
 #include "cutover.h"
+#include "fullio.h"
 #include "monitor.h"
 #include "progress.h"
 
 int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c)
 {
 	struct dmm_verify *v = &c->verify;
-	u64 begin_ns = dmm_monotonic_ns();
+	u64 begin_ns = dmm_now_ns();
 	int ret;
 
 	ret = dmm_verify_open(t, v, &c->g);
@@ -25,7 +26,7 @@ int dmm_cutover_verify(struct dmm_tool *t, struct dmm_cutover *c)
 		ret = dmm_remote_open(&c->remote, &c->s->record.to);
 	if (!ret)
 		ret = dmm_verify_run(t, v, &c->remote);
-	c->step_ns[DMM_STEP_VERIFY] += dmm_monotonic_ns() - begin_ns;
+	c->step_ns[DMM_STEP_VERIFY] += dmm_now_ns() - begin_ns;
 	if (v->diff_ranges) {
 		dmm_verify_result(t, v);
 		snprintf(c->why, sizeof(c->why), "the sides differ in %llu ranges of 1 MiB",

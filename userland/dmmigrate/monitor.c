@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -21,14 +20,6 @@
 #include "status_json.h"
 
 #define STOPPING_GRACE_MS	3000u	/* as long as cancel waits for the disk */
-
-u64 dmm_monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 void dmm_sample_from_info(const struct dmm_nl_info *info, u64 now_ns, struct dmm_sample *s)
 {
@@ -141,7 +132,7 @@ static void monitor_show(const struct watch *w)
 static int watch_look(struct watch *w)
 {
 	struct dmm_sample sample, sum = { 0 };
-	u64 now_ns = dmm_monotonic_ns();
+	u64 now_ns = dmm_now_ns();
 	u32 i;
 	int ret;
 
@@ -167,7 +158,7 @@ int dmm_monitor_look(struct dmm_tool *t, const struct dmm_group *g, struct dmm_n
 		     struct dmm_progress *p, struct dmm_figures *f)
 {
 	struct dmm_sample sample, sum = { 0 };
-	u64 now_ns = dmm_monotonic_ns();
+	u64 now_ns = dmm_now_ns();
 	u32 i;
 	int ret;
 

@@ -59,9 +59,6 @@ int dmm_monitor_look(struct dmm_tool *t, const struct dmm_group *g, struct dmm_n
 /* Reports any end but READY and RELEASED as a failure: its exit code. */
 int dmm_monitor_report(struct dmm_tool *t, const struct dmm_monitor *m, enum dmm_monitor_end end);
 
-/* Now, CLOCK_MONOTONIC. */
-u64 dmm_monotonic_ns(void);
-
 void dmm_sample_from_info(const struct dmm_nl_info *info, u64 now_ns, struct dmm_sample *s);
 
 #endif

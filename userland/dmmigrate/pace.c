@@ -23,7 +23,7 @@ enum dmm_pace_verdict dmm_pace_judge(struct dmm_pace *p, const struct dmm_figure
 enum dmm_pace_verdict dmm_pace_look(struct dmm_pace *p, struct dmm_tool *t, const struct dmm_group *g)
 {
 	struct dmm_sample sample, sum = { 0 };
-	u64 now_ns = dmm_monotonic_ns();
+	u64 now_ns = dmm_now_ns();
 	struct dmm_nl_info info;
 	u32 i;
 

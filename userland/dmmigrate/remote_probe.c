@@ -5,21 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "fullio.h"
 #include "remote_priv.h"
 
 #define CHUNK_BYTES	(256u << 10)
-
-static u64 clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
 
 static int probe_check(struct dmm_remote *r, const char *doing)
 {
@@ -58,7 +49,7 @@ int dmm_remote_probe_link(struct dmm_remote *r, u64 bytes, u64 *took_ns)
 		return dmm_remote_fail(r, -ENOMEM, doing);
 	fill(buf, CHUNK_BYTES / sizeof(u64));
 	r->client.timeout_ms = DMM_REMOTE_SLOW_MS;
-	began_ns = clock_ns();
+	began_ns = dmm_now_ns();
 	ret = dmm_client_send(&r->client, DMM_MSG_PROBE, &w, sizeof(w));
 	for (left = bytes; left && !ret; left -= part) {
 		part = left < CHUNK_BYTES ? left : CHUNK_BYTES;
@@ -67,7 +58,7 @@ int dmm_remote_probe_link(struct dmm_remote *r, u64 bytes, u64 *took_ns)
 	/* who refuses may close before it has read all: why it does is worth more */
 	if (!ret || ret == -EPIPE || ret == -ECONNRESET)
 		ret = dmm_client_receive(&r->client, DMM_MSG_PROBE_OK, &ok, sizeof(ok), &r->refuse);
-	*took_ns = clock_ns() - began_ns;
+	*took_ns = dmm_now_ns() - began_ns;
 	if (ret) {
 		dmm_remote_fail(r, ret, doing);
 		dmm_remote_close(r);

@@ -10,6 +10,7 @@
 
 #include "copy_job.h"
 #include "core/state.h"
+#include "fullio.h"
 #include "nl.h"
 #include "progress.h"
 #include "start_compare.h"
@@ -55,7 +56,7 @@ static int mark(void *arg, u64 first_bytes, u64 bytes)
 
 static void compare_show(struct dmm_tool *t, const struct dmm_copy_job *job, u64 begun_ns, u64 *shown_ns)
 {
-	u64 now_ns = dmm_copy_now_ns(), done = atomic_load(&job->done_bytes);
+	u64 now_ns = dmm_now_ns(), done = atomic_load(&job->done_bytes);
 	char line[160], rate[32], differs[32];
 	u64 ms = (now_ns - begun_ns) / 1000000;
 
@@ -90,7 +91,7 @@ static int compare_goes_on(struct dmm_tool *t, struct dmm_start_compare *c)
 /* Stays with the workers until they have ended. 0 or an exit code. */
 static int compare_watch(struct dmm_tool *t, struct dmm_start_compare *c)
 {
-	u64 begun_ns = dmm_copy_now_ns(), shown_ns = begun_ns;
+	u64 begun_ns = dmm_now_ns(), shown_ns = begun_ns;
 	struct dmm_copy_job *job = &c->work->job;
 	int ret = 0;
 

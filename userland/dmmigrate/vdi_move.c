@@ -279,7 +279,7 @@ int dmm_vdi_move(struct dmm_tool *t, struct dmm_source *s, u32 timeout_ms, u64 *
 	ret = move_swap(t, s, &table);
 	if (ret)
 		goto out_clear;
-	*pause_ns = dmm_monotonic_ns() - info.hold_ns;
+	*pause_ns = dmm_now_ns() - info.hold_ns;
 	dmm_stop_at("new-table-live");
 	ret = dmm_vdi_finish(t, s);
 	goto out_clear;

@@ -198,8 +198,8 @@ static int verify_disk(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remo
 		if (ret < 0)
 			return ret;
 		v->done_bytes += n;
-		if (dmm_monotonic_ns() - *shown_ns > 1000000000ull || v->done_bytes == v->size_bytes) {
-			*shown_ns = dmm_monotonic_ns();
+		if (dmm_now_ns() - *shown_ns > 1000000000ull || v->done_bytes == v->size_bytes) {
+			*shown_ns = dmm_now_ns();
 			verify_show(t, v, *shown_ns - begin_ns);
 		}
 	}
@@ -208,7 +208,7 @@ static int verify_disk(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remo
 
 int dmm_verify_run(struct dmm_tool *t, struct dmm_verify *v, struct dmm_remote *r)
 {
-	u64 begin_ns = dmm_monotonic_ns(), shown_ns = begin_ns;
+	u64 begin_ns = dmm_now_ns(), shown_ns = begin_ns;
 	void *buf = NULL;
 	u32 i;
 	int ret = 0;

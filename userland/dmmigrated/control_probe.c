@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "channel.h"
 #include "cleanup.h"
@@ -17,18 +16,10 @@
 
 #define CHUNK_BYTES	(256u << 10)
 
-static u64 clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 static int probe_link(struct dmm_session *s, u64 bytes, struct dmm_wire_probe_ok *ok, struct dmm_refusal *r)
 {
 	dmm_autofree void *buf = malloc(CHUNK_BYTES);
-	u64 left, part, began_ns = clock_ns();
+	u64 left, part, began_ns = dmm_now_ns();
 	int ret;
 
 	if (!buf)
@@ -42,7 +33,7 @@ static int probe_link(struct dmm_session *s, u64 bytes, struct dmm_wire_probe_ok
 			return dmm_refuse(r, DMM_WERR_PROTOCOL, "%llu bytes of a probe are missing: %s", left, strerror(-ret));
 	}
 	ok->bytes = cpu_to_le64(bytes);
-	ok->ns = cpu_to_le64(clock_ns() - began_ns);
+	ok->ns = cpu_to_le64(dmm_now_ns() - began_ns);
 	return 0;
 }
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "diskspeed.h"
@@ -12,17 +11,9 @@
 #define PIECES		256u
 #define SPEED_NS	1000000000ull
 
-static u64 clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
-}
-
 int dmm_disk_speed(int fd, u64 size_bytes, int stop_fd, u64 *bytes, u64 *ns)
 {
-	u64 pieces = size_bytes / PIECE_BYTES, step = pieces / PIECES + 1, began_ns = clock_ns(), at;
+	u64 pieces = size_bytes / PIECE_BYTES, step = pieces / PIECES + 1, began_ns = dmm_now_ns(), at;
 	dmm_autofree void *buf = NULL;
 	int ret;
 
@@ -31,7 +22,7 @@ int dmm_disk_speed(int fd, u64 size_bytes, int stop_fd, u64 *bytes, u64 *ns)
 	if (posix_memalign(&buf, PIECE_BYTES, PIECE_BYTES))
 		return -ENOMEM;
 	*bytes = 0;
-	for (at = 0; at < pieces && clock_ns() - began_ns < SPEED_NS; at += step) {
+	for (at = 0; at < pieces && dmm_now_ns() - began_ns < SPEED_NS; at += step) {
 		if (stop_fd >= 0 && !dmm_wait_fd(stop_fd, POLLIN, 0, -1))
 			return -ECANCELED;
 		ret = dmm_pread_full(fd, buf, PIECE_BYTES, at * PIECE_BYTES);
@@ -39,6 +30,6 @@ int dmm_disk_speed(int fd, u64 size_bytes, int stop_fd, u64 *bytes, u64 *ns)
 			return ret;
 		*bytes += PIECE_BYTES;
 	}
-	*ns = clock_ns() - began_ns;
+	*ns = dmm_now_ns() - began_ns;
 	return 0;
 }

@@ -16,12 +16,17 @@
 #include "cleanup.h"
 #include "fullio.h"
 
-u64 dmm_now_ms(void)
+u64 dmm_now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+u64 dmm_now_ms(void)
+{
+	return dmm_now_ns() / 1000000;
 }
 
 static int poll_timeout(u64 deadline_ms)

@@ -15,6 +15,8 @@
 
 #define DMM_NO_DEADLINE	(~0ull)
 
+/* CLOCK_MONOTONIC, as the kernel's times are. */
+u64 dmm_now_ns(void);
 u64 dmm_now_ms(void);
 
 /*

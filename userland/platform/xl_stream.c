@@ -124,7 +124,7 @@ static int move_memory(struct dmm_xl_stream *s, u8 *buf)
 	if (n <= 0)
 		return sender_failed(s, n ? -errno : -ENODATA);
 	s->bytes += (u64)n;
-	s->last_ns = dmm_monotonic_ns();
+	s->last_ns = dmm_now_ns();
 	ret = dmm_sock_write(s->receiver, buf, (size_t)n, DMM_NO_DEADLINE, s->stop_fd);
 	return ret ? receiver_failed(s, ret) : 0;
 }
