@@ -43,6 +43,7 @@ MIB=1048576
 
 # a block that stood still since the first sweep: the destination itself finds it, nobody has been stopped
 ready
+must_wait_for 30 same_mib 17	# ready it is with some of it on its way still
 spoil $((17 * MIB + 40960))
 refused 10 "other data than was written, at offset $((17 * MIB))" dmmigrate cutover A --verify=full --timeout 15000 \
 	--hook-stop "touch $TMP/stopped" --hook-start "touch $TMP/started"
