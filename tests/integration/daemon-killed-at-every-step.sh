@@ -40,12 +40,15 @@ check_alive() {
 	fi
 }
 
+one_gone() { gone "$DAEMON" || gone "$RECEIVER"; }
+
 # try SIDE POINT HOOK: one migration; HOOK is what starts the writer there
 try() {
 	local died=0 i
 	round_begin "$1" "$2"
 	# begun again, should the daemon have died in it
 	if ! dmmigrate start A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1; then
+		wait_for 5 one_gone || true	# its connections go before it does
 		revive
 		abandoned
 		start_migration
