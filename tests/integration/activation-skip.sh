@@ -11,22 +11,9 @@
 . functions-lvm.sh
 requires ip dmmigrate dmmigrated lvm losetup od
 load_module
-two_hosts
-make_vg vga web01
-make_vg vgb copy
-A=vga-web01
-GATE=$A.dmm
-dd if=/dev/urandom of=/dev/mapper/$A bs=1M count=8 2>/dev/null
-dd if=/dev/mapper/$A of="$TMP/first" bs=4096 count=1 2>/dev/null
-table=$(dmsetup table $A)
-
-# mark VG/LV: "skip tags"
-mark() { lvm lvs --noheadings --binary -o lv_skip_activation,lv_tags "$1" 2>/dev/null | xargs echo; }
-marked() { [ "$(mark "$1")" = "1 dmmigrate-$ID" ]; }
-plain() { [ "$(mark "$1")" = 0 ]; }
+. functions-marks.sh
 # The mark of VG/LV comes, behind what it goes with.
 becomes() { must_wait_for 20 "$2" "$1"; }
-active() { dmsetup info "$1" >/dev/null 2>&1; }
 as_at_boot() { vm vgchange -aay "$@"; }
 start() {
 	dmmigrate start "$A" "$ADDR_B:/dev/mapper/vgb-copy" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
@@ -40,8 +27,6 @@ hand_over_to() {
 }
 
 start_receiver
-cleanup_fn "dm_drop $GATE"
-cleanup_fn "dm_drop $A"
 
 say "given up and given back: the source is marked, its table and what is held stay as they are"
 start

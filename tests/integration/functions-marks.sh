@@ -22,6 +22,17 @@ marked() { [ "$(mark "$1")" = "1 dmmigrate-$ID" ]; }
 plain() { [ "$(mark "$1")" = 0 ]; }
 active() { dmsetup info "$1" >/dev/null 2>&1; }
 
+# hand_over_to STEP: the tool dies there in the cutover, the source has given its disk up and is marked
+hand_over_to() {
+	dmmigrate start $A "$ADDR_B:/dev/mapper/vgb-copy" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
+	ID=$(migration_id)
+	timeout 60 dmmigrate wait $A >/dev/null || fail "wait: exit $?"
+	must_wait_for 20 marked vgb/copy
+	DMM_TOOL_STOP_AT=$1 dmmigrate cutover $A --timeout 15000 >"$TMP/cutover.out" 2>&1 || true
+	source_is relinquished || fail "source: $(journal_says source)"
+	must_wait_for 20 marked vga/web01
+}
+
 # anew: the volumes as they were before it all, no daemon, and nothing that anybody knows
 anew() {
 	local d

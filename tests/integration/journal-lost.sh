@@ -15,15 +15,6 @@ requires debug
 . functions-marks.sh
 start_receiver
 
-hand_over_to() {
-	dmmigrate start $A "$ADDR_B:/dev/mapper/vgb-copy" --yes >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
-	ID=$(migration_id)
-	timeout 60 dmmigrate wait $A >/dev/null || fail "wait: exit $?"
-	must_wait_for 20 marked vgb/copy
-	DMM_TOOL_STOP_AT=$1 dmmigrate cutover $A --timeout 15000 >"$TMP/cutover.out" 2>&1 || true
-	source_is relinquished || fail "source: $(journal_says source)"
-	must_wait_for 20 marked vga/web01
-}
 # both hosts lose their power; what is to be lost is LOSE...
 reboot_both() {
 	kill_all "$DAEMON"

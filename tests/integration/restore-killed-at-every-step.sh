@@ -16,16 +16,10 @@ requires debug
 points() { DMM_DAEMON_STOP_AT=list dmmigrated | sed -n "s/^$1 $2 //p"; }
 N=0
 start() { dmmigrate start $A "$ADDR_B:/dev/mapper/vgb-copy" --yes >"$TMP/start.out" 2>&1; }
-hand_over_to() {
+begun_hand_over_to() {
 	start_daemon
 	start_receiver
-	start || fail "start: exit $?: $(cat "$TMP/start.out")"
-	ID=$(migration_id)
-	timeout 60 dmmigrate wait $A >/dev/null || fail "wait: exit $?"
-	must_wait_for 20 marked vgb/copy
-	DMM_TOOL_STOP_AT=$1 dmmigrate cutover $A --timeout 15000 >"$TMP/cutover.out" 2>&1 || true
-	source_is relinquished || fail "source: $(journal_says source)"
-	must_wait_for 20 marked vga/web01
+	hand_over_to "$1"
 }
 # restore_killed POINT OPTION...: it dies there, and is run again
 restore_killed() {
@@ -39,7 +33,7 @@ restore_killed() {
 }
 
 for point in $(points source restore); do
-	hand_over_to finished
+	begun_hand_over_to finished
 	kill_all "$DAEMON"
 	dmsetup remove $A
 	dmsetup remove $A-dmm-origin
@@ -60,7 +54,7 @@ for point in $(points source restore); do
 	anew
 done
 for point in $(points destination restore); do
-	hand_over_to finished
+	begun_hand_over_to finished
 	kill_all "$RECEIVER"
 	dmsetup remove $GATE
 	another_boot
