@@ -7,20 +7,26 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "core/poly32.h"
 #include "core/wire.h"
 #include "send.h"
 #include "stop.h"
 #include "trace.h"
 
-/* Pages of the pool are never highmem, so page_address() is enough. */
-static u32 payload_crc(u32 crc, const struct dmm_slot *slot)
+/*
+ * Of the frame, @crc being the header's.
+ * Pages of the pool are never highmem, so page_address() is enough.
+ */
+static u32 payload_crc(const struct dmm_link *l, u32 crc, const struct dmm_slot *slot)
 {
+	bool poly32 = l->sender->features & DMM_FEATURE_POLY32;
+	u32 sum = poly32 ? 0 : crc;
 	unsigned int i;
 
 	for (i = 0; i < slot->nr_pages; i++)
-		crc = dmm_crc32c(crc, page_address(slot->bvecs[i].bv_page),
-				 slot->bvecs[i].bv_len);
-	return crc;
+		sum = (poly32 ? dmm_poly32 : dmm_crc32c)(sum, page_address(slot->bvecs[i].bv_page),
+							 slot->bvecs[i].bv_len);
+	return poly32 ? dmm_wire_crc_poly32(crc, sum) : sum;
 }
 
 /* Data ends the search early, mostly at its first word. */
@@ -47,7 +53,7 @@ static int send_frame(struct dmm_link *l, const struct dmm_frame *f, const struc
 	dmm_wire_hdr_encode(hdr, f);
 	crc = dmm_wire_hdr_crc(hdr);
 	if (slot)
-		crc = payload_crc(crc, slot);
+		crc = payload_crc(l, crc, slot);
 	dmm_wire_hdr_seal(hdr, crc);
 
 	l->bvec[0].bv_page = l->header;

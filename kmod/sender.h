@@ -58,7 +58,7 @@ struct netlink_ext_ack;
 #define DMM_SLOT_PAGES		(DMM_MAX_EXTENT_BYTES / PAGE_SIZE)
 #define DMM_POOL_BYTES		(8u << 20)	/* of a disk: extents being read or sent */
 #define DMM_LINK_MIN_POOL_BYTES	(2u << 20)	/* of a link: one is read while another is sent */
-#define DMM_SENDER_FEATURES	DMM_FEATURE_ZERO	/* those of the wire that it can use */
+#define DMM_SENDER_FEATURES	(DMM_FEATURE_ZERO | DMM_FEATURE_POLY32)	/* those of the wire that it can use */
 
 enum dmm_slot_state {
 	DMM_SLOT_FREE,

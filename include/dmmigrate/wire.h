@@ -115,6 +115,7 @@
 #define DMM_FEATURE_VOLUME	(1ull << 9)	/* DMM_MSG_VOLUME */
 #define DMM_FEATURE_LEFTOVERS	(1ull << 10)	/* DMM_MSG_LEFTOVERS */
 #define DMM_FEATURE_PROBE	(1ull << 11)	/* DMM_MSG_PROBE */
+#define DMM_FEATURE_POLY32	(1ull << 12)	/* DATA has another checksum: struct dmm_wire_hdr */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */
@@ -174,7 +175,8 @@ enum dmm_msg {
 /*
  * Header of every frame but the acknowledgement.  crc is crc32c (Castagnoli,
  * reflected, initial value ~0, final inversion: the iSCSI one) of the header
- * with crc taken as zero, followed by the payload.
+ * with crc taken as zero, followed by the payload.  On data connections with
+ * DMM_FEATURE_POLY32, of DATA: that of the header alone, xor the payload's poly32 (core/poly32.h).
  */
 struct dmm_wire_hdr {
 	__le32 magic;		/* DMM_WIRE_MAGIC */

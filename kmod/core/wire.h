@@ -37,6 +37,12 @@ struct dmm_ack {
 void dmm_wire_hdr_encode(struct dmm_wire_hdr *hdr, const struct dmm_frame *f);
 u32 dmm_wire_hdr_crc(const struct dmm_wire_hdr *hdr);	/* running value over the header with crc = 0 */
 void dmm_wire_hdr_seal(struct dmm_wire_hdr *hdr, u32 crc);	/* takes the running value, stores it inverted */
+/* With DMM_FEATURE_POLY32, the running value of DATA: @crc that of its header, @sum the poly32 of its payload. */
+static inline u32 dmm_wire_crc_poly32(u32 crc, u32 sum)
+{
+	return crc ^ sum;
+}
+
 /* @crc is the running value over header and payload. */
 static inline bool dmm_wire_crc_ok(const struct dmm_frame *f, u32 crc)
 {

@@ -68,6 +68,7 @@ static u8 key_identity[DMM_KEY_IDENTITY_BYTES];	/* of the last key that was give
 static struct conn {
 	struct world_sock *sock;
 	enum kind kind;
+	enum dmm_sum_kind sums;
 	bool data, deaf;
 	u64 seq;	/* of control frames, and of a data connection's after ATTACH */
 } conns[CONNS];
@@ -360,6 +361,7 @@ static void fix_dest(struct dmm_wire_prepare *w)
 /* A frame of the record's: what it took. */
 static size_t say_frame(struct conn *c, const u8 *data, size_t size, bool raw)
 {
+	enum dmm_sum_kind kind;
 	struct dmm_wire_hdr hdr;
 	size_t bytes;
 	u8 *payload;
@@ -378,12 +380,15 @@ static size_t say_frame(struct conn *c, const u8 *data, size_t size, bool raw)
 	payload = fuzz_copy(data + sizeof(hdr), bytes);
 	if (type == DMM_MSG_PREPARE && bytes == sizeof(struct dmm_wire_prepare))
 		fix_dest((struct dmm_wire_prepare *)payload);
+	if (type == DMM_MSG_HELLO && bytes == sizeof(struct dmm_wire_hello))
+		c->sums = dmm_sum_kind(le64_to_cpu(((struct dmm_wire_hello *)payload)->features));
 	if (!raw) {
 		hdr.magic = cpu_to_le32(DMM_WIRE_MAGIC);
 		hdr.seq = cpu_to_le64(++c->seq);
 		hdr.payload_bytes = cpu_to_le32(bytes);
 		hdr.crc = 0;
-		dmm_wire_hdr_seal(&hdr, dmm_crc32c(dmm_wire_hdr_crc(&hdr), payload, bytes));
+		kind = type == DMM_MSG_DATA ? c->sums : DMM_SUM_CRC32C;
+		dmm_wire_hdr_seal(&hdr, dmm_sum_frame(kind, dmm_wire_hdr_crc(&hdr), dmm_sum(kind, 0, payload, bytes), bytes));
 	}
 	world_say(c->sock, &hdr, sizeof(hdr));
 	world_say(c->sock, payload, bytes);

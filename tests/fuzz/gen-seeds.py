@@ -106,6 +106,8 @@ session("beyond-the-end", COPY + frame(1, "DATA", BLOCK + BLOCK, (1 << 20) - 512
 session("zero", COPY + frame(1, 37, offset=0, arg=65536) + frame(1, "BARRIER", arg=2))
 session("hashes", COPY + frame(0, 26, DISK + struct.pack("<QQII", 0, 1 << 20, 1, 65536)))
 session("create", HELLO0 + frame(0, "PREPARE", prepare(flags=4)))
+session("poly32", READY + hello(1, 4127) + frame(1, "ATTACH", attach()) + frame(1, "DATA", BLOCK, 0) + frame(1, "DATA", BLOCK, 4096)
+        + frame(1, "BARRIER", arg=1) + frame(1, "DATA", BLOCK, 8192, raw=RAW, crc=1))
 session("wrong-checksum", COPY + frame(1, "DATA", BLOCK, 8192, raw=RAW, crc=1))
 session("overlaps", COPY + frame(1, "DATA", BLOCK * 3, 512) + frame(1, "DATA", BLOCK * 2, 1024)
      + frame(1, "DATA", BLOCK, 512) + frame(1, "BARRIER", arg=2))

@@ -43,6 +43,8 @@ MIB=1048576
 
 # a block that stood still since the first sweep: the destination itself finds it, nobody has been stopped
 ready
+# no instruction for crc32c here: frames have the other checksum, and the two sides compare by crc32c all the same
+assert "features of the connections: ZERO and POLY32" "$(nl A features)" = 4097
 must_wait_for 30 same_mib 17	# ready it is with some of it on its way still
 spoil $((17 * MIB + 40960))
 refused 10 "other data than was written, at offset $((17 * MIB))" dmmigrate cutover A --verify=full --timeout 15000 \

@@ -187,6 +187,7 @@ static inline void peer_query(struct peer *p, struct dmm_wire_query_ok *q)
 static inline void peer_frame(struct peer *p, struct dmm_frame *f, const void *payload,
 			      void (*damage)(struct dmm_wire_hdr *))
 {
+	enum dmm_sum_kind kind = dmm_sum_kind(f->type == DMM_MSG_DATA ? p->c.features : 0);
 	struct dmm_wire_hdr hdr;
 	u32 crc;
 
@@ -196,7 +197,7 @@ static inline void peer_frame(struct peer *p, struct dmm_frame *f, const void *p
 	dmm_wire_hdr_encode(&hdr, f);
 	crc = dmm_wire_hdr_crc(&hdr);
 	if (f->payload_bytes)
-		crc = dmm_crc32c(crc, payload, f->payload_bytes);
+		crc = dmm_sum_frame(kind, crc, dmm_sum(kind, 0, payload, f->payload_bytes), f->payload_bytes);
 	dmm_wire_hdr_seal(&hdr, crc);
 	if (damage)
 		damage(&hdr);

@@ -14,6 +14,7 @@
 #define NR	5u
 
 static u8 *shadow;
+static enum dmm_sum_kind kind;		/* of the frames */
 
 static inline void shadow_fill(u64 first, u32 bytes)
 {
@@ -26,10 +27,43 @@ static inline void shadow_fill(u64 first, u32 bytes)
 	}
 }
 
-/* Of an extent, as people know it. */
+static inline u32 shadow_bytes(u64 i)
+{
+	return i == NR - 1 ? LAST : MIB;
+}
+
+/* Of an extent, as frames bring it. */
+static inline u32 shadow_sum(u64 i)
+{
+	return dmm_sum(kind, 0, shadow + i * MIB, shadow_bytes(i));
+}
+
+/* As people know it, and both sides when they compare. */
 static inline u32 shadow_crc(u64 i)
 {
-	return ~dmm_crc32c(~0u, shadow + i * MIB, i == NR - 1 ? LAST : MIB);
+	return ~dmm_crc32c(~0u, shadow + i * MIB, shadow_bytes(i));
 }
+
+/* Behind the receiver's back. */
+static inline void flip_a_bit(u64 at)
+{
+	int fd = open(dest_path, O_RDWR);
+	u8 byte;
+
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	assert_int_equal(fsync(fd), 0);
+	close(fd);
+}
+
+/* All of @tests once with frames of each kind. Returns how many failed. */
+#define run_kinds(tests) ({ \
+	int failed; \
+	kind = DMM_SUM_CRC32C; \
+	failed = cmocka_run_group_tests_name("crc32c", tests, NULL, NULL); \
+	kind = DMM_SUM_POLY32; \
+	failed + cmocka_run_group_tests_name("poly32", tests, NULL, NULL); \
+})
 
 #endif

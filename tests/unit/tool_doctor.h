@@ -14,7 +14,8 @@
 #define VG_A	"0Fy5kJ9ZtCWuXlm7zFkKcy1Z5wQfGaVB"
 #define VG_B	"1Fy5kJ9ZtCWuXlm7zFkKcy1Z5wQfGaVB"
 #define ALL	(DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | DMM_FEATURE_GROUP | DMM_FEATURE_PROVE | \
-	 DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY | DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS)
+	 DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY | DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS | \
+	 DMM_FEATURE_PROBE | DMM_FEATURE_POLY32)
 
 /* As facts of a host, unless @but says otherwise: "key=value\n", or "key\n" for none of it. */
 static inline void host_facts(struct dmm_facts *f, const char *info, const char *vg, const char *but)

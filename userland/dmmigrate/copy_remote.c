@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "copy.h"
+#include "datasum.h"
 
 /*
  * The id is that of the pair, so that whatever the receiver still has of an earlier run is found
@@ -103,7 +104,7 @@ static int prepare_open(struct dmm_copy *c)
 
 	if (c->remote.client.fd >= 0)
 		return 0;
-	c->remote.offer = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE;
+	c->remote.offer = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | dmm_sum_offer();
 	ret = dmm_remote_open(&c->remote, &c->to);
 	if (ret)
 		return ret;

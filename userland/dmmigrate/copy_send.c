@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "copy_job.h"
+#include "datasum.h"
 #include "fullio.h"
 
 static struct dmm_copy_frame *frame_at(struct dmm_copy_worker *w, u64 n)
@@ -103,12 +104,13 @@ static int send_failed(struct dmm_copy_worker *w, int err, enum dmm_copy_end *en
 
 static void send_begin(struct dmm_copy_worker *w, const struct dmm_copy_frame *fr)
 {
+	enum dmm_sum_kind kind = dmm_sum_kind(w->data.client.features);
 	u32 crc;
 
 	dmm_wire_hdr_encode(&w->hdr, &fr->f);
 	crc = dmm_wire_hdr_crc(&w->hdr);
 	if (fr->f.payload_bytes)
-		crc = dmm_crc32c(crc, fr->payload, fr->f.payload_bytes);
+		crc = dmm_sum_frame(kind, crc, dmm_sum(kind, 0, fr->payload, fr->f.payload_bytes), fr->f.payload_bytes);
 	dmm_wire_hdr_seal(&w->hdr, crc);
 	w->begun = true;
 	w->hdr_sent = w->payload_sent = 0;

@@ -176,7 +176,7 @@ static void gather_peer(const struct dmm_target *to, struct dmm_checkup *c)
 	dmm_remote_init(&r);
 	r.offer = DMM_FEATURE_ZERO | DMM_FEATURE_HASHES | DMM_FEATURE_CREATE | DMM_FEATURE_GROUP | DMM_FEATURE_PROVE |
 		  DMM_FEATURE_GUEST | DMM_FEATURE_FACTS | DMM_FEATURE_GUEST_CONFIG | DMM_FEATURE_IDENTITY |
-		  DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS;
+		  DMM_FEATURE_VOLUME | DMM_FEATURE_LEFTOVERS | DMM_FEATURE_PROBE | DMM_FEATURE_POLY32;
 	host_ask(&r, &c->there, dmm_remote_open(&r, to), &c->offset_ns, &c->error_ns);
 }
 

@@ -51,7 +51,8 @@ DMM_RULE_FN(protocol)
 		{ DMM_FEATURE_GROUP, "GROUP", true }, { DMM_FEATURE_PROVE, "PROVE", false }, { DMM_FEATURE_GUEST, "GUEST", c->domain_name },
 		{ DMM_FEATURE_FACTS, "FACTS", false }, { DMM_FEATURE_GUEST_CONFIG, "GUEST_CONFIG", c->domain_name },
 		{ DMM_FEATURE_IDENTITY, "IDENTITY", false }, { DMM_FEATURE_VOLUME, "VOLUME", false },
-		{ DMM_FEATURE_LEFTOVERS, "LEFTOVERS", false },
+		{ DMM_FEATURE_LEFTOVERS, "LEFTOVERS", false }, { DMM_FEATURE_PROBE, "PROBE", false },
+		{ DMM_FEATURE_POLY32, "POLY32", false },
 	};
 	char lacks[128] = "";
 	bool needed = false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "datasum.h"
 #include "start.h"
 
 /*
@@ -41,7 +42,7 @@ static int connect_one(struct dmm_tool *t, struct dmm_start *c, struct dmm_start
 	int ret;
 
 	dmm_remote_init(&data);
-	data.offer = DMM_FEATURE_ZERO;
+	data.offer = DMM_FEATURE_ZERO | dmm_sum_offer();
 	data.carrier = *carrier;
 	dmm_remote_attach_to(&at, c->id, d->disk, d->conn_epoch, index, d->conns);
 	if (dmm_remote_open_data(&data, &c->remote, &d->to, &at, true)) {

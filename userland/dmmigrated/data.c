@@ -297,6 +297,7 @@ void dmm_data_serve(struct dmm_disk *disk, struct dmm_session *s, const struct d
 	if (d) {
 		d->s = s;
 		d->disk = disk;
+		d->sum_kind = dmm_sum_kind(s->features);
 		ret = data_set_up(d, a, &r);
 	} else {
 		ret = dmm_refuse(&r, DMM_WERR_INTERNAL, "out of memory");

@@ -8,6 +8,7 @@
 #define DMM_DATA_PRIV_H
 
 #include "data.h"
+#include "datasum.h"
 #include "disk.h"
 #include "writer.h"
 
@@ -20,7 +21,7 @@ struct data_slot {
 	u16 type;			/* DMM_MSG_DATA or DMM_MSG_ZERO */
 	u64 seq;
 	void *buffer;			/* of the pool, or NULL */
-	u32 crc;			/* DATA: of the payload by itself, from 0 */
+	u32 sum;			/* DATA: of the payload by itself */
 	bool ordered;
 	struct dmm_list node;		/* in free */
 	/* a zero run's */
@@ -47,6 +48,7 @@ struct dmm_data {
 	/* constant after set-up */
 	struct dmm_session *s;
 	struct dmm_disk *disk;
+	enum dmm_sum_kind sum_kind;	/* of payloads */
 	int wake_fd;			/* eventfd: a buffer, an extent, or a kick */
 	struct dmm_writer writer;
 	struct dmm_bufpool_user user;
@@ -60,8 +62,9 @@ struct dmm_data {
 	struct dmm_frame frame;
 	struct data_slot *slot;		/* in PAYLOAD */
 	u32 payload_have;
-	u32 crc;			/* running, of header and payload */
-	u32 hdr_crc;			/* of the header alone */
+	u32 summed;			/* bytes of it that are in sum */
+	u32 sum;			/* of the payload */
+	u32 hdr_crc;			/* running, of the header */
 	u64 seq;			/* of the last frame */
 	u64 barrier;			/* number of the last barrier */
 	u32 wake_bytes;			/* SO_RCVLOWAT; 0: not set yet */

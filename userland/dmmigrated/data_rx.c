@@ -11,8 +11,8 @@
 #include <sys/uio.h>
 
 #include "core/wire.h"
-#include "crc32c.h"
 #include "data_priv.h"
+#include "datasum.h"
 #include "fullio.h"
 
 /* Bounds of one round, so that writes are submitted and acknowledged in between. */
@@ -20,6 +20,8 @@
 #define ROUND_BYTES	(1u << 20)
 /* So much of a payload is worth waking up for: by segments of 64 KiB it costs 5 % of the rate. */
 #define WAKE_BYTES	(128u << 10)
+/* Payloads are summed up by multiples of this. */
+#define SUM_AT_ONCE	64u
 
 void dmm_data_refuse(struct dmm_data *d, u32 werr, const char *fmt, ...)
 {
@@ -123,8 +125,8 @@ static void rx_header(struct dmm_data *d)
 		dmm_data_refuse(d, DMM_WERR_PROTOCOL, "message %u is out of place here", f.type);
 		return;
 	}
-	d->crc = d->hdr_crc = dmm_wire_hdr_crc(&d->hdr);
-	if (f.type != DMM_MSG_DATA && !dmm_wire_crc_ok(&f, d->crc)) {
+	d->hdr_crc = dmm_wire_hdr_crc(&d->hdr);
+	if (f.type != DMM_MSG_DATA && !dmm_wire_crc_ok(&f, d->hdr_crc)) {
 		dmm_data_refuse(d, DMM_WERR_CRC, "checksum mismatch in frame %llu", f.seq);
 		return;
 	}
@@ -177,7 +179,7 @@ static bool rx_buffer(struct dmm_data *d)
 		return true;
 	}
 	d->slot = slot;
-	d->payload_have = 0;
+	d->payload_have = d->summed = d->sum = 0;
 	d->phase = RX_PAYLOAD;
 	return true;
 }
@@ -187,20 +189,30 @@ static void rx_payload_complete(struct dmm_data *d)
 	struct data_slot *slot = d->slot;
 
 	d->slot = NULL;
-	if (!dmm_wire_crc_ok(&d->frame, d->crc)) {
+	if (!dmm_wire_crc_ok(&d->frame, dmm_sum_frame(d->sum_kind, d->hdr_crc, d->sum, d->frame.payload_bytes))) {
 		dmm_data_put_slot(d, slot);
 		dmm_data_refuse(d, DMM_WERR_CRC, "checksum mismatch in frame %llu, %u bytes at %llu",
 				d->frame.seq, d->frame.payload_bytes, d->frame.offset_bytes);
 		return;
 	}
-	/* of the payload by itself: what the header brought is taken out again */
-	slot->crc = d->crc ^ dmm_crc32c_shift(d->hdr_crc, d->frame.payload_bytes);
+	slot->sum = d->sum;
 	slot->write.zero = false;
 	slot->write.buf = slot->buffer;
 	slot->write.bytes = d->frame.payload_bytes;
 	slot->write.offset_bytes = d->frame.offset_bytes;
 	rx_next_header(d);
 	dmm_data_accept(d, slot);
+}
+
+/* While it is in the cache. */
+static void rx_sum(struct dmm_data *d)
+{
+	u32 until = d->payload_have;
+
+	if (until < d->frame.payload_bytes)
+		until -= until % SUM_AT_ONCE;
+	d->sum = dmm_sum(d->sum_kind, d->sum, (u8 *)d->slot->buffer + d->summed, until - d->summed);
+	d->summed = until;
 }
 
 /* Takes @n bytes that were read into the payload and then the header. */
@@ -213,8 +225,8 @@ static void rx_take(struct dmm_data *d, size_t n)
 		part = d->frame.payload_bytes - d->payload_have;
 		if (part > n)
 			part = n;
-		d->crc = dmm_crc32c(d->crc, (u8 *)d->slot->buffer + d->payload_have, part);
 		d->payload_have += part;
+		rx_sum(d);
 		d->hdr_have = n - part;
 		if (d->payload_have == d->frame.payload_bytes)
 			rx_payload_complete(d);

@@ -125,7 +125,7 @@ void dmm_data_accept(struct dmm_data *d, struct data_slot *slot)
 	slot->ordered = true;
 	d->in_order++;
 	ready = dmm_proof_add(&d->disk->proof, &d->disk->order, &slot->extent,
-			      slot->type == DMM_MSG_ZERO, slot->crc);
+			      slot->type == DMM_MSG_ZERO, d->sum_kind, slot->sum);
 	dmm_disk_count_frame(d->disk);	/* after the order knows it: see dmm_disk_digest_end() */
 	if (ready)
 		slot_start(d, slot);

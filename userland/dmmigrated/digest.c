@@ -238,19 +238,16 @@ int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from
 	return ret ? digest_failed(ret, offset_bytes, length_bytes, r) : 0;
 }
 
-int dmm_digest_crc(const struct dmm_readable *from, void *buf, u64 offset_bytes, u32 bytes, u32 align_bytes,
-		   u32 *crc)
+int dmm_digest_read(const struct dmm_readable *from, void *buf, u64 offset_bytes, u32 bytes, u32 align_bytes,
+		    const u8 **data)
 {
 	u64 align = align_bytes, end = offset_bytes + bytes;
 	u64 first = offset_bytes & ~(align - 1), last = (end + align - 1) & ~(align - 1);
-	int ret;
 
-	if (last - first > DMM_DIGEST_CRC_BUFFER)
+	if (last - first > DMM_DIGEST_READ_BUFFER)
 		return -E2BIG;
 	if (align_bytes == 1 && !from->nbd)
 		posix_fadvise(from->fd, first, last - first, POSIX_FADV_DONTNEED);
-	ret = read_at_least(from, buf, last - first, end - first, first);
-	if (!ret)
-		*crc = dmm_crc32c(0, (u8 *)buf + (offset_bytes - first), bytes);
-	return ret;
+	*data = (u8 *)buf + (offset_bytes - first);
+	return read_at_least(from, buf, last - first, end - first, first);
 }

@@ -61,11 +61,11 @@ int dmm_digest_granules(struct dmm_digester *dg, const struct dmm_readable *from
 			u8 *digests, struct dmm_refusal *r);
 
 /*
- * The running crc32c, from 0, of @bytes at @offset_bytes, read into @buf of DMM_DIGEST_CRC_BUFFER, which is aligned to a page.  Past the
+ * @bytes at @offset_bytes, read into @buf of DMM_DIGEST_READ_BUFFER, which is aligned to a page: *data is where in it.  Past the
  * page cache, as far as it is clean.  0 or -errno; -E2BIG: with that alignment it does not fit.  No turn is waited for.
  */
-#define DMM_DIGEST_CRC_BUFFER	(DMM_DIGEST_BUFFER_BYTES + (128u << 10))
-int dmm_digest_crc(const struct dmm_readable *from, void *buf, u64 offset_bytes, u32 bytes, u32 align_bytes,
-		   u32 *crc);
+#define DMM_DIGEST_READ_BUFFER	(DMM_DIGEST_BUFFER_BYTES + (128u << 10))
+int dmm_digest_read(const struct dmm_readable *from, void *buf, u64 offset_bytes, u32 bytes, u32 align_bytes,
+		    const u8 **data);
 
 #endif

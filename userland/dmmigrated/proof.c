@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
 #include "proof.h"
 
 #define PROOF_DIFFERS	1u
+#define PROOF_POLY32	2u	/* the kind of sum */
 
 #define JUDGE_AT_ONCE	65536u	/* extents, between which others have the lock */
 
@@ -52,24 +52,30 @@ static bool is_known(const struct dmm_proof *p, u64 i)
 	return p->extents[i].sectors * DMM_SECTOR_BYTES == extent_bytes(p, i);
 }
 
+static enum dmm_sum_kind extent_kind(const struct dmm_proof_extent *e)
+{
+	return e->flags & PROOF_POLY32 ? DMM_SUM_POLY32 : DMM_SUM_CRC32C;
+}
+
 static void touch_locked(struct dmm_proof *p, struct dmm_proof_extent *e)
 {
 	e->generation++;
 	p->nr_differ -= !!(e->flags & PROOF_DIFFERS);
-	e->flags = 0;
+	e->flags &= ~PROOF_DIFFERS;
 }
 
-/* [@first, @end) of extent @i, which it is inside of, is to have @crc. */
-static void bring_locked(struct dmm_proof *p, u64 i, u64 first, u64 end, u32 crc)
+/* [@first, @end) of extent @i, which it is inside of, is to have @sum. */
+static void bring_locked(struct dmm_proof *p, u64 i, u64 first, u64 end, enum dmm_sum_kind kind, u32 sum)
 {
 	struct dmm_proof_extent *e = &p->extents[i];
 	u64 before = (first - i * DMM_PROOF_BYTES) / DMM_SECTOR_BYTES;
 
 	touch_locked(p, e);
 	if (!before) {
-		e->crc = crc;
-	} else if (before == e->sectors) {
-		e->crc = dmm_crc32c_shift(e->crc, end - first) ^ crc;
+		e->sum = sum;
+		e->flags = kind == DMM_SUM_POLY32 ? PROOF_POLY32 : 0;
+	} else if (before == e->sectors && kind == extent_kind(e)) {
+		e->sum = dmm_sum_join(kind, e->sum, sum, end - first);
 	} else {
 		e->sectors = 0;
 		return;
@@ -92,7 +98,7 @@ static void forget_recent_locked(struct dmm_proof *p, u64 first, u64 end)
 	}
 }
 
-static void add_locked(struct dmm_proof *p, u64 first, u64 end, bool zero, u32 crc)
+static void add_locked(struct dmm_proof *p, u64 first, u64 end, bool zero, enum dmm_sum_kind kind, u32 sum)
 {
 	u64 at, to, i;
 
@@ -101,9 +107,9 @@ static void add_locked(struct dmm_proof *p, u64 first, u64 end, bool zero, u32 c
 		i = at / DMM_PROOF_BYTES;
 		to = dmm_min_u64((i + 1) * DMM_PROOF_BYTES, end);
 		if (zero) {
-			bring_locked(p, i, at, to, 0);
+			bring_locked(p, i, at, to, kind, 0);
 		} else if (to - at == end - first) {
-			bring_locked(p, i, at, to, crc);
+			bring_locked(p, i, at, to, kind, sum);
 		} else {	/* across a border: nobody knows the checksums of its parts */
 			touch_locked(p, &p->extents[i]);
 			p->extents[i].sectors = 0;
@@ -112,12 +118,13 @@ static void add_locked(struct dmm_proof *p, u64 first, u64 end, bool zero, u32 c
 	if (zero)
 		return;
 	p->recent[p->nr_frames % DMM_PROOF_RECENT] = (struct dmm_proof_frame){
-		.number = p->nr_frames, .offset_bytes = first, .bytes = (u32)(end - first), .crc = crc,
+		.number = p->nr_frames, .offset_bytes = first, .bytes = (u32)(end - first), .sum = sum, .kind = kind,
 	};
 	p->nr_frames++;
 }
 
-bool dmm_proof_add(struct dmm_proof *p, struct dmm_order *o, struct dmm_extent *e, bool zero, u32 crc)
+bool dmm_proof_add(struct dmm_proof *p, struct dmm_order *o, struct dmm_extent *e, bool zero, enum dmm_sum_kind kind,
+		   u32 sum)
 {
 	/* once it is in the order it may be somebody else's: written, and done */
 	u64 first = e->first_bytes, end = e->end_bytes;
@@ -125,7 +132,7 @@ bool dmm_proof_add(struct dmm_proof *p, struct dmm_order *o, struct dmm_extent *
 
 	pthread_mutex_lock(&p->lock);
 	ready = dmm_order_add(o, e);
-	add_locked(p, first, end, zero, crc);
+	add_locked(p, first, end, zero, kind, sum);
 	pthread_mutex_unlock(&p->lock);
 	return ready;
 }
@@ -149,7 +156,8 @@ static void get_locked(struct dmm_proof *p, u64 i, struct dmm_proof_state *s)
 	s->bytes = extent_bytes(p, i);
 	s->generation = p->extents[i].generation;
 	s->known = is_known(p, i);
-	s->crc = s->known ? p->extents[i].crc : 0;
+	s->sum = s->known ? p->extents[i].sum : 0;
+	s->kind = extent_kind(&p->extents[i]);
 }
 
 void dmm_proof_get(struct dmm_proof *p, u64 i, struct dmm_proof_state *s)
@@ -167,7 +175,8 @@ bool dmm_proof_read(struct dmm_proof *p, const struct dmm_proof_state *s, u32 cr
 	pthread_mutex_lock(&p->lock);
 	same = e->generation == s->generation;
 	if (same) {
-		e->crc = crc;
+		e->sum = crc;
+		e->flags &= ~PROOF_POLY32;
 		e->sectors = (u16)(s->bytes / DMM_SECTOR_BYTES);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -205,7 +214,8 @@ bool dmm_proof_differs(struct dmm_proof *p, u64 i, u32 generation, u32 source_cr
 	bool differs;
 
 	pthread_mutex_lock(&p->lock);
-	differs = e->generation == generation && is_known(p, i) && e->crc != source_crc;
+	differs = e->generation == generation && is_known(p, i) && extent_kind(e) == DMM_SUM_CRC32C &&
+		  e->sum != source_crc;
 	if (differs) {
 		p->nr_differ += !(e->flags & PROOF_DIFFERS);
 		e->flags |= PROOF_DIFFERS;
@@ -235,9 +245,4 @@ bool dmm_proof_judge(struct dmm_proof *p, struct dmm_proof_state *s, u32 *source
 		pthread_mutex_unlock(&p->lock);
 	}
 	return found;
-}
-
-u32 dmm_proof_crc32c(u32 crc, u64 bytes)
-{
-	return ~(dmm_crc32c_shift(~0u, bytes) ^ crc);
 }

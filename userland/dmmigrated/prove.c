@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#include "crc32c.h"
+#include "datasum.h"
 #include "disk_priv.h"
 #include "fullio.h"
 #include "prove.h"
@@ -30,7 +30,7 @@ static int prover_open(struct prover *pv, struct dmm_disk *d, struct dmm_refusal
 	int ret;
 
 	pv->d = d;
-	pv->buf = mmap(NULL, DMM_DIGEST_CRC_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	pv->buf = mmap(NULL, DMM_DIGEST_READ_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	if (pv->buf == MAP_FAILED)
 		return dmm_refuse(r, DMM_WERR_INTERNAL, "out of memory");
@@ -40,14 +40,14 @@ static int prover_open(struct prover *pv, struct dmm_disk *d, struct dmm_refusal
 		ret = dmm_refuse(r, DMM_WERR_NOTFOUND, "the disk is finished: it is proved before");
 	}
 	if (ret)
-		munmap(pv->buf, DMM_DIGEST_CRC_BUFFER);
+		munmap(pv->buf, DMM_DIGEST_READ_BUFFER);
 	return ret;
 }
 
 static void prover_close(struct prover *pv)
 {
 	dmm_disk_reader_close(pv->d, &pv->rd);
-	munmap(pv->buf, DMM_DIGEST_CRC_BUFFER);
+	munmap(pv->buf, DMM_DIGEST_READ_BUFFER);
 }
 
 /* The disk does not have what it was given. Returns the error for `return`, with @r filled. */
@@ -67,31 +67,38 @@ static int prove_unreadable(struct dmm_disk *d, u64 offset, u32 bytes, int err, 
 }
 
 /*
- * Reads what is watched, and ends the watch.  1: *crc is what the disk has; 0: it was written meanwhile, or cannot
+ * Reads what is watched, and ends the watch.  1: *data is what the disk has; 0: it was written meanwhile, or cannot
  * be read by itself; else the disk has failed.
  */
-static int prove_read(struct prover *pv, struct dmm_order_watch *watch, u64 offset, u32 bytes, u32 *crc,
+static int prove_read(struct prover *pv, struct dmm_order_watch *watch, u64 offset, u32 bytes, const u8 **data,
 		      struct dmm_refusal *r)
 {
-	int ret = dmm_digest_crc(&pv->rd.from, pv->buf, offset, bytes, pv->d->dest.align_bytes, crc);
+	int ret = dmm_digest_read(&pv->rd.from, pv->buf, offset, bytes, pv->d->dest.align_bytes, data);
 
 	if (!dmm_order_unwatch(&pv->d->order, watch) || ret == -E2BIG)
 		return 0;
 	return ret ? prove_unreadable(pv->d, offset, bytes, ret, r) : 1;
 }
 
-static int prove_differs(struct dmm_disk *d, u64 offset, u32 bytes, u32 has, u32 received, struct dmm_refusal *r)
+/* @data was read where what has @received was written. 1, or the error. */
+static int prove_same(struct dmm_disk *d, u64 offset, const u8 *data, u32 bytes, enum dmm_sum_kind kind, u32 received,
+		      struct dmm_refusal *r)
 {
+	u32 has = dmm_sum(kind, 0, data, bytes);
 	char what[160];
 
+	if (has == received)
+		return 1;
 	snprintf(what, sizeof(what), "the destination's disk returned other data than was written, at offset %llu "
-		 "(%u bytes, crc32c %08x, not %08x)", offset, bytes, dmm_proof_crc32c(has, bytes),
-		 dmm_proof_crc32c(received, bytes));
+		 "(%u bytes, %s %08x, not %08x)", offset, bytes, dmm_sum_name(kind), dmm_sum_shown(kind, has, bytes),
+		 dmm_sum_shown(kind, received, bytes));
 	return prove_lies(d, r, what);
 }
 
-/* Extent @i: 1 with @s and *crc of what the disk has, which is what was received if that is known; else as prove_read(). */
-static int prove_extent(struct prover *pv, u64 i, struct dmm_proof_state *s, u32 *crc, struct dmm_refusal *r)
+/*
+ * Extent @i: 1 with @s and *data of what the disk has, which is what was received if that is known; else as prove_read().
+ */
+static int prove_extent(struct prover *pv, u64 i, struct dmm_proof_state *s, const u8 **data, struct dmm_refusal *r)
 {
 	struct dmm_disk *d = pv->d;
 	struct dmm_order_watch watch;
@@ -103,12 +110,8 @@ static int prove_extent(struct prover *pv, u64 i, struct dmm_proof_state *s, u32
 		return 0;
 	/* what came before the watch is in the table, and on the disk */
 	dmm_proof_get(&d->proof, i, s);
-	ret = prove_read(pv, &watch, first, s->bytes, crc, r);
-	if (ret <= 0)
-		return ret;
-	if (s->known)
-		return *crc == s->crc ? 1 : prove_differs(d, first, s->bytes, *crc, s->crc, r);
-	return dmm_proof_read(&d->proof, s, *crc);
+	ret = prove_read(pv, &watch, first, s->bytes, data, r);
+	return ret > 0 && s->known ? prove_same(d, first, *data, s->bytes, s->kind, s->sum, r) : ret;
 }
 
 /* A frame that came last. 1: it is there; else as prove_read(). */
@@ -116,7 +119,7 @@ static int prove_frame(struct prover *pv, const struct dmm_proof_frame *f, struc
 {
 	struct dmm_disk *d = pv->d;
 	struct dmm_order_watch watch;
-	u32 crc;
+	const u8 *data;
 	int ret;
 
 	if (!dmm_order_watch(&d->order, &watch, f->offset_bytes, f->offset_bytes + f->bytes))
@@ -125,10 +128,8 @@ static int prove_frame(struct prover *pv, const struct dmm_proof_frame *f, struc
 		dmm_order_unwatch(&d->order, &watch);
 		return 0;
 	}
-	ret = prove_read(pv, &watch, f->offset_bytes, f->bytes, &crc, r);
-	if (ret <= 0 || crc == f->crc)
-		return ret;
-	return prove_differs(d, f->offset_bytes, f->bytes, crc, f->crc, r);
+	ret = prove_read(pv, &watch, f->offset_bytes, f->bytes, &data, r);
+	return ret > 0 ? prove_same(d, f->offset_bytes, data, f->bytes, f->kind, f->sum, r) : ret;
 }
 
 /* --- the sample --- */
@@ -186,8 +187,9 @@ static int sample_random(struct prover *pv, u32 left, u64 until_ms, int stop_fd,
 	struct dmm_proof *p = &pv->d->proof;
 	struct dmm_proof_state s;
 	u64 i, seed;
+	const u8 *data;
 	int ret = 0;
-	u32 n, crc;
+	u32 n;
 
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		seed = dmm_now_ms();
@@ -196,7 +198,7 @@ static int sample_random(struct prover *pv, u32 left, u64 until_ms, int stop_fd,
 		dmm_proof_get(p, i, &s);
 		if (!s.known)
 			continue;
-		ret = prove_extent(pv, i, &s, &crc, r);
+		ret = prove_extent(pv, i, &s, &data, r);
 		left--;
 	}
 	return ret;
@@ -251,16 +253,24 @@ int dmm_disk_sample(struct dmm_disk *d, int stop_fd)
 static int prove_one(struct prover *pv, u64 i, struct dmm_proved *o, struct dmm_refusal *r)
 {
 	struct dmm_proof_state s;
+	const u8 *data;
 	u32 crc;
-	int ret = prove_extent(pv, i, &s, &crc, r);
+	int ret = prove_extent(pv, i, &s, &data, r);
 
 	if (ret < 0)
 		return ret;
 	o->generation = s.generation;
 	if (!ret)
 		return 0;
+	crc = s.sum;
+	/* the source compares by crc32c, whatever the frames had */
+	if (!s.known || s.kind != DMM_SUM_CRC32C) {
+		crc = dmm_crc32c(0, data, s.bytes);
+		if (!dmm_proof_read(&pv->d->proof, &s, crc))
+			return 0;
+	}
 	o->state = s.known ? DMM_PROVED_SAME : DMM_PROVED_READ;
-	o->crc = dmm_proof_crc32c(crc, s.bytes);
+	o->crc = dmm_sum_shown(DMM_SUM_CRC32C, crc, s.bytes);
 	return 0;
 }
 
@@ -325,7 +335,8 @@ bool dmm_disk_compare(struct dmm_disk *d, u64 i, u32 generation, u32 crc)
 	if (!has_table(d))
 		return false;
 	dmm_proof_get(&d->proof, i, &s);
-	return dmm_proof_differs(&d->proof, i, generation, ~crc ^ dmm_crc32c_shift(~0u, s.bytes));
+	/* from 0, as the table has it */
+	return dmm_proof_differs(&d->proof, i, generation, dmm_sum_join(DMM_SUM_CRC32C, ~0u, ~crc, s.bytes));
 }
 
 int dmm_disk_judge(struct dmm_disk *d, struct dmm_refusal *r)
@@ -337,7 +348,7 @@ int dmm_disk_judge(struct dmm_disk *d, struct dmm_refusal *r)
 	if (!has_table(d) || !dmm_proof_judge(&d->proof, &s, &source_crc))
 		return 0;
 	snprintf(what, sizeof(what), "the sides differ at offset %llu (%u bytes, crc32c %08x at the source, %08x at "
-		 "the destination)", s.offset_bytes, s.bytes, dmm_proof_crc32c(source_crc, s.bytes),
-		 dmm_proof_crc32c(s.crc, s.bytes));
+		 "the destination)", s.offset_bytes, s.bytes,
+		 dmm_sum_shown(DMM_SUM_CRC32C, source_crc, s.bytes), dmm_sum_shown(DMM_SUM_CRC32C, s.sum, s.bytes));
 	return prove_lies(d, r, what);
 }

@@ -275,6 +275,11 @@ u32 dmm_crc32c(u32 crc, const void *data, size_t bytes)
 	return crc32c_best(crc, data, bytes);
 }
 
+bool dmm_crc32c_by_instruction(void)
+{
+	return crc32c_cpu_can();
+}
+
 u32 dmm_crc32c_shift(u32 crc, u64 bytes)
 {
 	unsigned int k;

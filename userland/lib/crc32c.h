@@ -15,4 +15,7 @@
  */
 u32 dmm_crc32c_shift(u32 crc, u64 bytes);
 
+/* Has the processor an instruction for it? Any thread. */
+bool dmm_crc32c_by_instruction(void);
+
 #endif

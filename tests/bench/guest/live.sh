@@ -3,7 +3,7 @@
 # kernel: 6.12
 # measures: copy-live copy-live-checked cpu-per-gib copy-20ms copy-live-tls copy-live-tls-cpu
 # The live copy of a disk against DRBD 8.4's initial sync and dm-mirror onto an nbd device; against
-# DRBD with a checksum over its data, the same as ours, which no instruction computes here; what
+# DRBD with a checksum over its data, crc32c, which no instruction computes here (ours is poly32 then); what
 # processor time that takes; what 20 ms of delay do to it; and what TLS does, which the kernels of both ends do, against our own
 # plaintext in the same run, and how much of all processors, both ends together, a GiB takes. Everybody reads the same ram disk and
 # writes the same ram disk, over the same loopback device, in turn, the best of each counts.
