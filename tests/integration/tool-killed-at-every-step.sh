@@ -25,6 +25,7 @@ killed() {
 	shift
 	DMM_TOOL_STOP_AT=$step "$@" >"$TMP/killed.out" 2>&1 || status=$?
 	[ $status = 137 ] || fail "the tool did not stop at $step: exit $status: $(cat "$TMP/killed.out")"
+	echo "$step" >>"$TMP/reached"
 }
 
 start_steps="prepared origin-created table-loaded swapped attached started"
@@ -125,6 +126,11 @@ for step in error-loaded error-live; do
 	ready
 done
 
+# killed when the writer was stopped, and nothing was given up: the source goes on
+killed stopped dmmigrate cutover A --timeout 15000
+await_state A copying 30
+ready
+
 # killed when the writer runs there already: the start hook is not run again
 killed handed-over dmmigrate cutover A --timeout 15000 --hook-start "echo x >>$TMP/started"
 refused 3 'cannot be taken back' dmmigrate cancel A
@@ -157,3 +163,7 @@ checker_verdict /dev/mapper/B A
 give_up
 kill "$LOAD"
 wait "$LOAD" || fail "the load: $(cat "$TMP/load-A.log")"
+# by the tool's own table: none is forgotten
+for step in $(DMM_TOOL_STOP_AT=list dmmigrate | sed -n 's/^tool //p'); do
+	grep -qx "$step" "$TMP/reached" || fail "the tool was never killed at $step"
+done

@@ -339,7 +339,7 @@ $p control.c 's/\(rq.nr - 1\) \* \(u64\)DMM_PROVE_BYTES \+ 1/0/' 'extents beyond
 $p disk_here.c 's/return rq->judge \? dmm_disk_judge\(d, r\) : 0;/return 0;/' 'judged by nobody'
 rule ctlmsg ctlmsg.c 's/if \(memcmp\(&w.extent\[nr\], zeros/if (0 \&\& memcmp(\&w.extent[nr], zeros/' 'extents beyond their number'
 rule ctlmsg ctlmsg.c 's/if \(nr > DMM_MAX_PROVE\)\n/if (nr > DMM_MAX_PROVE + 1)\n/' 'one extent too many'
-rule migrations migration_proof.c 's/if \(p->d->ops->sample\([^)]*\)\)/if (0)/' 'complete without a sample'
+rule migrations migration_proof.c 's/ret = p->d->ops->sample\([^;]*\);/ret = 0;/' 'complete without a sample'
 rule migrations migration_proof.c 's/\t\tproof_begin\(m, d, msg\);\n\t\treturn;/\t\tbarrier_stands(m, msg);\n\t\tbreak;/' 'complete before the sample'
 rule migrations migration_proof.c 's/\t\tdmm_group_explain\(g, why\);/\t\t;/' 'nobody is told why'
 d='rule dropped'

@@ -12,6 +12,7 @@
 #include "gate.h"
 #include "keys_peers.h"
 #include "migration_priv.h"
+#include "stop_points.h"
 #include "sysfs.h"
 
 int dmm_migration_save_disk(struct dmm_migration *m, u32 disk, const struct dmm_manifest_disk *d,
@@ -143,10 +144,12 @@ int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *
 
 	if (!m)
 		return -EBUSY;
+	dmm_stop_point("before-prepare");
 	pthread_mutex_lock(&m->change);
 	ret = m->listed ? prepare_disk(m, p, gate, r) :
 			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
 	pthread_mutex_unlock(&m->change);
+	dmm_stop_point("after-prepare");
 	dmm_migration_put(m);
 	return ret;
 }
@@ -232,10 +235,12 @@ int dmm_migrations_adopt(struct dmm_migrations *ms, const struct dmm_adopt *a, s
 
 	if (!m)
 		return -EBUSY;
+	dmm_stop_point("before-adopt");
 	pthread_mutex_lock(&m->change);
 	ret = m->listed ? adopt_disk(m, a, r) :
 			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
 	pthread_mutex_unlock(&m->change);
+	dmm_stop_point("after-adopt");
 	dmm_migration_put(m);
 	return ret;
 }

@@ -9,6 +9,7 @@
 
 #include "disk_ops.h"
 #include "migration_priv.h"
+#include "stop_points.h"
 #include "thread.h"
 
 /* A thread that takes a sample; it owns its references. */
@@ -56,8 +57,12 @@ static void *proof_thread(void *arg)
 {
 	struct proof *p = arg;
 	char why[160];
+	int ret;
 
-	if (p->d->ops->sample(p->d, p->msg.conn_epoch, p->msg.barrier, p->m->all->stop_fd, why))
+	dmm_stop_point("before-sample");
+	ret = p->d->ops->sample(p->d, p->msg.conn_epoch, p->msg.barrier, p->m->all->stop_fd, why);
+	dmm_stop_point("after-sample");
+	if (ret)
 		explain(p->m, why);
 	else
 		barrier_stands(p->m, &p->msg);

@@ -21,13 +21,16 @@ static const struct {
 	const char *side, *what, *name;
 	bool only_after;
 } points[] = {
+	{ "source", "hand-over", "adopt", false },
 	{ "source", "hand-over", "append-active", false },
 	{ "source", "hand-over", "freeze", false },
 	{ "source", "hand-over", "commit", false },
 	{ "source", "hand-over", "append-relinquished", false },
 	{ "source", "hand-over", "append-released", false },
 	{ "source", "hand-over", "release", false },
+	{ "destination", "hand-over", "prepare", false },
 	{ "destination", "hand-over", "append-receiving", false },
+	{ "destination", "hand-over", "sample", false },
 	{ "destination", "hand-over", "append-complete", false },
 	{ "destination", "hand-over", "append-owned", false },
 	{ "destination", "hand-over", "gates-reads", false },

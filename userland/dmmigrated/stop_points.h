@@ -2,7 +2,8 @@
 /*
  * Stop points of debug builds: where a test cuts the daemon.  It kills itself at the one that DMM_DAEMON_STOP_AT names; it runs the command
  * DMM_DAEMON_TELL with the name of each, and waits for that.  All of them are in the table of stop_points.c, which DMM_DAEMON_STOP_AT=list
- * prints: a point that is not in it ends the daemon.  restore-killed-at-every-step.sh goes by it, and fails where one is not reached.
+ * prints: a point that is not in it ends the daemon.  daemon-killed-at-every-step.sh and restore-killed-at-every-step.sh go by it, and fail where
+ * one is not reached.
  */
 #ifndef DMM_STOP_POINTS_H
 #define DMM_STOP_POINTS_H
