@@ -4,7 +4,7 @@
 # given back, start it again, and have people do what they would: cutover again, recover.  Each time the
 # disk has one owner, whose every sector is the last one written, and the other side lets nothing pass.
 # check-kernels: 6.12
-# timeout: 600
+# timeout: 900
 . functions.sh
 . functions-handover.sh
 requires ip dmmigrate dmmigrated od
@@ -54,11 +54,13 @@ try() {
 	local died=0 i
 	round_begin "$1" "$2"
 	# begun again, should the daemon have died in it
-	if ! dmmigrate start A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1; then
+	# shellcheck disable=SC2086 # words
+	if ! dmmigrate start $START_WITH A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1; then
 		wait_for 5 one_gone || true	# its connections go before it does
 		check_alive
 		abandoned
-		start_migration
+		# shellcheck disable=SC2086
+		start_migration $START_WITH
 	fi
 	ID=$(migration_id)
 	i=0
@@ -107,16 +109,20 @@ try() {
 # by the daemon's own table: none is forgotten, and each has to be reached
 points() { DMM_DAEMON_STOP_AT=list dmmigrated | sed -n "s/^$1 $2 //p"; }
 DIED=0 N=0 UNREACHED=''
+# reach SIDE POINT HOOK
+reach() {
+	local before=$DIED
+	try "$@"
+	[ $DIED -gt $before ] || UNREACHED="$UNREACHED $2"
+	N=$((N + 1))
+}
 # all SIDE WHAT HOOK
 all() {
-	local point before
-	for point in $(points "$1" "$2"); do
-		before=$DIED
-		try "$1" "$point" "$3"
-		[ $DIED -gt $before ] || UNREACHED="$UNREACHED $point"
-		N=$((N + 1))
-	done
+	local point
+	for point in $(points "$1" "$2"); do reach "$1" "$point" "$3"; done
 }
+# once in a flush of the freeze, for there is none before
+START_WITH='--barrier-interval 1h'
 for side in source destination; do
 	all $side hand-over true
 done
@@ -124,6 +130,11 @@ done
 for side in source destination; do
 	all $side back 'exit 1'
 done
+# in one of the copy
+START_WITH='--barrier-interval 200ms'
+for point in before-flush after-flush; do
+	reach destination $point true
+done
 say "$DIED of $N died where they were told to"
-[ $N -ge 42 ] || fail "a table of $N points"
+[ $N -ge 46 ] || fail "a table of $N points"
 assert "points that no daemon has come to" "$UNREACHED" = ""

@@ -16,6 +16,7 @@
 #include "disk_ops.h"
 #include "disk_priv.h"
 #include "fullio.h"
+#include "stop_points.h"
 #include "thread.h"
 
 #define FINISH_GRACE_MS		2000u	/* for an END that is still in the socket */
@@ -242,7 +243,9 @@ u32 dmm_disk_barrier(struct dmm_disk *d, const struct dmm_attachment *at, struct
 	pthread_mutex_lock(&d->lock);
 	frames = d->received_frames;
 	pthread_mutex_unlock(&d->lock);
+	dmm_stop_point_of_worker("before-flush");
 	error = DMM_MUTANT == 16 ? 0 : dmm_disk_flush_locked(d, flush_by_writer, w);
+	dmm_stop_point_of_worker("after-flush");
 	if (!error) {
 		pthread_mutex_lock(&d->lock);
 		/* another connection may be further; a newer epoch counts from 1 */

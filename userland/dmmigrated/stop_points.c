@@ -19,36 +19,37 @@
  */
 static const struct {
 	const char *side, *what, *name;
-	bool only_after;
+	enum { BOTH, ONLY_AFTER, OF_WORKER } how;
 } points[] = {
-	{ "source", "hand-over", "adopt", false },
-	{ "source", "hand-over", "append-active", false },
-	{ "source", "hand-over", "freeze", false },
-	{ "source", "hand-over", "commit", false },
-	{ "source", "hand-over", "append-relinquished", false },
-	{ "source", "hand-over", "append-released", false },
-	{ "source", "hand-over", "release", false },
-	{ "destination", "hand-over", "prepare", false },
-	{ "destination", "hand-over", "append-receiving", false },
-	{ "destination", "hand-over", "sample", false },
-	{ "destination", "hand-over", "append-complete", false },
-	{ "destination", "hand-over", "append-owned", false },
-	{ "destination", "hand-over", "gates-reads", false },
-	{ "destination", "hand-over", "append-running", false },
-	{ "destination", "hand-over", "gates-open", false },
-	{ "destination", "hand-over", "append-settled", false },
-	{ "destination", "hand-over", "settle", false },
-	{ "source", "back", "reclaim", false },
-	{ "source", "back", "thaw", false },
-	{ "destination", "back", "append-refused", false },
-	{ "destination", "back", "gates-shut", false },
-	{ "source", "restore", "fence", false },
-	{ "source", "restore", "fence-kept", true },
-	{ "destination", "restore", "gates-shut", false },
-	{ "source", "marks", "mark", false },
-	{ "destination", "volume", "volume-entered", false },
-	{ "destination", "volume", "volume-made", true },
-	{ "destination", "volume", "volume-removed", false },
+	{ "source", "hand-over", "adopt", BOTH },
+	{ "source", "hand-over", "append-active", BOTH },
+	{ "source", "hand-over", "freeze", BOTH },
+	{ "source", "hand-over", "commit", BOTH },
+	{ "source", "hand-over", "append-relinquished", BOTH },
+	{ "source", "hand-over", "append-released", BOTH },
+	{ "source", "hand-over", "release", BOTH },
+	{ "destination", "hand-over", "prepare", BOTH },
+	{ "destination", "hand-over", "append-receiving", BOTH },
+	{ "destination", "hand-over", "flush", OF_WORKER },
+	{ "destination", "hand-over", "sample", BOTH },
+	{ "destination", "hand-over", "append-complete", BOTH },
+	{ "destination", "hand-over", "append-owned", BOTH },
+	{ "destination", "hand-over", "gates-reads", BOTH },
+	{ "destination", "hand-over", "append-running", BOTH },
+	{ "destination", "hand-over", "gates-open", BOTH },
+	{ "destination", "hand-over", "append-settled", BOTH },
+	{ "destination", "hand-over", "settle", BOTH },
+	{ "source", "back", "reclaim", BOTH },
+	{ "source", "back", "thaw", BOTH },
+	{ "destination", "back", "append-refused", BOTH },
+	{ "destination", "back", "gates-shut", BOTH },
+	{ "source", "restore", "fence", BOTH },
+	{ "source", "restore", "fence-kept", ONLY_AFTER },
+	{ "destination", "restore", "gates-shut", BOTH },
+	{ "source", "marks", "mark", BOTH },
+	{ "destination", "volume", "volume-entered", BOTH },
+	{ "destination", "volume", "volume-made", ONLY_AFTER },
+	{ "destination", "volume", "volume-removed", BOTH },
 };
 
 #define NR_POINTS	(sizeof(points) / sizeof(points[0]))
@@ -61,22 +62,30 @@ void dmm_stop_points_list(void)
 	if (!at || strcmp(at, "list"))
 		return;
 	for (i = 0; i < NR_POINTS; i++) {
-		if (!points[i].only_after)
+		if (points[i].how != ONLY_AFTER)
 			printf("%s %s before-%s\n", points[i].side, points[i].what, points[i].name);
 		printf("%s %s after-%s\n", points[i].side, points[i].what, points[i].name);
 	}
 	exit(0);
 }
 
-static void check_listed(const char *here)
+static bool is_listed(const char *here, bool of_worker)
 {
-	const char *name = strchr(here, '-') + 1;
+	const char *name = strchr(here, '-');
 	size_t i;
 
-	for (i = 0; i < NR_POINTS; i++) {
-		if (!strcmp(points[i].name, name) && (*here == 'a' || !points[i].only_after))
-			return;
+	for (i = 0; i < NR_POINTS && name; i++) {
+		if (!strcmp(points[i].name, name + 1) && (points[i].how == OF_WORKER) == of_worker &&
+		    (*here == 'a' || points[i].how != ONLY_AFTER))
+			return true;
 	}
+	return false;
+}
+
+static void check_listed(const char *here, bool of_worker)
+{
+	if (is_listed(here, of_worker))
+		return;
 	fprintf(stderr, "%s is a stop point that stop_points.c does not have: no test would stop there\n", here);
 	abort();
 }
@@ -87,7 +96,7 @@ void dmm_stop_point(const char *here)
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;	/* one is told after the other */
 	char command[512];
 
-	check_listed(here);
+	check_listed(here, false);
 	if (tell) {
 		pthread_mutex_lock(&lock);
 		if (snprintf(command, sizeof(command), "%s %s", tell, here) >= (int)sizeof(command) || system(command))
@@ -95,6 +104,23 @@ void dmm_stop_point(const char *here)
 		pthread_mutex_unlock(&lock);
 	}
 	if (point && !strcmp(here, point))
+		kill(getpid(), SIGKILL);
+}
+
+void dmm_stop_point_of_worker(const char *here)
+{
+	const char *point = getenv("DMM_DAEMON_STOP_AT");
+
+	check_listed(here, true);
+	if (point && !strcmp(here, point))
+		raise(SIGKILL);		/* tgkill(), where kill() is not allowed */
+}
+
+void dmm_stop_point_worker_ended(void)
+{
+	const char *point = getenv("DMM_DAEMON_STOP_AT");
+
+	if (point && is_listed(point, true))
 		kill(getpid(), SIGKILL);
 }
 #endif

@@ -11,12 +11,28 @@
 #ifdef DMM_DEBUG
 /* "before-" or "after-", and a name of the table. */
 void dmm_stop_point(const char *here);
+/*
+ * The same in a worker, whose sandbox leaves it no programs and no signals but to itself: it is told to nobody, and the daemon ends as soon as
+ * it sees that the worker has.
+ */
+void dmm_stop_point_of_worker(const char *here);
+/* The daemon's, when a worker that has disks has ended. */
+void dmm_stop_point_worker_ended(void);
 /* Prints the table, and ends the program, where that was asked for. */
 void dmm_stop_points_list(void);
 #else
 static inline void dmm_stop_point(const char *here)
 {
 	(void)here;
+}
+
+static inline void dmm_stop_point_of_worker(const char *here)
+{
+	(void)here;
+}
+
+static inline void dmm_stop_point_worker_ended(void)
+{
 }
 
 static inline void dmm_stop_points_list(void)

@@ -15,6 +15,7 @@
 #include "fullio.h"
 #include "ipc.h"
 #include "nbduri.h"
+#include "stop_points.h"
 #include "thread.h"
 #include "worker_msg.h"
 #include "workers.h"
@@ -150,6 +151,7 @@ static void *watch_thread(void *arg)
 	worker_unlist_locked(w);
 	pthread_mutex_unlock(&w->all->lock);
 	if (too_early) {
+		dmm_stop_point_worker_ended();
 		memcpy(id.migration, w->migration, sizeof(id.migration));
 		dmm_err(&id, "the process that writes its disks has ended: they have to be prepared anew, which sources do by themselves");
 		dmm_registry_worker_gone(w->all->registry, w);
