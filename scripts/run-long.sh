@@ -44,8 +44,11 @@ steps()
 				"daemon-killed-at-every-step tool-killed-at-every-step"
 		done
 	done
+	# every third on the other kernel
 	for first in {1..271..30}; do
-		echo "rest campaign-$first tests/campaign $first-$((first + 29))"
+		kernel=6.1
+		[ $((first / 30 % 3)) != 2 ] || kernel=6.12
+		echo "rest campaign-$first tests/campaign --kernel $kernel $first-$((first + 29))"
 	done
 	# 10,000 tries by relays, and 10,000 where the kernels do TLS
 	echo "rest attack env DMM_TRIES=10000 tests/native/attack.sh"

@@ -2,7 +2,8 @@
 #
 # The plan of a round of campaign.sh, by -v seed=SEED: `set NAME VALUE`, then `PHASE MS begin|end N KIND`, in
 # order of time: PHASE 1 from the start on, 2 and 3 from the attempts to hand over on.  A link and a disk that are
-# slow by themselves make these long.  DISKS: 1 or 2; a fault of a disk is one of them.  busybox awk: another one has other
+# slow by themselves make these long.  DISKS: 1 or 2; a fault of a disk is one of them.  THIN: the destination that is a thin volume, or no.
+# CONVERGE: how recover is run where the owner is found out about, the first time.  busybox awk: another one has other
 # random numbers.
 
 function rnd(n) { return int(rand() * n) }
@@ -22,6 +23,12 @@ function clash(kind, group) {
 	if (kind == "power-here") return group ~ /^(daemon|tool|low-A)$/
 	if (kind == "power-there") return group ~ /^(receiver|low-B)$/
 	return 0
+}
+# one more, of the time of most
+function add(n, phase, kind,  at, ends) {
+	at = rnd(phase == 1 ? 2500 : 1000)
+	ends = at + 100 + rnd(one_of("300 1500 4000"))
+	print phase " " at " begin " n " " kind "\n" phase " " ends " end " n " " kind | "sort -k 1,1n -k 2,2n"
 }
 BEGIN {
 	srand(seed)
@@ -70,4 +77,16 @@ BEGIN {
 	}
 	# what is flushed now and then, and what never is before the end
 	print "set BARRIER", one_of("200ms 200ms 1s 1h")
+	# what came later is drawn last: all that a seed has drawn before stays.  Thin storage is as durable as its pool's metadata, which a
+	# power cut here would not lose
+	thin = "no"
+	if (!("power-there" in kinds) && !rnd(3)) {
+		thin = disks == 2 && rnd(2) ? "D" : "B"
+		add(7, one_of("1 2 2 2"), one_of("nospace nospace waits") "-" thin)
+	}
+	print "set THIN", thin
+	if (!rnd(2))
+		add(8, one_of("1 2 2 2 3"), one_of("recover-here recover-there"))
+	print "set CONVERGE", one_of("once once twice killed")
+	print "set KILL_MS", rnd(one_of("1000 3000"))
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # This test will break things at random moments of a busy disk's hand-over: the link, either daemon, the tool, either
-# disk, the room for journals, the memory, the power of either host.  Never are both sides writable, of one disk here and
+# disk, the room for journals, that of a thin destination, the memory, the power of either host; and recover is asked for by two people at once,
+# or killed.  Never are both sides writable, of one disk here and
 # of another there; no command hangs;
 # once all is well again the journals agree, and the owner holds of each sector the last completed write or a concurrent
 # one, the other is fenced.  Of every other plan the migration has two disks, A to B and C to D.
@@ -11,21 +12,25 @@
 #   8 a slow origin; reorder, the daemon stopped, the destination's power, and no memory, all in the first attempt
 #   97 two disks; connections reset and the daemon killed while copying; receiver and tool killed, disks hang on either side
 #   495 two disks, verified; loss, half-open and dribbling links, the receiver killed, no room at the source, its power
-#   615 a source that cannot be read; delay, a dribbling link, writes that fail, the tool stopped
-#   779 everything dropped, the daemon killed; receiver stopped, link slow and cut, no room at the destination; the hook fails
-# kernels: 6.1
+#   615 a source that cannot be read; delay, a dribbling link, writes that fail, the tool stopped, a pool that has no room, recover
+#   779 everything dropped, the daemon killed; receiver stopped, link slow and cut, no room at the destination, a pool that waits for
+#	more, recover; the hook fails
+# kernels: 6.1 6.12
+# check-kernels: 6.1
 # timeout: 900
 # expect-log: invoked oom-killer|Out of memory: Killed process .*\(dd\)|oom_reaper|oom-kill:|Call Trace
+# expect-log: device-mapper: thin: .*(out-of-data-space|reached low water mark|switching pool to|no free)
 . functions.sh
 . functions-handover.sh
 . functions-memory.sh
 . functions-campaign.sh
-requires ip tc nft unshare dmmigrate dmmigrated module:sch_netem target:flakey target:delay
+requires ip tc nft unshare dmmigrate dmmigrated module:sch_netem target:flakey target:delay target:thin-pool
 load_module
 two_hosts
 SEEDS=${DMM_CAMPAIGN_SEEDS:-8 97 495 615 779}
 KINDS='link- drop- reset half-open dribble loss- delay-[ht] reorder- slow- kill-receiver kill-daemon kill-tool stop-receiver
-stop-daemon stop-tool error-[A-D] hang-[AC] hang-[BD] delay-[A-D] flakey-[A-D] full-a full-b power-here power-there memory'
+stop-daemon stop-tool error-[A-D] hang-[AC] hang-[BD] delay-[A-D] flakey-[A-D] full-a full-b power-here power-there memory
+nospace- waits- recover-here recover-there converge-twice converge-killed'
 BAD='BUG:|WARNING:|INFO:|Oops|general protection|refcount|hung task|Call Trace'
 # a guest's write is held until somebody has decided who owns the disk
 echo 180 >/proc/sys/kernel/hung_task_timeout_secs
@@ -149,7 +154,7 @@ end_watch() {
 # ---- a round
 
 no_round() {
-	KILLED_RECEIVER='' KILLED_DAEMON='' REBOOTED='' ATTEMPT='' ID='' RC=0 LOADS='' EATERS=''
+	KILLED_RECEIVER='' KILLED_DAEMON='' REBOOTED='' ATTEMPT='' ID='' RC=0 LOADS='' EATERS='' RECOVERS=''
 	rm -rf "$TMP"/*.log "$TMP"/*.out "$TMP"/*.journal "$TMP"/*.table "$TMP"/broken "$TMP"/written "$TMP"/started \
 		"$TMP"/hooked "$TMP"/hook.pid "$TMP"/attempt.* "$TMP"/boot-*
 }
@@ -163,6 +168,27 @@ journal_says() {
 }
 settled() { journal_is source released && journal_is destination settled; }
 
+# recover_all: on both hosts; the first time as the plan has it, and then nothing is judged by it
+recover_all() {
+	local how=$CONVERGE
+	CONVERGE=once
+	if [ "$how" = once ]; then
+		here recover 40 recover "$ID"
+		there_ recover 40 recover "$ID"
+		return 0
+	fi
+	echo "converge-$how" >>"$TMP/kinds"
+	recover_twice here
+	recover_twice there
+	if [ "$how" = killed ]; then
+		usleep "${KILL_MS}000"
+		recover_over '' killed
+	fi
+	recover_over ''
+	not_broken
+	return 1
+}
+
 # converge: all is well again, and somebody finds out who owns the disk; $OWNER
 converge() {
 	local until s='' d=''
@@ -171,8 +197,7 @@ converge() {
 	OWNER=
 	while [ -z "$OWNER" ]; do
 		[ "$(now_ms)" -lt $until ] || fail "seed $SEED: nobody owns it: source $s, destination $d"
-		here recover 40 recover "$ID"
-		there_ recover 40 recover "$ID"
+		recover_all || continue
 		not_broken
 		s=$(journal_says source) d=$(journal_says destination)
 		note "journals: $s $d"
@@ -277,6 +302,7 @@ judge_destination() {
 }
 
 take_away() {
+	local d part
 	kill_all "$RECEIVER" "$DAEMON"
 	umount "$TMP/state-b"
 	umount /var/lib/dmmigrate
@@ -285,6 +311,9 @@ take_away() {
 	for d in $SOURCES $DESTINATIONS; do
 		! has "$d" || wait_for 5 dmsetup remove "$d" || fail "seed $SEED: dmsetup remove $d"
 		wait_for 5 dmsetup remove "$d-low" || fail "seed $SEED: dmsetup remove $d-low"
+		[ "$d" != "$THIN" ] || for part in thin pool data meta; do
+			wait_for 5 dmsetup remove "$d-$part" || fail "seed $SEED: dmsetup remove $d-$part"
+		done
 		drop_raw_disk "$d-raw"
 	done
 }
@@ -300,7 +329,11 @@ begin_round() {
 	[ "$DISKS" = 1 ] || SOURCES='A C' LAST_SOURCE=C DESTINATIONS='B D'
 	for d in $SOURCES; do make_disk "$d" "$MIB"; done
 	for d in $DESTINATIONS; do
-		make_disk "$d" "$MIB" 512 cache_size=64	# and a cache that a power cut loses
+		if [ "$d" = "$THIN" ]; then
+			make_thin_disk "$d" "$MIB"
+		else
+			make_disk "$d" "$MIB" 512 cache_size=64	# and a cache that a power cut loses
+		fi
 		low_is "$d" well
 	done
 	for d in $SOURCES; do
@@ -342,7 +375,7 @@ round() {
 	# shellcheck disable=SC2153,SC2154 # by the plan
 	say "seed $SEED: $(grep -v '^set' "$TMP/plan" | awk '$3 == "begin" { b[$4] = $1 ":" $2 } $3 == "end" {
 		printf "%s %s-%s, ", $5, b[$4], $2 }') $ATTEMPT1 $ATTEMPT2 $LAST," \
-		"$DISKS disks, hook $HOOK $HOOK_MS, link $LINK_MS ms, disk $DISK_MS ms"
+		"$DISKS disks, hook $HOOK $HOOK_MS, link $LINK_MS ms, disk $DISK_MS ms, recover $CONVERGE"
 	faults 1
 	for phase in 2 3; do
 		# what lost its connection or has failed is started again by somebody
@@ -363,6 +396,7 @@ round() {
 		wait $attempt || true
 		not_broken
 	done
+	recover_over ''
 	all_up
 	converge
 	[ "$OWNER" = destination ] || finish

@@ -81,14 +81,83 @@ end_loads() {
 	LOADS=
 }
 
-# signal_tool SIGNAL: to dmmigrate, beneath `timeout`
+# signal_tool SIGNAL [NAME]: to dmmigrate, beneath `timeout`
 signal_tool() {
 	local p
 	# shellcheck disable=SC2013 # words
-	for p in $(cat "/proc/$(cat "$TMP/attempt.pid")/task/"*/children 2>/dev/null); do
+	for p in $(cat "/proc/$(cat "$TMP/${2:-attempt}.pid")/task/"*/children 2>/dev/null); do
 		kill "-$1" "$p" || true
-		note "SIG$1 to the tool"
+		note "SIG$1 to the tool${2:+, $2}"
 	done
+}
+
+# ---- recover, by two people at once
+
+# recover_twice here|there: it is begun
+recover_twice() {
+	local n run=here
+	[ "$1" = here ] || run=there_
+	for n in 1 2; do
+		rm -f "$TMP/recover-$1$n.pid"
+		$run "recover-$1$n" 60 recover "$ID" &
+		RECOVERS="$RECOVERS $1$n:$!"
+	done
+}
+
+# recover_over here|there|'' [killed]: those that were begun there, or all, have ended; killed: at once
+recover_over() {
+	local r name
+	for r in $RECOVERS; do
+		name=recover-${r%:*}
+		case $r in "$1"*) ;; *) continue ;; esac
+		if [ $# = 2 ] && wait_for 5 test -s "$TMP/$name.pid"; then
+			touch "$TMP/$name.killed"
+			signal_tool KILL "$name" 2>/dev/null
+		fi
+	done
+	for r in $RECOVERS; do
+		case $r in "$1"*) wait "${r#*:}" 2>/dev/null || true ;; esac
+	done
+	# shellcheck disable=SC2086 # words
+	RECOVERS=$(printf '%s ' $RECOVERS | tr ' ' '\n' | grep -v "^$1" | tr '\n' ' ')
+}
+
+# ---- a pool that fills
+
+# make_thin_disk NAME MIB: as make_disk, with a thin volume in a pool of its own at the bottom
+make_thin_disk() {
+	local node n=$(($2 << 11))
+	node=$(raw_disk "$1-raw" $(($2 + 4)))
+	cleanup_fn "drop_raw_disk $1-raw"
+	dm_create "$1-meta" "0 4096 linear $node 0"
+	dm_create "$1-data" "0 $((n + 4096)) linear $node 4096"
+	dm_create "$1-pool" "$(pool_table "$1" 1 error_if_no_space)"
+	dmsetup message "$1-pool" 0 "create_thin 0" || fail "create_thin"
+	dm_create "$1-thin" "0 $n thin /dev/mapper/$1-pool 0"
+	cleanup_fn "dm_drop $1-filler"
+	dm_create "$1-low" "0 $n linear /dev/mapper/$1-thin 0"
+	dm_create "$1" "0 $n linear /dev/mapper/$1-low 0"
+	echo "/dev/mapper/$1-thin" >"$TMP/$1.raw"
+}
+
+pool_table() {
+	local name=$1
+	shift
+	echo "0 $(sectors_of "$name-data") thin-pool /dev/mapper/$name-meta /dev/mapper/$name-data 128 0 $*"
+}
+
+# fill_pool NAME nospace|waits: a snapshot has every write need new room, and another volume has all of that
+fill_pool() {
+	dmsetup suspend --nolockfs "$1-thin" && dmsetup message "$1-pool" 0 "create_snap 1 0" && dmsetup resume "$1-thin" &&
+		dmsetup message "$1-pool" 0 "create_thin 2" &&
+		dmsetup create "$1-filler" --table "0 $(sectors_of "$1-data") thin /dev/mapper/$1-pool 2" || return 1
+	! dd if=/dev/zero of="/dev/mapper/$1-filler" bs=64K oflag=direct 2>/dev/null || return 1
+	[ "$2" != waits ] || dm_replace "$1-pool" "$(pool_table "$1" 0)"
+}
+
+empty_pool() {
+	wait_for 10 dmsetup remove "$1-filler" && dmsetup message "$1-pool" 0 "delete 2" && dmsetup message "$1-pool" 0 "delete 1" || return 1
+	[ "$2" != waits ] || dm_replace "$1-pool" "$(pool_table "$1" 1 error_if_no_space)"
 }
 
 # ---- power
@@ -101,6 +170,7 @@ no_power() {
 	case $1 in
 	a)	KILLED_DAEMON=$DAEMON
 		kill -9 "$DAEMON"
+		recover_over here killed
 		if [ "$ATTEMPT" != acquire ]; then	# that runs on the other one
 			touch "$TMP/attempt.killed"
 			signal_tool KILL 2>/dev/null
@@ -119,6 +189,7 @@ no_power() {
 		REBOOTED=1 ;;
 	b)	KILLED_RECEIVER=$RECEIVER
 		kill -9 "$RECEIVER"
+		recover_over there killed
 		for d in $SOURCES; do dm_drop "$d.dmm" || true; done
 		for d in $DESTINATIONS; do
 			wait_for 10 dmsetup remove "$d" || return 1
@@ -254,6 +325,8 @@ begin_fault() {
 	memory)	no_memory ;;
 	full-a)	dd if=/dev/zero of=/var/lib/dmmigrate/filler bs=4096 2>/dev/null || true ;;
 	full-b)	dd if=/dev/zero of="$TMP/state-b/filler" bs=4096 2>/dev/null || true ;;
+	nospace-* | waits-*) fill_pool "${2##*-}" "${2%-*}" ;;
+	recover-*) recover_twice "${2#*-}" ;;
 	*-[A-D]) low_is "${2##*-}" "${2%-*}" ;;
 	*)	fail "no fault $2" ;;
 	esac
@@ -276,6 +349,8 @@ end_fault() {
 	memory)	memory ;;
 	full-a)	rm -f /var/lib/dmmigrate/filler ;;
 	full-b)	rm -f "$TMP/state-b/filler" ;;
+	nospace-* | waits-*) empty_pool "${2##*-}" "${2%-*}" ;;
+	recover-*) recover_over "${2#*-}" killed ;;
 	*-[A-D]) low_is "${2##*-}" well ;;
 	*-here)	link_is here ;;
 	*-there) link_is there ;;
