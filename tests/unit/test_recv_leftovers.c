@@ -255,8 +255,20 @@ static void test_domains(void **state)
 		u32 fate;		/* 0: none is listed */
 		const char *action;
 	} t[] = {
-		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_RUNNING, .guest = "web" }, 0, NULL },
 		{ ROW("--incoming"), { .role = DMM_HO_DEST, .state = DMM_HO_REFUSED, .guest = "" }, 0, NULL },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_REFUSED, .guest = "web" }, DMM_LEFTOVER_KEEP, "xl destroy web" },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_RECEIVING, .guest = "web" }, DMM_LEFTOVER_KEEP, "xl destroy web" },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_RECEIVING, .live = true, .guest = "web" }, 0, NULL },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_OWNED, .guest = "web" }, DMM_LEFTOVER_KEEP, "recover 01" },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_RUNNING, .guest = "web" }, DMM_LEFTOVER_KEEP,
+		  "xl unpause web, then dmmigrate run 01" },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_SETTLED, .guest = "web" }, DMM_LEFTOVER_KEEP, "xl unpause web" },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_LOST, .guest = "web" }, DMM_LEFTOVER_KEEP, "recover 01" },
+		{ ROW("web"), { .role = DMM_HO_DEST, .state = DMM_HO_RUNNING, .guest = "db" }, 0, NULL },
+		{ ROW("web"), { .role = DMM_HO_SOURCE, .state = DMM_HO_ACTIVE, .guest = "web" }, 0, NULL },
+		/* one that runs is nobody's leftover */
+		{ "web  7  64  1  -b----  0.0\n", { .role = DMM_HO_DEST, .state = DMM_HO_RUNNING, .guest = "web" }, 0, NULL },
+		{ "web\n", { .role = DMM_HO_DEST, .state = DMM_HO_RUNNING, .guest = "web" }, 0, NULL },
 		{ ROW("web--incoming"), { .role = DMM_HO_DEST, .state = DMM_HO_RECEIVING, .live = true, .linked = true, .guest = "web" }, 0, NULL },
 		{ ROW("web--incoming"), { .role = DMM_HO_DEST, .state = DMM_HO_RECEIVING, .guest = "web" }, DMM_LEFTOVER_PEER, "xl destroy" },
 		{ ROW("web--incoming"), { .role = DMM_HO_DEST, .state = DMM_HO_REFUSED, .guest = "web" }, DMM_LEFTOVER_REMOVE, "xl destroy" },

@@ -154,11 +154,46 @@ static void gone_item(struct dmm_leftovers *l, const char *name, const struct dm
 	dmm_leftover_action(o, "dmmigrate recover %s", hex);
 }
 
+/*
+ * One that came here and got its name, but was not let run: xl, or what it was connected to, has ended between the two.  It may be another one of
+ * that name, or have been paused by a person: nobody but a person removes it.
+ */
+static void paused_item(struct dmm_leftovers *l, const char *name, const struct dmm_leftover_part *p)
+{
+	struct dmm_leftover *o;
+	char hex[DMM_ID_HEX];
+
+	if (p->live && p->state != DMM_HO_REFUSED)
+		return;
+	o = dmm_leftovers_add(l, DMM_LEFTOVER_DOMAIN, DMM_LEFTOVER_KEEP, p->id);
+	dmm_id_format(p->id, hex);
+	dmm_leftover_name(o, "%s", name);
+	switch (p->state) {
+	case DMM_HO_RECEIVING:
+	case DMM_HO_REFUSED:
+		dmm_leftover_why(o, "a guest that came here and is paused, whose disks are the source's; the guest is where its disks are");
+		dmm_leftover_action(o, "xl destroy %s", name);
+		break;
+	case DMM_HO_RUNNING:
+		dmm_leftover_why(o, "a guest that came here and is paused: unless its move is under way, it may be the only one");
+		dmm_leftover_action(o, "xl unpause %s, then dmmigrate run %s", name, hex);
+		break;
+	case DMM_HO_SETTLED:
+		dmm_leftover_why(o, "a guest that came here and is paused, by its move or by a person: its disks are this host's");
+		dmm_leftover_action(o, "xl unpause %s", name);
+		break;
+	default:
+		dmm_leftover_why(o, "a guest that came here and is paused, whose disks may be this host's: it may be the only one");
+		dmm_leftover_action(o, "dmmigrate recover %s", hex);
+	}
+}
+
 /* "NAME  ID  MEM VCPUS STATE TIME" */
 static void domain_item(struct dmm_leftovers *l, const char *line, const struct dmm_leftover_part *parts, u32 nr)
 {
 	static const char incoming[] = "--incoming", gone[] = "--migratedaway";
-	char name[96], guest[96];
+	const struct dmm_leftover_part *p;
+	char name[96], guest[96], state[8] = "";
 	size_t n = strcspn(line, " ");
 	bool came;
 
@@ -167,8 +202,12 @@ static void domain_item(struct dmm_leftovers *l, const char *line, const struct 
 	snprintf(name, sizeof(name), "%.*s", (int)n, line);
 	dmm_text_clean(name);
 	came = n > strlen(incoming) && !strcmp(name + n - strlen(incoming), incoming);
-	if (!came && (n <= strlen(gone) || strcmp(name + n - strlen(gone), gone)))
+	if (!came && (n <= strlen(gone) || strcmp(name + n - strlen(gone), gone))) {
+		p = guest_part(parts, nr, name, DMM_HO_DEST);
+		if (p && sscanf(line + n, "%*s %*s %*s %7s", state) == 1 && strchr(state, 'p'))
+			paused_item(l, name, p);
 		return;
+	}
 	snprintf(guest, sizeof(guest), "%.*s", (int)(n - (came ? strlen(incoming) : strlen(gone))), name);
 	if (came)
 		incoming_item(l, name, guest_part(parts, nr, guest, DMM_HO_DEST));
