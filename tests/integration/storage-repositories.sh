@@ -177,6 +177,8 @@ for sr in thick thin files; do
 	there release "$ID" >"$TMP/release.out" 2>&1 || fail "release there: exit $?: $(cat "$TMP/release.out")"
 	assert "manifests" "$(ls "$TMP/state-b/destination" 2>/dev/null)" = ""
 	verdict
+	on_b clean >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+	! grep -q "$NAME" "$TMP/clean.out" || fail "its owner's volume is a leftover: $(cat "$TMP/clean.out")"
 	# the admin's own
 	if [ $sr = files ]; then
 		rm "$PLACE"
@@ -188,3 +190,21 @@ for sr in thick thin files; do
 	dm_create A "0 $((6 * 2048)) linear /dev/mapper/A-low 0"
 done
 nothing_left "in the end"
+
+say "a file whose journal is lost is named, and not removed"
+must_start_to files
+made files
+kill_all "$RECEIVER"
+dmmigrate cancel A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
+start_receiver
+on_b clean >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+grep -q "$PLACE.*it was made for this migration" "$TMP/clean.out" || fail "clean: $(cat "$TMP/clean.out")"
+kill_all "$RECEIVER"
+rm -r "$TMP/state-b/destination/$ID"
+start_receiver
+on_b clean --all --yes >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+grep -q "$PLACE.*it was made for a migration that has no journal here" "$TMP/clean.out" || fail "clean: $(cat "$TMP/clean.out")"
+made files
+rm "$PLACE"
+on_b clean >"$TMP/clean.out" 2>&1 || fail "clean: exit $?: $(cat "$TMP/clean.out")"
+! grep -q "$PLACE" "$TMP/clean.out" || fail "what is gone is a leftover: $(cat "$TMP/clean.out")"

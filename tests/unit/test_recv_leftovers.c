@@ -5,6 +5,10 @@
 #include "dmmigrated/leftovers.h"
 #include "recv_migrations.h"
 
+#include <sys/xattr.h>
+
+#include "volume.h"
+
 static struct dmm_leftovers got;
 
 /* Asks on a connection of its own, which a refusal closes; @id: of one migration. */
@@ -246,6 +250,77 @@ static void test_volumes(void **state)
 	dmm_leftovers_clear(&l);
 }
 
+/* A file in @where, which says that it is of the migration @hex; "": it says nothing. False: that cannot be said here. */
+static bool make_file(const char *where, const char *name, const char *hex, bool written)
+{
+	char path[512];
+	bool said;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", where, name);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	if (written)
+		assert_int_equal(pwrite(fd, path, sizeof(path), 0), sizeof(path));
+	said = !*hex || !fsetxattr(fd, DMM_VOLUME_XATTR, hex, strlen(hex), 0);
+	close(fd);
+	return said;
+}
+
+static void test_files(void **state)
+{
+	static const struct dmm_leftover_part part = { .id = { 1 }, .role = DMM_HO_DEST, .state = DMM_HO_RECEIVING };
+	struct dmm_sr srs[] = {
+		{ "thick", DMM_SR_LVM, "vg" }, { "files", DMM_SR_DIR, "" }, { "again", DMM_SR_DIR, "" }, { "gone", DMM_SR_DIR, "/nowhere/at/all" },
+	};
+	struct dmm_leftovers l = { .nr = 0 };
+	char where[] = "/tmp/dmm-leftovers.XXXXXX", path[512];
+	const struct dmm_leftover *o;
+	bool can;
+	u32 i;
+
+	(void)state;
+	assert_non_null(mkdtemp(where));
+	strcpy(srs[1].place, where);
+	strcpy(srs[2].place, where);
+	can = make_file(where, "dmm-known-0-01000000", HEX1, true) && make_file(where, "dmm-web-0-02000000", HEX2, true) &&
+	      make_file(where, "dmm-web-1-02000000", HEX2, false) && make_file(where, "dmm-settled-0-02000000", "", true) &&
+	      make_file(where, "dmm-odd-0-02000000", "02", true) && make_file(where, "other", HEX2, true);
+	if (can) {
+		dmm_leftovers_files(&l, srs, 3, &part, 1);
+		/* of one that is known that part tells; what was handed over is no leftover */
+		assert_int_equal(l.nr, 2);
+		assert_false(l.cut);
+		for (i = 0; i < 2; i++) {
+			o = &l.items[i];
+			assert_int_equal(o->kind, DMM_LEFTOVER_VOLUME);
+			/* it may be the only good copy */
+			assert_int_equal(o->fate, DMM_LEFTOVER_KEEP);
+			assert_int_equal(o->migration[0], 2);
+			if (strstr(o->name, "dmm-web-0-02000000")) {
+				assert_non_null(strstr(o->action, "if it is not needed"));
+				assert_non_null(strstr(o->why, "whether its disk was handed over nobody knows"));
+			} else {
+				assert_non_null(strstr(o->name, "dmm-web-1-02000000"));
+				assert_non_null(strstr(o->why, "nothing was ever written"));
+				assert_null(strstr(o->action, "if it is not needed"));
+			}
+		}
+		assert_string_not_equal(l.items[0].name, l.items[1].name);
+		/* one that is not there is said to be missing from the list */
+		dmm_leftovers_clear(&l);
+		dmm_leftovers_files(&l, &srs[3], 1, &part, 1);
+		assert_int_equal(l.nr, 0);
+		assert_true(l.cut);
+	}
+	dmm_leftovers_clear(&l);
+	snprintf(path, sizeof(path), "rm -r %s", where);
+	assert_int_equal(system(path), 0);
+	if (!can)
+		skip();		/* no root, or no such attributes */
+}
+
 static void test_domains(void **state)
 {
 #define ROW(name) name "      7    64     1     --p---       0.0\n"
@@ -308,7 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_received, setup, end), cmocka_unit_test_setup_teardown(test_unbegun, setup, end),
 		cmocka_unit_test_setup_teardown(test_owned, setup, end), cmocka_unit_test_setup_teardown(test_damaged, setup, end),
 		cmocka_unit_test_setup_teardown(test_not_agreed, setup, end), cmocka_unit_test(test_states), cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_files), cmocka_unit_test(test_domains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

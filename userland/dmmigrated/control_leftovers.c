@@ -2,17 +2,33 @@
 /*
  * LEFTOVERS: what migrations have left on this host, as far as it concerns who asks.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "channel.h"
 #include "control_priv.h"
 #include "leftovers.h"
 
+/* Those that are for who asks; to be freed. */
+static struct dmm_sr *get_srs(struct dmm_session *s, u32 *nr)
+{
+	struct dmm_sr *srs = calloc(DMM_ALLOW_MAX, sizeof(*srs));
+	char text[PATH_MAX];
+	u32 i = 0;
+
+	*nr = 0;
+	while (srs && *nr < DMM_ALLOW_MAX && dmm_control_sr_next(s, &i, text, &srs[*nr]))
+		++*nr;
+	return srs;
+}
+
 int dmm_control_leftovers(struct dmm_session *s, const u8 *payload, struct dmm_wire_leftovers_ok *ok, struct dmm_refusal *r)
 {
 	struct dmm_leftovers_who who = { .local = s->local, .peer = s->peer_name };
 	struct dmm_leftovers l = { .nr = 0 };
 	struct dmm_migration *m;
+	struct dmm_sr *srs;
 	u8 id[DMM_ID_BYTES];
 	u32 first;
 	int ret;
@@ -33,7 +49,9 @@ int dmm_control_leftovers(struct dmm_session *s, const u8 *payload, struct dmm_w
 		dmm_migration_put(m);
 		who.migration = id;
 	}
-	ret = dmm_leftovers_find(s->rc->migrations, &who, &l);
+	srs = get_srs(s, &who.nr_srs);
+	who.srs = srs;
+	ret = srs ? dmm_leftovers_find(s->rc->migrations, &who, &l) : -ENOMEM;
 	if (ret)
 		dmm_refuse(r, DMM_WERR_INTERNAL, "cannot look for leftovers: %s", strerror(-ret));
 	else
@@ -41,5 +59,6 @@ int dmm_control_leftovers(struct dmm_session *s, const u8 *payload, struct dmm_w
 	if (!ret && !dmm_channel_has_tls(s->rc->channel))
 		ok->flags |= cpu_to_le32(DMM_LEFTOVERS_PLAINTEXT);
 	dmm_leftovers_clear(&l);
+	free(srs);
 	return ret;
 }

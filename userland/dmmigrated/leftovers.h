@@ -7,10 +7,13 @@
 
 #include "leftover.h"
 #include "migrations.h"
+#include "sr.h"
 
 struct dmm_leftovers_who {
 	bool local;			/* the host itself: nothing is kept from it, and its tool looks for origin devices and records */
 	const char *peer;		/* else: only destinations of this one; and what is of no migration that is known here */
+	const struct dmm_sr *srs;	/* that who asks may use; those that are directories are looked at */
+	u32 nr_srs;
 	const u8 *migration;		/* NULL, or only of this: its source's part, too, since who knows the id has to do with it */
 };
 
@@ -34,6 +37,9 @@ int dmm_leftovers_find(struct dmm_migrations *ms, const struct dmm_leftovers_who
 /* What `lvm lvs --nameprefixes` and `xl list` have printed, by the parts that are known.  Pure. */
 void dmm_leftovers_lvs(struct dmm_leftovers *l, const char *text, const struct dmm_leftover_part *parts, u32 nr);
 void dmm_leftovers_domains(struct dmm_leftovers *l, const char *text, const struct dmm_leftover_part *parts, u32 nr);
+
+/* Files of migrations that are not known, in those of @srs that are directories. */
+void dmm_leftovers_files(struct dmm_leftovers *l, const struct dmm_sr *srs, u32 nr_srs, const struct dmm_leftover_part *parts, u32 nr);
 
 /* What a part in this state is, for one that is not live. Pure. */
 void dmm_leftovers_judge(struct dmm_leftovers *l, struct dmm_leftover_part *p, const struct dmm_group_status *st, const char *name);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Looking for leftovers: what LVM and the toolstack know of them.
+ * Looking for leftovers: what LVM, directories and the toolstack know of them.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fullio.h"
 #include "leftovers_priv.h"
@@ -92,6 +94,63 @@ void dmm_leftovers_lvs(struct dmm_leftovers *l, const char *text, const struct d
 		memcpy(line, text, n);
 		line[n] = '\0';
 		lv_item(l, line, parts, nr);
+	}
+}
+
+/* --- files --- */
+
+static bool is_listed(const struct dmm_leftovers *l, const char *name)
+{
+	u32 i;
+
+	for (i = 0; i < l->nr; i++) {
+		if (l->items[i].kind == DMM_LEFTOVER_VOLUME && !strcmp(l->items[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* One that says that it is of a migration that is not known here, and was not handed over before that was forgotten. */
+static void file_item(struct dmm_leftovers *l, const char *path, const struct dmm_leftover_part *parts, u32 nr)
+{
+	struct dmm_leftover *o;
+	u8 id[DMM_ID_BYTES];
+	struct stat st;
+
+	if (lstat(path, &st) || !S_ISREG(st.st_mode) || !dmm_volume_file_of(path, id) || dmm_leftover_part_find(parts, nr, id, DMM_HO_DEST) ||
+	    is_listed(l, path))
+		return;
+	o = dmm_leftovers_add(l, DMM_LEFTOVER_VOLUME, DMM_LEFTOVER_KEEP, id);
+	dmm_leftover_name(o, "%s", path);
+	dmm_leftover_why(o, st.st_blocks ? "it was made for a migration that has no journal here; whether its disk was handed over nobody knows" :
+			 "it was made for a migration that has no journal here, and nothing was ever written to it");
+	dmm_leftover_action(o, st.st_blocks ? "rm %s, if it is not needed" : "rm %s", path);
+}
+
+static void dir_items(struct dmm_leftovers *l, const char *dir, const struct dmm_leftover_part *parts, u32 nr)
+{
+	char path[DMM_PATH_MAX];
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	if (!d) {
+		l->cut = true;
+		return;
+	}
+	while ((e = readdir(d))) {
+		if (dmm_sr_volume_ok(e->d_name) && (size_t)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < sizeof(path))
+			file_item(l, path, parts, nr);
+	}
+	closedir(d);
+}
+
+void dmm_leftovers_files(struct dmm_leftovers *l, const struct dmm_sr *srs, u32 nr_srs, const struct dmm_leftover_part *parts, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr_srs; i++) {
+		if (srs[i].kind == DMM_SR_DIR)
+			dir_items(l, srs[i].place, parts, nr);
 	}
 }
 
@@ -260,6 +319,7 @@ void dmm_leftovers_ask(struct find *f, int stop_fd)
 	f->l->cut |= failed;
 	if (host.lvs)
 		dmm_leftovers_lvs(f->l, host.lvs, f->parts, f->nr_parts);
+	dmm_leftovers_files(f->l, f->who->srs, f->who->nr_srs, f->parts, f->nr_parts);
 	if (host.domains)
 		dmm_leftovers_domains(f->l, host.domains, f->parts, f->nr_parts);
 	pthread_mutex_unlock(&host.lock);

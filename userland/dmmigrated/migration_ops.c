@@ -124,6 +124,8 @@ static int dest_settle(void *ctx)
 		if (!ret)
 			ret = dmm_gate_settle(m->manifest, i);
 	}
+	if (!ret)
+		dmm_migration_files_settle(m);
 	return ret;
 }
 

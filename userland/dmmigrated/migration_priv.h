@@ -35,6 +35,8 @@ int dmm_migration_take_peer(struct dmm_migration *m, const char *peer, struct dm
 void dmm_migration_set_host(struct dmm_migration *m, const char *host);
 /* Removes the volumes that were made for it, of a destination that was not handed over. */
 int dmm_migration_volumes_remove(struct dmm_migration *m, struct dmm_refusal *r);
+/* Those that are files lose what names their migration: they are their owner's. */
+void dmm_migration_files_settle(struct dmm_migration *m);
 
 /* The disk's volume, if it is a logical one, is there: whatever it is marked with. What fails is logged. */
 void dmm_migration_lv_there(struct dmm_migration *m, u32 disk);

@@ -211,3 +211,15 @@ int dmm_migration_volumes_remove(struct dmm_migration *m, struct dmm_refusal *r)
 	}
 	return 0;
 }
+
+void dmm_migration_files_settle(struct dmm_migration *m)
+{
+	struct dmm_log_id id = m->log_id;
+	char why[DMM_LV_WHY];
+
+	for (id.disk = 0; id.disk < m->nr_disks; id.disk++) {
+		if (m->manifest->disks[id.disk].volume.sr.kind == DMM_SR_DIR &&
+		    dmm_volume_settle(&m->manifest->disks[id.disk].volume, m->id, m->all->stop_fd, why))
+			dmm_warn(&id, "clean will take its file for a leftover: %s", why);
+	}
+}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -229,6 +230,27 @@ static int dir_open(const struct dmm_volume *v, char *why)
 	return fd < 0 ? fail(why, errno, "open", v->sr.place) : fd;
 }
 
+bool dmm_volume_file_of(const char *path, u8 id[DMM_ID_BYTES])
+{
+	char hex[DMM_ID_HEX] = "";
+
+	return lgetxattr(path, DMM_VOLUME_XATTR, hex, sizeof(hex) - 1) == (ssize_t)sizeof(hex) - 1 && !dmm_id_parse(hex, id);
+}
+
+/*
+ * For who finds it and no journal.  Where the filesystem has no such thing, or takes a block for it, there is none: an empty file is known
+ * by that.
+ */
+static void file_mark(int fd, const u8 id[DMM_ID_BYTES])
+{
+	char hex[DMM_ID_HEX];
+	struct stat st;
+
+	dmm_id_format(id, hex);
+	if (!fstat(fd, &st) && !st.st_blocks && !fsetxattr(fd, DMM_VOLUME_XATTR, hex, strlen(hex), 0) && (fstat(fd, &st) || st.st_blocks))
+		fremovexattr(fd, DMM_VOLUME_XATTR);
+}
+
 /* As dmm_volume_find(), @st filled. */
 static int file_look(int dir_fd, const struct dmm_volume *v, struct stat *st, char *why)
 {
@@ -240,7 +262,7 @@ static int file_look(int dir_fd, const struct dmm_volume *v, struct stat *st, ch
 	return -EEXIST;
 }
 
-static int file_make(struct dmm_volume *v, char *why)
+static int file_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], char *why)
 {
 	dmm_autoclose int dir_fd = dir_open(v, why);
 	dmm_autoclose int fd = -1;
@@ -253,6 +275,8 @@ static int file_make(struct dmm_volume *v, char *why)
 	if (ret < 0)
 		return ret;
 	fd = openat(dir_fd, v->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (ret ? 0 : O_EXCL), 0600);
+	if (fd >= 0)
+		file_mark(fd, id);
 	/* or a barrier could be acknowledged that covers a file whose name is lost with the power */
 	if (fd < 0 || fstat(fd, &st) || ((u64)st.st_size < v->size_bytes && ftruncate(fd, (off_t)v->size_bytes)) || fsync(fd) ||
 	    (fsync(dir_fd) && errno != EINVAL))
@@ -277,6 +301,17 @@ static int file_remove(const struct dmm_volume *v, char *why)
 	return fsync(dir_fd) && errno != EINVAL ? fail(why, errno, "sync", v->sr.place) : 0;
 }
 
+static int file_settle(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], char *why)
+{
+	char path[DMM_PATH_MAX];
+	u8 whose[DMM_ID_BYTES];
+
+	dmm_volume_path(v, path);
+	if (dmm_volume_file_of(path, whose) && !memcmp(whose, id, sizeof(whose)) && lremovexattr(path, DMM_VOLUME_XATTR) && errno != ENODATA)
+		return fail(why, errno, "unmark", path);
+	return 0;
+}
+
 /* --- either --- */
 
 int dmm_volume_find(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY])
@@ -297,7 +332,7 @@ int dmm_volume_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd
 	int ret;
 
 	if (v->sr.kind == DMM_SR_DIR)
-		return file_make(v, why);
+		return file_make(v, id, why);
 	ret = lv_look(v, id, &lv, stop_fd, why);
 	if (ret < 0)
 		return ret;
@@ -349,7 +384,7 @@ int dmm_volume_settle(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int
 	int ret;
 
 	if (v->sr.kind == DMM_SR_DIR)
-		return 0;
+		return file_settle(v, id, why);
 	ret = lv_look(v, id, &lv, stop_fd, why);
 	if (!ret) {
 		snprintf(why, DMM_LV_WHY, "there is no volume %s in %.128s", v->name, v->sr.place);

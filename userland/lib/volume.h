@@ -2,7 +2,8 @@
 /*
  * Volumes that are made for a migration in a storage repository, and removed when it comes to nothing.  A volume of LVM carries a tag with
  * the migration's id from its first moment, and the mark that keeps it from being activated by others (lv.h); a file is known by its
- * inode, or, before that is on record, by being as it was made: empty.  None but the migration's own is ever removed.
+ * inode, or, before that is on record, by being as it was made: empty.  A file says by an extended attribute, where its filesystem has them, which
+ * migration it is of, until that has handed it over.  None but the migration's own is ever removed.
  *
  * Context: any thread that may wait for some seconds; no dm lock is held.  Errors: -errno with @why, one line.
  */
@@ -15,6 +16,7 @@
 #include "sr.h"
 
 #define DMM_VOLUME_TAG	"dmm-made-"	/* and the migration's id */
+#define DMM_VOLUME_XATTR "trusted.dmmigrate"	/* the migration's id */
 
 struct json_object;
 
@@ -55,7 +57,9 @@ int dmm_volume_check_new(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], 
 int dmm_volume_make(struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
 /* 0, also where there is none, or somebody else's. */
 int dmm_volume_remove(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
-/* It was taken over by its user: one of LVM loses its mark, and is active.  Idempotent; -ENOENT: it is not there. */
+/* Which migration the file @path says that it is of.  False: none. */
+bool dmm_volume_file_of(const char *path, u8 id[DMM_ID_BYTES]);
+/* It was taken over by its user: it loses its mark, and one of LVM is active.  Idempotent; -ENOENT: it is not there. */
 int dmm_volume_settle(const struct dmm_volume *v, const u8 id[DMM_ID_BYTES], int stop_fd, char why[DMM_LV_WHY]);
 
 #endif
