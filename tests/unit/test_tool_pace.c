@@ -121,6 +121,9 @@ static void text(void **state)
 	char buf[DMM_PACE_TEXT];
 
 	(void)state;
+	assert_string_equal(dmm_pace_text(buf, &f, 300), "how fast the guest makes its disks dirty is not known yet, and the 8.0 MiB that are left "
+			    "would take a time that is not known yet of a pause of at most 300 ms");
+	f.rates_known = true;
 	assert_string_equal(dmm_pace_text(buf, &f, 300), "the guest makes 3.0 MiB/s of its disks dirty, 512.0 KiB/s are shipped, and the 8.0 MiB "
 			    "that are left would take a time that is not known yet of a pause of at most 300 ms");
 	f.pause_known = true;

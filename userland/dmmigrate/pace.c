@@ -42,12 +42,14 @@ enum dmm_pace_verdict dmm_pace_look(struct dmm_pace *p, struct dmm_tool *t, cons
 const char *dmm_pace_text(char *buf, const struct dmm_figures *f, u64 max_pause_ms)
 {
 	char dirty[32], ship[32], left[32], pause[48] = "a time that is not known yet";
+	char rates[128] = "how fast the guest makes its disks dirty is not known yet";
 
 	if (f->pause_known)
 		snprintf(pause, sizeof(pause), "about %llu ms", f->pause_ms);
-	snprintf(buf, DMM_PACE_TEXT, "the guest makes %s of its disks dirty, %s are shipped, and the %s that are left would take %s of a "
-		 "pause of at most %llu ms", dmm_format_bytes(dirty, sizeof(dirty), f->dirty_bps, "/s"),
-		 dmm_format_bytes(ship, sizeof(ship), f->ship_bps, "/s"),
+	if (f->rates_known)
+		snprintf(rates, sizeof(rates), "the guest makes %s of its disks dirty, %s are shipped",
+			 dmm_format_bytes(dirty, sizeof(dirty), f->dirty_bps, "/s"), dmm_format_bytes(ship, sizeof(ship), f->ship_bps, "/s"));
+	snprintf(buf, DMM_PACE_TEXT, "%s, and the %s that are left would take %s of a pause of at most %llu ms", rates,
 		 dmm_format_bytes(left, sizeof(left), f->remaining_bytes, ""), pause, max_pause_ms);
 	return buf;
 }

@@ -9,7 +9,7 @@
 #include "progress.h"
 #include "tool.h"
 
-#define DMM_PACE_TEXT	224
+#define DMM_PACE_TEXT	288
 
 enum dmm_pace_verdict {
 	DMM_PACE_GO,

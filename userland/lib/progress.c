@@ -13,6 +13,7 @@
 #define PERCENT_SWEPT	9900u
 #define PERCENT_ALL	10000u
 #define MIN_SPAN_NS	100000000ull	/* no rate from less than 100 ms */
+#define KNOWN_SPAN_NS	1000000000ull	/* what is shipped comes sweep by sweep, and hot blocks wait a second */
 #define MAX_MS		(30 * 86400000ull)	/* who waits longer waits in vain */
 #define MAX_BPS		(~0ull >> 1)
 
@@ -112,6 +113,7 @@ static void progress_rates(const struct dmm_progress *p, const struct dmm_sample
 		redirtied = s->redirtied_blocks;
 	}
 	*known = true;
+	f->rates_known = span_ns >= KNOWN_SPAN_NS;
 	f->ship_bps = progress_rate(acked, span_ns);
 	*data = zeros <= acked / 2;
 	f->dirty_bps = progress_rate(redirtied * s->block_bytes, span_ns);

@@ -47,6 +47,7 @@ struct dmm_figures {
 	u32 percent_x100;	/* 0..10000 */
 	u64 ship_bps;		/* acknowledged by the receiver, bytes per second */
 	u64 dirty_bps;		/* clean blocks made dirty by the guest */
+	bool rates_known;	/* both are of a time that is long enough to say something */
 	u64 remaining_bytes;
 	enum dmm_eta eta;
 	u64 eta_ms;
