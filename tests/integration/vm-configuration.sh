@@ -65,11 +65,12 @@ start_receiver
 PATH=$TMP/bin:$without_xl
 cleanup_fn "dm_drop A.dmm"
 
-# vm CODE [OPTION...]: moves it; exit code, and what it says in $TMP/vm.out
+# vm CODE [OPTION...]: moves it, its disk to TO; exit code, and what it says in $TMP/vm.out
+TO=/dev/mapper/B
 vm() {
 	local want=$1 rc=0
 	shift
-	timeout 100 dmmigrate vm web --to "$ADDR_B" --map xvda=/dev/mapper/B "$@" >"$TMP/vm.out" 2>&1 || rc=$?
+	timeout 100 dmmigrate vm web --to "$ADDR_B" --map "xvda=$TO" "$@" >"$TMP/vm.out" 2>&1 || rc=$?
 	[ $rc = "$want" ] || fail "vm $*: exit $rc, wanted $want: $(cat "$TMP/vm.out")"
 }
 says() { grep -q -- "$1" "$TMP/vm.out" || fail "not '$1': $(cat "$TMP/vm.out")"; }
@@ -84,6 +85,13 @@ sed -i 's/"readwrite": 1 } ]/"readwrite": 1 } ], "pcidevs": [ { "bus": 3 } ]/' "
 vm 3
 says 'domain: pci: PCI device 0000:03:00.0 is passed through to web.*next: xl pci-detach web 0000:03:00.0'
 mv "$TMP/list.plain" "$TMP/list"
+# both hosts are this machine: it is the same disk, and stays
+TO=shared
+vm 3
+says "web has no disk that moves, .*nothing to copy.*the source owns the data.*next: xl migrate web $ADDR_B, which goes by ssh"
+nothing_there "when all disks are shared"
+assert "migrations when all disks are shared" "$(find /var/lib/dmmigrate/source -mindepth 1 2>/dev/null)" = ''
+TO=/dev/mapper/B
 mkdir "$TMP/xen-b/web.cfg"
 vm 3
 says 'web.cfg is no file'

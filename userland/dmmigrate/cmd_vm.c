@@ -271,8 +271,8 @@ static int vm_operands(struct vm *v)
 	}
 	if (a->nr_operands)
 		return 0;
-	dmm_next(v->t, "xl migrate %s %s", v->domain.name, a->to);
-	return refuse(v, "%s has no disk that moves", v->domain.name);
+	dmm_next(v->t, "xl migrate %s %s, which goes by ssh, as root", v->domain.name, v->to.host);
+	return refuse(v, "%s has no disk that moves, so there is nothing to copy or to hand over: its memory is for xl alone", v->domain.name);
 }
 
 /* The file that xl there makes the domain by: the admin's, with the disks of there. 0, or -errno with v->why. */
