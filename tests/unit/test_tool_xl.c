@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fullio.h"
-#include "platform/xl_domain.h"
+#include "platform/xl.h"
 #include "platform/xl_home.h"
 #include "platform/xl_stream.h"
 
@@ -35,7 +36,7 @@ static const char hvm[] = "[ { \"domid\": 7, \"config\": { \"c_info\": { \"name\
 static void domains(void **state)
 {
 	static const char *const bad[] = {
-		"", "[]", "{", "[ { \"domid\": 1 } ]", "[ { \"domid\": 1, \"config\": { \"c_info\": { } } } ]",
+		"", "{", "[ { \"domid\": 1 } ]", "[ { \"domid\": 1, \"config\": { \"c_info\": { } } } ]",
 		"[ { \"domid\": -1, \"config\": { \"c_info\": { \"name\": \"g\" } } } ]",
 		"[ { \"domid\": 1, \"config\": { \"c_info\": { \"name\": \"g\" }, \"disks\": [ { } ] } } ]",
 		"[ { \"domid\": 1, \"config\": { \"c_info\": { \"name\": \"g\" }, \"disks\": [ 5 ] } } ]",
@@ -62,6 +63,41 @@ static void domains(void **state)
 	assert_string_equal(d.disks[1].path, "/srv/a.iso");
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(dmm_xl_domain_parse(bad[i], &d, why), -EBADMSG);
+	assert_int_equal(dmm_xl_domain_parse("[\n]\n", &d, why), -ENODATA);
+}
+
+/* One that reboots is gone, then there without a configuration, then there: with the disks that it had, or others. */
+static void reboots(void **state)
+{
+	char dir[] = "/tmp/dmm-unit-path.XXXXXX", path[64], env[512], was[256], why[DMM_XL_TEXT];
+	struct dmm_xl_domain d;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(was, sizeof(was), "%s", getenv("PATH"));
+	snprintf(env, sizeof(env), "%s:%s", dir, was);
+	snprintf(path, sizeof(path), "%s/xl", dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n[ \"$*\" = 'list -l g1' ] || exit 2\necho >> %s/asked\n"
+		"case $(wc -l < %s/asked) in\n1 | 2) exit 1 ;;\n3 | 4) echo '[ ]' ;;\n*) cat << 'EOS'\n%s\nEOS\nesac\n", dir, dir, pvh);
+	assert_int_equal(fchmod(fileno(f), 0700), 0);
+	fclose(f);
+	setenv("PATH", env, 1);
+	assert_int_equal(dmm_xl_domain_parse(pvh, &d, why), 0);
+	d.domid = 5;
+	assert_int_equal(dmm_xl_still_there(&d, 0, why), -ENOENT);
+	assert_int_equal(dmm_xl_still_there(&d, WAIT_MS, why), 1);
+	assert_int_equal(d.domid, 1);
+	assert_int_equal(dmm_xl_still_there(&d, 0, why), 0);
+	snprintf(d.disks[0].path, sizeof(d.disks[0].path), "/dev/other");
+	assert_int_equal(dmm_xl_still_there(&d, 0, why), -EBUSY);
+	setenv("PATH", was, 1);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/asked", dir);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void configurations(void **state)
@@ -416,6 +452,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, stream_setup, stream_teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(domains),
+		cmocka_unit_test(reboots),
 		cmocka_unit_test(configurations),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(domain_of_a_disk),

@@ -36,8 +36,8 @@ struct dmm_xl {
 };
 
 /*
- * The domain @name as it is now, by `xl list -l`.  0; -ENOENT: there is none of that name, or xl does not tell; -ENOSYS: no xl;
- * -errno; each with @why (DMM_XL_TEXT).
+ * The domain @name as it is now, by `xl list -l`.  0; -ENOENT: there is none of that name, or xl does not tell; -ENODATA: it is being
+ * made; -ENOSYS: no xl; -errno; each with @why (DMM_XL_TEXT).
  */
 int dmm_xl_domain_read(const char *name, struct dmm_xl_domain *d, char *why);
 

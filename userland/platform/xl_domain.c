@@ -82,12 +82,17 @@ int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why)
 	int ret;
 
 	memset(d, 0, sizeof(*d));
+	if (json_object_is_type(root, json_type_array) && !json_object_array_length(root)) {
+		json_object_put(root);
+		snprintf(why, DMM_XL_TEXT, "xl has no configuration of the domain: it is being made at this moment, or it was not made by xl");
+		return -ENODATA;
+	}
 	if (json_object_is_type(root, json_type_array))
 		o = json_object_array_length(root) == 1 ? json_object_array_get_idx(root, 0) : NULL;
 	if (!root)
 		ret = bad(why, "something");
 	else
-		ret = o ? domain_parse(o, d, why) : bad(why, "more than one domain, or none,");
+		ret = o ? domain_parse(o, d, why) : bad(why, "more than one domain");
 	json_object_put(root);
 	return ret;
 }

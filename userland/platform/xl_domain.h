@@ -39,7 +39,10 @@ struct json_object *dmm_xl_member(struct json_object *o, const char *key, enum j
 /* One of xl's "disks". 0; -EBADMSG: it has no name, which is ""; -ENAMETOOLONG: its path is too long, or none, and is "". */
 int dmm_xl_disk_parse(struct json_object *o, struct dmm_xl_disk *disk);
 
-/* What `xl list -l NAME` prints. 0, or -EBADMSG with @why (DMM_XL_TEXT). */
+/*
+ * What `xl list -l NAME` prints. 0; -ENODATA: it is there, but nothing is known of it, as long as it is being made; -EBADMSG; each with
+ * @why (DMM_XL_TEXT).
+ */
 int dmm_xl_domain_parse(const char *json, struct dmm_xl_domain *d, char *why);
 
 /*

@@ -19,6 +19,7 @@
 #define LIST_BYTES	(256u << 10)
 #define RESUME_MS	60000u	/* its devices have to answer */
 #define AGAIN_MS	300	/* between two looks */
+#define MAKE_MS		60000u	/* from its new id to its configuration: hotplug scripts may have to wait */
 #define NOT_SUSPENDED	3	/* exit code of DMM_XL_RESUME */
 
 /* "NAME ID MEM VCPUS STATE TIME": names have no spaces. 0; -EBADMSG. */
@@ -217,15 +218,19 @@ int dmm_xl_still_there(struct dmm_xl_domain *d, u32 wait_ms, char *why)
 {
 	u64 until_ms = dmm_now_ms() + wait_ms;
 	dmm_autofree struct dmm_xl_domain *now = malloc(sizeof(*now));
-	bool again;
+	bool again, seen = false;
 	int ret;
 
 	if (!now) {
 		snprintf(why, DMM_XL_TEXT, "out of memory");
 		return -ENOMEM;
 	}
-	while ((ret = dmm_xl_domain_read(d->name, now, why)) == -ENOENT && dmm_now_ms() < until_ms)
+	while (((ret = dmm_xl_domain_read(d->name, now, why)) == -ENOENT || ret == -ENODATA) && dmm_now_ms() < until_ms) {
+		if (ret == -ENODATA && !seen)	/* it has come back; its memory and disks come after it */
+			until_ms = dmm_now_ms() + MAKE_MS;
+		seen = seen || ret == -ENODATA;
 		poll(NULL, 0, AGAIN_MS);
+	}
 	if (!ret)
 		ret = compare(d, now, why);
 	if (ret)

@@ -45,7 +45,8 @@ bool dmm_xl_left(const char *name, char *why);
 
 /*
  * Is the domain that was read a while ago as it was then?  0; 1: it was rebooted, and @d is it now; -ENOENT: it has gone, and has not
- * come back within @wait_ms; -EBUSY: its disks are others; -errno; each with @why (DMM_XL_TEXT).
+ * come back within @wait_ms; -ENODATA: it has, and is being made all the time; -EBUSY: its disks are others; -errno; each with @why
+ * (DMM_XL_TEXT).
  */
 int dmm_xl_still_there(struct dmm_xl_domain *d, u32 wait_ms, char *why);
 
