@@ -82,10 +82,11 @@ add_xen()
 	printf '127.0.0.1 localhost\n::1 localhost\n10.9.0.1 a\n10.9.0.2 b\n' > "$root/etc/hosts"
 }
 
-# make_guest_initrd FILE -- the guest's: busybox, the load of the tests, the disk's driver
+# make_guest_initrd FILE [MODULE...] -- the guest's: busybox, the load of the tests, the disk's driver, and more
 make_guest_initrd()
 {
 	local out=$1 root tree name
+	shift
 
 	root=$(mktemp -d "${TMPDIR:-/tmp}/dmm-domu.XXXXXX")
 	tree=$("$DMM_TOP/scripts/kernels.sh" stock "$XEN_KERNEL")
@@ -95,11 +96,15 @@ make_guest_initrd()
 	for name in $(busybox --list); do
 		[ "$name" = busybox ] || ln -s busybox "$root/bin/$name"
 	done
-	PATH=$PATH:/sbin modprobe -d "$tree" -S "$RELEASE" --show-depends xen-blkfront | awk '$1 == "insmod" { print $2 }' |
+	for name in xen-blkfront "$@"; do
+		PATH=$PATH:/sbin modprobe -d "$tree" -S "$RELEASE" --show-depends "$name"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
 		while read -r name; do
 			cp "$name" "$root/modules/"
+			echo "${name##*/}" >> "$root/modules/order"
 		done
 	cp "$BUILD"/tests/tools/{dmm-load,dmm-order} "$root/bin/"
+	cp "$XEN_DIR/domu/busy-fs" "$root/bin/"
 	cp "$XEN_DIR/domu/init" "$root/init"
 	(cd "$root" && find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet) | gzip -1 > "$out"
 	rm -rf "$root"
@@ -151,6 +156,7 @@ add_ours()
 	cp --remove-destination "$XEN_DIR"/dom0/* "$root/bin/"
 	cp -L "$("$DMM_TOP/scripts/kernels.sh" stock "$XEN_KERNEL")/boot/vmlinuz-$RELEASE" "$root/guest/vmlinuz"
 	make_guest_initrd "$root/guest/initrd"
+	make_guest_initrd "$root/guest/initrd-fs" ext4
 }
 
 # Two hosts are two machines (take_turn); one lab at a time waits for them, so that no two wait for each other.
