@@ -62,7 +62,7 @@ assert "error" "$(st A error)" = receiver:-28
 dmmigrate status A >"$TMP/status.out" || true
 grep -q 'destination is full' "$TMP/status.out" || fail "status: $(cat "$TMP/status.out")"
 guest_goes_on
-refused 3 'only a migration that copies' dmmigrate cutover A
+refused 3 'A is failed (destination is full): only a migration that copies' dmmigrate cutover A
 enlarge_pool error_if_no_space
 again
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"

@@ -16,10 +16,12 @@
 /* Of the migration itself. 0 or an exit code, reported. */
 static int check_state(struct dmm_tool *t, struct dmm_cutover *c)
 {
+	const struct dmm_nl_info *info;
 	u32 i, state;
 
 	for (i = 0; i < c->g.nr; i++) {
-		state = c->infos[i].state;
+		info = &c->infos[i];
+		state = info->state;
 		if (state == DMM_STATE_COPYING)
 			continue;
 		dmm_group_speak_of(t, &c->g, i);
@@ -30,8 +32,8 @@ static int check_state(struct dmm_tool *t, struct dmm_cutover *c)
 		else
 			dmm_next(t, "dmmigrate status %s", t->source);
 		return dmm_fail(t, DMM_EXIT_PREFLIGHT, DMM_OWNER_SOURCE, DMM_USE_ATTACHED,
-				"%s is %s: only a migration that copies can be cut over", t->source,
-				dmm_state_name(state));
+				"%s is %s%s%s%s: only a migration that copies can be cut over", t->source, dmm_state_name(state),
+				*info->reason ? " (" : "", info->reason, *info->reason ? ")" : "");
 	}
 	return 0;
 }
