@@ -160,6 +160,7 @@ $w 's/if \(f->rates_known\)/if (1)/' 'rates that are not known are said'
 rule pace dmmigrate/monitor.c 's/w->m->figures\.sweep_done && //' 'patience during the first sweep'
 rule pace platform/xl.c 's/x->suspended \? DMM_PACE_GO : //' 'one that is suspended waits again'
 rule pace platform/xl.c 's/ \|\| here\.suspended \|\| / || /' 'one that is suspended waits'
+rule xl platform/xl_home.c 's/ \|\| ret == -ENODATA\) && dmm_now/) \&\& dmm_now/' 'one that is being made anew is not waited for'
 rule xl platform/xl_stream.c 's/waits \? 0 : POLLIN/POLLIN/' 'the pace is not kept by memory'
 rule xl platform/xl_stream.c 's/if \(waits < 0\)/if (0)/' 'the pace has no end'
 
