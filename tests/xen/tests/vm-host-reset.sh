@@ -80,7 +80,8 @@ note "b lost its power when the guest was suspended: it goes on at a"
 # a, when it has given the disks up
 vm_held committed
 power_cut a
-must a "! dd if=/dev/mapper/gdisk of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null"
+# fenced since it booted, until b has refused, which it does as soon as it is asked
+must a "grep -q 'relinquished, epoch' /var/log/dmmigrated.log"
 must_wait_for 150 no_guests b
 must_wait_for 60 recovers a
 grep -q 'the source owns the disks' "$MY/waited" || { cat "$MY/waited"; fail "recover"; }
