@@ -79,6 +79,7 @@ static void test_from(void **state)
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from;
 	struct sockaddr_storage own;
 	socklen_t len = sizeof(a);
+	char text[DMM_OWN_ADDRESS];
 	struct dmm_client c;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
 
@@ -86,8 +87,19 @@ static void test_from(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	/* what a record has counts unless --network is given */
+	dmm_client_from_before("");
+	dmm_client_from_before("host-b");
+	dmm_client_own(text);
+	assert_string_equal(text, "");
+	dmm_client_from_before("127.0.0.8");
+	dmm_client_own(text);
+	assert_string_equal(text, "127.0.0.8");
 	assert_int_equal(dmm_address_parse("127.0.0.9", &own), 0);
 	dmm_client_from(&own);
+	dmm_client_from_before("127.0.0.8");
+	dmm_client_own(text);
+	assert_string_equal(text, "127.0.0.9");
 	assert_int_equal(dmm_client_connect("127.0.0.1", ntohs(a.sin_port), 2000, NULL, &c), 0);
 	len = sizeof(from);
 	peer = accept(fd, (struct sockaddr *)&from, &len);
@@ -98,6 +110,13 @@ static void test_from(void **state)
 	assert_int_equal(dmm_address_parse("::1", &own), 0);
 	dmm_client_from(&own);
 	assert_int_equal(dmm_client_connect("127.0.0.1", ntohs(a.sin_port), 2000, NULL, &c), -EAFNOSUPPORT);
+	dmm_client_own(text);
+	assert_string_equal(text, "::1");
+	/* one that this host had */
+	assert_int_equal(dmm_address_parse("192.0.2.77", &own), 0);
+	dmm_client_from(&own);
+	assert_int_equal(dmm_client_connect("127.0.0.1", ntohs(a.sin_port), 2000, NULL, &c), -EADDRNOTAVAIL);
+	assert_non_null(strstr(c.why, "--network"));
 	close(fd);
 }
 

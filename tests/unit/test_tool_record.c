@@ -42,7 +42,8 @@ static int teardown_dir(void **state)
 static struct dmm_record record(void)
 {
 	struct dmm_record r = {
-		.disks = 1, .to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\", .sr = "fast" },
+		.disks = 1, .to = { .host = "fe80::1%eth0", .port = 7791, .path = "/dev/vg/a \"b\"\\", .sr = "fast",
+				    .from = "fe80::2%eth0" },
 		.source = "vg-web01", .major = 253, .minor = 7, .size_bytes = 1ull << 45,
 		.block_bytes = 65536, .started_s = 1700000000, .conn_epoch = 3, .conns = 16,
 		.has_witness = true, .witness = { .device_bytes = 1ull << 40, .target_bytes = 7,
@@ -101,6 +102,7 @@ static void test_record(void **state)
 	assert_string_equal(got.to.host, r.to.host);
 	assert_string_equal(got.to.path, r.to.path);
 	assert_string_equal(got.to.sr, r.to.sr);
+	assert_string_equal(got.to.from, r.to.from);
 	assert_int_equal(got.to.port, r.to.port);
 	assert_string_equal(got.source, r.source);
 	assert_int_equal(got.major, 253);

@@ -69,6 +69,8 @@ static struct json_object *record_to_json(const struct dmm_record *r)
 	json_object_object_add(o, "dest", json_object_new_string(r->to.path));
 	if (r->to.sr[0])
 		json_object_object_add(o, "sr", json_object_new_string(r->to.sr));
+	if (r->to.from[0])
+		json_object_object_add(o, "from", json_object_new_string(r->to.from));
 	json_object_object_add(o, "plaintext", json_object_new_boolean(r->to.plaintext));
 	json_object_object_add(o, "size_bytes", json_object_new_uint64(r->size_bytes));
 	json_object_object_add(o, "block_bytes", json_object_new_int64(r->block_bytes));
@@ -180,6 +182,8 @@ static int record_from_json(struct json_object *o, const u8 id[DMM_ID_BYTES], u3
 	if (!r->moves_guest || dmm_jsonfield_text(o, "guest", r->guest, sizeof(r->guest)))
 		r->guest[0] = '\0';
 	if (json_object_object_get_ex(o, "sr", NULL) && dmm_jsonfield_text(o, "sr", r->to.sr, sizeof(r->to.sr)))
+		return -EBADMSG;
+	if (json_object_object_get_ex(o, "from", NULL) && dmm_jsonfield_text(o, "from", r->to.from, sizeof(r->to.from)))
 		return -EBADMSG;
 	/* one that is older than TLS */
 	if (json_flag(o, "plaintext", &r->to.plaintext))

@@ -14,6 +14,7 @@
 #include "source.h"
 #include "standing.h"
 #include "sysfs.h"
+#include "wireio.h"
 
 static void source_set_id(struct dmm_source *s, const u8 id[DMM_ID_BYTES], u32 disk)
 {
@@ -364,6 +365,8 @@ int dmm_source_open(struct dmm_tool *t, const char *spec, struct dmm_source *s)
 		ret = source_complete(t, s);
 	if (ret)
 		return source_lookup_failed(t, spec, ret);
+	if (s->has_record)
+		dmm_client_from_before(s->record.to.from);
 	dmm_source_speak_of(t, s);
 	return 0;
 }

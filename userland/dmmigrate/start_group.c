@@ -202,6 +202,9 @@ int dmm_start_open(struct dmm_tool *t, struct dmm_start *c)
 		if (!ret)
 			ret = start_named_twice(t, c, i);
 	}
+	/* of --network, or of the record of what goes on */
+	for (i = 0; i < c->nr; i++)
+		dmm_client_own(c->disks[i].to.from);
 	/* what was begun without TLS goes on like that */
 	if (!ret && t->args.again && c->disks[0].s.has_record)
 		c->disks[0].to.plaintext = c->disks[0].s.record.to.plaintext;

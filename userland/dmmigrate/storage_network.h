@@ -10,7 +10,8 @@
 #define DMM_OPTION_NETWORK \
 	DMM_OPTION("network", TEXT, network, "NAME|CIDR", \
 		   "go by this network: that of an interface here, or ADDRESS/BITS; the other host's\n" \
-		   "address in it is one that dmmigrate keys list has for it")
+		   "address in it is one that dmmigrate keys list has for it.  What the tool connects later\n" \
+		   "for the migration comes from the same address of this host")
 
 /*
  * Puts the address that @to has in t->args.network in place of its host, and has all connections of this process come from

@@ -34,12 +34,15 @@ int dmm_parse_rate(const char *s, u64 *bytes_per_s);
 int dmm_parse_duration_ms(const char *s, u64 *ms);
 
 /* Where the tool sends to: HOST[:PORT]:/ABSOLUTE/PATH or HOST[:PORT]:nbd://..., an IPv6 address in brackets. */
+#define DMM_OWN_ADDRESS	64u		/* with a %zone */
+
 struct dmm_target {
 	char host[DMM_HOST_MAX];	/* without brackets; may carry a %zone */
 	u16 port;			/* DMM_DEFAULT_PORT when not given */
 	char path[DMM_PATH_MAX];
 	char sr[DMM_SR_NAME];		/* storage repository there, in which the daemon makes @path; "": none */
 	bool plaintext;			/* no TLS; false when parsed */
+	char from[DMM_OWN_ADDRESS];	/* of this host, in numbers, which connections to it come from; "": any; "" when parsed */
 };
 /* -EINVAL with *why (may be NULL) a constant text. */
 int dmm_parse_target(const char *s, struct dmm_target *t, const char **why);

@@ -103,6 +103,23 @@ void dmm_client_from(const struct sockaddr_storage *own)
 	from = *own;
 }
 
+void dmm_client_from_before(const char *own)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *list;
+
+	if (from.ss_family || !*own || getaddrinfo(own, NULL, &hints, &list))
+		return;
+	memcpy(&from, list->ai_addr, list->ai_addrlen);
+	freeaddrinfo(list);
+}
+
+void dmm_client_own(char own[DMM_OWN_ADDRESS])
+{
+	if (!from.ss_family || getnameinfo((const struct sockaddr *)&from, sizeof(from), own, DMM_OWN_ADDRESS, NULL, 0, NI_NUMERICHOST))
+		own[0] = '\0';
+}
+
 /* 0, or -errno: what is to come from an address goes by no other. */
 static int bind_from(int fd, int family)
 {
@@ -224,6 +241,8 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct 
 			break;
 	}
 	freeaddrinfo(list);
+	if (fd == -EADDRNOTAVAIL && from.ss_family)
+		c->why = "the address that --network had it come from is not this host's any more: dmmigrate start again, with --network";
 	if (fd < 0)
 		return fd;
 	c->fd = fd;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "core/wire.h"
+#include "parse.h"
 #include "tls.h"
 
 #define DMM_STOP_GRACE_MS	1000u	/* for a peer to take what is being said when we stop */
@@ -66,6 +67,10 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct 
 
 /* Connections of this process come from this address from now on. Context: before there are other threads. */
 void dmm_client_from(const struct sockaddr_storage *own);
+/* The same, by what dmm_client_own() has said, some time ago, unless it is known already. Anything else, and "", is nothing. */
+void dmm_client_from_before(const char *own);
+/* Which one that is, in numbers; "": whichever the kernel takes. */
+void dmm_client_own(char own[DMM_OWN_ADDRESS]);
 
 /* The same to the daemon of this host, at the local socket @path. -errno. */
 int dmm_client_connect_local(const char *path, struct dmm_client *c);
