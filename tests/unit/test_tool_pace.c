@@ -22,6 +22,7 @@
 #include "platform/xl.h"
 
 #define MIB	(1ull << 20)
+#define SECOND	1000000000ull
 
 static struct dmm_nl_info kernel;
 static u64 dirtied;		/* blocks that become dirty, and are shipped, between two looks */
@@ -132,6 +133,32 @@ static void text(void **state)
 			    "that are left would take about 500 ms of a pause of at most 300 ms");
 }
 
+/* Of a quarter of a second, between two sweeps, nothing says how fast anything is. */
+static void rates_known(void **state)
+{
+	struct dmm_sample s = { .now_ns = 10 * SECOND, .start_ns = 10 * SECOND, .state = DMM_STATE_COPYING, .block_bytes = 4096,
+				.size_bytes = 64 * MIB, .sweep_blocks = 16384, .dirty_blocks = 2048 };
+	struct dmm_progress p = { 0 };
+	struct dmm_figures f;
+
+	(void)state;
+	dmm_progress_add(&p, &s, &f);
+	assert_false(f.rates_known);
+	s.now_ns += SECOND / 4;
+	dmm_progress_add(&p, &s, &f);
+	assert_false(f.rates_known);
+	s.now_ns = 11 * SECOND - 1;
+	dmm_progress_add(&p, &s, &f);
+	assert_false(f.rates_known);
+	s.now_ns = 11 * SECOND;
+	dmm_progress_add(&p, &s, &f);
+	assert_true(f.rates_known);
+	/* the first look is an average since START */
+	memset(&p, 0, sizeof(p));
+	dmm_progress_add(&p, &s, &f);
+	assert_true(f.rates_known);
+}
+
 /* An xl in PATH that lists one domain, in this state. */
 static void xl_lists(const char *dir, const char *state)
 {
@@ -231,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges),
 		cmocka_unit_test_setup(looks_at_all, setup),
+		cmocka_unit_test(rates_known),
 		cmocka_unit_test(text),
 		cmocka_unit_test_setup(of_xl, setup),
 		cmocka_unit_test_setup(waits, setup),

@@ -242,31 +242,6 @@ static void test_not_converging(void **state)
 	}
 }
 
-/* Of a quarter of a second, between two sweeps, nothing says how fast anything is. */
-static void test_rates_known(void **state)
-{
-	struct dmm_progress p = { 0 };
-	struct dmm_figures f;
-	struct dmm_sample s = sample(10, 1000, 500);
-
-	(void)state;
-	dmm_progress_add(&p, &s, &f);
-	assert_false(f.rates_known);
-	s.now_ns += S / 4;
-	dmm_progress_add(&p, &s, &f);
-	assert_false(f.rates_known);
-	s.now_ns = 11 * S - 1;
-	dmm_progress_add(&p, &s, &f);
-	assert_false(f.rates_known);
-	s.now_ns = 11 * S;
-	dmm_progress_add(&p, &s, &f);
-	assert_true(f.rates_known);
-	/* the first look is an average since START */
-	memset(&p, 0, sizeof(p));
-	dmm_progress_add(&p, &s, &f);
-	assert_true(f.rates_known);
-}
-
 /* Caught up, shipping exactly what is dirtied is no failure while it is little. */
 static void test_caught_up(void **state)
 {
@@ -506,7 +481,6 @@ int main(void)
 		cmocka_unit_test(test_single_look),
 		cmocka_unit_test(test_single_look_swept),
 		cmocka_unit_test(test_not_converging),
-		cmocka_unit_test(test_rates_known),
 		cmocka_unit_test(test_caught_up),
 		cmocka_unit_test(test_percent_never_backwards),
 		cmocka_unit_test(test_window),
