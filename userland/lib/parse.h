@@ -33,9 +33,9 @@ int dmm_parse_rate(const char *s, u64 *bytes_per_s);
 /* "500ms", "2s", "5m", "1h", "1d"; a bare number is seconds. */
 int dmm_parse_duration_ms(const char *s, u64 *ms);
 
-/* Where the tool sends to: HOST[:PORT]:/ABSOLUTE/PATH or HOST[:PORT]:nbd://..., an IPv6 address in brackets. */
 #define DMM_OWN_ADDRESS	64u		/* with a %zone */
 
+/* Where the tool sends to: HOST[:PORT]:/ABSOLUTE/PATH or HOST[:PORT]:nbd://..., an IPv6 address in brackets. */
 struct dmm_target {
 	char host[DMM_HOST_MAX];	/* without brackets; may carry a %zone */
 	u16 port;			/* DMM_DEFAULT_PORT when not given */
