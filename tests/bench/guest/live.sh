@@ -230,7 +230,7 @@ fi
 if wanted copy-20ms; then
 	two_hosts
 	# shellcheck disable=SC2034	# start_receiver's
-	RECEIVER_OPTIONS="--allow $DST"
+	RECEIVER_OPTIONS="--allow $DST --insecure-plaintext"
 	start_receiver
 	# a long copy's throughput: TCP's slow start is over when the clock starts
 	start=$((MIB / 4))
