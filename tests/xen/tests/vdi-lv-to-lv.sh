@@ -84,7 +84,9 @@ must a "mkfs.ext4 -q /dev/vga/data"
 guest_config a web /dev/vga/web
 sed -i -e 's|,xvdb,w" \]|,xvdb,w", "phy:/dev/vga/data,xvdc,w" ]|' -e 's|panic=-1|& fs=xvdc|' -e 's|initrd"|initrd-fs"|' \
 	-e 's|memory = 96|memory = 128|' "$MY/web.cfg"
-grep -q 'xvdc,w' "$MY/web.cfg" && grep -q 'fs=xvdc.*' "$MY/web.cfg" && grep -q initrd-fs "$MY/web.cfg" || fail "no filesystem"
+for word in xvdc,w fs=xvdc initrd-fs 'memory = 128'; do
+	grep -q "$word" "$MY/web.cfg" || fail "no $word in its configuration"
+done
 put a "$MY/web.cfg" /etc/xen/web.cfg
 begins
 must_wait_for 60 fs_beyond 0
@@ -138,7 +140,7 @@ for id in $ids; do
 	must a "dmmigrate release $id"
 done
 old=$(on a "lvm lvs --noheadings -o lv_name vga" | tr -d ' ' | grep '^web' || true)
-grep -q "^web\.moved-[0-9a-f]\{8\}\$" <<< "$old" && grep -q "^${old#web.moved-}" <<< "$ids" || fail "the old volume is called $old"
+[[ "$old" =~ ^web\.moved-[0-9a-f]{8}$ && $'\n'"$ids" == *$'\n'"${old#web.moved-}"* ]] || fail "the old volume is called $old"
 must a "lvm lvchange -ay -K vga/$old" > /dev/null
 if (judge a "/dev/vga/$old" > "$MY/old" 2>&1); then
 	fail "the old volume has what the guest has written since"

@@ -36,7 +36,8 @@ LIMIT=400 on a "$VM; echo \"exit \$?\"" > "$MY/vm" 2>&1
 cat "$MY/vm"
 grep -q '^exit [1-9]' "$MY/vm" || fail "it has moved to a disk that is full"
 grep -q 'the source owns the data' "$MY/vm" || fail "dmmigrate vm does not say whose the data are"
-grep -q 'glog is failed (destination is full)\|failed at the receiver: .*destination is full.*glog' "$MY/vm" || fail "dmmigrate vm does not say that the disk there is full"
+grep -q 'glog is failed (destination is full)\|failed at the receiver: .*destination is full.*glog' "$MY/vm" ||
+	fail "dmmigrate vm does not say that the disk there is full"
 guest_stays
 must b "dmmigrate list" > "$MY/list"
 ! grep -qE 'owned|running' "$MY/list" || { cat "$MY/list"; fail "handed over"; }
