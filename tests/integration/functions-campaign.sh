@@ -26,7 +26,7 @@ boots() {
 receiver_listens() { listens b "$RECEIVER_PORT"; }
 receiver_silent() { ! receiver_listens; }
 
-# up WHICH: start it again, the same state directory; not at once if something else is still broken
+# up WHICH [SECONDS]: start it again, the same state directory; not at once if something else is still broken
 up() {
 	case $1 in
 	receiver)
@@ -36,7 +36,7 @@ up() {
 			--port "$RECEIVER_PORT" --allow '/dev/mapper/*' --foreground --state-dir "$TMP/state-b" \
 			--control "$TMP/control-b"
 		RECEIVER=$PID
-		wait_for 10 receiver_listens || note "the receiver does not listen yet" ;;
+		wait_for "${2:-10}" receiver_listens || note "the receiver does not listen yet" ;;
 	daemon)	DAEMONS=$((${DAEMONS:-0} + 1))
 		background "daemon$DAEMONS" as_host a dmmigrated --foreground
 		DAEMON=$PID
@@ -337,7 +337,8 @@ end_fault() {
 	link-here) ip link set dmm-b up ;;
 	link-there) ip -n b link set eth0 up ;;
 	drop-* | reset | half-open) nft delete table inet "campaign$1" ;;
-	kill-receiver) up receiver ;;
+	# it waits for the one that was killed, of which a process may wait for a disk that hangs until its own fault has ended here
+	kill-receiver) up receiver 2 ;;
 	kill-daemon) up daemon ;;
 	stop-receiver) signal_all CONT "$RECEIVER" ;;
 	stop-daemon) kill -CONT "$DAEMON" ;;
