@@ -239,6 +239,7 @@ vm_ends()
 	for pattern in "$@"; do
 		grep -q "$pattern" "$MY/vm" || fail "dmmigrate vm does not say '$pattern'"
 	done
+	! grep -q ': *;' "$MY/vm" || fail "dmmigrate vm leaves out a reason"
 }
 
 # mirrors_again: its disks are copied as before, and nobody works on them

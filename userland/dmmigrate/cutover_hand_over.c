@@ -115,6 +115,12 @@ static int give_up(struct handover *h)
 	return take_back(h, DMM_EXIT_ABORTED);
 }
 
+/* What the destination's daemon has said last. */
+static const char *reason_there(const struct handover *h)
+{
+	return h->dst.why[0] ? (const char *)h->dst.why : "no reason given";
+}
+
 /* Until the destination owns the disks. 0 or an exit code, reported. */
 static int be_owned(struct handover *h)
 {
@@ -141,7 +147,7 @@ static int be_owned(struct handover *h)
 	else
 		snprintf(h->c->why, sizeof(h->c->why), "%.128s does not take the disk over (%s): %s",
 			 h->c->s->record.to.host, dmm_ho_state_name(dmm_owners_state(&h->dst)),
-			 h->dst.why[0] ? (const char *)h->dst.why : "no reason given");
+			 reason_there(h));
 	return take_back(h, DMM_EXIT_REMOTE);
 }
 
@@ -165,7 +171,7 @@ static int give_back(struct handover *h, enum dmm_exit code)
 	if (!ret && dmm_owners_kept(&h->dst)) {
 		n = strlen(h->c->why);
 		snprintf(h->c->why + n, sizeof(h->c->why) - n, "; and it could not be given back: %s",
-			 h->dst.why[0] ? (const char *)h->dst.why : "no reason given");
+			 reason_there(h));
 		return may_run_there(h);
 	}
 	if (!ret && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
@@ -249,8 +255,10 @@ static int run_there(struct handover *h)
 	if (ret || !dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING) | DMM_STATES(DMM_HO_SETTLED)) ||
 	    le32_to_cpu(h->dst.gate) != DMM_HO_GATE_OPEN ||
 	    le32_to_cpu(h->dst.flags) & DMM_GROUP_OWES) {
-		snprintf(h->c->why, sizeof(h->c->why), "%.128s does not let it run: %.500s",
-			 h->c->s->record.to.host, ret ? h->c->remote.why : (const char *)h->dst.why);
+		snprintf(h->c->why, sizeof(h->c->why), "%.128s does not let it run (%s%s): %.500s",
+			 h->c->s->record.to.host, dmm_ho_state_name(dmm_owners_state(&h->dst)),
+			 le32_to_cpu(h->dst.gate) == DMM_HO_GATE_OPEN ? "" : ", its gates are not open",
+			 ret ? h->c->remote.why : reason_there(h));
 		return give_back(h, DMM_EXIT_REMOTE);
 	}
 	dmm_stop_at("running");
