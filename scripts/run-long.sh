@@ -80,7 +80,7 @@ steps()
 		"recv_wire kmod_ack kmod_args tool_table tool_journal recv_config"
 	# what the checks do three thousand times
 	for kernel in 6.1 6.12; do
-		echo "rest netlink-million-$kernel env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 2500 random-netlink"
+		echo "rest netlink-million-$kernel env DMM_CYCLES=1000 tests/qemu/run --kernel $kernel --timeout 5400 random-netlink"
 	done
 	cat <<-'EOS'
 		rest model tests/model/run --long

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # check-kernels: uml
-# timeout: 2400
+# timeout: 5000
 # This test will send thousands ($CYCLES of them, 3; 1000 in check-long) of random, half right and right netlink messages
 # from several threads while a guest writes: each is answered, none without
 # CAP_SYS_ADMIN succeeds, no write of the guest fails, and after STOP the device
@@ -17,7 +17,8 @@ attach_raw A
 dev=/dev/mapper/A
 majmin=$(dmsetup info -c --noheadings -o major,minor --separator : A)
 
-start_load A --writers 2
+# to the last message
+start_load A --writers 2 --seconds $((600 + ${CYCLES:-3} * 5))
 dmm-nlfuzz --dev "$majmin" --count $((${CYCLES:-3} * 1000)) --seed "${DMM_SEED:-1}" --no-commit >"$TMP/fuzz.out" || {
 	cat "$TMP/fuzz.out"
 	fail "fuzzing"
