@@ -44,6 +44,13 @@ static inline u32 shadow_crc(u64 i)
 	return ~dmm_crc32c(~0u, shadow + i * MIB, shadow_bytes(i));
 }
 
+static inline void ship(struct peer *p, u64 first, u32 bytes)
+{
+	shadow_fill(first, bytes);
+	peer_data(p, first, shadow + first, bytes);
+	peer_expect_ack(p, DMM_MSG_DATA, p->seq, DMM_WERR_OK);
+}
+
 /* Behind the receiver's back. */
 static inline void flip_a_bit(u64 at)
 {

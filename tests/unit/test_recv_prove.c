@@ -50,13 +50,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void ship(struct peer *p, u64 first, u32 bytes)
-{
-	shadow_fill(first, bytes);
-	peer_data(p, first, shadow + first, bytes);
-	peer_expect_ack(p, DMM_MSG_DATA, p->seq, DMM_WERR_OK);
-}
-
 static void ship_zeros(struct peer *p, u64 first, u64 bytes)
 {
 	memset(shadow + first, 0, bytes);

@@ -140,13 +140,6 @@ static void damage_is_refused(void **state)
 	assert_false(changed(DMM_SUM_POLY32, 1, 0, 0));
 }
 
-static void ship(struct peer *p, u64 first, u32 bytes)
-{
-	shadow_fill(first, bytes);
-	peer_data(p, first, shadow + first, bytes);
-	peer_expect_ack(p, DMM_MSG_DATA, p->seq, DMM_WERR_OK);
-}
-
 static void extent_is(u64 i, bool known, enum dmm_sum_kind k)
 {
 	struct dmm_proof_state s;
