@@ -6,7 +6,7 @@
 #include "pacer.h"
 
 #define NS_PER_S	1000000000ull
-#define PACER_MAX_BYTES	(~(u32)0)	/* of one take */
+#define PACER_MAX_BYTES	(~(u32)0)	/* of one take, and of the debt */
 
 /* Burst and debt at their largest, in 1e-9 bytes, stay below 2^64. */
 DMM_BUILD_ASSERT(DMM_PACER_MAX_RATE * DMM_PACER_BURST_MS / 1000 + PACER_MAX_BYTES <
@@ -39,8 +39,10 @@ static void pacer_refill(struct dmm_pacer *p, u64 now_ns)
 	s64 room = pacer_burst(p) - p->tokens;
 	u64 dt, gain, bytes;
 
-	/* A clock that went back: what it shows now is the new beginning. */
-	dt = now_ns > p->last_ns ? now_ns - p->last_ns : 0;
+	/* Read before another's: that time has been earned already. */
+	if (now_ns <= p->last_ns)
+		return;
+	dt = now_ns - p->last_ns;
 	p->last_ns = now_ns;
 	if (room <= 0)
 		return;
@@ -89,19 +91,17 @@ u64 dmm_pacer_delay_ns(struct dmm_pacer *p, u32 bytes, u64 now_ns)
 	pacer_refill(p, now_ns);
 	if (p->tokens >= 0)
 		return 0;
-	return pacer_span(p, -p->tokens);
+	return p->last_ns - now_ns + pacer_span(p, -p->tokens);
 }
 
 void dmm_pacer_take(struct dmm_pacer *p, u32 bytes, u64 now_ns)
 {
-	s64 most = (s64)dmm_max_u64(bytes, DMM_PACER_MIN_DEBT);
-
 	if (!pacer_limits(p))
 		return;
 	pacer_refill(p, now_ns);
 	p->tokens -= bytes;
-	if (p->tokens < -most)
-		p->tokens = -most;
+	if (p->tokens < -(s64)PACER_MAX_BYTES)
+		p->tokens = -(s64)PACER_MAX_BYTES;
 }
 
 void dmm_pacer_give_back(struct dmm_pacer *p, u64 bytes)

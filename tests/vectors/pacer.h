@@ -88,12 +88,15 @@ static const struct dmm_vec_pacer_step {
 	{ PACER_TAKE, 20002, VEC_S },
 	{ PACER_DELAY, 1, VEC_S, 1001 },
 
-	/* who never waits owes one extent, not all that he sent */
+	/* who does not wait owes it all; but never so much that it is no number any more */
 	{ PACER_INIT, 1 << 20, 0 },
 	{ PACER_TAKE, VEC_MIB, 0 },
 	{ PACER_TAKE, VEC_MIB, 0 },
 	{ PACER_TAKE, VEC_MIB, 0 },
-	{ PACER_DELAY, 1, 0, VEC_S + 1 },
+	{ PACER_DELAY, 1, 0, 3 * VEC_S + 1 },
+	{ PACER_TAKE, ~0u, 0 },
+	{ PACER_TAKE, ~0u, 0 },
+	{ PACER_DELAY, 1, 0, 4095999999047 },	/* 2^32 - 1 bytes, at 2^20 a second */
 
 	/* what is given back is not owed; nor is it saved up beyond the burst */
 	{ PACER_INIT, 1 << 20, 0 },
@@ -117,16 +120,17 @@ static const struct dmm_vec_pacer_step {
 	{ PACER_TAKE, 1, 0 },
 	{ PACER_DELAY, 1, 0, 1000001 },
 
-	/* a clock that stands still, goes back by hours, and forward again */
+	/* readings that come late earn nothing, nor what the later ones did once more */
 	{ PACER_INIT, 1 << 20, 10 * VEC_HOUR },
 	{ PACER_TAKE, VEC_MIB, 10 * VEC_HOUR },
 	{ PACER_DELAY, 1, 10 * VEC_HOUR, VEC_S + 1 },
 	{ PACER_DELAY, 1, 10 * VEC_HOUR, VEC_S + 1 },
-	{ PACER_DELAY, 1, 2 * VEC_HOUR, VEC_S + 1 },
-	{ PACER_DELAY, 1, 2 * VEC_HOUR + VEC_S / 2, VEC_S / 2 + 1 },
+	{ PACER_DELAY, 1, 10 * VEC_HOUR + VEC_S / 2, VEC_S / 2 + 1 },
+	{ PACER_DELAY, 1, 10 * VEC_HOUR + VEC_S / 4, VEC_S * 3 / 4 + 1 },
+	{ PACER_DELAY, 1, 10 * VEC_HOUR + VEC_S / 2, VEC_S / 2 + 1 },
+	{ PACER_TAKE, VEC_MIB / 2, 10 * VEC_HOUR + VEC_S / 4 },
+	{ PACER_DELAY, 1, 10 * VEC_HOUR + VEC_S, VEC_S / 2 + 1 },
 	{ PACER_DELAY, 1, 20 * VEC_HOUR, 0 },
-	{ PACER_TAKE, VEC_MIB, 20 * VEC_HOUR },
-	{ PACER_DELAY, 1, 0, 979999543 },	/* less the 20 ms saved up */
 };
 
 static inline void dmm_vec_check_pacer_steps(struct dmm_vec *v)

@@ -104,6 +104,24 @@ static inline void dmm_vec_check_share_sim(struct dmm_vec *v, unsigned int row)
 	}
 }
 
+static inline void dmm_vec_check_share_both(struct dmm_vec *v)
+{
+	struct dmm_share_user u[2], *turn;
+	struct dmm_share sh;
+
+	memset(u, 0, sizeof(u));
+	dmm_share_init(&sh, 0);
+	dmm_share_set_rate(&sh, 1 << 20, 0);
+	dmm_share_add(&sh, &u[0]);
+	dmm_share_add(&sh, &u[1]);
+	dmm_vec_eq(v, "the one may", 0, dmm_share_ask(&sh, &u[0], 1000, &turn), 0);
+	dmm_vec_eq(v, "the other may", 0, dmm_share_ask(&sh, &u[1], 900, &turn), 0);
+	dmm_share_take(&sh, &u[0], 1 << 20, 1000);
+	dmm_share_take(&sh, &u[1], 1 << 20, 900);
+	dmm_vec_eq(v, "both are owed", 0,
+		   dmm_share_ask(&sh, &u[0], 1000, &turn) > 1990 * SHARE_MS, 1);
+}
+
 /* Turns, one by one. */
 static inline void dmm_vec_check_share_turns(struct dmm_vec *v)
 {
@@ -134,6 +152,8 @@ static inline void dmm_vec_check_share_turns(struct dmm_vec *v)
 	dmm_share_give_back(&sh, &u[0], 1 << 20);
 	dmm_vec_eq(v, "given back", 0,
 		   dmm_share_ask(&sh, &u[0], 400 + DMM_SHARE_PATIENCE_NS, &turn), 0);
+	/* two who may both, for they had alike: what both take is waited for */
+	dmm_vec_check_share_both(v);
 	/* who is gone is waited for by nobody */
 	dmm_share_ask(&sh, &u[1], 400 + DMM_SHARE_PATIENCE_NS, &turn);
 	dmm_share_remove(&sh, &u[1]);
