@@ -124,13 +124,14 @@ recover_over() {
 
 # ---- a pool that fills
 
-# make_thin_disk NAME MIB: as make_disk, with a thin volume in a pool of its own at the bottom
+# make_thin_disk NAME MIB: as make_disk, with a thin volume in a pool of its own at the bottom.  Which has room for all
+# of it twice: what a snapshot has shared moves to new room when it is written, even after the snapshot is gone
 make_thin_disk() {
 	local node n=$(($2 << 11))
-	node=$(raw_disk "$1-raw" $(($2 + 4)))
+	node=$(raw_disk "$1-raw" $(($2 * 2 + 4)))
 	cleanup_fn "drop_raw_disk $1-raw"
 	dm_create "$1-meta" "0 4096 linear $node 0"
-	dm_create "$1-data" "0 $((n + 4096)) linear $node 4096"
+	dm_create "$1-data" "0 $((n * 2 + 4096)) linear $node 4096"
 	dm_create "$1-pool" "$(pool_table "$1" 1 error_if_no_space)"
 	dmsetup message "$1-pool" 0 "create_thin 0" || fail "create_thin"
 	dm_create "$1-thin" "0 $n thin /dev/mapper/$1-pool 0"
