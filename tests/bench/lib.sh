@@ -13,7 +13,7 @@ GUEST_PROGRAMS+=(/lib/drbd/drbdsetup-84 drbdmeta nbd-client nbdkit cmp)
 LATE_MODULES+=(drbd nbd)
 
 # header SCRIPT KEY -- the value of its line `# KEY: ...`
-header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
+header() { sed -n "/^#/!q; s/^# $2: *//p" "$1" | head -n 1; }
 
 # build_module -- ours with the atomics of several processors, and the loop that measures it; sets KO
 build_module()

@@ -19,7 +19,6 @@
 # check-kernels: 6.1
 # timeout: 900
 # expect-log: invoked oom-killer|Out of memory: Killed process .*\(dd\)|oom_reaper|oom-kill:|Call Trace
-# expect-log: device-mapper: thin: .*(out-of-data-space|reached low water mark|switching pool to|no free)
 . functions.sh
 . functions-handover.sh
 . functions-memory.sh

@@ -5,7 +5,6 @@
 # check-kernels: 6.12
 # kernels: 6.1 6.12 smp
 # expect-log: device-mapper: thin: .*(out-of-data-space|reached low water mark|switching pool to)
-# expect-log: buffer_io_error|Buffer I/O error on dev dm-
 # timeout: 240
 . functions.sh
 . functions-handover.sh
