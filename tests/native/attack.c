@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * attack HOST:PORT KEYS FILE TRIES SEED [relay|kernel [DEVICE]]: a source that speaks to a receiver through somebody who alters
- * what passes; by that carrier, and of DEVICE, which has a table of the module, the module is the one that ships.
+ * what passes; by that carrier, and of DEVICE, which has a table of the module, the module is the one that ships.  TRIES: how many,
+ * or FIRST-LAST: what a try does is up to the seed and its number alone.
  *
  * attack HOST:PORT between PORT TRIES SEED: none of its own, but stands between others, until so many faults have come to pass; says
  * so, and disturbs nobody from then on.
  *
  * Each try of the former prepares FILE, has a key made, ships some blocks on a data connection and wants them flushed; on one
  * of the two connections, in one direction, a record is altered, dropped, doubled, changed places with the next, cut off, or all that
- * a former source has said is said once more.  Nothing of a connection may count from there on: who has shipped must not be told that
+ * a former source has said is said once more.  Nothing of a connection may count from there on: who asks or ships must not be told that
  * all is well, and FILE never has a byte that was not sent to that place.  Every eighth try is left alone, and has to come to its end.
+ *
+ * DMM_ATTACK_IDLE=1: flips flip nothing.  That has to be reported as something that was accepted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +33,9 @@
 #include <dmmigrate/uapi.h>
 
 #define SPOILT_MS	300	/* for an answer that may never come */
+#define ATTACK_KEYS_MS	40000	/* keys that nobody uses are gone by then (doc/protocol.rst) */
 
 static struct attack_plan *plan[2];	/* of the control and of the data connection */
-static atomic_int accepted;
 static enum dmm_tls_carrier carrier = DMM_TLS_RELAY;
 static const char *device;		/* the module's; NULL: we ship ourselves */
 static u8 migration[DMM_ID_BYTES];
@@ -40,9 +43,9 @@ static u8 migration[DMM_ID_BYTES];
 static struct dmm_target to;
 static struct dmm_keys *keys;
 static const char *file;
-static u16 proxy_port;
 static u8 version[ATTACK_BLOCKS];		/* of what was sent for a block last */
-static u64 rnd;
+static u64 seed, rnd, first_epoch;	/* of connections: newer than those of another run */
+static bool idle;
 static u32 tries[NR_FAULTS], happened[NR_FAULTS], passed[NR_FAULTS];
 
 void attack_die(const char *fmt, ...)
@@ -70,13 +73,11 @@ void attack_fill(u8 *p, u32 block, u8 v)
 		p[i] = (u8)(block * 31 + v * 17 + i + (i >> 8));
 }
 
-/* A control connection comes first, and one data connection. */
-static struct attack_plan *next_plan(void)
+/* What is drawn from now on is that of a try. */
+static void begin_try(u32 nr)
 {
-	struct attack_plan *next = plan[atomic_fetch_add(&accepted, 1) ? 1 : 0];
-
-	next->refs++;
-	return next;
+	rnd = (seed + 1) * 0x9e3779b97f4a7c15ull ^ (nr + 1) * 0xbf58476d1ce4e5b9ull;
+	rnd = (rnd ^ rnd >> 31) * 0x94d049bb133111ebull;
 }
 
 /* --- the source --- */
@@ -91,19 +92,21 @@ static int request(struct dmm_client *c, u16 type, const void *p, u32 bytes, u16
 	struct dmm_wire_refuse refuse;
 	int ret = dmm_client_request(c, type, p, bytes, expect, reply, reply_bytes, &refuse);
 
-	if (ret == -EREMOTEIO && plan[0]->fault == NONE && plan[1]->fault == NONE) {
-		if (le32_to_cpu(refuse.code) == DMM_WERR_BUSY)
-			return -EBUSY;
-		attack_die("refused: %s", refuse.text);
-	}
+	if (ret != -EREMOTEIO)
+		return ret;
+	if (le32_to_cpu(refuse.code) == DMM_WERR_BUSY || le32_to_cpu(refuse.code) == DMM_WERR_LIMIT)
+		return -EBUSY;
+	if (plan[0]->state == PLAN_WAITS && plan[1]->state == PLAN_WAITS)
+		attack_die("refused, and nothing was altered: %s", refuse.text);
 	return ret;
 }
 
 static int open_by(const struct dmm_tls_key *key, struct dmm_client *c, struct dmm_wire_hello_ok *ok)
 {
+	struct attack_plan *of = plan[key ? 1 : 0];
 	const struct dmm_tls_client tls = { .keys = keys, .key = key, .carrier = carrier };
 	struct dmm_wire_refuse refuse;
-	int ret = dmm_client_connect("127.0.0.1", proxy_port, patience(), &tls, c);
+	int ret = dmm_client_connect("127.0.0.1", attack_proxy_once(of), patience(), &tls, c);
 
 	if (ret)
 		return ret;
@@ -131,17 +134,31 @@ static int prepare(struct dmm_client *c)
 	return request(c, DMM_MSG_PREPARE, &w, sizeof(w), DMM_MSG_PREPARED, &ok, sizeof(ok));
 }
 
-/* The receiver may be at work still on what an earlier try has left: "try again". */
-static int open_prepared(struct dmm_client *control, struct dmm_wire_hello_ok *hello)
+static int ask_key(struct dmm_client *c, const struct dmm_wire_attach *at, struct dmm_tls_key *key)
 {
-	u64 until_ms = dmm_now_ms() + ATTACK_WAIT_MS;
+	struct dmm_wire_key_ok ok;
+	int ret = request(c, DMM_MSG_KEY, at, sizeof(*at), DMM_MSG_KEY_OK, &ok, sizeof(ok));
+
+	if (ret)
+		return ret;
+	memcpy(key->identity, ok.identity, sizeof(key->identity));
+	memcpy(key->secret, ok.secret, sizeof(key->secret));
+	return 0;
+}
+
+/* The receiver may be at work still on what earlier tries have left, or keep their keys for a while: "try again". */
+static int open_control(struct dmm_client *control, struct dmm_wire_hello_ok *hello, const struct dmm_wire_attach *at,
+			struct dmm_tls_key *key)
+{
+	u64 until_ms = dmm_now_ms() + ATTACK_KEYS_MS;
 	int ret;
 
 	for (;;) {
-		accepted = 0;
 		ret = open_by(NULL, control, hello);
 		if (!ret)
 			ret = prepare(control);
+		if (!ret)
+			ret = ask_key(control, at, key);
 		if (ret != -EBUSY)
 			return ret;
 		if (dmm_now_ms() >= until_ms)
@@ -275,8 +292,9 @@ static void make_plan(enum fault fault, int which)
 		attack_plan_put(plan[i]);
 		plan[i] = attack_plan_new();
 	}
-	accepted = 0;
 	plan[which]->up = below(2);
+	plan[which]->head = !below(4);
+	plan[which]->idle = idle;
 	plan[which]->seed = below(1u << 30);
 	/* the first frame of a disk that is moved has all of it, the rest of the records go by one each */
 	plan[which]->record = below(which ? device && plan[which]->up ? 40 : 12 : 7);
@@ -286,59 +304,74 @@ static void make_plan(enum fault fault, int which)
 		attack_kept_bytes = 0;
 }
 
+/* Has it come to pass, and whole? */
+static bool came(struct attack_plan *p)
+{
+	while (p->state == PLAN_PUTS)
+		usleep(200);
+	return p->state == PLAN_DONE;
+}
+
+__attribute__((noreturn))
+static void die_of(u32 nr, int which, const char *what)
+{
+	const struct attack_plan *p = plan[which];
+	char at[60] = "";
+
+	if (p->fault == FLIP)
+		snprintf(at, sizeof(at), ", byte %u, bit %u", p->at, p->bit);
+	attack_die("try %u of seed %llu, %s on the %s connection, record %u %s, type %u, %u bytes%s: %s; "
+		   "once more: DMM_TRIES=%u-%u DMM_SEED=%llu", nr, seed, attack_fault_names[p->fault], which ? "data" : "control", p->record, p->up ? "up" : "down", p->type,
+		   p->bytes, at, what, nr, nr, seed);
+}
+
 static void one_try(u32 nr)
 {
 	enum fault fault = nr % 8 ? 1 + (nr - nr / 8) % (NR_FAULTS - 1) : NONE;	/* each as often */
-	int which = fault == REPLAY ? 1 : (int)below(2), ret;
 	struct dmm_client control = { .fd = -1 }, data = { .fd = -1 };
-	bool came, shipping = false;
 	struct dmm_wire_hello_ok hello;
-	struct dmm_wire_key_ok ok;
 	struct dmm_wire_attach at;
 	struct dmm_tls_key key;
+	bool shipping = false;
+	int which, ret;
 
+	begin_try(nr);
+	which = fault == REPLAY ? 1 : (int)below(2);
 	make_plan(fault, which);
 	tries[fault]++;
 	memset(&at, 0, sizeof(at));
 	memcpy(at.id.migration, migration, sizeof(migration));
-	at.conn_epoch = cpu_to_le64(nr);
+	at.conn_epoch = cpu_to_le64(first_epoch + nr);
 	at.conns = cpu_to_le32(1);
-	ret = open_prepared(&control, &hello);
+	ret = open_control(&control, &hello, &at, &key);
 	if (!ret)
-		ret = request(&control, DMM_MSG_KEY, &at, sizeof(at), DMM_MSG_KEY_OK, &ok, sizeof(ok));
-	if (!ret) {
-		memcpy(key.identity, ok.identity, sizeof(key.identity));
-		memcpy(key.secret, ok.secret, sizeof(key.secret));
 		ret = open_by(&key, &data, &hello);
-	}
 	if (!ret)
 		ret = request(&data, DMM_MSG_ATTACH, &at, sizeof(at), DMM_MSG_ATTACHED, NULL, 0);
 	if (!ret && device) {
 		shipping = true;
-		ret = attack_module_begin(data.fd, nr, data.tls.kernel ? DMM_SECURITY_TLS : DMM_SECURITY_RELAY, &hello);
+		ret = attack_module_begin(data.fd, first_epoch + nr, data.tls.kernel ? DMM_SECURITY_TLS : DMM_SECURITY_RELAY, &hello);
 	}
 	if (!ret)
 		ret = ship(&data, 0);
-	came = plan[which]->done;
 	/* what was wanted had come when it happened, perhaps: then nothing does any more */
-	if (!ret && came && which)
-		ret = ship(&data, 1);
-	if (ret && !came && plan[which]->fault == NONE)
-		attack_die("try %u, %s: nothing was altered, and it ends with %d: %s %s", nr, attack_fault_names[fault], ret,
-			   control.why ? control.why : "", data.why ? data.why : "");
-	/* what was altered on the control connection behind its last answer is nobody's loss */
-	if (!ret && came && which)
-		attack_die("try %u, %s of record %u %s: accepted", nr, attack_fault_names[fault], plan[which]->record,
-			   plan[which]->up ? "up" : "down");
+	if (!ret && came(plan[which])) {
+		ret = which ? ship(&data, 1) : ask_key(&control, &at, &key);
+		if (!ret || ret == -EBUSY)	/* which is an answer */
+			die_of(nr, which, "accepted");
+	}
+	if (ret && plan[which]->fault == NONE)
+		attack_die("try %u of seed %llu, %s: nothing was altered, and it ends with %d: %s %s", nr, seed, attack_fault_names[fault],
+			   ret, control.why ? control.why : "", data.why ? data.why : "");
 	passed[fault] += !ret;
-	happened[fault] += came || fault == REPLAY;
+	happened[fault] += came(plan[which]) || fault == REPLAY;
 	dmm_client_close(&control);
 	dmm_client_close(&data);
 	if (shipping)
 		attack_module_end();
 	check_file(nr, device && !ret && fault == NONE);
 	if (fault == REPLAY && replayed())
-		attack_die("try %u: what was said once was taken twice", nr);
+		attack_die("try %u of seed %llu: what was said once was taken twice", nr, seed);
 	check_file(nr, false);
 }
 
@@ -383,7 +416,7 @@ static void stand_between(const char *port, u64 n)
 	if (dmm_parse_u64(port, 1, 65535, &at))
 		attack_die("%s is no port", port);
 	faults_left = (unsigned int)n;
-	attack_proxy_open(&to, (u16)at, plan_between);
+	attack_proxy_open((u16)at, plan_between);
 	while (faults_left)
 		usleep(20000);
 	puts("so many faults have come to pass");
@@ -392,34 +425,49 @@ static void stand_between(const char *port, u64 n)
 		pause();
 }
 
+/* "400" or "7-9" */
+static bool parse_tries(char *text, u64 *first, u64 *last)
+{
+	char *dash = strchr(text, '-');
+
+	*first = 1;
+	if (dash)
+		*dash = '\0';
+	if (dash && dmm_parse_u64(text, 1, 10000000, first))
+		return false;
+	return !dmm_parse_u64(dash ? dash + 1 : text, *first, 10000000, last);
+}
+
 int main(int argc, char **argv)
 {
 	char target[600], why[DMM_KEYS_WHY];
-	u64 n, seed;
+	u64 first, last;
 	u32 i;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (argc < 6 || argc > 8 || dmm_parse_u64(argv[4], 1, 10000000, &n) || dmm_parse_u64(argv[5], 0, ~0ull, &seed) ||
+	if (argc < 6 || argc > 8 || !parse_tries(argv[4], &first, &last) || dmm_parse_u64(argv[5], 0, ~0ull, &seed) ||
 	    (argc > 6 && dmm_tls_carrier_parse(argv[6], &carrier)))
 		attack_die("HOST:PORT KEYS FILE TRIES SEED [CARRIER [DEVICE]], or HOST:PORT between PORT TRIES SEED");
 	file = argv[3];
 	rnd = seed;
+	first_epoch = dmm_now_ms();
+	idle = getenv("DMM_ATTACK_IDLE");
 	if (argc > 7)
 		device = argv[7];
 	migration[15] = device ? 2 : 1;
 	snprintf(target, sizeof(target), "%s:/%s", argv[1], file);
 	if (dmm_parse_target(target, &to, NULL))
 		attack_die("%s is no target", target);
+	attack_proxy_to(&to);
 	if (!strcmp(argv[2], "between"))
-		stand_between(argv[3], n);
+		stand_between(argv[3], last);
 	if (dmm_keys_load(argv[2], &keys, why))
 		attack_die("%s", why);
 	if (device)
 		attack_module_open(device, migration);
 	fill_disk();
-	proxy_port = attack_proxy_open(&to, 0, next_plan);
-	for (i = 0; i < n; i++)
-		one_try(i + 1);
+	for (i = (u32)first; i <= last; i++)
+		one_try(i);
 	for (i = 0; i < NR_FAULTS; i++)
 		printf("%s %u, of which %u came to pass, %u ended as if nothing had been\n", attack_fault_names[i], tries[i],
 		       happened[i], passed[i]);

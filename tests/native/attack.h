@@ -17,17 +17,30 @@
 enum fault { NONE, FLIP, DROP, DOUBLE, SWAP, CUT, REPLAY, NR_FAULTS };
 extern const char *const attack_fault_names[];
 
+/* How far a fault has come. */
+enum attack_state {
+	PLAN_WAITS,		/* for its record */
+	PLAN_PUTS,		/* that is on its way to the peer */
+	PLAN_DONE,		/* all that was to be put was put */
+	PLAN_LOST,		/* or it was not: the peer has closed */
+};
+
 /* What becomes of one connection that comes to the proxy. */
 struct attack_plan {
 	atomic_int refs;	/* of who made it, and of the connection */
 	enum fault fault;
 	bool up;		/* of what the source says; else of what the receiver says */
+	bool head;		/* a FLIP of what the record says of itself in the clear */
+	bool idle;		/* a FLIP that flips nothing: it has to be found out */
 	unsigned int record;	/* which one of that direction */
 	unsigned int seed;
 	unsigned int patience_ms;	/* then it is cut, should nothing more come after the fault; 0: never */
 	atomic_uint *left;	/* NULL, or as many faults may still come to pass */
-	atomic_bool done;	/* it has come to pass */
 	bool keep;		/* what the source says, for a later REPLAY */
+
+	/* what it has come to; but for the state, to be looked at from PLAN_PUTS on */
+	atomic_int state;
+	unsigned int type, bytes, at, bit;	/* of the record; the latter of a FLIP */
 };
 
 struct attack_plan *attack_plan_new(void);
@@ -46,11 +59,12 @@ void attack_fill(u8 *p, u32 block, u8 version);
 extern u8 attack_kept[ATTACK_KEPT_MAX];
 extern size_t attack_kept_bytes;
 
-/*
- * From now on whoever connects to the loopback at @port (0: any) comes to @to, by what @next says, whose reference it takes.
- * Returns the port.
- */
-u16 attack_proxy_open(const struct dmm_target *to, u16 port, struct attack_plan *(*next)(void));
+/* Whatever passes comes to @to. */
+void attack_proxy_to(const struct dmm_target *to);
+/* From now on so does whoever connects to the loopback at @port, by what @next says, whose reference it takes. */
+void attack_proxy_open(u16 port, struct attack_plan *(*next)(void));
+/* And so does one connection, of which @plan becomes true, and of no other.  Returns the port of the loopback where it is to come. */
+u16 attack_proxy_once(struct attack_plan *plan);
 int attack_connect_receiver(void);	/* past it; -1 */
 bool attack_put(int fd, const u8 *p, size_t bytes);
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,6 @@ size_t attack_kept_bytes;
 
 static const struct dmm_target *receiver;
 static struct attack_plan *(*next_plan)(void);
-static int proxy_fd;
 
 struct attack_plan *attack_plan_new(void)
 {
@@ -56,6 +56,7 @@ struct half {
 struct pair {
 	struct half half[2];
 	struct attack_plan *plan;
+	int listener;		/* for this one connection */
 	int client;
 };
 
@@ -91,34 +92,58 @@ static bool is_planned(const struct half *h, unsigned int nr)
 	return left;
 }
 
-/* That record. False: nothing more passes. */
-static bool spoil(struct half *h, size_t bytes)
+/* Something of it but its length, which would only have the rest waited for; in the clear nobody heeds the header. */
+static void flip(struct half *h, size_t bytes)
 {
 	struct attack_plan *plan = h->plan;
-	size_t more, at;
+	size_t at = plan->seed % bytes;
 
-	plan->done = true;
-	switch (plan->fault) {
-	case FLIP:
-		/* anything of it but its length, which would only have the rest waited for; in the clear nobody heeds the header */
-		at = plan->seed % bytes;
-		if (at < 5 && (h->record[0] != TYPE_DATA || at >= 3))
-			at = 5;
-		h->record[at] ^= (u8)(1u << (plan->seed >> 8) % 8);
-		return attack_put(h->to, h->record, bytes);
+	if (plan->head)
+		at = plan->seed % 3;
+	if (at < 5 && (h->record[0] != TYPE_DATA || at >= 3))
+		at = 5;
+	plan->at = (unsigned int)at;
+	plan->bit = (plan->seed >> 8) % 8;
+	if (!plan->idle)
+		h->record[at] ^= (u8)(1u << plan->bit);
+}
+
+/* What is put of that record, the next one of so many bytes besides. */
+static bool put_spoilt(struct half *h, size_t bytes, size_t more)
+{
+	switch (h->plan->fault) {
 	case DROP:
 		return true;
 	case DOUBLE:
 		return attack_put(h->to, h->record, bytes) && attack_put(h->to, h->record, bytes);
 	case SWAP:
-		return get_record(h->from, h->next, &more, plan->patience_ms ? dmm_now_ms() + plan->patience_ms : DMM_NO_DEADLINE) &&
-		       attack_put(h->to, h->next, more) && attack_put(h->to, h->record, bytes);
+		return attack_put(h->to, h->next, more) && attack_put(h->to, h->record, bytes);
 	case CUT:
-		attack_put(h->to, h->record, bytes / 2);
-		return false;
+		return attack_put(h->to, h->record, bytes / 2);
 	default:
 		return attack_put(h->to, h->record, bytes);
 	}
+}
+
+/* That record. False: nothing more passes. */
+static bool spoil(struct half *h, size_t bytes)
+{
+	struct attack_plan *plan = h->plan;
+	size_t more = 0;
+	bool ok;
+
+	plan->type = h->record[0];
+	plan->bytes = (unsigned int)bytes;
+	if (plan->fault == FLIP)
+		flip(h, bytes);
+	/* until there is a next one, it is only late */
+	if (plan->fault == SWAP &&
+	    !get_record(h->from, h->next, &more, plan->patience_ms ? dmm_now_ms() + plan->patience_ms : DMM_NO_DEADLINE))
+		return false;
+	plan->state = PLAN_PUTS;
+	ok = put_spoilt(h, bytes, more);
+	plan->state = ok ? PLAN_DONE : PLAN_LOST;
+	return ok && plan->fault != CUT;
 }
 
 static void keep(struct half *h, size_t bytes)
@@ -190,42 +215,80 @@ static void *pass_thread(void *arg)
 	return NULL;
 }
 
+static void begin(void *(*fn)(void *), int listener, int client, struct attack_plan *plan)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+	pthread_t t;
+
+	if (!p)
+		attack_die("no memory");
+	p->listener = listener;
+	p->client = client;
+	p->plan = plan;
+	if (pthread_create(&t, NULL, fn, p))
+		attack_die("no thread");
+	pthread_detach(t);
+}
+
 static void *proxy_thread(void *arg)
 {
-	struct pair *p;
-	pthread_t t;
+	struct pair *p = arg;
 	int fd;
 
-	(void)arg;
 	for (;;) {
-		fd = accept(proxy_fd, NULL, NULL);
-		if (fd < 0)
-			continue;
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			attack_die("no memory");
-		p->client = fd;
-		p->plan = next_plan();
-		if (pthread_create(&t, NULL, pass_thread, p))
-			attack_die("no thread");
-		pthread_detach(t);
+		fd = accept(p->listener, NULL, NULL);
+		if (fd >= 0)
+			begin(pass_thread, -1, fd, next_plan());
 	}
 	return NULL;
 }
 
-u16 attack_proxy_open(const struct dmm_target *to, u16 port, struct attack_plan *(*next)(void))
+/* Nobody else's connection can come by this door, however late. */
+static void *once_thread(void *arg)
+{
+	struct pair *p = arg;
+	struct pollfd door = { .fd = p->listener, .events = POLLIN };
+
+	if (poll(&door, 1, ATTACK_WAIT_MS) > 0)
+		p->client = accept(p->listener, NULL, NULL);
+	close(p->listener);
+	if (p->client >= 0)
+		return pass_thread(p);
+	attack_plan_put(p->plan);
+	free(p);
+	return NULL;
+}
+
+static int listen_at(u16 port, u16 *is)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
-	int on = 1;
-	pthread_t t;
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	receiver = to;
-	next_plan = next;
-	proxy_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(proxy_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(proxy_fd, (struct sockaddr *)&a, sizeof(a)) || listen(proxy_fd, 16) ||
-	    getsockname(proxy_fd, (struct sockaddr *)&a, &len) || pthread_create(&t, NULL, proxy_thread, NULL))
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 16) || getsockname(fd, (struct sockaddr *)&a, &len))
 		attack_die("no proxy: %s", strerror(errno));
-	return ntohs(a.sin_port);
+	*is = ntohs(a.sin_port);
+	return fd;
+}
+
+void attack_proxy_to(const struct dmm_target *to)
+{
+	receiver = to;
+}
+
+void attack_proxy_open(u16 port, struct attack_plan *(*next)(void))
+{
+	next_plan = next;
+	begin(proxy_thread, listen_at(port, &port), -1, NULL);
+}
+
+u16 attack_proxy_once(struct attack_plan *plan)
+{
+	u16 port;
+	int fd = listen_at(0, &port);
+
+	atomic_fetch_add(&plan->refs, 1);
+	begin(once_thread, fd, -1, plan);
+	return port;
 }
