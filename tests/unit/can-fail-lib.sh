@@ -10,8 +10,8 @@ set -euo pipefail
 kind=lib
 cp "$top/tests/vectors/journal_golden.h" "$tree/tests/vectors/"
 cp "$top"/tests/unit/test_lib_journal*.c "$tree/tests/unit/"
-cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c,test_lib_guest_config.c,test_lib_identity.c} "$tree/tests/unit/"
-begin test_lib_{journal,journal_disk,keys,peers,guest_config,identity}
+cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c,test_lib_guest_config.c,test_lib_identity.c,test_lib_tls_heads.c} "$tree/tests/unit/"
+begin test_lib_{journal,journal_disk,keys,peers,guest_config,identity,tls_heads}
 
 f='rule journal lib/journal_record.c'
 $f 's/if \(!w\.end && bytes - at == sizeof\(w\)\)/if (0)/' 'a record that did not come is damage'
@@ -97,5 +97,13 @@ f='rule identity lib/identity.c'
 $f "s/ && !memchr\\(\\*token, '@', n\\)//; s/\"wwid:\", 5\\)/\"dev:\", 4) || !strncmp(*token, \"wwid:\", 5)/" "a host's own number is a disk's name"
 $f 's/return of_a_kind \?/return 1 ?/' 'what is not known is another'
 $f 's/n == m && !memcmp\(s, t, n\)/!memcmp(s, t, n < m ? n : m)/' 'the beginning of a name will do'
+f='rule tls_heads lib/tls_heads.c'
+$f 's/h->hello && !head_ok\(h\)/!head_ok(h) \&\& false/' 'whatever an encrypted record says in the clear'
+$f 's/return h->head\[1\] == 3 && h->head\[2\] == 3/return true/' 'any version'
+$f 's/return h->body == 1;/return true;/' 'a change of ciphers of any size'
+$f 's/return h->body == 2;/return true;/' 'an alert in the clear of any size'
+$f 's/default:\n\t\treturn false/default:\n\t\treturn h->head[0] == 22/' 'a second hello'
+$f 's/\tif \(h->wrong\)\n\t\treturn 0;//' 'what comes after what does not count'
+$f 's/return good/return done/' 'the head itself is given'
 
 finish

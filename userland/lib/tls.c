@@ -12,6 +12,7 @@
 
 #include "fullio.h"
 #include "parse.h"
+#include "tls_heads.h"
 #include "tls_priv.h"
 
 /* AES-128-GCM: what kTLS has everywhere, and GnuTLS 3.7 does not spoil with a PSK.  No tickets: one that comes late is no data. */
@@ -35,6 +36,7 @@ struct hs {
 	bool unknown_key;			/* the server's: of the identity that was shown */
 	int fd;
 	size_t pulled;		/* bytes */
+	struct dmm_heads heads;
 	u64 deadline_ms;
 	int stop_fd;
 	struct dmm_tls_end *end;
@@ -59,6 +61,8 @@ static int fail_gnutls(struct hs *h, int err)
 		return fail(h, -EPROTO, "the peer says more in the TLS handshake than one takes");
 	if (h->unknown_key)
 		return fail(h, -EACCES, "the key of this connection is not known: used or expired");
+	if (h->heads.wrong && err == GNUTLS_E_PULL_ERROR)
+		return fail(h, -EPROTO, "the TLS handshake is altered on the way: a record that is due encrypted says that it is not");
 	switch (err) {
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
 		switch (gnutls_alert_get(h->session)) {
@@ -218,10 +222,15 @@ static ssize_t hs_pull(gnutls_transport_ptr_t ptr, void *buf, size_t bytes)
 		errno = EMSGSIZE;
 		return -1;
 	}
-	n = recv(h->fd, buf, bytes, MSG_DONTWAIT);
-	if (n > 0)
-		h->pulled += (size_t)n;
-	return n;
+	n = h->heads.wrong ? 0 : recv(h->fd, buf, bytes, MSG_DONTWAIT);
+	if (n <= 0 && !h->heads.wrong)
+		return n;
+	h->pulled += (size_t)n;
+	n = (ssize_t)dmm_heads_take(&h->heads, buf, (size_t)n);
+	if (n)	/* what is before a wrong one is heeded first: it may say more */
+		return n;
+	errno = EBADMSG;
+	return -1;
 }
 
 static ssize_t hs_push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int parts)
