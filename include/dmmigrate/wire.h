@@ -269,6 +269,8 @@ struct dmm_wire_disk {
 #define DMM_PREPARE_OVERWRITE	(1u << 0)	/* a signature there was confirmed */
 #define DMM_PREPARE_CHECK	(1u << 1)	/* only check (--dry-run): prepare nothing */
 #define DMM_PREPARE_CREATE	(1u << 2)	/* a file that is not there is created */
+/* No disk: a guest all of whose disks stay; dest_path is its name (as dmm_wire_guest's), numbers are zero, no other flag, no gate */
+#define DMM_PREPARE_GUEST	(1u << 3)
 
 struct dmm_wire_prepare {
 	struct dmm_wire_disk id;

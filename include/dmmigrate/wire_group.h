@@ -110,11 +110,13 @@ enum dmm_wire_platform {
 	__DMM_PLATFORM_MAX,
 };
 
+#define DMM_GUEST_NAME		64u	/* with a NUL */
+
 struct dmm_wire_guest {
 	__u8 migration[DMM_ID_BYTES];	/* of its disks, which come to the host that is asked */
 	__le32 platform;	/* enum dmm_wire_platform */
 	__le32 flags;		/* 0 */
-	__u8 name[64];		/* of the guest, for the log */
+	__u8 name[DMM_GUEST_NAME];	/* of the guest, for the log */
 };
 #define DMM_WIRE_GUEST_BYTES	88
 
@@ -181,10 +183,13 @@ struct dmm_wire_identity_ok {
 };
 #define DMM_WIRE_IDENTITY_OK_BYTES	1040
 
-/* Repeated for a disk that is there it replaces what may change: the statistics. */
+/*
+ * Repeated for a disk that is there it replaces what may change: the statistics.  Of a group of no disks name and dest_path are both the
+ * guest's name, sizes and statistics zero.
+ */
 struct dmm_wire_adopt {
 	struct dmm_wire_disk id;
-	__le32 group_disks;	/* 1 to DMM_MAX_GROUP */
+	__le32 group_disks;	/* 0 to DMM_MAX_GROUP */
 	__le16 port;		/* of the receiver */
 	__u8 flags;		/* DMM_ADOPT_* */
 	__u8 pad;

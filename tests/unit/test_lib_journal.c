@@ -37,6 +37,7 @@ static struct dmm_journal_record golden_record(unsigned int i)
 		  "recover --force-owner, by alice" },
 		{ DMM_HO_DEST, DMM_HO_RECEIVING, 1, 0, 64, 0, 0, "host-b", "dmmigrated 0.1" },
 		{ DMM_HO_DEST, DMM_HO_REFUSED, 2, DMM_HO_EPOCH_LAST, 64, 0, 0, "host-b", "" },
+		{ DMM_HO_DEST, DMM_HO_OWNED, 2, 1, 0, 0, 0, "host-b", "" },	/* a guest's, no disk of which moves */
 	};
 	struct dmm_journal_record r = {
 		.seq = rows[i].seq, .epoch = rows[i].epoch, .time_ns = 0x1122334455667788ull,
@@ -203,7 +204,7 @@ static void test_misplaced(void **state)
 		{ 82, 4, -EBADMSG, "no state" },
 		{ 82, 11, -EBADMSG, "no state" },
 		{ 83, 1, -EBADMSG, "no state" },
-		{ 84, 0, -EBADMSG, "no state" },
+		{ 84, 0, -EBADMSG, "another migration" },	/* without disks, from here on */
 		{ 84, 65, -EBADMSG, "no state" },
 		{ 84, 3, -EBADMSG, "another migration" },
 		{ 86, 2, -EBADMSG, "does not know" },

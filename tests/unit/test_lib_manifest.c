@@ -318,17 +318,41 @@ static void test_damaged(void **state)
 			free(got);
 	}
 	assert_true(refused > n / 3);
-	/* no disks, and too many */
-	for (i = 0; i <= DMM_MAX_GROUP + 1; i += DMM_MAX_GROUP + 1) {
-		n = snprintf(text, sizeof(text), "{\"schema_version\":1,\"migration\":\"" ID_HEX "\","
-			     "\"role\":\"destination\",\"begun\":1,\"host\":\"\",\"disks\":[");
-		for (size_t k = 0; k < i; k++)
-			n += snprintf(text + n, sizeof(text) - n, "null%s", k + 1 < i ? "," : "");
-		n += snprintf(text + n, sizeof(text) - n, "]}");
-		put(path, text, n);
-		assert_int_equal(dmm_manifest_load(dir, id, &got, why), -EBADMSG);
-		assert_non_null(strstr(why, "disks"));
-	}
+	/* too many disks */
+	n = snprintf(text, sizeof(text), "{\"schema_version\":1,\"migration\":\"" ID_HEX "\","
+		     "\"role\":\"destination\",\"begun\":1,\"host\":\"\",\"disks\":[");
+	for (i = 0; i <= DMM_MAX_GROUP; i++)
+		n += snprintf(text + n, sizeof(text) - n, "null%s", i < DMM_MAX_GROUP ? "," : "");
+	n += snprintf(text + n, sizeof(text) - n, "]}");
+	put(path, text, n);
+	assert_int_equal(dmm_manifest_load(dir, id, &got, why), -EBADMSG);
+	assert_non_null(strstr(why, "disks"));
+}
+
+/* Of a guest no disk of which moves: complete with its name, and damaged without. */
+static void test_no_disks(void **state)
+{
+	struct dmm_manifest *m = dmm_manifest_new(id, DMM_HO_DEST, 0), *got;
+	char path[256], text[512];
+	size_t n;
+
+	(void)state;
+	assert_false(dmm_manifest_complete(m));
+	assert_int_equal(dmm_manifest_save(dir, m), -EINVAL);
+	strcpy(m->guest, "web01");
+	strcpy(m->host, "alpha");
+	assert_true(dmm_manifest_complete(m));
+	assert_int_equal(dmm_manifest_save(dir, m), 0);
+	assert_int_equal(dmm_manifest_load(dir, id, &got, why), 0);
+	assert_memory_equal(got, m, sizeof(*m));
+	free(got);
+	snprintf(path, sizeof(path), "%s", path_of(ID_HEX, "manifest"));
+	n = snprintf(text, sizeof(text), "{\"schema_version\":1,\"migration\":\"" ID_HEX "\","
+		     "\"role\":\"destination\",\"begun\":1,\"host\":\"\",\"disks\":[]}");
+	put(path, text, n);
+	assert_int_equal(dmm_manifest_load(dir, id, &got, why), -EBADMSG);
+	assert_non_null(strstr(why, "guest"));
+	free(m);
 }
 
 static void test_unreadable(void **state)
@@ -459,6 +483,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_fields, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_damaged, setup_dir, teardown_dir),
+		cmocka_unit_test_setup_teardown(test_no_disks, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_unreadable, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_list, setup_dir, teardown_dir),
 		cmocka_unit_test_setup_teardown(test_remove, setup_dir, teardown_dir),

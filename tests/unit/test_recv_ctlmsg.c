@@ -48,7 +48,7 @@ static const struct mutation prepare_mutations[] = {
 	{ "conns 16", P(conns), U32, 16, 0 },
 	{ "conns 17", P(conns), U32, 17, DMM_WERR_LIMIT },
 	{ "flags known", P(flags), U32, 7, 0 },
-	{ "flags unknown", P(flags), U32, 8, DMM_WERR_UNSUPPORTED },
+	{ "flags unknown", P(flags), U32, 16, DMM_WERR_UNSUPPORTED },
 	{ "group of 65", P(group_disks), U32, 65, DMM_WERR_LIMIT },
 	{ "group of 64", P(group_disks), U32, 64, 0 },
 	{ "gate without a group", P(gate), U8, 'g', DMM_WERR_PROTOCOL },
@@ -87,7 +87,7 @@ static const struct mutation adopt_mutations[] = {
 	{ "untouched", AD(group_disks), U32, 4, 0 },
 	{ "id zero", AD(id.migration), U8, 0, DMM_WERR_PROTOCOL },
 	{ "not of its group", AD(id.disk), U32, 4, DMM_WERR_PROTOCOL },
-	{ "group of 0", AD(group_disks), U32, 0, DMM_WERR_LIMIT },
+	{ "group of 0, with a size", AD(group_disks), U32, 0, DMM_WERR_PROTOCOL },
 	{ "group of 65", AD(group_disks), U32, 65, DMM_WERR_LIMIT },
 	{ "port 0", AD(port), U16, 0, DMM_WERR_PROTOCOL },
 	{ "flags", AD(flags), U8, 2, DMM_WERR_PROTOCOL },
@@ -100,6 +100,30 @@ static const struct mutation adopt_mutations[] = {
 	{ "host unpadded", AD(host) + 255, U8, 'x', DMM_WERR_PROTOCOL },
 	{ "name newline", AD(name), U8, '\n', DMM_WERR_PROTOCOL },
 	{ "path unpadded", AD(dest_path) + 1023, U8, 'x', DMM_WERR_PROTOCOL },
+};
+
+/* Of a guest no disk of which moves. */
+static const struct mutation adopt_guest_mutations[] = {
+	{ "untouched", AD(group_disks), U32, 0, 0 },
+	{ "a group", AD(group_disks), U32, 1, DMM_WERR_PROTOCOL },
+	{ "a disk", AD(id.disk), U32, 1, DMM_WERR_PROTOCOL },
+	{ "a size", AD(size_bytes), U64, 512, DMM_WERR_PROTOCOL },
+	{ "statistics", AD(flags), U8, DMM_ADOPT_WITNESS, DMM_WERR_PROTOCOL },
+	{ "a path", AD(dest_path), U8, '/', DMM_WERR_PROTOCOL },
+};
+
+static const struct mutation prepare_guest_mutations[] = {
+	{ "untouched", P(flags), U32, DMM_PREPARE_GUEST, 0 },
+	{ "checked only", P(flags), U32, DMM_PREPARE_GUEST | DMM_PREPARE_CHECK, DMM_WERR_PROTOCOL },
+	{ "no flag", P(flags), U32, 0, DMM_WERR_UNSUPPORTED },
+	{ "a disk", P(id.disk), U32, 1, DMM_WERR_PROTOCOL },
+	{ "a size", P(size_bytes), U64, SIZE, DMM_WERR_PROTOCOL },
+	{ "connections", P(conns), U32, 1, DMM_WERR_PROTOCOL },
+	{ "a group", P(group_disks), U32, 1, DMM_WERR_PROTOCOL },
+	{ "a gate", P(gate), U8, 'g', DMM_WERR_PROTOCOL },
+	{ "a source", P(source_path), U8, '/', DMM_WERR_PROTOCOL },
+	{ "no name", P(dest_path), U8, 0, DMM_WERR_PROTOCOL },
+	{ "name unpadded", P(dest_path) + DMM_GUEST_NAME, U8, 'x', DMM_WERR_PROTOCOL },
 };
 
 #define D(f) offsetof(struct dmm_wire_digest, f)
@@ -264,7 +288,7 @@ static void mutate(const struct mutation *m, size_t nr, const void *good, size_t
 
 static void decoders_refuse(void **state)
 {
-	struct dmm_wire_prepare p;
+	struct dmm_wire_prepare p, pg;
 	struct dmm_wire_digest d;
 	struct dmm_wire_attach a;
 	struct dmm_wire_hello h;
@@ -357,6 +381,22 @@ static void decoders_refuse(void **state)
 	strcpy((char *)ad.name, "web01");
 	strcpy((char *)ad.dest_path, "/dev/x");
 	mutate(adopt_mutations, COUNT(adopt_mutations), &ad, sizeof(ad), decode_adopt);
+	ad.group_disks = 0;
+	ad.size_bytes = 0;
+	memset(ad.dest_path, 0, sizeof(ad.dest_path));
+	strcpy((char *)ad.dest_path, "web01");
+	mutate(adopt_guest_mutations, COUNT(adopt_guest_mutations), &ad, sizeof(ad), decode_adopt);
+	memset(ad.name, 'x', DMM_GUEST_NAME);
+	memset(ad.dest_path, 'x', DMM_GUEST_NAME);
+	assert_int_equal(decode_adopt(&ad, &r), -EPROTO);	/* one byte too long */
+	memset(&pg, 0, sizeof(pg));
+	disk_id(&pg.id);
+	pg.flags = cpu_to_le32(DMM_PREPARE_GUEST);
+	strcpy((char *)pg.dest_path, "web01");
+	strcpy((char *)pg.source_host, "alpha");
+	mutate(prepare_guest_mutations, COUNT(prepare_guest_mutations), &pg, sizeof(pg), decode_prepare);
+	memset(pg.dest_path, 'x', DMM_GUEST_NAME);
+	assert_int_equal(decode_prepare(&pg, &r), -EPROTO);
 	/* the disk is not one of its group */
 	p.group_disks = cpu_to_le32(3);
 	p.id.disk = cpu_to_le32(3);

@@ -185,6 +185,11 @@ static int control_prepare(struct control *c, const u8 *payload, struct reply *r
 		return ret;
 	memcpy(p.peer, c->s->peer_name, sizeof(p.peer));
 	control_name(c, &p.name);
+	if (p.flags & DMM_PREPARE_GUEST) {
+		reply->type = DMM_MSG_PREPARED;
+		reply->bytes = sizeof(reply->u.prepared);
+		return dmm_control_prepare_guest(c->s, &p, &reply->u.prepared, r);
+	}
 	p.made = c->s->rc->migrations && dmm_migrations_made(c->s->rc->migrations, &p);
 	if (!p.group_disks && c->s->rc->migrations)
 		ret = dmm_migrations_refuse_known(c->s->rc->migrations, p.name.migration, r);

@@ -159,6 +159,9 @@ static int group_check(struct dmm_session *s, struct dmm_migration *m, const str
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "the migration's %s is here, and this is asked of "
 				  "its %s", m->role == DMM_HO_SOURCE ? "source" : "destination",
 				  m->role == DMM_HO_SOURCE ? "destination" : "source");
+	/* nothing would hold the guest there: its tool alone has it suspended first */
+	if (rq->verb == DMM_GROUP_ACQUIRE && !m->nr_disks)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "no disk of this guest moves, so nothing but dmmigrate vm, at the source, hands it over");
 	return rq->verb == DMM_GROUP_FORCE ? group_check_force(m, r) : 0;
 }
 

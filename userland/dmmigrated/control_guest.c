@@ -113,6 +113,24 @@ int dmm_control_guest_config(struct dmm_session *s, const u8 *payload, struct dm
 	return ret;
 }
 
+int dmm_control_prepare_guest(struct dmm_session *s, const struct dmm_prepare *p, struct dmm_wire_prepared *prepared, struct dmm_refusal *r)
+{
+	int ret;
+
+	if (!(s->features & DMM_FEATURE_GROUP))
+		return dmm_refuse(r, DMM_WERR_PROTOCOL, "a group without its feature in HELLO");
+	if (!s->rc->migrations)
+		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "no journals are kept here");
+	ret = dmm_guest_check(s, r);
+	if (!ret)
+		ret = dmm_migrations_prepare_guest(s->rc->migrations, p, r);
+	if (ret)
+		return ret;
+	memset(prepared, 0, sizeof(*prepared));
+	dmm_info(&s->log_id, "guest %s of %s prepared, no disk of which moves", p->dest_path, p->source_host);
+	return 0;
+}
+
 int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wire_identity_ok *ok, struct dmm_refusal *r)
 {
 	char path[DMM_PATH_MAX], identity[sizeof(ok->identity)];

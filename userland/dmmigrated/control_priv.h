@@ -22,6 +22,9 @@ struct dmm_guest_pieces;
 int dmm_control_guest_config(struct dmm_session *s, const u8 *payload, struct dmm_guest_pieces **pieces,
 			     struct dmm_wire_guest_config_ok *ok, struct dmm_refusal *r);
 
+/* PREPARE of a guest without a disk that moves. */
+int dmm_control_prepare_guest(struct dmm_session *s, const struct dmm_prepare *p, struct dmm_wire_prepared *prepared, struct dmm_refusal *r);
+
 /* Which disk has a path here: for those whose guests may come. */
 int dmm_control_identity(struct dmm_session *s, const u8 *payload, struct dmm_wire_identity_ok *ok, struct dmm_refusal *r);
 

@@ -138,6 +138,17 @@ static int prepare_check_group(const struct dmm_wire_prepare *w, struct dmm_refu
 	return dmm_group_disks_check(nr, &w->id, r);
 }
 
+/* Of a guest without a disk that moves: nothing is said of any. */
+static int prepare_check_guest(const struct dmm_wire_prepare *w, struct dmm_refusal *r)
+{
+	if (le32_to_cpu(w->flags) != DMM_PREPARE_GUEST || w->id.disk || w->size_bytes || w->block_bytes || w->lbs_bytes || w->conns ||
+	    w->group_disks || w->gate[0] || w->source_path[0] || w->source_identity[0])
+		return dmm_malformed(r, "PREPARE of a guest says something of a disk");
+	if (strnlen((const char *)w->dest_path, sizeof(w->dest_path)) >= DMM_GUEST_NAME)
+		return dmm_malformed(r, "the guest's name is too long");
+	return 0;
+}
+
 int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_refusal *r)
 {
 	struct dmm_wire_prepare w;
@@ -147,7 +158,9 @@ int dmm_prepare_decode(const void *payload, struct dmm_prepare *p, struct dmm_re
 	ret = dmm_disk_name_check(&w.id, r);
 	if (!ret)
 		ret = prepare_check_texts(&w, r);
-	if (!ret)
+	if (!ret && le32_to_cpu(w.flags) & DMM_PREPARE_GUEST)
+		ret = prepare_check_guest(&w, r);
+	else if (!ret)
 		ret = prepare_check_numbers(&w, r);
 	if (!ret)
 		ret = prepare_check_group(&w, r);
@@ -335,12 +348,14 @@ int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusa
 		return dmm_malformed(r, "a name of ADOPT is not text");
 	if (!w.host[0] || !w.name[0] || !w.dest_path[0] || !w.port)
 		return dmm_malformed(r, "a name of ADOPT is missing");
-	if (!w.size_bytes)
-		return dmm_malformed(r, "ADOPT of an empty disk");
+	nr = le32_to_cpu(w.group_disks);
+	if (!w.size_bytes != !nr)
+		return dmm_malformed(r, nr ? "ADOPT of an empty disk" : "ADOPT of a guest says something of a disk");
 	if ((w.flags & ~DMM_ADOPT_WITNESS) || w.pad)
 		return dmm_malformed(r, "unknown flags of ADOPT");
-	nr = le32_to_cpu(w.group_disks);
-	ret = dmm_group_disks_check(nr, &w.id, r);
+	if (!nr && (w.id.disk || w.flags || strcmp((char *)w.name, (char *)w.dest_path) || strlen((char *)w.name) >= DMM_GUEST_NAME))
+		return dmm_malformed(r, "ADOPT of a guest says something of a disk, or its name is too long");
+	ret = nr ? dmm_group_disks_check(nr, &w.id, r) : 0;
 	if (ret)
 		return ret;
 	dmm_disk_name_take(&w.id, &a->name);

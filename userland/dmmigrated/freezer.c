@@ -5,79 +5,18 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/handover.h"
-#include "freezer.h"
+#include "freezer_priv.h"
 #include "fullio.h"
-#include "nl.h"
 
 #define LOOK_MS		100	/* should an event be lost */
 
-struct freezer_disk {
-	bool has_witness;
-	struct dmm_witness witness;
-	u64 device_bytes;	/* by sysfs, before the latest hold */
-};
-
-struct dmm_freezer {
-	struct dmm_freezer_config c;	/* constant */
-	pthread_t thread;
-	int wake_fd;			/* eventfd: something changed for the thread */
-
-	pthread_mutex_t lock;		/* a leaf */
-	/* protected by lock */
-	bool stop;
-	u64 epoch;			/* of the freeze that is looked at; 0: none */
-	bool acquired;			/* the destination has asked for it */
-	u32 timeout_ms;
-	struct freezer_disk disks[DMM_HO_MAX_DISKS];
-};
-
 /* --- the kernel --- */
-
-/* One look at all disks of the migration. */
-struct look {
-	struct dmm_nl *nl;
-	struct dmm_nl_info *list;
-	const struct dmm_nl_info *disks[DMM_HO_MAX_DISKS];	/* NULL: the kernel has none */
-};
-
-static void look_end(struct look *l)
-{
-	free(l->list);
-	dmm_nl_close(l->nl);
-}
-
-/* 0, or -errno: -ENOENT without the module. */
-static int look_begin(const struct dmm_freezer *f, struct look *l)
-{
-	unsigned int nr = 0, i;
-	int ret;
-
-	memset(l, 0, sizeof(*l));
-	ret = dmm_nl_open(&l->nl);
-	if (ret)
-		return ret;
-	ret = dmm_nl_dump(l->nl, &l->list, &nr);
-	if (ret) {
-		look_end(l);
-		return ret;
-	}
-	for (i = 0; i < nr; i++) {
-		const struct dmm_nl_info *info = &l->list[i];
-
-		if (info->gate == DMM_GATE_NONE && info->disk < f->c.nr_disks &&
-		    !memcmp(info->migration, f->c.log_id.migration, DMM_ID_BYTES))
-			l->disks[info->disk] = info;
-	}
-	return 0;
-}
 
 /* A command that names a device and an epoch. */
 static int do_epoch(struct dmm_nl *nl, enum dmm_cmd cmd, u64 dev, u64 epoch, u32 timeout_ms)
@@ -109,7 +48,9 @@ static int do_where(struct dmm_freezer *f, unsigned int states, enum dmm_cmd cmd
 	int ret, err = 0;
 	u32 i;
 
-	ret = look_begin(f, &l);
+	if (!f->c.nr_disks)
+		return 0;
+	ret = dmm_freezer_look_begin(f, &l);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;	/* nothing is held without the module */
 	for (i = 0; i < f->c.nr_disks; i++) {
@@ -119,138 +60,11 @@ static int do_where(struct dmm_freezer *f, unsigned int states, enum dmm_cmd cmd
 		if (ret && !err)
 			err = complain(f, &l, i, what, ret);
 	}
-	look_end(&l);
+	dmm_freezer_look_end(&l);
 	return err;
 }
 
 /* --- looking at a freeze --- */
-
-/* It thawed by itself: in the first step that has not been timed. */
-static int say_late(const struct dmm_nl_info *info, char *why)
-{
-	if (info->barrier_ns) {
-		snprintf(why, DMM_FREEZER_WHY, "it was frozen, and not committed in time: it thawed (another disk, "
-			 "the other host, a proof of its data or a journal took too long)");
-		return -ETIME;
-	}
-	if (info->ship_ns)
-		snprintf(why, DMM_FREEZER_WHY, "the destination's disk was not flushed in time: it thawed");
-	else if (info->drain_ns)
-		snprintf(why, DMM_FREEZER_WHY, "not everything was shipped in time: it thawed (%llu bytes were "
-			 "dirty at the hold)", info->freeze_blocks * info->block_bytes);
-	else
-		snprintf(why, DMM_FREEZER_WHY, "the source's disk did not end the writes under way in time: it "
-			 "thawed");
-	return -ECANCELED;
-}
-
-/* What has become of the freeze: 0 frozen, -EINPROGRESS, or over, with @why; -ETIME: it was frozen, nobody committed. */
-static int disk_look(const struct dmm_nl_info *info, const struct freezer_disk *d, u64 epoch, char *why)
-{
-	u64 missing;
-
-	if (!info) {
-		snprintf(why, DMM_FREEZER_WHY, "its migrate target is gone");
-		return -ENODEV;
-	}
-	if (info->epoch != epoch) {
-		snprintf(why, DMM_FREEZER_WHY, "another freeze was begun");
-		return -ESTALE;
-	}
-	switch (info->state) {
-	case DMM_STATE_FREEZING:
-		return -EINPROGRESS;
-	case DMM_STATE_COMMITTED:
-	case DMM_STATE_RELEASED:
-		return 0;
-	case DMM_STATE_FROZEN:
-		/* the tracker's own accounts must agree before its word is taken */
-		if (info->writes_submitted != info->writes_completed) {
-			snprintf(why, DMM_FREEZER_WHY, "the target saw %llu writes and the end of %llu: its "
-				 "tracking cannot be trusted", info->writes_submitted,
-				 info->writes_completed);
-			return -EUCLEAN;
-		}
-		if (!d->has_witness || dmm_witness_agrees(&d->witness, d->device_bytes,
-							  info->write_bytes, &missing))
-			return 0;
-		snprintf(why, DMM_FREEZER_WHY, "%llu bytes were written to it since the start that the migrate "
-			 "target has not seen: something went round it; start again from a table of its own",
-			 missing);
-		return -EUCLEAN;
-	case DMM_STATE_FAILED:
-	case DMM_STATE_DISCONNECTED:
-		snprintf(why, DMM_FREEZER_WHY, "the migration %s while freezing: %s%s%s",
-			 info->state == DMM_STATE_FAILED ? "failed" : "lost its connection",
-			 strerror(-info->error), *info->reason ? ": " : "", info->reason);
-		return -EREMOTEIO;
-	}
-	if (info->freeze_result == -ETIME)
-		return say_late(info, why);
-	snprintf(why, DMM_FREEZER_WHY, "the freeze ended: %s%s%s",
-		 strerror(info->freeze_result ? -info->freeze_result : ECANCELED), *info->reason ? ": " : "",
-		 info->reason);
-	return -ECANCELED;
-}
-
-/* One was frozen, and waited in vain: for another, if that is not frozen, or was not in time. */
-static void find_late(struct dmm_freezer *f, const struct look *l, u64 epoch, char *why)
-{
-	const struct dmm_nl_info *info;
-	char said[DMM_FREEZER_WHY];
-	u32 i;
-
-	for (i = 0; i < f->c.nr_disks; i++) {
-		info = l->disks[i];
-		if (!info || info->epoch != epoch || info->barrier_ns)
-			continue;
-		say_late(info, said);
-		snprintf(why, DMM_FREEZER_WHY, "disk %u: %.200s", i, said);
-		return;
-	}
-}
-
-enum freeze_end {
-	FREEZE_GOES_ON,
-	FREEZE_COMMITTED,	/* all disks: nothing more becomes of it by itself */
-	FREEZE_OVER,
-};
-
-/* One round over all disks. */
-static enum freeze_end freezer_look(struct dmm_freezer *f, u64 epoch, char *why)
-{
-	char said[DMM_FREEZER_WHY];
-	u32 i, committed = 0;
-	struct freezer_disk d;
-	bool over = false, acquired;
-	struct look l;
-	int ret;
-
-	ret = look_begin(f, &l);
-	if (ret) {
-		snprintf(why, DMM_FREEZER_WHY, "the kernel does not answer: %s", strerror(-ret));
-		return FREEZE_OVER;
-	}
-	for (i = 0; i < f->c.nr_disks && !over; i++) {
-		pthread_mutex_lock(&f->lock);
-		d = f->disks[i];
-		acquired = f->acquired;
-		pthread_mutex_unlock(&f->lock);
-		ret = disk_look(l.disks[i], &d, epoch, said);
-		if (ret) {
-			over = ret != -EINPROGRESS;
-			continue;
-		}
-		committed += l.disks[i]->state != DMM_STATE_FROZEN;
-		f->c.frozen(f->c.ctx, epoch, acquired, i, l.disks[i]->conn_epoch, l.disks[i]->barrier);
-	}
-	if (over)
-		snprintf(why, DMM_FREEZER_WHY, "disk %u: %.200s", i - 1, said);
-	if (over && ret == -ETIME)
-		find_late(f, &l, epoch, why);
-	look_end(&l);
-	return over ? FREEZE_OVER : committed == f->c.nr_disks ? FREEZE_COMMITTED : FREEZE_GOES_ON;
-}
 
 /* Forgets a freeze that is over, unless another one has begun. */
 static void freezer_over(struct dmm_freezer *f, u64 epoch)
@@ -300,9 +114,9 @@ static void *freezer_thread(void *arg)
 			freezer_wait(f, NULL, -1);
 			continue;
 		}
-		if (!ev && dmm_nl_events_open(&ev))
+		if (!ev && f->c.nr_disks && dmm_nl_events_open(&ev))
 			ev = NULL;	/* looking every now and then does, too */
-		switch (freezer_look(f, epoch, why)) {
+		switch (dmm_freezer_look(f, epoch, why)) {
 		case FREEZE_GOES_ON:
 			freezer_wait(f, ev, LOOK_MS);
 			break;
@@ -321,6 +135,29 @@ static void *freezer_thread(void *arg)
 
 /* --- for the group --- */
 
+static void freeze_none(struct dmm_freezer *f, u64 epoch, bool acquired)
+{
+	pthread_mutex_lock(&f->lock);
+	f->epoch = epoch;
+	f->acquired = acquired;
+	f->committed = false;
+	f->until_ms = dmm_now_ms() + f->timeout_ms;
+	f->timeout_ms = DMM_FREEZER_DEFAULT_MS;
+	pthread_mutex_unlock(&f->lock);
+	eventfd_write(f->wake_fd, 1);
+}
+
+static int commit_none(struct dmm_freezer *f, u64 epoch)
+{
+	int ret;
+
+	pthread_mutex_lock(&f->lock);
+	ret = f->epoch == epoch && dmm_now_ms() < f->until_ms ? 0 : -ETIME;
+	f->committed = !ret;
+	pthread_mutex_unlock(&f->lock);
+	return ret;
+}
+
 int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
 {
 	u64 device_bytes[DMM_HO_MAX_DISKS];
@@ -328,7 +165,11 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
 	u32 timeout_ms, i;
 	int ret;
 
-	ret = look_begin(f, &l);
+	if (!f->c.nr_disks) {
+		freeze_none(f, epoch, acquired);
+		return 0;
+	}
+	ret = dmm_freezer_look_begin(f, &l);
 	if (ret)
 		return ret;
 	/* before the hold: what some kernels count as written while it waits there is none of this */
@@ -363,7 +204,7 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
 	pthread_mutex_unlock(&f->lock);
 	eventfd_write(f->wake_fd, 1);
 out_end:
-	look_end(&l);
+	dmm_freezer_look_end(&l);
 	return ret;
 }
 
@@ -373,14 +214,16 @@ int dmm_freezer_commit(struct dmm_freezer *f, u32 disk, u64 epoch)
 	struct look l;
 	int ret;
 
-	ret = look_begin(f, &l);
+	if (!f->c.nr_disks)
+		return commit_none(f, epoch);
+	ret = dmm_freezer_look_begin(f, &l);
 	if (ret)
 		return ret;
 	info = l.disks[disk];
 	ret = info ? do_epoch(l.nl, DMM_CMD_COMMIT, info->dev, epoch, 0) : -ENODEV;
 	if (ret)
 		complain(f, &l, disk, "commit", ret);
-	look_end(&l);
+	dmm_freezer_look_end(&l);
 	return ret;
 }
 
@@ -408,7 +251,7 @@ int dmm_freezer_held(struct dmm_freezer *f, u32 disk)
 	struct look l;
 	int ret;
 
-	ret = look_begin(f, &l);
+	ret = dmm_freezer_look_begin(f, &l);
 	if (ret)
 		return ret == -ENOENT ? -ENODEV : ret;
 	info = l.disks[disk];
@@ -416,7 +259,7 @@ int dmm_freezer_held(struct dmm_freezer *f, u32 disk)
 		ret = -ENODEV;
 	else if (info->state != DMM_STATE_COMMITTED && info->state != DMM_STATE_RELEASED)
 		ret = -EBUSY;
-	look_end(&l);
+	dmm_freezer_look_end(&l);
 	return ret;
 }
 

@@ -251,7 +251,7 @@ static int group_boot(struct dmm_group *g, struct dmm_ho_actions *out)
 {
 	const struct dmm_journal_record *last;
 	struct dmm_ho_config hc = {
-		.role = g->c.role, .nr_disks = g->c.nr_disks, .instance = g->c.instance,
+		.role = g->c.role, .nr_disks = dmm_group_units(g->c.nr_disks), .instance = g->c.instance,
 	};
 	char why[DMM_JOURNAL_WHY] = "";
 	int ret;

@@ -40,6 +40,15 @@ struct dmm_group_ops {
 	void (*send)(void *ctx, const struct dmm_ho_event *msg);
 };
 
+/*
+ * What is handed over, as the states have it: disks, or, of a guest all of whose disks stay where they are, one thing that is no disk:
+ * frozen, flushed and committed as soon as it is asked to be.
+ */
+static inline u32 dmm_group_units(u32 nr_disks)
+{
+	return nr_disks ? nr_disks : 1;
+}
+
 struct dmm_group_config {
 	const char *dir;		/* of journals; borrowed */
 	u8 id[DMM_ID_BYTES];

@@ -82,7 +82,7 @@ int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct d
 
 int dmm_migration_take_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r)
 {
-	bool known = false;
+	bool known = m->manifest->guest[0];
 	u32 i;
 
 	for (i = 0; i < m->nr_disks; i++)
@@ -154,6 +154,47 @@ int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *
 	return ret;
 }
 
+/* Which guest it is, of a migration without disks: it begins with that.  @host and @port are set. */
+static int begin_guest(struct dmm_migration *m, const char *name, const char *host, u16 port, struct dmm_refusal *r)
+{
+	struct dmm_manifest *mf = m->manifest;
+	int ret;
+
+	if (mf->guest[0] && (strcmp(mf->guest, name) || strcmp(mf->host, host) || mf->port != port))
+		return dmm_refuse(r, DMM_WERR_BUSY, "this migration is one of the guest %s", mf->guest);
+	if (mf->guest[0])
+		return begin_if_complete(m, r);
+	dmm_migration_set_host(m, host);
+	mf->port = port;
+	pthread_mutex_lock(&m->lock);
+	snprintf(mf->guest, sizeof(mf->guest), "%s", name);
+	pthread_mutex_unlock(&m->lock);
+	ret = dmm_manifest_save(dmm_migration_dir(m), mf);
+	if (!ret)
+		return begin_if_complete(m, r);
+	pthread_mutex_lock(&m->lock);
+	mf->guest[0] = '\0';
+	pthread_mutex_unlock(&m->lock);
+	return dmm_refuse(r, DMM_WERR_INTERNAL, "cannot write the manifest in %s: %s", dmm_migration_dir(m), strerror(-ret));
+}
+
+int dmm_migrations_prepare_guest(struct dmm_migrations *ms, const struct dmm_prepare *p, struct dmm_refusal *r)
+{
+	struct dmm_migration *m = dmm_migrations_get_or_new(ms, p->name.migration, DMM_HO_DEST, 0, r);
+	int ret;
+
+	if (!m)
+		return -EBUSY;
+	pthread_mutex_lock(&m->change);
+	ret = m->listed ? dmm_migration_take_peer(m, p->peer, r) :
+			  dmm_refuse(r, DMM_WERR_BUSY, "the migration is being dropped: try again");
+	if (!ret)
+		ret = begin_guest(m, p->dest_path, p->source_host, 0, r);
+	pthread_mutex_unlock(&m->change);
+	dmm_migration_put(m);
+	return ret;
+}
+
 /* Is it the gate of a migration that has a part here? */
 static bool is_our_gate(struct dmm_migrations *ms, unsigned int major, unsigned int minor, u8 id[DMM_ID_BYTES])
 {
@@ -201,9 +242,12 @@ static int adopt_gate(struct dmm_migrations *ms, const char *source, struct dmm_
 
 static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct dmm_refusal *r)
 {
-	struct dmm_manifest_disk *known = &m->manifest->disks[a->name.disk], d = { .known = true };
+	struct dmm_manifest_disk *known, d = { .known = true };
 	int ret;
 
+	if (!m->nr_disks)
+		return begin_guest(m, a->source, a->host, a->port, r);
+	known = &m->manifest->disks[a->name.disk];
 	ret = known->known ? 0 : adopt_gate(m->all, a->source, r);
 	if (ret)
 		return ret;

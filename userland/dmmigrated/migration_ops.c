@@ -320,9 +320,9 @@ void dmm_migration_message(struct dmm_migration *m, const struct dmm_handover_ms
 	if (!g || memcmp(msg->migration, m->id, sizeof(m->id)))
 		return;
 	if (m->role == DMM_HO_DEST && msg->event == DMM_HANDOVER_BARRIER) {
-		if (msg->disk < m->nr_disks)
+		if (msg->disk < dmm_group_units(m->nr_disks))
 			dmm_migration_barrier(m, msg);
-	} else if (!dmm_handover_to_event(msg, &ev)) {
+	} else if (!dmm_handover_to_event(msg, &ev) && (m->nr_disks || ev.type != DMM_HO_EV_ACQUIRE)) {	/* as group_check() */
 		dmm_group_post(g, &ev, true);
 	}
 }
@@ -420,7 +420,7 @@ static int source_start(struct dmm_migration *m)
 	snprintf(lc.host, sizeof(lc.host), "%s", m->manifest->host);
 	memcpy(lc.migration, m->id, sizeof(lc.migration));
 	ret = dmm_link_open(&lc, &m->link);
-	return ret || m->all->by_hand ? ret : dmm_reconnect_open(&rc, &m->reconnect);
+	return ret || m->all->by_hand || !m->nr_disks ? ret : dmm_reconnect_open(&rc, &m->reconnect);
 }
 
 /* What has a gate is looked after with that. */

@@ -120,10 +120,12 @@ static void proof_begin(struct dmm_migration *m, struct dmm_disk *d, const struc
 
 void dmm_migration_barrier(struct dmm_migration *m, const struct dmm_handover_msg *msg)
 {
-	struct dmm_disk *d = dmm_migration_disk(m, msg->disk);
+	struct dmm_disk *d = m->nr_disks ? dmm_migration_disk(m, msg->disk) : NULL;
 	enum dmm_sample_state sample;
 	bool flushed;
 
+	if (!m->nr_disks)
+		barrier_stands(m, msg);
 	if (!d)
 		return;
 	if (d->ops->barrier(d, msg->conn_epoch, msg->barrier, &flushed, &sample) || !flushed)

@@ -215,7 +215,7 @@ void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 
 	pthread_mutex_lock(&m->lock);
 	dmm_hostport_format(m->manifest->host, m->manifest->port, host, sizeof(host));
 	text_cut(peer, peer_cap, m->role == DMM_HO_SOURCE ? host : m->manifest->host);
-	text_cut(device, device_cap, m->manifest->disks[0].name);
+	text_cut(device, device_cap, m->nr_disks ? m->manifest->disks[0].name : m->manifest->guest);
 	pthread_mutex_unlock(&m->lock);
 }
 

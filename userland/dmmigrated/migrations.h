@@ -120,6 +120,9 @@ void dmm_migrations_put_all(struct dmm_migration **list, u32 nr);
 int dmm_migrations_prepare(struct dmm_migrations *ms, const struct dmm_prepare *p, bool gate,
 			   struct dmm_refusal *r);
 
+/* The same of a migration without disks: of a guest all of whose disks stay where they are. */
+int dmm_migrations_prepare_guest(struct dmm_migrations *ms, const struct dmm_prepare *p, struct dmm_refusal *r);
+
 /* May the trusted peer of this name ("": no TLS) ask about a migration whose destination is here?  0, or -errno with @r filled. */
 int dmm_migration_check_peer(struct dmm_migration *m, const char *peer, struct dmm_refusal *r);
 

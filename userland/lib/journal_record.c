@@ -118,7 +118,7 @@ static const char *wire_wrong(const struct journal_wire *w)
 	    dmm_text_check(w->host, sizeof(w->host)) || dmm_text_check(w->by, sizeof(w->by)))
 		return "holds what this version does not know";
 	if ((role != DMM_HO_SOURCE && role != DMM_HO_DEST) ||
-	    !dmm_ho_state_durable(le16_to_cpu(w->state), role) || !disks || disks > DMM_HO_MAX_DISKS)
+	    !dmm_ho_state_durable(le16_to_cpu(w->state), role) || disks > DMM_HO_MAX_DISKS)
 		return "holds no state of a hand-over";
 	return NULL;
 }

@@ -43,6 +43,8 @@ bool dmm_manifest_complete(const struct dmm_manifest *m)
 {
 	u32 i;
 
+	if (!m->nr_disks)
+		return m->guest[0];
 	for (i = 0; i < m->nr_disks && m->disks[i].known; i++)
 		;
 	return i == m->nr_disks;
@@ -94,6 +96,8 @@ static struct json_object *manifest_to_json(const struct dmm_manifest *m)
 		json_object_object_add(o, "peer", json_object_new_string(m->peer));
 	if (m->role == DMM_HO_SOURCE)
 		json_object_object_add(o, "port", json_object_new_int(m->port));
+	if (!m->nr_disks)
+		json_object_object_add(o, "guest", json_object_new_string(m->guest));
 	for (i = 0; i < m->nr_disks; i++)
 		json_object_array_add(disks, disk_to_json(&m->disks[i], m->role));
 	json_object_object_add(o, "disks", disks);
@@ -213,13 +217,15 @@ static const char *manifest_from_json(struct json_object *o, const u8 id[DMM_ID_
 	    !json_object_is_type(disks, json_type_array))
 		return "disks";
 	nr = json_object_array_length(disks);
-	if (nr < 1 || nr > DMM_MAX_GROUP)
+	if (nr > DMM_MAX_GROUP)
 		return "disks";
 	*result = dmm_manifest_new(id, role, nr);
 	if (!*result)
 		return NULL;
 	(*result)->begun = begun;
 	wrong = peer_from_json(o, *result);
+	if (!nr && !wrong && (dmm_jsonfield_text(o, "guest", (*result)->guest, sizeof((*result)->guest)) || !*(*result)->guest))
+		wrong = "guest";
 	for (i = 0; i < nr && !wrong; i++)
 		wrong = disk_from_json(json_object_array_get_idx(disks, i), role,
 				       &(*result)->disks[i]);

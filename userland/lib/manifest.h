@@ -38,14 +38,15 @@ struct dmm_manifest {
 	u16 port;			/* source only */
 	char peer[256];			/* destination: whose it is, by the name of a trusted peer; "": of before TLS, or without */
 	bool begun;			/* its journal was: should that be missing, it is lost */
-	u32 nr_disks;			/* 1 to DMM_MAX_GROUP */
+	char guest[DMM_GUEST_NAME];			/* without disks: whose memory alone moves */
+	u32 nr_disks;			/* to DMM_MAX_GROUP */
 	struct dmm_manifest_disk disks[];
 };
 
 /* Zeroed but for these; the caller frees it. NULL: out of memory. */
 struct dmm_manifest *dmm_manifest_new(const u8 id[DMM_ID_BYTES], enum dmm_ho_role role, u32 nr_disks);
 
-/* Are all disks known? */
+/* Are all disks known, or, without any, the guest? */
 bool dmm_manifest_complete(const struct dmm_manifest *m);
 
 /* Makes the directories that are missing, 0700. 0 or -errno. */
