@@ -11,58 +11,8 @@ two_hosts
 make_disk A 12
 make_disk B 12
 
-mkdir -p /etc/xen/auto "$TMP/bin" "$TMP/xen-b"
-cleanup_fn "rm -rf /etc/xen"
-mkfifo "$TMP/memory" "$TMP/answers"
-cat >"$TMP/bin/xl" <<-EOS
-	#!/bin/sh
-	# exactly so many bytes, for another reads the rest
-	take() { dd bs=1 count="\$1" of=/dev/null 2>/dev/null; }
-	case "\$1 \$2" in
-	'info ')	printf 'xen_version : 4.17.5\ntotal_memory : 2000\nfree_memory : 1000\n' ;;
-	'list -l')	cat "$TMP/list" ;;
-	'list ' | 'list web')
-		printf 'Name ID Mem VCPUs State Time(s)\nweb 1 64 1 -b---- 1.0\n' ;;
-	'migrate -s')
-		eval "rune=\\\${\$#}"
-		sh -c "\$rune" <"$TMP/memory" >"$TMP/answers" &
-		exec 8>"$TMP/memory" 9<"$TMP/answers"
-		take 54 <&9
-		echo memory >&8
-		take 34 <&9
-		printf 'domain is yours, you are cleared to unpause\000' >&8
-		take 40 <&9 ;;
-	'migrate-receive ')
-		printf 'xl migration receiver ready, send binary domain data.\n'
-		read -r line
-		[ ! -e "$TMP/fails" ] || exit 1
-		printf 'domain received, ready to unpause\000'
-		take 44
-		printf 'my copy unpause results are as follows\000\000' ;;
-	*)		exit 1 ;;
-	esac
-EOS
-# the other host's, where there is no such domain
-mkdir "$TMP/bin-b"
-# shellcheck disable=SC2016 # for the script
-printf '#!/bin/sh\n[ "$1" != list ] || exit 1\nexec %s/bin/xl "$@"\n' "$TMP" >"$TMP/bin-b/xl"
-chmod 755 "$TMP/bin/xl" "$TMP/bin-b/xl"
-without_xl=$PATH
-export PATH
-printf '%s' '[ { "domid": 1, "config": { "c_info": { "type": "pvh", "name": "web" }, "b_info": { "max_vcpus": 1, "max_memkb": 65536,' \
-	' "target_memkb": 65536 }, "disks": [ { "pdev_path": "/dev/mapper/A", "vdev": "xvda", "format": "raw", "readwrite": 1 } ] } } ]' >"$TMP/list"
-cat >/etc/xen/web.cfg <<-EOS
-	# mine
-	name = "web"
-	disk = [ "phy:/dev/mapper/A,xvda,w" ]
-	vcpus = 1
-EOS
+. functions-guest.sh
 ln -s ../web.cfg /etc/xen/auto/web
-printf '[dmmigrated]\nguests = *\nxl = %s\nguest_configs = %s\n' "$TMP/bin-b/xl" "$TMP/xen-b" >"$TMP/b.conf"
-RECEIVER_OPTIONS="--config $TMP/b.conf"
-PATH=$TMP/bin-b:$without_xl
-start_receiver
-PATH=$TMP/bin:$without_xl
 cleanup_fn "dm_drop A.dmm"
 
 # vm CODE [OPTION...]: moves it, its disk to TO; exit code, and what it says in $TMP/vm.out
@@ -73,8 +23,6 @@ vm() {
 	timeout 100 dmmigrate vm web --to "$ADDR_B" --map "xvda=$TO" "$@" >"$TMP/vm.out" 2>&1 || rc=$?
 	[ $rc = "$want" ] || fail "vm $*: exit $rc, wanted $want: $(cat "$TMP/vm.out")"
 }
-says() { grep -q -- "$1" "$TMP/vm.out" || fail "not '$1': $(cat "$TMP/vm.out")"; }
-nothing_there() { assert "configurations at the destination $1" "$(find "$TMP/xen-b" ! -type d)" = ''; }
 
 vm 0 --dry-run
 says "configuration of web is to be $TMP/xen-b/web.cfg at $ADDR_B, and stays as /etc/xen/web.cfg here"
@@ -88,7 +36,7 @@ mv "$TMP/list.plain" "$TMP/list"
 # both hosts are this machine: it is the same disk, and stays
 TO=shared
 vm 3
-says "web has no disk that moves, .*nothing to copy.*the source owns the data.*next: xl migrate web $ADDR_B, which goes by ssh"
+says 'web begins with this host (/etc/xen/auto/web), and no disk of it moves.*the source owns the data.*next: rm /etc/xen/auto/web'
 nothing_there "when all disks are shared"
 assert "migrations when all disks are shared" "$(find /var/lib/dmmigrate/source -mindepth 1 2>/dev/null)" = ''
 TO=/dev/mapper/B

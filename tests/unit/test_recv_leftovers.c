@@ -220,6 +220,13 @@ static void test_states(void **state)
 			fail_msg("%s: fate %u, '%s', '%s'", dmm_ho_state_name(t[i].state), l.items[0].fate, l.items[0].action, l.items[0].why);
 		dmm_leftovers_clear(&l);
 	}
+	/* of a guest no disk of which moves nothing is a copy, or goes on */
+	p = (struct dmm_leftover_part){ .id = { 1 }, .role = DMM_HO_SOURCE, .state = DMM_HO_ACTIVE, .alone = true };
+	st = (struct dmm_group_status){ .role = DMM_HO_SOURCE, .state = DMM_HO_ACTIVE };
+	dmm_leftovers_judge(&l, &p, &st, "web01");
+	assert_int_equal(p.fate, DMM_LEFTOVER_REMOVE);
+	assert_null(strstr(l.items[0].action, "resume"));
+	dmm_leftovers_clear(&l);
 }
 
 #define LV(vg, lv, tags) "  LVM2_VG_NAME='" vg "' LVM2_LV_NAME='" lv "' LVM2_LV_SKIP_ACTIVATION='1' LVM2_LV_TAGS='" tags "'\n"

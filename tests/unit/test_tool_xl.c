@@ -127,6 +127,9 @@ static void configurations(void **state)
 		assert_string_equal(why, "line 1 is not understood");
 	}
 	assert_int_equal(dmm_xl_config_disks("name = 'disk'", disks, 2, &out, why), -ENOENT);
+	assert_int_equal(dmm_xl_config_disks("name = 'disk'", disks, 0, &out, why), 0);
+	assert_string_equal(out, "name = 'disk'");
+	free(out);
 }
 
 static bool is_a(void *arg, const char *path)

@@ -357,8 +357,7 @@ int dmm_give_up(struct dmm_tool *t, struct dmm_source *s)
 	return dmm_origin_remove(t, s, DMM_OWNER_DEST, DMM_USE_GIVEN_UP);
 }
 
-/* Both journals, here first: a source that knows nothing of it can't be asked to hand over. */
-static void forget_group(struct dmm_tool *t, struct dmm_source *s, struct dmm_remote *r)
+void dmm_forget_group(struct dmm_tool *t, struct dmm_source *s, struct dmm_remote *r)
 {
 	struct dmm_wire_group_ok ok;
 	struct dmm_remote here;
@@ -402,7 +401,7 @@ void dmm_forget(struct dmm_tool *t, struct dmm_source *s)
 		if (!ret)
 			ret = dmm_remote_forget(&r, s->id, s->disk);
 		if (is_last(s))
-			forget_group(t, s, &r);
+			dmm_forget_group(t, s, &r);
 		if (ret && r.code != DMM_WERR_NOTFOUND)
 			dmm_note(t, "the receiver was not told: %s", r.why);
 		dmm_remote_close(&r);

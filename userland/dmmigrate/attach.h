@@ -7,6 +7,7 @@
 #ifndef DMM_ATTACH_H
 #define DMM_ATTACH_H
 
+#include "remote.h"
 #include "source.h"
 #include "tool.h"
 
@@ -49,6 +50,9 @@ int dmm_give_up(struct dmm_tool *t, struct dmm_source *s);
 /* Removes the origin device, which nothing may use any more. 0 or an exit code, reported. */
 int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner owner,
 		      enum dmm_use use);
+
+/* Both journals of a migration, here first: a source that knows nothing of it can't be asked to hand over.  What stays is noted. */
+void dmm_forget_group(struct dmm_tool *t, struct dmm_source *s, struct dmm_remote *r);
 
 /*
  * Tells the receiver to forget the disk, and removes its record; with the last disk of the migration on this host, its journals

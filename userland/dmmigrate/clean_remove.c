@@ -9,6 +9,7 @@
 
 #include "awake.h"
 #include "clean.h"
+#include "cleanup.h"
 #include "commands.h"
 #include "dm.h"
 #include "manifest.h"
@@ -78,6 +79,7 @@ static int remove_part(struct dmm_tool *t, struct dmm_clean_entry *e)
 {
 	struct dmm_wire_group_ok ok;
 	struct dmm_remote here;
+	dmm_autoclose int fd = -1;
 	u64 origins;
 	int ret;
 
@@ -92,6 +94,10 @@ static int remove_part(struct dmm_tool *t, struct dmm_clean_entry *e)
 		if (dmm_source_origins(e->id, &origins) || origins)
 			return dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED)) ? remove_device(t, e) :
 			       failed(e, "it is attached to a device by now");
+		if (!ok.disks)	/* of a guest no disk of which moves: nothing else tells that it is at it */
+			fd = dmm_record_lock(DMM_RUN_DIR, e->hex);
+		if (fd == -EWOULDBLOCK)
+			return failed(e, "its guest is just being moved");
 		ret = dmm_owners_is(&ok, DMM_STATES(DMM_HO_RELEASED)) ? dmm_owners_need_settled(t, e->id, &ok) : 0;
 		if (ret)
 			return ret;

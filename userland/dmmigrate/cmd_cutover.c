@@ -15,8 +15,6 @@
 #include "monitor.h"
 #include "pace.h"
 
-#define FREEZE_DEFAULT_MS	5000u
-
 static const struct dmm_option cutover_options[] = {
 	DMM_OPTION("hook-stop", TEXT, hook_stop, "CMD", "run first: stops the writer here"),
 	DMM_OPTION("hook-start", TEXT, hook_start, "CMD", "run last: starts the writer there"),
@@ -37,7 +35,7 @@ static const struct dmm_option cutover_options[] = {
 
 int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit code)
 {
-	enum dmm_use use = DMM_USE_ATTACHED;
+	enum dmm_use use = dmm_cutover_use(c, DMM_USE_ATTACHED);
 	char note[sizeof(c->why)];
 	struct dmm_dm_dev dev;
 	u32 i;
@@ -60,6 +58,8 @@ int dmm_cutover_abort(struct dmm_tool *t, struct dmm_cutover *c, enum dmm_exit c
 			 t->source);
 	else if (code == DMM_EXIT_SLOW)
 		dmm_pace_remedies(t);
+	else if (!c->g.nr)
+		dmm_next(t, "dmmigrate vm %s ... again, once that is mended", t->source);
 	else
 		dmm_next(t, "dmmigrate status %s", t->source);
 	return dmm_fail(t, code, DMM_OWNER_SOURCE, use, "aborted: %s", note);
@@ -171,6 +171,8 @@ static int note_what_moves(struct dmm_cutover *c)
 	const char *guest = c->p->guest ? c->p->guest : "";
 	int ret;
 
+	if (!c->g.nr)	/* the daemon has it */
+		return 0;
 	if (record->moves_guest == c->p->ops->moves_writer && !strcmp(record->guest, guest))
 		return 0;
 	record->moves_guest = c->p->ops->moves_writer;
@@ -270,7 +272,7 @@ static int cutover_open(struct dmm_tool *t, struct dmm_cutover *c)
 	if (ret)
 		return ret;
 	dmm_group_speak_of(t, &c->g, DMM_GROUP_NAMED);
-	c->timeout_ms = t->args.timeout_ms == DMM_UNSET ? FREEZE_DEFAULT_MS :
+	c->timeout_ms = t->args.timeout_ms == DMM_UNSET ? DMM_CUTOVER_FREEZE_MS :
 							  (u32)t->args.timeout_ms;
 	return 0;
 }

@@ -119,6 +119,10 @@ static int recover_guest(struct dmm_own *o)
 		memset(&r, 0, sizeof(r));
 	/* before it is asked: the daemon goes on with the copy at once */
 	snprintf(key, sizeof(key), "%u:%u", r.major, r.minor);
+	if (!o->ok.disks) {	/* no disk of it moves: the daemon knows its name */
+		snprintf(r.guest, sizeof(r.guest), "%.63s", (const char *)o->ok.device);
+		snprintf(key, sizeof(key), "%s", o->hex);
+	}
 	if (r.guest[0])
 		fd = dmm_source_lock_wait(key, LOCK_WAIT_MS);
 	ret = o->t->args.force_owner ? force(o) : recover_source(o);

@@ -20,6 +20,7 @@
 #include "platform/xl_home.h"
 #include "sr.h"
 #include "storage_network.h"
+#include "vm_alone.h"
 #include "vm_config.h"
 #include "vm_doctor.h"
 #include "vm_shared.h"
@@ -269,10 +270,9 @@ static int vm_operands(struct vm *v)
 		a->operands[a->nr_operands++] = v->from[i];
 		a->operands[a->nr_operands++] = v->operands[i];
 	}
-	if (a->nr_operands)
-		return 0;
-	dmm_next(v->t, "xl migrate %s %s, which goes by ssh, as root", v->domain.name, v->to.host);
-	return refuse(v, "%s has no disk that moves, so there is nothing to copy or to hand over: its memory is for xl alone", v->domain.name);
+	if (!a->nr_operands && a->verify)
+		return dmm_usage(v->t, "--verify compares disks that move, and none of %.64s does", v->domain.name);
+	return 0;
 }
 
 /* The file that xl there makes the domain by: the admin's, with the disks of there. 0, or -errno with v->why. */
@@ -406,6 +406,18 @@ static int vm_move(struct vm *v)
 	return ret;
 }
 
+/* No disk of it moves. */
+static int vm_alone(struct vm *v)
+{
+	u64 bytes;
+	int ret = dmm_vm_alone(v->t, &v->to, &v->domain, &v->sent, &bytes);
+
+	if (ret || v->t->args.dry_run)
+		return ret;
+	dmm_result_u64(v->t, "memory_bytes", bytes);
+	return 0;
+}
+
 static int cmd_vm(struct dmm_tool *t)
 {
 	struct vm *v = calloc(1, sizeof(*v));
@@ -426,7 +438,7 @@ static int cmd_vm(struct dmm_tool *t)
 		ret = vm_config(v);
 	if (!ret) {
 		dmm_result_text(t, "domain", v->domain.name);
-		ret = vm_move(v);
+		ret = t->args.nr_operands ? vm_move(v) : vm_alone(v);
 	}
 	if (ret && v->config[0])
 		unlink(v->config);
@@ -444,6 +456,7 @@ const struct dmm_verb dmm_verb_vm = {
 		 "disks change hands when it is suspended here and has not run there yet.  Before that everything that\n"
 		 "dmmigrate doctor HOST --domain DOMAIN looks at is looked at, and what FAILs refuses the move (exit\n"
 		 "code 3).  Until it may run there every failure leaves it, and its disks, in use here (exit code 8).\n"
+		 "One that has no disk to move (DISK=shared, for each) moves by its memory, in the same steps.\n"
 		 "The domain there is made by the configuration of here with the disks of there, which the hotplug\n"
 		 "script " BLOCK_SCRIPT " connects; once it lives there, dmmigrated there puts that into /etc/xen, for\n"
 		 "xl create, and, where /etc/xen/auto of here begins the domain, into /etc/xen/auto: this host does not\n"

@@ -13,6 +13,8 @@
 #include "tool.h"
 #include "verify.h"
 
+#define DMM_CUTOVER_FREEZE_MS	5000u	/* unless somebody says */
+
 enum dmm_step {
 	DMM_STEP_STOP,		/* the platform's */
 	DMM_STEP_GIVE_UP,	/* freeze, commit, journal */
@@ -24,7 +26,7 @@ enum dmm_step {
 };
 
 struct dmm_cutover {
-	struct dmm_group g;		/* all disks */
+	struct dmm_group g;		/* all disks; of a guest without one that moves none, and disks[0] has but its record */
 	struct dmm_platform *p;		/* borrowed */
 	struct dmm_source *s;		/* the one that was named: for messages, and where it goes */
 	struct dmm_nl_info *infos;	/* owned, of each disk: the latest */
@@ -39,6 +41,14 @@ struct dmm_cutover {
 	u64 step_ns[DMM_NR_STEPS];
 	char why[768];
 };
+
+/* How what is handed over is used: at the source again; while nobody has it.  Without disks nothing is attached, or held. */
+static inline enum dmm_use dmm_cutover_use(const struct dmm_cutover *c, enum dmm_use use)
+{
+	if (c->g.nr)
+		return use;
+	return use == DMM_USE_ATTACHED ? DMM_USE_UNCHANGED : DMM_USE_UNKNOWN;
+}
 
 /* cmd_cutover.c */
 

@@ -52,7 +52,7 @@ static int check_pause(struct dmm_tool *t, struct dmm_cutover *c)
 	char pause[48] = "not known yet";
 	int look, ret;
 
-	for (look = 0; look < 2; look++) {
+	for (look = 0; look < 2 && c->g.nr; look++) {
 		if (look) {	/* one look knows no rate, only an average */
 			poll(NULL, 0, LOOK_MS);
 		}
@@ -69,6 +69,8 @@ static int check_pause(struct dmm_tool *t, struct dmm_cutover *c)
 		    f.pause_known && f.pause_ms <= limit_ms)
 			return 0;
 	}
+	if (!c->g.nr)
+		return 0;
 	if (f.pause_known)
 		snprintf(pause, sizeof(pause), "about %llu ms", f.pause_ms);
 	if (budget) {

@@ -42,7 +42,7 @@ static int ask_there(struct handover *h, enum dmm_wire_group_verb verb, u32 awai
 static int unknown(struct handover *h)
 {
 	dmm_next(h->t, "dmmigrate recover %s", h->c->s->hex);
-	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED, "%s", h->c->why);
+	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, dmm_cutover_use(h->c, DMM_USE_COMMITTED), "%s", h->c->why);
 }
 
 /* The source has gone on. */
@@ -69,7 +69,7 @@ static int take_back(struct handover *h, enum dmm_exit code)
 			return gone_on(h, code);
 		if (dmm_owners_is(&h->src, DMM_STATES(DMM_HO_RELEASED))) {
 			dmm_next(h->t, "dmmigrate release %s", h->c->s->hex);
-			return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_RELEASED, "%s", why);
+			return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, dmm_cutover_use(h->c, DMM_USE_RELEASED), "%s", why);
 		}
 		snprintf(h->c->why, sizeof(h->c->why), "%.300s; and %.128s has not given it back yet: "
 			 "%.200s", why, h->c->s->record.to.host, (const char *)h->src.why);
@@ -158,7 +158,7 @@ static int may_run_there(struct handover *h)
 
 	dmm_next(h->t, "look whether the writer runs at %s: if so, dmmigrate run %s there; if not, dmmigrate "
 		 "return %s there", host, h->c->s->hex, h->c->s->hex);
-	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, DMM_USE_COMMITTED,
+	return dmm_fail(h->t, DMM_EXIT_AMBIGUOUS, DMM_OWNER_UNKNOWN, dmm_cutover_use(h->c, DMM_USE_COMMITTED),
 			"%s may or may not be in use at %s: %s", h->c->s->record.to.path, host, h->c->why);
 }
 
@@ -177,7 +177,7 @@ static int give_back(struct handover *h, enum dmm_exit code)
 	if (!ret && dmm_owners_is(&h->dst, DMM_STATES(DMM_HO_RUNNING))) {
 		dmm_next(h->t, "start the writer at %s, then dmmigrate release %s", h->c->s->record.to.host,
 			 h->c->s->hex);
-		return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_COMMITTED,
+		return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, dmm_cutover_use(h->c, DMM_USE_COMMITTED),
 				"%s; but something was written to %s there already, and stays", h->c->why,
 				h->c->s->record.to.path);
 	}
@@ -191,6 +191,8 @@ static int begin_run(struct handover *h)
 	int ret;
 
 	record->start_begun = true;
+	if (!h->c->g.nr)	/* no other process takes it up */
+		return 0;
 	ret = dmm_record_save(DMM_RUN_DIR, record);
 	if (ret)
 		snprintf(h->c->why, sizeof(h->c->why), "cannot write the record in %s: %s", DMM_RUN_DIR,
@@ -279,8 +281,11 @@ static int be_released(struct handover *h)
 	if (!ret && dmm_owners_is(&h->src, DMM_STATES(DMM_HO_RELEASED)) &&
 	    !(le32_to_cpu(h->src.flags) & DMM_GROUP_OWES))
 		return 0;
-	dmm_next(h->t, "dmmigrate cutover %s (again)", h->t->source);
-	return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, DMM_USE_COMMITTED,
+	if (h->c->g.nr)
+		dmm_next(h->t, "dmmigrate cutover %s (again)", h->t->source);
+	else
+		dmm_next(h->t, "dmmigrate recover %s", h->c->s->hex);
+	return dmm_fail(h->t, DMM_EXIT_REMOTE, DMM_OWNER_DEST, dmm_cutover_use(h->c, DMM_USE_COMMITTED),
 			"the writer runs at the destination, but the source has not heard it yet: %s",
 			ret ? (h->here.why[0] ? h->here.why : h->c->remote.why) : (const char *)h->src.why);
 }
@@ -330,7 +335,7 @@ int dmm_cutover_hand_over(struct dmm_tool *t, struct dmm_cutover *c)
 	if (ret) {
 		dmm_next(t, "systemctl status dmmigrated");
 		ret = dmm_fail(t, h.here.exit == DMM_EXIT_TRANSPORT ? DMM_EXIT_LOCAL : h.here.exit,
-			       DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "%s", h.here.why);
+			       DMM_OWNER_SOURCE, dmm_cutover_use(c, DMM_USE_ATTACHED), "%s", h.here.why);
 	} else if (dmm_owners_is(&h.src, DMM_STATES(DMM_HO_RELEASED))) {
 		dmm_result_text(t, "source", t->source);
 		dmm_result_text(t, "migration", c->s->hex);

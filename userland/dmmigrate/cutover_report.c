@@ -95,7 +95,9 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 	u64 freeze_ns = i->drain_ns + i->ship_ns + i->barrier_ns;
 	u64 commit_ns = c->step_ns[DMM_STEP_GIVE_UP] - dmm_min_u64(freeze_ns, c->step_ns[DMM_STEP_GIVE_UP]);
 
-	if (c->g.nr == 1)
+	if (!c->g.nr)
+		dmm_say(t, "%s has moved to %s.  None of its disks did.", t->source, c->s->record.to.host);
+	else if (c->g.nr == 1)
 		dmm_say(t, "%s is cut over to %s:%s.", t->source, c->s->record.to.host, c->s->record.to.path);
 	else
 		dmm_say(t, "%s and %u more, all disks of this migration, are cut over to %s.", t->source, c->g.nr - 1,
@@ -106,9 +108,11 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 		if (c->p->ops->stop_name)
 			report_step(t, steps, c->p->ops->stop_name, "stop_hook_ns", c->step_ns[DMM_STEP_STOP],
 				    "");
-		report_step(t, steps, "hold, drain", "drain_ns", i->drain_ns, "");
-		report_step(t, steps, "ship", "ship_ns", i->ship_ns, remark);
-		report_step(t, steps, "barrier", "barrier_ns", i->barrier_ns, "");
+		if (c->g.nr) {
+			report_step(t, steps, "hold, drain", "drain_ns", i->drain_ns, "");
+			report_step(t, steps, "ship", "ship_ns", i->ship_ns, remark);
+			report_step(t, steps, "barrier", "barrier_ns", i->barrier_ns, "");
+		}
 		report_step(t, steps, "journal here", "commit_ns", commit_ns, "");
 	}
 	report_step(t, steps, "there", "own_ns", c->step_ns[DMM_STEP_OWN], "");
@@ -120,13 +124,14 @@ void dmm_cutover_report(struct dmm_tool *t, const struct dmm_cutover *c)
 	dmm_say(t, "  %-12s %8.1f ms", c->again ? "rest" : "pause", (double)pause_ns / 1e6);
 	if (t->args.verify)
 		dmm_say(t, "Both sides agree in all %llu bytes.", c->verify.size_bytes);
-	dmm_say(t, "The destination owns the data; %s is released.  Next: dmmigrate clean %s", t->source,
+	if (c->g.nr)
+		dmm_say(t, "The destination owns the data; %s is released.  Next: dmmigrate clean %s", t->source,
 		t->source);
 
 	dmm_result_text(t, "source", t->source);
 	dmm_result_text(t, "migration", c->s->hex);
 	dmm_result_text(t, "owner", "destination");
-	dmm_result_text(t, "source_device", "released");
+	dmm_result_text(t, "source_device", c->g.nr ? "released" : NULL);
 	dmm_result_u64(t, "disks", c->g.nr);
 	dmm_result_u64(t, "epoch", i->epoch);
 	dmm_result_bool(t, "resumed_after_commit", c->again);

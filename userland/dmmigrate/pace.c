@@ -27,6 +27,8 @@ enum dmm_pace_verdict dmm_pace_look(struct dmm_pace *p, struct dmm_tool *t, cons
 	struct dmm_nl_info info;
 	u32 i;
 
+	if (!g->nr)
+		return DMM_PACE_GO;
 	for (i = 0; i < g->nr; i++) {
 		if (dmm_nl_get(t->nl, dmm_source_dev(&g->disks[i]), &info) || info.state != DMM_STATE_COPYING) {
 			p->over_ms = 0;

@@ -76,8 +76,7 @@ static int config_send(const struct dmm_vm_config *c, struct dmm_remote *r, enum
 	return ret;
 }
 
-/* What begins the domain here when this host boots; "": nothing. */
-static const char *begins_here(const struct dmm_vm_config *c, char first[DMM_GUEST_CONFIG_PATH])
+const char *dmm_vm_config_begins(const struct dmm_vm_config *c, char first[DMM_GUEST_CONFIG_PATH])
 {
 	char why[DMM_GUEST_CONFIG_WHY];
 
@@ -98,7 +97,7 @@ int dmm_vm_config_check(struct dmm_vm_config *c, const struct dmm_target *to)
 	ret = text ? config_text(c, text) : dmm_fail(c->t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_UNCHANGED, "out of memory");
 	if (ret)
 		return ret;
-	config_fill(c, DMM_GUEST_CONFIG_CHECK, DMM_HO_DEST, *begins_here(c, first), &w);
+	config_fill(c, DMM_GUEST_CONFIG_CHECK, DMM_HO_DEST, *dmm_vm_config_begins(c, first), &w);
 	w.total_bytes = cpu_to_le32(strlen(text));
 	dmm_remote_init(&r);
 	r.offer = DMM_FEATURE_GUEST_CONFIG;
@@ -119,26 +118,22 @@ int dmm_vm_config_check(struct dmm_vm_config *c, const struct dmm_target *to)
 
 static int stage_failed(struct dmm_vm_config *c, const struct dmm_remote *r)
 {
-	dmm_next(c->t, "dmmigrate vm %s ... (again), or dmmigrate cancel %s", c->name, c->t->source);
-	return dmm_fail(c->t, r->exit, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "the configuration of %s: %s", c->name, r->why);
+	if (c->alone)
+		dmm_next(c->t, "dmmigrate vm %s ... (again)", c->name);
+	else
+		dmm_next(c->t, "dmmigrate vm %s ... (again), or dmmigrate cancel %s", c->name, c->t->source);
+	return dmm_fail(c->t, r->exit, DMM_OWNER_SOURCE, c->alone ? DMM_USE_UNCHANGED : DMM_USE_ATTACHED, "the configuration of %s: %s", c->name, r->why);
 }
 
-int dmm_vm_config_stage(struct dmm_vm_config *c, const char *spec)
+/* Of the migration c->id, to c->to. 0 or an exit code, reported. */
+static int config_stage(struct dmm_vm_config *c)
 {
 	dmm_autofree char *text = malloc(DMM_MAX_GUEST_CONFIG_BYTES + 1);
 	struct dmm_wire_guest_config_ok ok;
-	struct dmm_group g = { 0 };
 	struct dmm_remote r;
 	int ret;
 
 	ret = text ? config_text(c, text) : dmm_fail(c->t, DMM_EXIT_LOCAL, DMM_OWNER_SOURCE, DMM_USE_ATTACHED, "out of memory");
-	if (!ret)
-		ret = dmm_group_open_migration(c->t, spec, &g);
-	if (!ret) {
-		memcpy(c->id, g.disks[0].record.id, sizeof(c->id));
-		c->to = g.disks[0].record.to;
-	}
-	dmm_group_clear(&g);
 	if (ret)
 		return ret;
 	/* this host's first: it knows whether it begins the domain */
@@ -157,6 +152,28 @@ int dmm_vm_config_stage(struct dmm_vm_config *c, const char *spec)
 		ret = config_send(c, &r, DMM_HO_DEST, text, ok.path[0], &ok);
 	dmm_remote_close(&r);
 	return ret ? stage_failed(c, &r) : 0;
+}
+
+int dmm_vm_config_stage(struct dmm_vm_config *c, const char *spec)
+{
+	struct dmm_group g = { 0 };
+	int ret = dmm_group_open_migration(c->t, spec, &g);
+
+	if (!ret) {
+		memcpy(c->id, g.disks[0].record.id, sizeof(c->id));
+		c->to = g.disks[0].record.to;
+		ret = config_stage(c);
+	}
+	dmm_group_clear(&g);
+	return ret;
+}
+
+int dmm_vm_config_stage_alone(struct dmm_vm_config *c, const u8 id[DMM_ID_BYTES], const struct dmm_target *to)
+{
+	c->alone = true;
+	memcpy(c->id, id, sizeof(c->id));
+	c->to = *to;
+	return config_stage(c);
 }
 
 /* Until it is done there, or here. False: not, and @ok or r->why says why. */

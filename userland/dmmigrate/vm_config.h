@@ -17,6 +17,7 @@ struct dmm_vm_config {
 	char here[DMM_PATH_MAX];	/* the admin's, which stays */
 	u8 id[DMM_ID_BYTES];	/* set by staging, as is the next */
 	struct dmm_target to;
+	bool alone;		/* no disk goes with it; set by staging */
 };
 
 /* @here: the admin's, by whichever path. */
@@ -27,6 +28,12 @@ int dmm_vm_config_check(struct dmm_vm_config *c, const struct dmm_target *to);
 
 /* The disks are being copied, of which @spec names one: both daemons have it from here on. 0 or an exit code, reported. */
 int dmm_vm_config_stage(struct dmm_vm_config *c, const char *spec);
+
+/* The same of a domain no disk of which moves, when both daemons know of its migration. */
+int dmm_vm_config_stage_alone(struct dmm_vm_config *c, const u8 id[DMM_ID_BYTES], const struct dmm_target *to);
+
+/* What begins the domain here when this host boots, which @first gets; "": nothing. */
+const char *dmm_vm_config_begins(const struct dmm_vm_config *c, char first[DMM_GUEST_CONFIG_PATH]);
 
 /* The domain runs there: says where its configuration is.  False: not in place yet, which is said. */
 bool dmm_vm_config_report(struct dmm_vm_config *c);

@@ -25,10 +25,17 @@ static void judge_source(struct dmm_leftover *o, const struct dmm_leftover_part 
 	switch (p->state) {
 	case DMM_HO_RELEASED:
 		o->fate = DMM_LEFTOVER_REMOVE;
-		dmm_leftover_why(o, "it was handed over; the disks here are old copies, and stay shut as they are");
+		dmm_leftover_why(o, p->alone ? "it was handed over, with no disk" :
+				 "it was handed over; the disks here are old copies, and stay shut as they are");
 		dmm_leftover_action(o, "dmmigrate release %s", hex);
 		break;
 	case DMM_HO_ACTIVE:
+		if (p->alone) {
+			o->fate = DMM_LEFTOVER_REMOVE;
+			dmm_leftover_why(o, "its guest is this host's, and no disk of it was to move: unless dmmigrate vm is at it, that was interrupted");
+			dmm_leftover_action(o, "dmmigrate release %s", hex);
+			break;
+		}
 		o->fate = DMM_LEFTOVER_PEER;
 		dmm_leftover_why(o, "nothing is attached to it since a reboot, or a cancel that was interrupted; it may go on, by a comparison");
 		dmm_leftover_action(o, "dmmigrate start --resume %s, or dmmigrate release %s", hex, hex);
@@ -192,6 +199,7 @@ static void find_part(struct find *f, struct dmm_migration *m, struct dmm_leftov
 		dmm_migration_link(m, &link);
 	p->linked = m->role == DMM_HO_SOURCE ? link.up : dmm_migration_heard(m);
 	p->state = st.state;
+	p->alone = !m->nr_disks;
 	p->live = is_live(f, m, p);
 	if (p->live)
 		return;

@@ -23,6 +23,7 @@ struct dmm_leftover_part {
 	enum dmm_ho_role role;
 	enum dmm_ho_state state;	/* of one without a group: LOST */
 	bool live;			/* it is at work: no leftover */
+	bool alone;			/* of a guest no disk of which moves */
 	bool linked;			/* the other daemon is heard */
 	enum dmm_wire_leftover_fate fate;
 	char guest[64];			/* whose disks they are; "": not known */

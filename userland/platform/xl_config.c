@@ -135,6 +135,11 @@ int dmm_xl_config_disks(const char *text, const char *const *disks, u32 nr, char
 
 	if (ret)
 		return ret;
+	if (!value.begin && !nr) {	/* and has none */
+		*out = strdup(text);
+		snprintf(why, DMM_XL_TEXT, "out of memory");
+		return *out ? 0 : -ENOMEM;
+	}
 	if (!value.begin) {
 		snprintf(why, DMM_XL_TEXT, "it names no disk");
 		return -ENOENT;
