@@ -88,7 +88,9 @@
 #define DMM_WIRE_VERSION	1
 #define DMM_DEFAULT_PORT	7790
 
+#ifndef DMM_MAX_EXTENT_BYTES	/* those of the simulator are small */
 #define DMM_MAX_EXTENT_BYTES	(1u << 20)	/* payload of one DATA frame */
+#endif
 #define DMM_MAX_CONTROL_BYTES	4096u		/* payload of any other frame but HASHES_OK */
 #define DMM_MAX_ZERO_BYTES	(1u << 30)	/* run of one ZERO frame */
 #define DMM_SECTOR_BYTES	512u		/* offsets and lengths are multiples */

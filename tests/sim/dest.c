@@ -5,20 +5,18 @@
  */
 #include "sim.h"
 
-void sim_dest_apply(struct sim *sim, u32 disk, struct sim_frame *f)
+void sim_dest_apply(struct sim *sim, u32 disk, const struct sim_frame *f)
 {
 	struct dmm_ho_event ev = { .type = DMM_HO_EV_BARRIER, .epoch = f->epoch, .disk = disk,
 				   .flag = f->acquired };
 	struct sim_dest_disk *d = &sim->d[disk];
 	u32 life = sim->host[DST].life;
 
-	f->stage = F_DONE;
-	if (!f->barrier) {
+	if (f->type != DMM_MSG_BARRIER) {
 		/* a receiver whose volume is the guest's takes nothing more */
 		if (d->plain || d->gate == DMM_HO_GATE_OPEN)
 			return;
-		d->cache[2 * f->block] = f->data[0];
-		d->cache[2 * f->block + 1] = f->data[1];
+		memcpy(&d->cache[f->first], f->data, f->nr * sizeof(f->data[0]));
 		return;
 	}
 	memcpy(d->durable, d->cache, sizeof(d->durable));

@@ -21,6 +21,8 @@ static void guest_end(struct sim *sim, u32 i)
 
 	w->state = W_ENDED;
 	w->ended = sim->step;
+	if (w->host == SRC)
+		sim_source_forget(sim, sim->live[i]);
 	sim->live[i] = sim->live[--sim->nr_live];
 }
 
@@ -31,16 +33,26 @@ static u32 guest_number(const struct sim *sim, const struct sim_write *w)
 
 static void guest_submit(struct sim *sim, struct sim_write *w)
 {
-	struct sim_source_disk *s = &sim->s[w->disk];
-	u64 first, nr;
-
-	w->state = W_SUBMITTED;
-	if (w->host == DST) {
+	if (w->host == DST)
 		sim->d[w->disk].written = true;
+	else if (!sim_source_write(sim, guest_number(sim, w)))
 		return;
+	w->state = W_SUBMITTED;
+}
+
+void sim_guest_passes(struct sim *sim, u32 write)
+{
+	sim->w[write].state = W_SUBMITTED;
+}
+
+void sim_guest_fails(struct sim *sim, u32 write)
+{
+	u32 i;
+
+	for (i = 0; i < sim->nr_live; i++) {
+		if (sim->live[i] == write)
+			guest_end(sim, i);
 	}
-	dmm_range_out(w->first * 512, w->nr * 512, SIM_BLOCK_SHIFT, &first, &nr);
-	dmm_bitmap_mark(&s->dirty, first, nr);
 }
 
 void sim_guest_issue(struct sim *sim, u32 host)
@@ -48,7 +60,7 @@ void sim_guest_issue(struct sim *sim, u32 host)
 	u32 disk = sim_random(sim, sim->nr_disks), first = sim_random(sim, SIM_SECTORS);
 	struct sim_write *w;
 
-	if (host == DST ? !sim->unpaused || !sim_dest_open(sim, disk) : !sim->host[SRC].up || sim->s[disk].k == K_RELEASED)
+	if (host == DST ? !sim->unpaused || !sim_dest_open(sim, disk) : !sim->host[SRC].up || sim_source_is_given_up(sim, disk))
 		return;
 	w = guest_new(sim);
 	if (!w)
@@ -58,8 +70,7 @@ void sim_guest_issue(struct sim *sim, u32 host)
 	w->nr = (u8)(1 + sim_random(sim, dmm_min_u64(4, SIM_SECTORS - first)));
 	sim_say(sim, "guest: write %u at host %u, disk %u, sectors %u + %u", guest_number(sim, w), host, disk,
 		first, w->nr);
-	if (host == DST || sim->s[disk].k == K_OPEN)
-		guest_submit(sim, w);
+	guest_submit(sim, w);
 }
 
 static void guest_apply(struct sim *sim, struct sim_write *w)
@@ -81,15 +92,10 @@ static void guest_apply(struct sim *sim, struct sim_write *w)
 static void guest_complete(struct sim *sim, u32 at)
 {
 	struct sim_write *w = &sim->w[sim->live[at]];
-	u64 first, nr;
 	u32 i;
 
-	if (w->host == SRC) {
-		dmm_range_out(w->first * 512, w->nr * 512, SIM_BLOCK_SHIFT, &first, &nr);
-#if DMM_MUTANT != 1
-		dmm_bitmap_mark(&sim->s[w->disk].dirty, first, nr);
-#endif
-	}
+	if (w->host == SRC)
+		sim_source_wrote(sim, guest_number(sim, w));
 	for (i = w->first; i < (u32)w->first + w->nr; i++) {
 		if (sim->floor[w->disk][i] < w->begun)
 			sim->floor[w->disk][i] = w->begun;
@@ -113,19 +119,6 @@ void sim_guest_step(struct sim *sim)
 		guest_complete(sim, i);
 }
 
-bool sim_guest_draining(const struct sim *sim, u32 disk)
-{
-	const struct sim_write *w;
-	u32 i;
-
-	for (i = 0; i < sim->nr_live; i++) {
-		w = &sim->w[sim->live[i]];
-		if (w->host == SRC && w->disk == disk && w->state != W_HELD)
-			return true;
-	}
-	return false;
-}
-
 void sim_guest_drain(struct sim *sim, u32 disk)
 {
 	struct sim_write *w;
@@ -138,22 +131,6 @@ void sim_guest_drain(struct sim *sim, u32 disk)
 		if (w->state == W_SUBMITTED)
 			guest_apply(sim, w);
 		guest_complete(sim, i);
-	}
-}
-
-void sim_guest_let_go(struct sim *sim, u32 disk)
-{
-	struct sim_write *w;
-	u32 i;
-
-	for (i = sim->nr_live; i--;) {
-		w = &sim->w[sim->live[i]];
-		if (w->host != SRC || w->disk != disk || w->state != W_HELD)
-			continue;
-		if (sim->s[disk].k == K_OPEN)
-			guest_submit(sim, w);
-		else	/* fails: it never was */
-			guest_end(sim, i);
 	}
 }
 

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Simulator of the hand-over: source, destination, network, disks and a guest in one thread, with the machine of
- * core/handover, the dirty bitmap of core/bitmap and the records of the journal as they are.  One seed decides
- * everything, and repeats it.
+ * core/handover, the records of the journal, and the module as they are: kernel.c and shim/kernel.h are the kernel to it.
+ * One seed decides everything, and repeats it.
  *
- * What is the kernel's or the daemon's beside those is modelled here in its smallest form: source.c (hold,
- * commit, shipping of dirty blocks), dest.c (writes, flushes, gates), store.c (a journal that may fail).
+ * What is the daemon's or the destination's beside those is modelled here in its smallest form: source.c (what the daemon
+ * does with the module), dest.c (writes, flushes, gates), store.c (a journal that may fail).
  */
 #ifndef DMM_SIM_H
 #define DMM_SIM_H
 
 #include <stdio.h>
 
-#include "core/bitmap.h"
+#include <dmmigrate/wire.h>
+
 #include "core/handover.h"
 #include "journal_record.h"
 
 #define SIM_DISKS	3u
 #define SIM_SECTORS	24u
-#define SIM_BLOCK_SHIFT	10u		/* two sectors */
+#define SIM_SECTOR_BYTES	2048u	/* of each the first word counts */
+#define SIM_BLOCK_SHIFT	12u		/* two of them */
 #define SIM_BLOCKS	(SIM_SECTORS / 2)
 #define SIM_WRITES	512u
 #define SIM_LIVE	12u
@@ -57,27 +59,22 @@ struct sim_host {
 	struct dmm_ho_event late;	/* an answer that was given, and may come once more */
 };
 
-/* From clearing the bit to the acknowledgement. */
+/* On its way to the destination. */
 struct sim_frame {
-	enum { F_CLEARED, F_SENT, F_DONE } stage;
-	bool barrier;
+	u16 type;			/* DATA, ZERO, BARRIER, END */
+	u64 seq, arg;
 	u64 epoch;			/* barrier; 0: not one of a freeze */
 	bool acquired;			/* the same: by ACQUIRE */
-	u32 block;
-	u32 data[2];
+	u32 first, nr;			/* sectors */
+	u32 data[2 * DMM_MAX_EXTENT_BYTES / SIM_SECTOR_BYTES];
 };
 
 struct sim_source_disk {
-	enum { K_OPEN, K_HELD, K_COMMITTED, K_FENCED, K_RELEASED } k;
-	enum { FR_NONE, FR_SHIP, FR_BARRIER, FR_FROZEN } freeze;
-	u64 epoch;			/* of the freeze */
+	bool fenced;			/* nobody gets at it, the module included */
+	u64 epoch;			/* of the freeze that the daemon wants */
 	bool acquired;			/* and whether ACQUIRE began it */
-	u32 deadline;
+	u64 conn_epoch;
 	u32 origin[SIM_SECTORS];
-	struct dmm_bitmap dirty, unflushed;	/* unflushed: acknowledged since the last barrier */
-	unsigned long words[4];
-	struct sim_frame frames[SIM_FRAMES];
-	u32 nr_frames;
 };
 
 struct sim_dest_disk {
@@ -97,11 +94,11 @@ struct sim {
 	u32 now, step, nr_disks;
 	bool trace, calm, link, connected;
 	bool unpaused;			/* the guest, at the destination */
-	u32 conn_life;			/* of the destination that is connected to, or was */
 	u32 relink_at;
 	u32 faults;			/* of 256: how often each kind of them */
 	bool lossy, may_lose_journal, may_force;
 	bool once_more;			/* a cutover when there are no more faults */
+	u32 waited;			/* of commands, for what has no time limit */
 	bool failed;
 	char why[256];
 	struct sim_host host[2];
@@ -144,16 +141,27 @@ void sim_source_begin(struct sim *sim);
 void sim_source_crash(struct sim *sim);
 void sim_dest_crash(struct sim *sim);
 void sim_source_step(struct sim *sim, u32 disk);	/* one thing that a disk can do */
-void sim_source_timers(struct sim *sim);
+bool sim_source_answers(struct sim *sim);		/* the origin, some read; false: none is owed */
+/* The guest's write of that number: false: it is held, or fails; it was done; it is gone. */
+bool sim_source_write(struct sim *sim, u32 write);
+void sim_source_wrote(struct sim *sim, u32 write);
+void sim_source_forget(struct sim *sim, u32 write);
+bool sim_source_admits(const struct sim *sim, u32 disk);	/* everything */
+bool sim_source_is_given_up(const struct sim *sim, u32 disk);
+bool sim_source_copies(const struct sim *sim);			/* all disks do, and nothing is left to do */
 void sim_connect(struct sim *sim);
 void sim_disconnect(struct sim *sim);
-void sim_dest_apply(struct sim *sim, u32 disk, struct sim_frame *f);
+void sim_dest_apply(struct sim *sim, u32 disk, const struct sim_frame *f);
+
+/* kernel.c */
+void sim_kernel_boot(struct sim *sim);			/* nothing is left of what was */
+void sim_kernel_run(struct sim *sim, u32 slices);	/* threads go on, as long as one can */
 
 /* guest.c */
 void sim_guest_issue(struct sim *sim, u32 host);
 void sim_guest_step(struct sim *sim);			/* some write gets on */
-void sim_guest_let_go(struct sim *sim, u32 disk);	/* what is held, by the disk's state */
-bool sim_guest_draining(const struct sim *sim, u32 disk);
+void sim_guest_passes(struct sim *sim, u32 write);	/* a write that was held at the source */
+void sim_guest_fails(struct sim *sim, u32 write);	/* the same: it never was */
 void sim_guest_drain(struct sim *sim, u32 disk);	/* the destination's */
 void sim_guest_dies(struct sim *sim, u32 host);
 void sim_truth_is(struct sim *sim, u32 host);		/* a person has said so */
@@ -162,7 +170,7 @@ void sim_check_owners(struct sim *sim);
 
 static inline bool sim_source_open(const struct sim *sim, u32 disk)
 {
-	return sim->host[SRC].up && sim->s[disk].k == K_OPEN;
+	return sim->host[SRC].up && sim_source_admits(sim, disk);
 }
 
 static inline bool sim_dest_open(const struct sim *sim, u32 disk)

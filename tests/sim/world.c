@@ -339,7 +339,6 @@ static void step(struct sim *sim)
 	sim->now += sim_random(sim, of ? 8 : 300);
 	links(sim);
 	hosts(sim);
-	sim_source_timers(sim);
 	for (disk = 0; disk < sim->nr_disks; disk++)
 		sim_source_step(sim, disk);
 	if (of < 9)
@@ -383,13 +382,15 @@ static void settle(struct sim *sim)
 	for (i = 0; i < STEPS_CALM && !sim->failed; i++) {
 		step(sim);
 		/* it has to stay so, with everything said that is on its way */
-		quiet = runs(sim, SRC) || runs(sim, DST) || unknowable(sim) ? quiet + 1 : 0;
+		quiet = (runs(sim, SRC) && sim_source_copies(sim)) || runs(sim, DST) || unknowable(sim) ? quiet + 1 : 0;
 		if (quiet == STEPS_QUIET)
 			break;
 	}
 	if (sim->failed)
 		return;
-	if (runs(sim, SRC) || runs(sim, DST))
+	if (runs(sim, SRC) && !sim_source_copies(sim))
+		sim_fail(sim, "the source runs, and not all of its disks are copied");
+	else if (runs(sim, SRC) || runs(sim, DST))
 		sim_check(sim, runs(sim, SRC) ? SRC : DST);
 	else if (unknowable(sim))
 		sim->nines++;
@@ -438,7 +439,6 @@ bool sim_run(struct sim *sim, u64 seed, bool trace)
 		sim->calm = false;
 		sim_give(sim, host, &ev);
 	}
-	sim->conn_life = 1;
 	for (i = 0; i < steps && !sim->failed; i++)
 		step(sim);
 	if (!sim->failed)
