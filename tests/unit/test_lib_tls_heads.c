@@ -12,10 +12,6 @@
 
 #include "tls_heads.h"
 
-#define HELLO	22, 3, 3, 0, 4, 2, 0, 0, 0
-#define CCS	20, 3, 3, 0, 1, 1
-#define SEALED	23, 3, 3, 0, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
-
 /* How many of @bytes are taken, read by so many at once; nothing is, after what is not. */
 static size_t taken(const u8 *p, size_t bytes, size_t at_once)
 {
@@ -38,8 +34,14 @@ static size_t taken(const u8 *p, size_t bytes, size_t at_once)
 
 static void what_peers_say_is_taken(void **state)
 {
-	static const u8 said[] = { HELLO, CCS, SEALED, SEALED, 23, 3, 3, 0, 0, SEALED };
-	static const u8 alert[] = { 21, 3, 3, 0, 2, 2, 70 }, refused[] = { HELLO, 21, 3, 3, 0, 2, 2, 40 };
+	/* a hello, a change of ciphers, encrypted ones, one of them empty */
+	static const u8 said[] = {
+		22, 3, 3, 0, 4, 2, 0, 0, 0, 20, 3, 3, 0, 1, 1,
+		23, 3, 3, 0, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+		23, 3, 3, 0, 0,
+		23, 3, 3, 0, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+	};
+	static const u8 alert[] = { 21, 3, 3, 0, 2, 2, 70 }, refused[] = { 22, 3, 3, 0, 4, 2, 0, 0, 0, 21, 3, 3, 0, 2, 2, 40 };
 	/* it is GnuTLS's to say what it is */
 	static const u8 other[] = { 'H', 'T', 'T', 'P', '/', '1', '.', '1' };
 	size_t n;
@@ -56,7 +58,11 @@ static void what_peers_say_is_taken(void **state)
 /* Each other type and version, however it is read: what is before is given, and nothing of the record but a part of its head. */
 static void another_head_is_not(void **state)
 {
-	static const u8 first[] = { HELLO, CCS, SEALED }, second[] = { SEALED };
+	static const u8 second[] = { 23, 3, 3, 0, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+	static const u8 first[] = {
+		22, 3, 3, 0, 4, 2, 0, 0, 0, 20, 3, 3, 0, 1, 1,
+		23, 3, 3, 0, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+	};
 	u8 said[sizeof(first) + sizeof(second)];
 	unsigned int byte, value;
 	size_t n, got;
@@ -81,7 +87,12 @@ static void another_head_is_not(void **state)
 /* The first that is encrypted, too: nothing of its content is looked at. */
 static void a_second_hello_is_not(void **state)
 {
-	static const u8 said[] = { HELLO, HELLO }, later[] = { HELLO, SEALED, HELLO };
+	static const u8 said[] = { 22, 3, 3, 0, 4, 2, 0, 0, 0, 22, 3, 3, 0, 4, 2, 0, 0, 0 };
+	static const u8 later[] = {
+		22, 3, 3, 0, 4, 2, 0, 0, 0,
+		23, 3, 3, 0, 17, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+		22, 3, 3, 0, 4, 2, 0, 0, 0,
+	};
 
 	(void)state;
 	assert_int_equal(taken(said, sizeof(said), sizeof(said)), 9);
