@@ -23,11 +23,13 @@ if tries "$TRIES"; then ok "$TRIES tries"; else how=failed && bad "$TRIES tries"
 cat "$tmp/said"
 if [ $how = whole ]; then
 	# the record may not be one that is said; of a swap there has to be a next one, besides
+	# shellcheck disable=SC2016 # awk's
 	for fault in flip:2 drop:2 double:2 swap:4 cut:2 replay:1; do
 		expect_text "  of $fault, one of ${fault#*:} came to pass at least" '^enough$' \
 			awk -v f="${fault%:*}" -v n="${fault#*:}" '$1 == f && n * $5 >= $2 + 0 && $5 + 0 { print "enough" }' "$tmp/said"
 	done
 	expect_text "  those that nobody disturbed came to their end" '^none ([0-9]+), of which 0 came to pass, \1 ended' cat "$tmp/said"
+	# shellcheck disable=SC2016 # the inner shell's
 	expect_text "a flip that flips nothing is found out, and said how it is had again" \
 		'flip on the (control|data) connection, record .* bit [0-7]: accepted; once more: DMM_TRIES=([0-9]+)-\2 DMM_SEED=' \
 		env DMM_ATTACK_IDLE=1 sh -c '! "$0" "$@"' "$attack" "$to" "$tmp/keys" "$tmp/disk.img" 80 "${DMM_SEED:-1}"
