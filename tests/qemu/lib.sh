@@ -87,6 +87,24 @@ copy_program()
 	copy_libraries "$root" "$path"
 }
 
+# copy_systemd ROOT -- with what it needs to be begun, and our units
+copy_systemd()
+{
+	local root=$1 file target
+
+	mkdir -p "$root/bin" "$root/lib/systemd/system" "$root/etc"
+	for file in /lib/systemd/systemd /bin/systemctl; do
+		[ -e "$file" ] || die "$file is missing: run scripts/install-packages.sh"
+		cp -L "$file" "$root$file"
+		copy_libraries "$root" "$file"
+	done
+	for target in basic sysinit sockets timers paths slices shutdown umount final local-fs swap network-online; do
+		cp -L "/lib/systemd/system/$target.target" "$root/lib/systemd/system/"
+	done
+	cp "$DMM_TOP"/userland/dmmigrated/*.service "$root/lib/systemd/system/"
+	: > "$root/etc/machine-id"
+}
+
 # For initrds of another kind: functions that are called with the root, and add to it what stays the same, and the rest.
 MORE_BASE=:
 MORE=:
