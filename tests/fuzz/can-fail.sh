@@ -86,7 +86,7 @@ plant recv_wire userland/dmmigrated/ctlmsg.c 's/length > \(u64\)granule \* DMM_M
 plant recv_config userland/dmmigrated/allow.c 's/!dmm_path_is_canonical\(path\) \|\| //' 'a path of two spellings'
 plant tool_peers userland/lib/keys_peers.c 's/ && dmm_peers_find\(p, l.name\)\)/ \&\& 0)/' 'two peers of one name'
 plant tool_peers userland/lib/keys_peers.c 's/if \(!dmm_peer_word_ok\(word\)\)/if (0)/' 'an address that is none'
-plant tool_manifest userland/lib/manifest.c 's/nr < 1 \|\| nr > DMM_MAX_GROUP/nr < 1/' 'a group of 65 disks'
+plant tool_manifest userland/lib/manifest.c 's/if \(nr > DMM_MAX_GROUP\)/if (0)/' 'a group of 65 disks'
 plant tool_manifest userland/lib/manifest.c 's/ \|\|\n\t    block & \(block - 1\)/ || 0/' 'blocks between powers of two'
 plant kmod_args kmod/args.c 's/!is_power_of_2\(args->block_sectors\) \|\| //' 'block sizes between powers of two'
 plant kmod_args kmod/args.c 's/bdev_nr_sectors\(bdev\) < ti->len/bdev_nr_sectors(bdev) < ti->len \/ 2/' 'an origin of half the size'

@@ -111,6 +111,10 @@ static void one_request(u16 type, const u8 *data, size_t size)
 		if (!ret) {
 			fuzz_text_ok(u.prepare.dest_path, sizeof(u.prepare.dest_path));
 			fuzz_text_ok(u.prepare.source_identity, sizeof(u.prepare.source_identity));
+			if (u.prepare.flags & DMM_PREPARE_GUEST) {
+				fuzz_assert(!u.prepare.size_bytes && !u.prepare.group_disks && strlen(u.prepare.dest_path) < DMM_GUEST_NAME);
+				break;
+			}
 			fuzz_assert(u.prepare.size_bytes && u.prepare.size_bytes <= ~0ull >> 1);
 			fuzz_assert(u.prepare.conns && u.prepare.block_bytes);
 		}
@@ -186,8 +190,8 @@ static void one_request(u16 type, const u8 *data, size_t size)
 			fuzz_text_ok(u.adopt.host, sizeof(u.adopt.host));
 			fuzz_text_ok(u.adopt.source, sizeof(u.adopt.source));
 			fuzz_text_ok(u.adopt.dest_path, sizeof(u.adopt.dest_path));
-			fuzz_assert(u.adopt.group_disks && u.adopt.group_disks <= DMM_MAX_GROUP &&
-				    u.adopt.name.disk < u.adopt.group_disks && u.adopt.size_bytes && u.adopt.port);
+			fuzz_assert(u.adopt.group_disks <= DMM_MAX_GROUP && u.adopt.port && !u.adopt.size_bytes == !u.adopt.group_disks);
+			fuzz_assert(u.adopt.name.disk < u.adopt.group_disks || (!u.adopt.group_disks && !u.adopt.name.disk));
 		}
 		break;
 	case DMM_MSG_ATTACH:

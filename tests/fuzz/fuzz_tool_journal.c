@@ -3,6 +3,7 @@
  * The journal's reader.  The first byte says whether the records are sealed, so that what is behind the
  * checksum is reached, too; the rest is the file.
  */
+#include "dmmigrated/group.h"
 #include "fuzz.h"
 #include "journal_record.h"
 
@@ -63,7 +64,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	/* a machine can boot from it */
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.role = v.last.role;
-	cfg.nr_disks = v.last.nr_disks;
+	cfg.nr_disks = dmm_group_units(v.last.nr_disks);
 	cfg.instance.b[0] = 1;
 	cfg.journal = DMM_HO_JOURNAL_LAST;
 	cfg.state = v.last.state;

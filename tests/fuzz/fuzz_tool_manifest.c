@@ -49,7 +49,7 @@ static void check(const struct dmm_manifest *m)
 	bool all = true;
 	u32 i;
 
-	fuzz_assert(!memcmp(m->id, id, sizeof(id)) && m->nr_disks && m->nr_disks <= DMM_MAX_GROUP);
+	fuzz_assert(!memcmp(m->id, id, sizeof(id)) && m->nr_disks <= DMM_MAX_GROUP && !m->nr_disks == !!m->guest[0]);
 	fuzz_assert(memchr(m->host, '\0', sizeof(m->host)) && memchr(m->peer, '\0', sizeof(m->peer)));
 	fuzz_assert(m->role == DMM_HO_DEST || (m->role == DMM_HO_SOURCE && m->host[0] && m->port));
 	for (i = 0; i < m->nr_disks; i++) {
