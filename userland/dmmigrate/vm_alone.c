@@ -163,8 +163,8 @@ static int alone_lock(struct alone *a, const char *key, int *code)
 
 int dmm_vm_alone(struct dmm_tool *t, const struct dmm_target *to, const struct dmm_xl_domain *d, struct dmm_vm_config *sent, u64 *bytes)
 {
-	struct alone a = { .t = t, .to = to, .domain = d, .sent = sent };
 	dmm_autoclose int by_domain = -1, by_id = -1;
+	struct alone a = { .t = t, .to = to, .domain = d, .sent = sent };
 	char key[64];
 	int ret;
 
