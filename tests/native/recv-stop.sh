@@ -59,7 +59,7 @@ second()
 		cat "$tmp/second"
 	fi
 }
-second "a second daemon with the same journals" 5 "another dmmigrated has $tmp/state"
+second "a second daemon with the same journals" 5 "another dmmigrated has $tmp/state: process $daemon_pid (dmmigrated, state .): stop it first"
 second "a second daemon on the same address" 4 'Address already in use' --state-dir "$tmp/other"
 stop_daemon
 : > "$log"

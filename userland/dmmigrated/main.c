@@ -22,6 +22,7 @@
 #include "acceptor.h"
 #include "channel.h"
 #include "fullio.h"
+#include "holder.h"
 #include "listener.h"
 #include "log.h"
 #include "migrations.h"
@@ -321,8 +322,10 @@ static int open_migrations(struct daemon *dm, const struct dmm_config *c)
 	int ret = lock_state(dm, c->state_dir);
 
 	if (ret) {
-		dmm_err(NULL, ret == -EWOULDBLOCK ? "another dmmigrated has %s: stop it first (systemctl stop dmmigrated)" :
-			"cannot lock %s: %s", c->state_dir, strerror(-ret));
+		if (ret == -EWOULDBLOCK)
+			dmm_holder_complain(dm->lock_fd, c->state_dir);
+		else
+			dmm_err(NULL, "cannot lock %s: %s", c->state_dir, strerror(-ret));
 		return EXIT_LOCAL;
 	}
 	ret = dmm_migrations_init(&dm->migrations, c->state_dir, &dm->rc.registry, dm->rc.instance,
