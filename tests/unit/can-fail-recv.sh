@@ -358,7 +358,7 @@ $g group_act.c 's/\t\tif \(a->ticket\)\n\t\t\tgroup_unowe\(g, a->type\);/\t\t;/'
 $g group.c 's/m->ev.type == DMM_HO_EV_GO && dmm_group_pay\(g\)/0/' 'GO overtakes what is owed'
 $g group.c 's/ \|\| !dmm_group_holds\(g\)\)/ || 1)/' 'what the kernel holds is forgotten'
 $g group.c 's/g->stop = g->dead = ret;/g->dead = ret;/' 'nobody is revived'
-$g group_act.c 's/ops->freeze\(ctx, a->epoch, a->flag\)/ops->freeze(ctx, a->epoch, false)/' 'nobody knows that a freeze was asked for'
+$g group_act.c 's/ops->freeze\(ctx, a->epoch, a->flag, why\)/ops->freeze(ctx, a->epoch, false, why)/' 'nobody knows that a freeze was asked for'
 # host and options
 h='rule host'
 $h ../lib/inuse.c 's/tail && sscanf/0 \&\& sscanf/; s/!target_is_dev\(t, makedev\(maj, min\)\)\)\n\t\t\tcontinue;\n\t\tunescape\(where\)/1)\n\t\t\tcontinue;\n\t\tunescape(where)/' 'mounts are overlooked'

@@ -51,10 +51,12 @@ static void post(struct side *s, enum dmm_ho_event_type type, u32 disk, u64 epoc
 	assert_int_equal(dmm_group_post(s->g, &ev, false), 0);
 }
 
-static int op_freeze(void *ctx, u64 epoch, bool acquired)
+static int op_freeze(void *ctx, u64 epoch, bool acquired, char *why)
 {
 	struct side *s = ctx;
 	u32 i;
+
+	(void)why;
 
 	pthread_mutex_lock(&s->lock);
 	did(s, "f");

@@ -158,13 +158,21 @@ static int commit_none(struct dmm_freezer *f, u64 epoch)
 	return ret;
 }
 
-int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
+/* The first that is not frozen is what is said. */
+static int freeze_failed(const struct dmm_freezer *f, const struct look *l, u32 disk, int err, char *why)
+{
+	dmm_freezer_refused(l->disks[disk], disk, err, dmm_nl_reason(l->nl), why);
+	return complain(f, l, disk, "freeze", err);
+}
+
+int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired, char *why)
 {
 	u64 device_bytes[DMM_HO_MAX_DISKS];
 	struct look l;
 	u32 timeout_ms, i;
 	int ret;
 
+	*why = '\0';
 	if (!f->c.nr_disks) {
 		freeze_none(f, epoch, acquired);
 		return 0;
@@ -175,7 +183,7 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
 	/* before the hold: what some kernels count as written while it waits there is none of this */
 	for (i = 0; i < f->c.nr_disks && !ret; i++) {
 		if (!l.disks[i]) {
-			ret = complain(f, &l, i, "have the disk attached", -ENODEV);
+			ret = freeze_failed(f, &l, i, -ENODEV, why);
 			break;
 		}
 		ret = dmm_witness_number(l.disks[i]->dev >> 20, l.disks[i]->dev & 0xfffff,
@@ -194,7 +202,7 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired)
 	for (i = 0; i < f->c.nr_disks && !ret; i++) {
 		ret = do_epoch(l.nl, DMM_CMD_FREEZE, l.disks[i]->dev, epoch, timeout_ms);
 		if (ret)
-			complain(f, &l, i, "freeze", ret);
+			freeze_failed(f, &l, i, ret, why);
 	}
 	if (ret)
 		goto out_end;

@@ -108,6 +108,27 @@ static int disk_look(const struct dmm_nl_info *info, const struct freezer_disk *
 	return -ECANCELED;
 }
 
+void dmm_freezer_refused(const struct dmm_nl_info *info, u32 disk, int err, const char *reason, char *why)
+{
+	const char *what = "";
+
+	if (!info)
+		what = "it is not attached to a migrate target any more";
+	else if (info->state == DMM_STATE_FAILED)
+		what = "its migration has failed";
+	else if (info->state == DMM_STATE_DISCONNECTED)
+		what = "it has lost its connections";
+	else if (info->state == DMM_STATE_PAUSED)
+		what = "it is paused";
+	if (info && info->error)	/* which says more than that it cannot be */
+		reason = info->reason;
+	if (info && info->error && !*reason)
+		reason = strerror(-info->error);
+	if (!*what)
+		what = strerror(-err);
+	snprintf(why, DMM_FREEZER_WHY, "disk %u: %s%s%s", disk, what, *reason ? ": " : "", reason);
+}
+
 /* One was frozen, and waited in vain: for another, if that is not frozen, or was not in time. */
 static void find_late(struct dmm_freezer *f, const struct look *l, u64 epoch, char *why)
 {

@@ -51,6 +51,12 @@ enum freeze_end {
 	FREEZE_OVER,
 };
 
+/*
+ * A disk that the kernel does not freeze: @err and @reason are the kernel's.  @info: of before that, or NULL; @why, of
+ * DMM_FREEZER_WHY bytes.
+ */
+void dmm_freezer_refused(const struct dmm_nl_info *info, u32 disk, int err, const char *reason, char *why);
+
 /* One round over all disks. @why, of DMM_FREEZER_WHY bytes: of OVER. */
 enum freeze_end dmm_freezer_look(struct dmm_freezer *f, u64 epoch, char *why);
 

@@ -22,7 +22,7 @@
 /* What the thread of a group does; each may block, and is idempotent.  0 or -errno. */
 struct dmm_group_ops {
 	/* source, all disks; freeze only begins: FROZEN for each disk or THAWED is posted later; @acquired: the peer asked for it */
-	int (*freeze)(void *ctx, u64 epoch, bool acquired);
+	int (*freeze)(void *ctx, u64 epoch, bool acquired, char *why);	/* @why, of DMM_GROUP_WHY bytes: which is not, or nothing */
 	int (*commit)(void *ctx, u32 disk, u64 epoch);
 	int (*reclaim)(void *ctx, u64 epoch);
 	int (*thaw)(void *ctx);

@@ -30,12 +30,11 @@ static const char *action_name(enum dmm_ho_action_type type)
 	return "?";
 }
 
-static void group_complain(struct dmm_group *g, enum dmm_ho_action_type type, int err,
-			   const char *more)
+static void group_complain(struct dmm_group *g, enum dmm_ho_action_type type, const char *reason, const char *more)
 {
-	char why[DMM_GROUP_WHY];
+	char why[DMM_GROUP_WHY + 64];
 
-	snprintf(why, sizeof(why), "cannot %s: %s%s", action_name(type), strerror(-err), more);
+	snprintf(why, sizeof(why), "cannot %s: %s%s", action_name(type), reason, more);
 	dmm_group_said(g, why);
 }
 
@@ -93,19 +92,21 @@ static enum dmm_ho_event_type group_append(struct dmm_group *g, const struct dmm
 							      DMM_HO_EV_APPEND_NOTHING;
 	}
 	if (answer != DMM_HO_EV_APPENDED)
-		group_complain(g, a->type, err ? err : -EIO, answer == DMM_HO_EV_APPEND_UNSURE ?
+		group_complain(g, a->type, strerror(err ? -err : EIO), answer == DMM_HO_EV_APPEND_UNSURE ?
 			       " (it may be there or not)" : "");
 	return answer;
 }
 
-static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *written)
+/* @why, of DMM_GROUP_WHY bytes: more than the errno, or nothing */
+static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *written, char *why)
 {
 	const struct dmm_group_ops *ops = g->c.ops;
 	void *ctx = g->c.ctx;
 
+	*why = '\0';
 	switch (a->type) {
 	case DMM_HO_DO_FREEZE:
-		return ops->freeze(ctx, a->epoch, a->flag);
+		return ops->freeze(ctx, a->epoch, a->flag, why);
 	case DMM_HO_DO_COMMIT:
 		return ops->commit(ctx, a->disk, a->epoch);
 	case DMM_HO_DO_RECLAIM:
@@ -127,13 +128,14 @@ static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *
 
 int dmm_group_pay(struct dmm_group *g)
 {
+	char why[DMM_GROUP_WHY];
 	bool written = false;
 	int ret;
 
 	while (g->nr_owed) {
-		ret = action_try(g, &g->owed[0], &written);
+		ret = action_try(g, &g->owed[0], &written, why);
 		if (ret) {
-			group_complain(g, g->owed[0].type, ret, "; it is tried again");
+			group_complain(g, g->owed[0].type, *why ? why : strerror(-ret), "; it is tried again");
 			return ret;
 		}
 		g->nr_owed--;
@@ -203,6 +205,7 @@ static void stop_at(const char *when, const struct dmm_ho_action *a)
 
 static bool group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct dmm_ho_event *answer)
 {
+	char why[DMM_GROUP_WHY] = "";
 	bool written = false;
 	int ret;
 
@@ -235,9 +238,9 @@ static bool group_act(struct dmm_group *g, const struct dmm_ho_action *a, struct
 	if (!ret)
 		ret = dmm_group_pay(g);
 	if (!ret)
-		ret = action_try(g, a, &written);
+		ret = action_try(g, a, &written, why);
 	if (ret)
-		group_complain(g, a->type, ret, a->ticket || a->type == DMM_HO_DO_FREEZE ? "" :
+		group_complain(g, a->type, *why ? why : strerror(-ret), a->ticket || a->type == DMM_HO_DO_FREEZE ? "" :
 							      "; it is tried again");
 	switch (a->type) {
 	case DMM_HO_DO_COMMIT:

@@ -158,14 +158,14 @@ void dmm_migration_remove_outbox(struct dmm_migration *m, struct dmm_outbox *o)
 
 /* --- source --- */
 
-static int source_freeze(void *ctx, u64 epoch, bool acquired)
+static int source_freeze(void *ctx, u64 epoch, bool acquired, char *why)
 {
 	struct dmm_migration *m = ctx;
 
 	/* the guest is not to wait for the pause after a connection that was lost */
 	if (m->link)
 		dmm_link_poke(m->link);
-	return dmm_freezer_freeze(m->freezer, epoch, acquired);
+	return dmm_freezer_freeze(m->freezer, epoch, acquired, why);
 }
 
 static int source_commit(void *ctx, u32 disk, u64 epoch)
