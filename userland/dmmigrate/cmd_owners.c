@@ -43,7 +43,8 @@ static const char *reason(const struct dmm_own *o)
 {
 	if (o->ok.why[0])
 		return (const char *)o->ok.why;
-	return le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? "the other host is connected, and has not answered yet" :
+	/* whose reasons do not come by the hand-over's messages */
+	return le32_to_cpu(o->ok.flags) & DMM_GROUP_LINKED ? "the other host is connected, and has not done its part: dmmigrate status there says why" :
 							      "the other host is not connected";
 }
 
