@@ -199,7 +199,8 @@ int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_
 	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
 
 	c->sent_bytes += bytes;
-	if (c->security != DMM_SECURITY_NONE && c->sent_bytes > dmm_stop_key_bytes())
+	if (c->security != DMM_SECURITY_NONE && c->sent_bytes > dmm_stop_key_bytes() &&
+	    DMM_MUTANT != 128)	/* hazard 28 */
 		return -EKEYEXPIRED;
 	if (c->security == DMM_SECURITY_TLS)
 		return send_copied(c, bv, nr);

@@ -14,21 +14,27 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/mutants
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
-# N, where the test runs (unit, or a kernel of tests/qemu/run), the test, what is broken.  The first of an N is the
+# N, where the test runs (unit, sim: the simulator, or a kernel of tests/qemu/run), the test, what is broken.  The first of an N is the
 # cheapest, the others are further tests that have to notice.  campaign:SEED is tests/campaign with the plan of that seed.
 table()
 {
 	cat <<-'EOT'
+		1 sim module a block is cleared when it was acknowledged, not before it is read
 		1 uml write-races-readback a block is cleared when it was acknowledged, not before it is read
 		1 6.1 live a block is cleared when it was acknowledged, not before it is read
 		1 6.1 campaign:19 a block is cleared when it was acknowledged, not before it is read
+		101 sim module a write marks at submission only
 		101 uml write-races-readback a write marks at submission only
 		201 uml write-races-readback a write marks at completion only
+		2 sim module converged without drain, without counting
 		2 6.1 live converged without drain, without counting
 		102 uml barriers converged without an acknowledged barrier
 		202 unit test_core_state what freezes holds nothing
+		3 sim module a block is cleared when it was read, not before
 		3 uml write-races-readback a block is cleared when it was read, not before
+		4 sim module a bit behind the cursor is not looked for, and the end is not by count
 		4 uml live a bit behind the cursor is not looked for, and the end is not by count
+		5 sim module the tracker is disarmed by COMMIT
 		5 6.1 commit-holds-everything the tracker is disarmed by COMMIT
 		5 6.1 campaign:35 the tracker is disarmed by COMMIT
 		10 uml origin-read-error a later error replaces the first
@@ -43,6 +49,7 @@ table()
 		313 unit test_tool_awake a live device that saw no read is good enough
 		14 unit test_core_bitmap a mark rounds in
 		14 6.1 live a mark rounds in
+		15 sim module two copies of a block in flight
 		15 uml overlapping-writers two copies of a block in flight
 		115 unit test_recv_parts the receiver writes what overlaps at the same time
 		16 unit test_recv_flush a barrier is acknowledged without a flush
@@ -69,12 +76,17 @@ table()
 		25 uml unknown-operation START marks nothing
 		125 unit test_lib_parse identifiers are the same each time
 		27 uml bitmap-limit the bitmap is one piece of physical memory
+		28 unit test_recv_tls a key counts more than once
+		128 6.1 tls a connection goes on by its key without end
 		29 unit test_core_wire a peer's length is signed
 		30 uml wrong-sockets any socket is taken
 		130 uml wrong-sockets anybody may command
 		230 uml wrong-sockets attributes that a command does not know are let through
+		31 unit test_lib_tls whoever shows a certificate is trusted
+		131 unit test_lib_tls an older version of TLS is taken
 		32 uml hung-origin memory is freed under a read that the origin owes
 		133 unit test_recv_hostile a connection outlives the receiver's end
+		34 sim module what was not flushed is forgotten when the receiver comes back
 		34 6.1 power-cut what was not flushed is forgotten when the receiver comes back
 		34 6.1 campaign:21 what was not flushed is forgotten when the receiver comes back
 		134 unit test_core_unflushed a barrier covers what was acknowledged after it was sent
@@ -94,11 +106,9 @@ not_applicable()
 	cat <<-'EOT'
 		6 no page of a guest's bio is ever sent: blocks are read back into pages of the module, and nothing is mirrored
 		7 the same: there is no code for zero-copy
-		8 there is no TLS
-		9 nothing is spliced: pages are copied into the socket
+		8 nothing is spliced, under TLS or without: pages are copied into the socket
+		9 the same
 		26 no bitmap is kept over a crash of the source: there is nothing that could be believed
-		28 nobody logs in: there are no credentials that could expire
-		31 there is no TLS
 	EOT
 }
 
@@ -134,6 +144,15 @@ unit()
 	rm -f "$base-mutant$1/$2"
 	make -s -j2 -C tests/unit DMM_MUTANT="$1" OUT="$base-mutant$1" "$base-mutant$1/$2" || return 2
 	! timeout 300 "$base-mutant$1/$2"
+}
+
+# simulated N: as above, by the simulator, which has the module as it is
+simulated()
+{
+	local out=$DMM_TOP/build/sim-mutant$1
+
+	make -s -C tests/sim DMM_MUTANT="$1" OUT="$out" "$out/dmm-sim" || return 2
+	! timeout 300 "$out/dmm-sim" --runs 20000
 }
 
 # machine N KERNEL TEST: as above, in a virtual machine
@@ -188,9 +207,10 @@ judge()
 	flock 8		# what is built for it is one test's at a time
 	case $where in
 	unit)	unit "$n" "$test" > "$log" 2>&1 < /dev/null || rc=$? ;;
+	sim)	simulated "$n" > "$log" 2>&1 < /dev/null || rc=$? ;;
 	*)	machine "$n" "$where" "$test" > "$log" 2>&1 < /dev/null || rc=$? ;;
 	esac
-	rm -rf build/{userland,kmod,tests/unit}*-mutant"$n"
+	rm -rf build/{userland,kmod,sim,tests/unit}*-mutant"$n"
 	case $rc in
 	0)	line="$n killed by $test ($what)" ;;
 	1)	line="$n survived $test ($what)" ;;

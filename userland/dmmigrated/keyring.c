@@ -97,7 +97,8 @@ int dmm_keyring_use(struct dmm_keyring *k, const u8 identity[DMM_KEY_IDENTITY_BY
 	e = find_locked(k, identity, now_ms);
 	if (e) {
 		*use = e->use;
-		drop_locked(k, (u32)(e - k->entries));
+		if (DMM_MUTANT != 28)	/* hazard 28 */
+			drop_locked(k, (u32)(e - k->entries));
 	}
 	pthread_mutex_unlock(&k->lock);
 	return e ? 0 : -ENOENT;

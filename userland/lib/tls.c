@@ -16,7 +16,12 @@
 #include "tls_priv.h"
 
 /* AES-128-GCM: what kTLS has everywhere, and GnuTLS 3.7 does not spoil with a PSK.  No tickets: one that comes late is no data. */
-#define PRIORITY(KX)	"NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:" KX ":-CIPHER-ALL:+AES-128-GCM:" \
+#if DMM_MUTANT == 131	/* hazard 31 */
+#define VERSIONS	"+VERS-TLS1.3:+VERS-TLS1.2"
+#else
+#define VERSIONS	"+VERS-TLS1.3"
+#endif
+#define PRIORITY(KX)	"NORMAL:-VERS-ALL:" VERSIONS ":-KX-ALL:" KX ":-CIPHER-ALL:+AES-128-GCM:" \
 			"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1"
 #define BY_CERTIFICATE	"+ECDHE-ECDSA:+ECDHE-RSA"
 #define BY_KEY		"+ECDHE-PSK"
@@ -147,7 +152,7 @@ static int hs_check_certificate(struct hs *h, const struct dmm_keys *keys, const
 		return fail(h, -EACCES, "the peer shows no certificate");
 	}
 	ret = dmm_keys_check(keys, chain, nr, host, &h->end->who, why);
-	if (!ret)
+	if (!ret || DMM_MUTANT == 31)	/* hazard 31 */
 		return 0;
 	hs_alert(h, ret == -EACCES ? GNUTLS_A_ACCESS_DENIED : GNUTLS_A_INTERNAL_ERROR);
 	return fail(h, ret, "%s", why);
