@@ -32,7 +32,7 @@ judge()
 	shift
 
 	broken=$((broken + 1))
-	[ $# = 0 ] || rm -rf "$tmp/bin"
+	[ $# = 0 ] || rm -rf "${tmp:?}/bin"
 	if ! make -s -j2 -C "$tree/tests/sim" WERROR= "$@" OUT="$tmp/bin" "$tmp/bin/dmm-sim" > "$tmp/out" 2>&1; then
 		echo "can-fail: '$what': does not build:" >&2
 		cat "$tmp/out" >&2
@@ -40,7 +40,7 @@ judge()
 	fi
 	timeout 600 "$tmp/bin/dmm-sim" --runs "${DMM_RUNS:-200000}" > "$tmp/out" 2>&1 || rc=$?
 	rm -f "$tmp/bin/dmm-sim"
-	[ $# = 0 ] || rm -rf "$tmp/bin"
+	[ $# = 0 ] || rm -rf "${tmp:?}/bin"
 	if [ $rc = 0 ]; then
 		echo "SURVIVED: $what"
 		survivors=$((survivors + 1))
