@@ -15,7 +15,7 @@ done
 create_guest a web /dev/mapper/gdisk
 
 # no_journals HOST: of a move that has ended
-no_journals() { on "$1" "! ls /var/lib/dmmigrate/*/* > /dev/null 2>&1" || fail "journals at $1: $(on "$1" "ls /var/lib/dmmigrate/*")"; }
+no_journals() { must_wait_for 20 on "$1" "! ls /var/lib/dmmigrate/*/* > /dev/null 2>&1"; }
 
 # what would begin it here is in the way
 must a "mkdir -p /etc/xen/auto && ln -s ../web.cfg /etc/xen/auto/web"
@@ -51,6 +51,11 @@ must b "xl destroy web--incoming"
 must b "dmmigrate return $id"
 LIMIT=100 must a "dmmigrate recover $id" | tee "$MY/recover"
 guest_stays
+must a "dmmigrate clean" | tee "$MY/clean" | grep -q "dmmigrate release $id" || fail "clean: $(cat "$MY/clean")"
+must a "dmmigrate release $id"
+must b "dmmigrate release $id"
+no_journals a
+no_journals b
 note "xl there was killed: given back, and the guest goes on"
 
 # and it moves
