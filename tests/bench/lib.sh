@@ -12,9 +12,6 @@ readonly BENCH_DIR=$DMM_TOP/tests/bench
 GUEST_PROGRAMS+=(/lib/drbd/drbdsetup-84 drbdmeta nbd-client nbdkit cmp)
 LATE_MODULES+=(drbd nbd)
 
-# header SCRIPT KEY -- the value of its line `# KEY: ...`
-header() { sed -n "/^#/!q; s/^# $2: *//p" "$1" | head -n 1; }
-
 # build_module -- ours with the atomics of several processors, and the loop that measures it; sets KO
 build_module()
 {

@@ -6,6 +6,9 @@
 # (virtio-serial, or a serial line of UML), never through console text.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+
+# script_header SCRIPT WORD -- the first line `# WORD: ...` of the comment that it begins with, without the word
+script_header() { sed -n "/^#/!q; s/^# $2: *//p" "$1" | head -n 1; }
 . "$(dirname "${BASH_SOURCE[0]}")/../integration/functions-keys.sh"
 
 QEMU_DIR=$DMM_TOP/tests/qemu
