@@ -28,19 +28,19 @@ cp -r "$top/tests/sim" "$tree/tests/"
 # judge WHAT [DMM_MUTANT=n]: the tree as it is now has to fail
 judge()
 {
-	local what=$1 rc=0
+	local what=$1 rc=0 bin=$tmp/bin
 	shift
 
+	[ $# = 0 ] || bin=$tmp/bin-mutant	# whose objects are of no use to others
+
 	broken=$((broken + 1))
-	[ $# = 0 ] || rm -rf "${tmp:?}/bin"
-	if ! make -s -j2 -C "$tree/tests/sim" WERROR= "$@" OUT="$tmp/bin" "$tmp/bin/dmm-sim" > "$tmp/out" 2>&1; then
+	if ! make -s -j2 -C "$tree/tests/sim" WERROR= "$@" OUT="$bin" "$bin/dmm-sim" > "$tmp/out" 2>&1; then
 		echo "can-fail: '$what': does not build:" >&2
 		cat "$tmp/out" >&2
 		exit 2
 	fi
-	timeout 600 "$tmp/bin/dmm-sim" --runs "${DMM_RUNS:-200000}" > "$tmp/out" 2>&1 || rc=$?
-	rm -f "$tmp/bin/dmm-sim"
-	[ $# = 0 ] || rm -rf "${tmp:?}/bin"
+	timeout 600 "$bin/dmm-sim" --runs "${DMM_RUNS:-200000}" > "$tmp/out" 2>&1 || rc=$?
+	rm -rf "$bin/dmm-sim" "$tmp/bin-mutant"
 	if [ $rc = 0 ]; then
 		echo "SURVIVED: $what"
 		survivors=$((survivors + 1))

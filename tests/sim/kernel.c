@@ -200,10 +200,9 @@ int kthread_stop(struct task_struct *task)
 	return 0;
 }
 
-static bool works_are_due(void)
+static void queue_due_works(void)
 {
 	struct work_struct **at, *w;
-	bool any = false;
 
 	for (at = &delayed; (w = *at);) {
 		if (w->due > ktime_get_ns()) {
@@ -213,9 +212,7 @@ static bool works_are_due(void)
 		*at = w->next;
 		w->due = 0;
 		queue_work(NULL, w);
-		any = true;
 	}
-	return any;
 }
 
 /* One of those that can go on does. */
@@ -225,7 +222,7 @@ static bool run_one(void)
 	u64 now = ktime_get_ns();
 	u32 i, nr = 0;
 
-	works_are_due();
+	queue_due_works();
 	for (i = 0; i < nr_tasks; i++) {
 		if (tasks[i].runs && !tasks[i].exited && (!tasks[i].sleeps || now >= tasks[i].until))
 			can[nr++] = &tasks[i];
