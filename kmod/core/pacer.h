@@ -6,7 +6,8 @@
  * One may send whenever there is no debt, and pays afterwards: so an extent larger
  * than what a slow rate saves up passes too, and is waited for after
  * it.  In any span of T seconds no more is sent than rate * T, the burst
- * and an extent of each of those who send at once; and no less by a caller that is never late by more than the burst.
+ * and an extent of each of those who send at once; and no less by a
+ * caller that is never late by more than the burst.
  */
 #ifndef DMM_CORE_PACER_H
 #define DMM_CORE_PACER_H

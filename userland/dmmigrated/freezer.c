@@ -172,7 +172,6 @@ int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired, char *wh
 	u32 timeout_ms, i;
 	int ret;
 
-	*why = '\0';
 	if (!f->c.nr_disks) {
 		freeze_none(f, epoch, acquired);
 		return 0;

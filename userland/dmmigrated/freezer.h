@@ -45,7 +45,7 @@ void dmm_freezer_timeout(struct dmm_freezer *f, u32 timeout_ms);
  * reclaim: whatever is committed, in whichever epoch.  thaw: whatever is frozen.
  * held: does the kernel hold this disk, or fail what comes to it?  -ENODEV: no.  -EBUSY: no, and it is in use.
  */
-/* @acquired: for frozen(); @why, of DMM_FREEZER_WHY bytes: which disk is not, and why. */
+/* @acquired: for frozen(); @why, of DMM_FREEZER_WHY bytes, left alone or: which disk is not, and why. */
 int dmm_freezer_freeze(struct dmm_freezer *f, u64 epoch, bool acquired, char *why);
 int dmm_freezer_commit(struct dmm_freezer *f, u32 disk, u64 epoch);
 int dmm_freezer_reclaim(struct dmm_freezer *f);
