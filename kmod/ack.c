@@ -142,12 +142,13 @@ static int take_ack(struct dmm_link *l, const struct dmm_ack *a)
 /* Has nothing been acknowledged for too long? @looks: the receive thread asks, which has taken what there was. */
 static bool silent_too_long(struct dmm_link *l, bool looks)
 {
-	u64 timeout_ns = dmm_stop_ack_timeout_ns(), now = ktime_get_ns(), since;
+	u64 timeout_ns = dmm_stop_ack_timeout_ns(), now, since;
 	struct dmm_migration *m = l->sender->m;
 	unsigned long flags;
 	bool late;
 
 	spin_lock_irqsave(&m->lock, flags);
+	now = ktime_get_ns();	/* no earlier than what is written under the lock */
 	since = l->progress_ns;
 	if (looks) {
 		l->looked_ns = now;

@@ -101,6 +101,7 @@ $f 's/\t\t\tdmm_tracker_mark\(&m->tracker, first, nr\);\n//' 'what a receiver ha
 f='rule ack.c'
 $f 's/WARN_ON_ONCE\(!dmm_unflushed_add\(&m->unflushed, slot->first_block, slot->nr_blocks\)\)/0/' 'acknowledged is durable'
 $f 's/if \(slot->seq != a->seq \|\| slot->acked\)/if (slot->acked)/' 'an acknowledgement is of whichever frame'
+$f 's/(\tspin_lock_irqsave\(&m->lock, flags\);\n)\tnow = (ktime_get_ns\(\);)[^\n]*\n(\tsince = )/\tnow = \2\n\1\3/' 'a peer is silent since what is yet to come'
 f='rule admit.c'
 $f 's/\t\t\t\tdmm_target_count\(m, bio, op\);/\t\t\t\t;/' 'what was held is not tracked when it passes'
 $f 's/\tif \(m->nr_held\)\n\t\tqueue_work\(m->wq, &m->release_work\);\n//' 'what was held is never let go'

@@ -21,6 +21,7 @@ struct socket {
 	u32 nr_frames;
 	u8 ack_bytes[8 * DMM_WIRE_ACK_BYTES];
 	size_t nr_ack_bytes;
+	u64 heard_ns;			/* of the last acknowledgement, or the first frame; 0: nothing was sent */
 	wait_queue_head_t wait;
 };
 

@@ -34,6 +34,7 @@ struct task_struct {
 };
 
 struct sim *the_sim;
+u32 sim_rcu_readers;
 
 static struct task_struct tasks[MAX_TASKS], *current;
 static u32 nr_tasks, spins;
@@ -283,13 +284,14 @@ void wake_up(wait_queue_head_t *wq)
 {
 	u32 i;
 
+	wq->wakes++;
 	for (i = 0; i < nr_tasks; i++) {
 		if (tasks[i].sleeps && tasks[i].waits_for == wq)
 			tasks[i].sleeps = false;
 	}
 }
 
-void sim_wait(wait_queue_head_t *wq, u64 until)
+void sim_wait(wait_queue_head_t *wq, u32 wakes, u64 until)
 {
 	if (!current) {		/* a command: its process waits, and the world goes on */
 		if (!run_one() && !sim_source_answers(the_sim))
@@ -298,6 +300,8 @@ void sim_wait(wait_queue_head_t *wq, u64 until)
 			sim_fail(the_sim, "a command waits for ever");
 		return;
 	}
+	if (wq->wakes != wakes)
+		return;
 	current->waits_for = wq;
 	current->until = until;
 	current->sleeps = true;
@@ -313,8 +317,11 @@ void schedule(void)
 	task_leave();
 }
 
+/* Whoever is to take a lock may have to wait for it: what was read before is old by then. */
 void sim_spin(spinlock_t *lock, bool take)
 {
+	if (take && current && !spins && !sim_rcu_readers && !sim_random(the_sim, 16))
+		task_leave();
 	if (lock->held == take)
 		sim_fail(the_sim, "a spinlock is %s twice", take ? "taken" : "given back");
 	lock->held = take;

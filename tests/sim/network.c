@@ -74,10 +74,12 @@ int dmm_conn_send(struct dmm_conn *c, struct bio_vec *bv, unsigned int nr, size_
 
 	(void)bytes;
 	while (sock->nr_frames == SIM_FRAMES && !sock->down && !sock->broken)
-		sim_wait(&sock->wait, sim_until(HZ));
+		sim_wait(&sock->wait, sock->wait.wakes, sim_until(HZ));
 	sim_yield();
 	if (sock->down || sock->broken)
 		return -EPIPE;
+	if (!sock->heard_ns)
+		sock->heard_ns = ktime_get_ns();
 	frame_of(c, bv, nr, &sock->frames[sock->nr_frames++]);
 	return 0;
 }
@@ -88,12 +90,13 @@ int dmm_conn_recv(struct dmm_conn *c, void *buf, size_t len)
 	size_t n;
 
 	if (!sock->nr_ack_bytes && !sock->down && !sock->broken)
-		sim_wait(&sock->wait, sim_until(DMM_CONN_POLL_JIFFIES));
+		sim_wait(&sock->wait, sock->wait.wakes, sim_until(DMM_CONN_POLL_JIFFIES));
 	if (sock->nr_ack_bytes) {
 		n = dmm_min_u64(len, 1 + sim_random(the_sim, sock->nr_ack_bytes));
 		memcpy(buf, sock->ack_bytes, n);
 		sock->nr_ack_bytes -= n;
 		memmove(sock->ack_bytes, sock->ack_bytes + n, sock->nr_ack_bytes);
+		sock->heard_ns = ktime_get_ns();
 		wake_up(&sock->wait);
 		return (int)n;
 	}

@@ -12,6 +12,7 @@
 #include "sender.h"
 #include "sink.h"
 #include "stats.h"
+#include "stop.h"
 #include "target.h"
 
 #include "device.h"
@@ -254,6 +255,19 @@ bool sim_source_copies(const struct sim *sim)
 
 /* ---- the daemon ---- */
 
+/* Whoever gives a peer up for its silence has heard nothing of it for as long as that takes. */
+static void check_silence(const struct sim_device *d)
+{
+	u64 now = ktime_get_ns(), silent_ns = 0;
+	u32 i;
+
+	for (i = 0; i < SIM_LINKS; i++)
+		silent_ns = dmm_max_u64(silent_ns, now - d->sockets[i].heard_ns);
+	if (silent_ns < dmm_stop_ack_timeout_ns())
+		sim_fail(the_sim, "disk %u: given up after %llu ms of silence", d->disk,
+			 (unsigned long long)silent_ns / NSEC_PER_MSEC);
+}
+
 void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *note)
 {
 	struct sim_device *d = container_of(m->ti, struct sim_device, ti);
@@ -261,6 +275,8 @@ void dmm_netlink_event(struct dmm_migration *m, const struct dmm_event_note *not
 	struct dmm_ho_event *ev;
 
 	sim_say(the_sim, "disk %u: %s -> %s", d->disk, dmm_state_name(note->old_state), dmm_state_name(note->state));
+	if (note->state == DMM_STATE_DISCONNECTED && m->state == note->state && m->error == -ETIMEDOUT)
+		check_silence(d);
 	if (note->state == DMM_STATE_FAILED)
 		sim_fail(the_sim, "disk %u fails: %s", d->disk, m->reason);
 	if (note->state != DMM_STATE_FROZEN && (!froze || note->state == DMM_STATE_COMMITTED))

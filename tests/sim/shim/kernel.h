@@ -187,7 +187,7 @@ typedef struct {
 } spinlock_t;
 
 typedef struct {
-	char waited_for;	/* the address is what counts */
+	u32 wakes;
 } wait_queue_head_t;
 
 struct mutex {
@@ -210,8 +210,10 @@ void mutex_unlock(struct mutex *lock);
 #define mutex_destroy(l)	((void)(l))
 #define mutex_lock_killable(l)	(mutex_lock(l), 0)
 
-#define rcu_read_lock()		((void)0)
-#define rcu_read_unlock()	((void)0)
+/* a reader is not preempted, so that whoever yields has let all of them end */
+extern u32 sim_rcu_readers;
+#define rcu_read_lock()		((void)sim_rcu_readers++)
+#define rcu_read_unlock()	((void)sim_rcu_readers--)
 void sim_yield(void);		/* others may run, or not */
 #define synchronize_rcu()	sim_yield()
 #define synchronize_rcu_expedited() sim_yield()
@@ -220,16 +222,19 @@ void sim_yield(void);		/* others may run, or not */
 void wake_up(wait_queue_head_t *wq);
 #define wake_up_all(wq)		wake_up(wq)
 #define init_waitqueue_head(wq)	((void)(wq))
-/* Until somebody wakes @wq, or until @until of ktime_get_ns(). */
-void sim_wait(wait_queue_head_t *wq, u64 until);
+/* Until somebody wakes @wq, or has since it had been woken @wakes times, or until @until of ktime_get_ns(). */
+void sim_wait(wait_queue_head_t *wq, u32 wakes, u64 until);
 u64 sim_until(long timeout);
 
 /* As the kernel's: the time left, 1 at least where the condition holds. */
 #define sim_wait_event(wq, cond, timeout) ({ \
 	u64 until_ = sim_until(timeout); \
+	u32 wakes_ = (wq).wakes; \
 	bool ok_; \
-	while (!(ok_ = (cond)) && ktime_get_ns() < until_) \
-		sim_wait(&(wq), until_); \
+	while (!(ok_ = (cond)) && ktime_get_ns() < until_) { \
+		sim_wait(&(wq), wakes_, until_); \
+		wakes_ = (wq).wakes; \
+	} \
 	(long)(ok_ ? 1 : 0); })
 #define wait_event_idle_timeout(wq, cond, timeout)	sim_wait_event(wq, cond, timeout)
 #define wait_event_timeout(wq, cond, timeout)		sim_wait_event(wq, cond, timeout)
