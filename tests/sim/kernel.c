@@ -317,11 +317,17 @@ void schedule(void)
 	task_leave();
 }
 
+void sim_preempt(void)
+{
+	if (current && !spins && !sim_rcu_readers && !sim_random(the_sim, 32))
+		task_leave();
+}
+
 /* Whoever is to take a lock may have to wait for it: what was read before is old by then. */
 void sim_spin(spinlock_t *lock, bool take)
 {
-	if (take && current && !spins && !sim_rcu_readers && !sim_random(the_sim, 16))
-		task_leave();
+	if (take)
+		sim_preempt();
 	if (lock->held == take)
 		sim_fail(the_sim, "a spinlock is %s twice", take ? "taken" : "given back");
 	lock->held = take;

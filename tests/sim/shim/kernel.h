@@ -17,7 +17,8 @@
 
 #define __force
 #define __percpu
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+void sim_preempt(void);		/* what was read is old; what is to be read may change before */
+#define READ_ONCE(x)		({ sim_preempt(); *(const volatile __typeof__(x) *)&(x); })
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
