@@ -44,6 +44,9 @@ judge()
 	if [ $rc = 0 ]; then
 		echo "SURVIVED: $what"
 		survivors=$((survivors + 1))
+	elif ! grep -q '^not ok' "$tmp/out"; then
+		echo "can-fail: '$what': no verdict (exit status $rc): $(head -n 1 "$tmp/out")" >&2
+		exit 2
 	else
 		echo "caught: $what ($(head -n 1 "$tmp/out"))"
 	fi
