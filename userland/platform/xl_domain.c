@@ -115,7 +115,7 @@ int dmm_xl_domain_with(const char *json, bool (*is_it)(void *arg, const char *pa
 		/* one that has no configuration, as dom0, has no disk */
 		if (domain_parse(json_object_array_get_idx(root, i), d, why))
 			continue;
-		for (*which = 0; *which < d->nr && ret; ++*which) {
+		for (*which = 0; *which < d->nr; ++*which) {
 			if (is_it(arg, d->disks[*which].path)) {
 				ret = 0;
 				break;
