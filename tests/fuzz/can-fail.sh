@@ -95,6 +95,8 @@ plant tool_relay userland/lib/tls_record.c 's/ \|\| inner - 1 > DMM_RECORD_DATA/
 plant tool_relay userland/lib/tls_relay.c 's/r->sealed_done \+= \(size_t\)n/r->sealed_done = r->sealed_bytes/' 'half a record is sent'
 plant tool_xl userland/platform/xl_domain.c 's/if \(nr > DMM_MAX_GROUP\)/if (0)/' 'more disks than there is room for'
 plant tool_xl userland/platform/xl_config.c 's/return end \? end \+ 1 : NULL/return end ? end + 1 : p + strlen(p) + 1/' 'a text without end in a configuration'
+plant tool_xl userland/platform/xl_config.c 's/\t\tfrom = end;/\t\tfrom = end + 1;/' 'what stands behind a new path is lost'
+plant tool_xl userland/platform/xl_domain.c 's/\t\t\t\tret = 0;\n\t\t\t\tbreak;/\t\t\t\tret = 0;/' 'a domain is found, and not which of its disks'
 plant tool_xl userland/platform/xl_stream.c 's/\(had_banner \? all : first\) - \*got/sizeof(banner) + 2 * sizeof(ready)/' 'a receiver that says more than its words'
 plant tool_host userland/lib/lv.c 's/ \|\| n >= bytes\)/)/' 'a name longer than its place'
 plant tool_host userland/dmmigrate/vdi_record.c 's/"size_bytes", 1,/"size_bytes", 0,/' 'a disk of nothing'

@@ -70,6 +70,16 @@ def xl(seed):
             "disks = 1\ndisk='x'\n_disk=2\ndisk = [ 'y' ] # z", "vif = [ [ 'nested' ], 'disk = [ ]' ]\ndisk=['a']", "disk = [ 'a", "disk = [ 'a'",
             "disk = ", "= 5", "disk 5", "disk = 5 5", "name = 'a", "vcpus = 1", "disk = \"x\"; a = 1;;\r\n\t# b", "disk = [ # x", "", "a=1 #")):
         seed("tool_xl", "config-%02d" % i, b"\1" + text.encode())
+    quoted = "disk = [ %s ] # /dev/vg/a\nkernel = '/dev/vg/a'\n"
+    for i, text in enumerate((
+            quoted % "'phy:/dev/vg/a,xvda,w'", quoted % "\"vdev=xvda, target=/dev/vg/a\"", quoted % "'/dev/vg/a'", quoted % "'a/dev/vg/a'", quoted % "'/dev/vg/a' , '/dev/vg/b,raw,xvdb', \"file:/dev/vg/a2\"",
+            quoted % "'/srv/x,hdc', # '/dev/vg/a'\n 'format=raw\t/dev/vg/a\tx'", quoted % "'tap2:qcow2:/srv/dev/vg/a, xvda' , /dev/vg/a", quoted % "'/dev/mapper/moved,xvda', '/dev/vg/a,xvdb'",
+            quoted % ("'/dev/vg/a" + "x" * 1100 + "', '/dev/vg/a'"), "disk = '/dev/vg/a'", "name = '/dev/vg/a'", "disk = /dev/vg/a", "disk = [ '/dev/vg/a' ]; disk = [ '/dev/vg/b' ]", "disk = [ '/dev/vg/a\n' ]")):
+        seed("tool_xl", "repath-%02d" % i, b"\1" + text.encode())
+    for i, text in enumerate((
+            "[ 1, %s, %s ]" % (domain[2:-2] % (disk, "x", ""), domain[2:-2] % (disk, "x", "")), domain % (disk.replace("/a", "/b"), "x", ""), domain % (disk.replace("/a", "/b") + ", " + disk, "x", ""),
+            domain % ("", "pcidevs", ""), "[ null ]", '{ "domid": 1 }')):
+        seed("tool_xl", "with-%02d" % i, b"\0" + text.encode())
     for i, text in enumerate((
             XL_LIST, XL_LIST + xl_line("web2", 4, "-b----") + xl_line("web--incoming", 5, "--p---"), XL_LIST + xl_line("web", 4, "---ss-"),
             XL_LIST + xl_line("web", 4, "---s--"), XL_LIST + xl_line("web--migratedaway", 6, "---ss-"),
@@ -83,7 +93,8 @@ def xl(seed):
             ("go", 4, b"", GO), ("no-go", 4, b"", b"x" * len(GO)), ("half-go", 4, b"", GO[:9]), ("runs", 5, REPORT + b"\0", b""),
             ("fails", 5, REPORT + b"\1" + GO, b""), ("fails-half", 5, REPORT + b"\1" + GO[:5], b""), ("fails-oddly", 5, REPORT + b"\1" + b"y" * len(GO), b""),
             ("no-report", 5, b"\1" * (len(REPORT) + 1), b""), ("half-report", 5, REPORT, b"")):
-        seed("tool_xl", "stream-" + name, bytes([kind, len(theirs)]) + theirs + ours)
+        for manner, how in enumerate(("", "-pace", "-waits", "-stopped", "-sender-gone", "-receiver-gone")):
+            seed("tool_xl", "stream-" + name + how, bytes([kind + 3 * manner, len(theirs)]) + theirs + ours)
 
 
 def host(seed):
