@@ -99,6 +99,8 @@ plant tool_xl userland/platform/xl_config.c 's/\t\tfrom = end;/\t\tfrom = end + 
 plant tool_xl userland/platform/xl_domain.c 's/\t\t\t\tret = 0;\n\t\t\t\tbreak;/\t\t\t\tret = 0;/' 'a domain is found, and not which of its disks'
 plant tool_xl userland/platform/xl_stream.c 's/\(had_banner \? all : first\) - \*got/sizeof(banner) + 2 * sizeof(ready)/' 'a receiver that says more than its words'
 plant tool_host userland/lib/lv.c 's/ \|\| n >= bytes\)/)/' 'a name longer than its place'
+plant tool_lvm userland/lib/lv.c 's/!strncmp\(found, DMM_LV_TAG, strlen\(DMM_LV_TAG\)\) && //' 'tags of other programs are taken away'
+plant tool_lvm userland/lib/lv.c 's/127 - m/128 - m/' 'a name of more characters than LVM takes'
 plant tool_host userland/dmmigrate/vdi_record.c 's/"size_bytes", 1,/"size_bytes", 0,/' 'a disk of nothing'
 plant recv_stage userland/dmmigrated/guest_stage.c 's/\tif \(ret\)\n\t\tdmm_guest_stage_clear\(g\);//' 'a damaged configuration leaves its text'
 plant recv_ipc userland/dmmigrated/ipc.c 's/\t\tif \(n > 0\)\n\t\t\ttake_fds\(&msg, 0, false, m\);[^\n]*//' 'descriptors of half a message stay open'

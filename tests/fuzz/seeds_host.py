@@ -97,12 +97,30 @@ def xl(seed):
             seed("tool_xl", "stream-" + name + how, bytes([kind + 3 * manner, len(theirs)]) + theirs + ours)
 
 
+OWN = "dmmigrate-11" + "0" * 30
+
+
+def lvm(seed, lv):
+    """What is asked for, and what is active or open; which command fails, and how; what lvs says."""
+    other = "dmmigrate-22" + "0" * 30
+    for i, (skip, tags) in enumerate((("0", ""), ("1", ""), ("1", OWN), ("0", OWN), ("1", "a,%s,b" % other), ("0", "%s,%s,x" % (other, OWN)), ("1", "%s,%s" % (OWN, other)), ("0", "a" * 1000))):
+        for what in range(16):
+            for fails in (0, 1, 2, 3, 4) if i < 6 else (0,):
+                seed("tool_lvm", "tags-%d-%02d-%d" % (i, what, fails), bytes([what, fails]) + (lv % ("vg", "web-01", skip, tags)).encode())
+    for i, text in enumerate(("", lv % ("vg", "web-01.moved-0100", "0", ""), lv % ("v" * 129, "w" * 128, "0", ""), lv % ("v", ".moved-0100", "0", ""), "  no space \n", "x" * 400 + lv % ("vg", "web-01", "1", "t" * 700), "LVM2_LV_TAGS='%s" % ("t" * 1100))):
+        for what in range(16):
+            seed("tool_lvm", "name-%d-%02d" % (i, what), bytes([what, 0]) + text.encode())
+        for how in (1, 9, 17, 145):
+            seed("tool_lvm", "fails-%d-%02d" % (i, how), bytes([0, how]) + text.encode())
+
+
 def host(seed):
     lv = " LVM2_VG_NAME='%s' LVM2_LV_NAME='%s' LVM2_LV_SKIP_ACTIVATION='%s' LVM2_LV_TAGS='%s'\n"
     for i, text in enumerate((lv % ("vg0", "a", "1", "dmm-%032x,b" % 5), lv % ("vg0", "a", "", ""), lv % ("", "a", "1", ""), lv % ("vg0", "", "1", ""),
                               lv % ("v" * 200, "a", "1", ""), lv % ("vg0", "a", "1", "t" * 2000), lv % ("vg0", "a", "x" * 9, ""),
                               "LVM2_VG_NAME='vg0\n'", "", lv.replace("TAGS", "TAG") % ("vg0", "a", "1", ""), lv % ("vg0", "a", "0", "a,,b,"))):
         seed("tool_host", "lv-%02d" % i, b"\0" + text.encode())
+    lvm(seed, lv)
     for i, (a, b) in enumerate((("wwid:naa.5 dm:LVM-x", "dm:LVM-x"), ("wwid:a", "wwid:b"), ("<wwid:a", "wwid:a"), ("=pv:x", "<pv:x"), ("=pv:x", "=pv:x"),
                                 ("<dev:1:2@b", "<dev:1:2@b"), ("", "wwid:a"), ("dm:a@b", "dm:a@b"), ("dm:" + "x" * 300, "dm:" + "x" * 300), (" wwid:a  ", "dm:y wwid:a"),
                                 ("wwid:a", "dm:a"), ("file:1", "file:1"), ("=a", "a"), ("a", "=a"), ("<a", "=a"))):
@@ -118,8 +136,10 @@ def host(seed):
     for right, wrong in (("1,", "2,"), ('"1100', '"1200'), ('"moved": 0', '"moved": 2'), ('"source"', '"s"'), ('"uuid"', '"u"'), ('"dest"', '"d"'), ('"lv"', '"l"'),
                          ("LVM-", "LV-"), ("1073741824", "0"), ('"started_s"', '"t"'), ("ss\": 1", "ss\": 9"), ('"device_bytes"', '"a"'), ('"target_bytes"', '"a"'),
                          ('"inflight"', '"a"'), ("{", "["), ('"1100', '"x100'), ("LVM-" + "a" * 64, ""), ("{", "x"), ('"migration"', '"m"'), ("}", "}" + " " * 9000),
-                         ('"has_witness": 1', '"has_witness": 0')):
-        seed("tool_host", "vdi-%s-%s" % (right.strip('":{,')[:8].replace("/", "_"), wrong.strip('":,')[:4].replace("/", "_")), b"\3" + record.replace(right, wrong, 1).encode())
+                         ('"has_witness": 1', '"has_witness": 0'), ('"uuid": ""', '"uuid": "DMM-5"'), ('"dest"', '"volume": 5, "dest"'),
+                         ('"dest"', '"volume": { "kind": "lvm", "sr": "fast", "place": "vg1", "name": "web01", "size_bytes": 4096, "inode": 0 }, "dest"'),
+                         ('"dest"', '"volume": { "kind": "dir", "sr": "files", "place": "/srv", "name": "web01.img", "size_bytes": 4096, "inode": 7 }, "dest"')):
+        seed("tool_host", "vdi-%s-%s-%d" % (right.strip('":{,')[:8].replace("/", "_"), wrong.strip('":,')[:4].replace("/", "_"), len(wrong)), b"\3" + record.replace(right, wrong, 1).encode())
 
 
 def stage(seed):
