@@ -3,6 +3,7 @@
  * What this host says of its disks, and what lies there: a byte that tells of what kind, then what `lvm lvs` prints; two lists of
  * identities with a NUL between them; a network and an address in it; the record of a disk that moves on this host.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -17,22 +18,45 @@ enum kind { HOST_LV, HOST_IDENTITIES, HOST_NETWORK, HOST_VDI };
 
 static const u8 id[DMM_ID_BYTES] = { 0x11 };
 static char dir[64], path[128];
+/* What lies beside the record, and is none: the second is as long as the name of one, the third is called like one. */
+static const char *const beside[] = { "notes", "11000000000000000000000000000000.copy", "x1000000000000000000000000000000.json",
+				      "22000000000000000000000000000000.json" };
+
+static void in_dir(char *buf, size_t bytes, const char *name)
+{
+	snprintf(buf, bytes, "%s/%s", dir, name);
+}
 
 static void fuzz_cleanup(void)
 {
+	char name[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		in_dir(name, sizeof(name), beside[i]);
+		remove(name);
+	}
 	unlink(path);
 	rmdir(dir);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char hex[DMM_ID_HEX];
+	char hex[DMM_ID_HEX], name[128];
+	size_t i;
+	int fd;
 
 	(void)argc;
 	(void)argv;
 	fuzz_dir(dir, sizeof(dir));
 	dmm_id_format(id, hex);
 	snprintf(path, sizeof(path), "%s/%s.json", dir, hex);
+	for (i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		in_dir(name, sizeof(name), beside[i]);
+		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		fuzz_assert(fd >= 0);
+		close(fd);
+	}
 	atexit(fuzz_cleanup);
 	return 0;
 }
@@ -94,6 +118,40 @@ static void network(const char *text, const char *address)
 		fuzz_assert(dmm_address_within(&n.prefixes[i].own, &n.prefixes[i].own, n.prefixes[i].bits));
 }
 
+struct seen {
+	unsigned int nr;
+	struct dmm_vdi v;
+};
+
+static bool see(void *arg, const struct dmm_vdi *v)
+{
+	struct seen *seen = arg;
+
+	seen->nr++;
+	seen->v = *v;
+	return false;
+}
+
+/* Among what lies there it is found where it can be read, by its names, and nothing else is. */
+static void vdi_find(const struct dmm_vdi *v)
+{
+	struct seen seen = { 0 };
+	struct dmm_vdi found;
+	char other[DMM_DM_UUID_BYTES + 1];
+
+	fuzz_assert(dmm_vdi_each(dir, see, &seen) == -ENOENT && seen.nr == !!v);
+	if (!v)
+		return;
+	fuzz_assert(!strcmp(seen.v.source, v->source) && !memcmp(seen.v.id, id, sizeof(id)));
+	fuzz_assert(!dmm_vdi_find(dir, v->source, NULL, &found) && !strcmp(found.dest, v->dest));
+	fuzz_assert(!dmm_vdi_find(dir, v->source, v->uuid, &found) && !strcmp(found.dest, v->dest));
+	snprintf(other, sizeof(other), "%sx", v->uuid);
+	fuzz_assert(dmm_vdi_find(dir, v->source, other, &found) == -ENOENT);
+	snprintf(other, sizeof(other), "%sx", v->source);
+	fuzz_assert(dmm_vdi_find(dir, other, NULL, &found) == -ENOENT);
+	fuzz_assert(dmm_vdi_find("/nonexistent", v->source, NULL, &found) == -ENOENT);
+}
+
 static void vdi(const u8 *data, size_t size)
 {
 	struct dmm_vdi v = { 0 }, again = { 0 };
@@ -101,15 +159,18 @@ static void vdi(const u8 *data, size_t size)
 
 	fuzz_assert(fd >= 0 && write(fd, data, size) == (ssize_t)size);
 	close(fd);
-	if (dmm_vdi_load(dir, id, &v))
+	if (dmm_vdi_load(dir, id, &v)) {
+		vdi_find(NULL);
 		return;
+	}
+	vdi_find(&v);
 	fuzz_assert(!memcmp(v.id, id, sizeof(id)) && v.size_bytes);
 	fuzz_assert(!dmm_vdi_save(dir, &v) && !dmm_vdi_load(dir, id, &again));
 	fuzz_assert(!strcmp(v.source, again.source) && !strcmp(v.uuid, again.uuid) && !strcmp(v.dest, again.dest) &&
 		    !strcmp(v.lv, again.lv) && v.moved == again.moved && v.size_bytes == again.size_bytes &&
 		    v.started_s == again.started_s && v.has_witness == again.has_witness &&
 		    v.witness.device_bytes == again.witness.device_bytes && v.witness.target_bytes == again.witness.target_bytes &&
-		    v.witness.inflight == again.witness.inflight);
+		    v.witness.inflight == again.witness.inflight && !memcmp(&v.volume, &again.volume, sizeof(v.volume)));
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

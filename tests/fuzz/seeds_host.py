@@ -137,8 +137,8 @@ def host(seed):
                          ("LVM-", "LV-"), ("1073741824", "0"), ('"started_s"', '"t"'), ("ss\": 1", "ss\": 9"), ('"device_bytes"', '"a"'), ('"target_bytes"', '"a"'),
                          ('"inflight"', '"a"'), ("{", "["), ('"1100', '"x100'), ("LVM-" + "a" * 64, ""), ("{", "x"), ('"migration"', '"m"'), ("}", "}" + " " * 9000),
                          ('"has_witness": 1', '"has_witness": 0'), ('"uuid": ""', '"uuid": "DMM-5"'), ('"dest"', '"volume": 5, "dest"'),
-                         ('"dest"', '"volume": { "kind": "lvm", "sr": "fast", "place": "vg1", "name": "web01", "size_bytes": 4096, "inode": 0 }, "dest"'),
-                         ('"dest"', '"volume": { "kind": "dir", "sr": "files", "place": "/srv", "name": "web01.img", "size_bytes": 4096, "inode": 7 }, "dest"')):
+                         ('"dest"', '"volume": { "kind": "lvm", "sr": "fast", "place": "vg1", "name": "dmm-web01-0-11111111", "size_bytes": 4096, "inode": 0 }, "dest"'),
+                         ('"dest"', '"volume": { "kind": "dir", "sr": "files", "place": "/srv", "name": "dmm-web01-0-22222222", "size_bytes": 4096, "inode": 7 }, "dest"')):
         seed("tool_host", "vdi-%s-%s-%d" % (right.strip('":{,')[:8].replace("/", "_"), wrong.strip('":,')[:4].replace("/", "_"), len(wrong)), b"\3" + record.replace(right, wrong, 1).encode())
 
 
