@@ -2,6 +2,8 @@
 /*
  * A table as device-mapper shows it: parsed, judged, printed, parsed again.
  */
+#include <dmmigrate/wire.h>
+
 #include "dmtable.h"
 #include "fuzz.h"
 
@@ -30,22 +32,56 @@ static void judge(const struct dmm_dm_table *t)
 		fuzz_assert(block);
 }
 
+/* What no text says, and a kernel may: a table of nothing, and a target of nothing. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct dmm_dm_table t = { 0 };
+
+	(void)argc;
+	(void)argv;
+	judge(&t);
+	fuzz_assert(!dmm_dm_table_add(&t, 0, 0, "linear", "8:0 0"));
+	judge(&t);
+	dmm_dm_table_clear(&t);
+	return 0;
+}
+
+/* Every device of ours has one kind, and is one of a migration. */
+static void uuid_kind(const char *text)
+{
+	char uuid[DMM_DM_UUID_BYTES];
+	u8 id[16], other[16];
+	const char *kind, *end;
+	u32 disk = 0;
+
+	kind = dmm_dm_uuid_kind(text, id);
+	if (kind) {
+		end = text + strlen(DMM_UUID_PREFIX) + 32;
+		fuzz_assert(!strncmp(text, DMM_UUID_PREFIX, strlen(DMM_UUID_PREFIX)) && *end == '-' && !strncmp(end + 1, kind, strlen(kind)));
+		end += 1 + strlen(kind);
+		fuzz_assert(strspn(end, "0123456789") == strlen(end));
+		fuzz_assert(strcmp(kind, "gate") || !dmm_gate_uuid_parse(text, other));
+	}
+	if (!dmm_origin_uuid_parse(text, other, &disk)) {
+		fuzz_assert(kind && !strcmp(kind, "origin") && !memcmp(id, other, sizeof(id)) && disk < DMM_MAX_GROUP);
+		dmm_origin_uuid_format(other, disk, uuid);
+		fuzz_assert(!strcasecmp(uuid, text));
+	}
+	if (!dmm_gate_uuid_parse(text, other)) {
+		dmm_gate_uuid_format(other, 0, uuid);
+		fuzz_assert(!strncasecmp(uuid, text, strlen(DMM_UUID_PREFIX) + 32 + strlen("-gate")));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	char *text = fuzz_text(data, size), *shown, *open;
 	struct dmm_dm_table t = { 0 }, again = { 0 };
-	char name[DMM_DM_NAME_BYTES], uuid[DMM_DM_UUID_BYTES];
+	char name[DMM_DM_NAME_BYTES];
 	u8 id[16];
-	u32 disk = 0;
+	u32 disk = size % DMM_MAX_GROUP;
 
-	if (!dmm_origin_uuid_parse(text, id, &disk)) {
-		dmm_origin_uuid_format(id, disk, uuid);
-		fuzz_assert(!strcasecmp(uuid, text));
-	}
-	if (!dmm_gate_uuid_parse(text, id)) {
-		dmm_gate_uuid_format(id, 0, uuid);
-		fuzz_assert(!strncasecmp(uuid, text, strchr(uuid + 8, 'g') - uuid));
-	}
+	uuid_kind(text);
 	if (dmm_dm_uuid_is_lv(text))
 		fuzz_assert(!strncmp(text, "LVM-", 4));
 	memset(id, 1, sizeof(id));

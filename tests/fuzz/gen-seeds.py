@@ -549,8 +549,8 @@ for i, (name, text) in enumerate((("witness", '"device_bytes": 1, "target_bytes"
     seed("tool_record", name, RECORD.replace(' "connections"', " " + text + '"connections"'))
 for address in ("h:/x", "[::1]:7790", "h:1:2", "h]:1"):
     seed("tool_words", "address-" + address.replace("/", "_"), address)
-for uuid in ("-gate", "-gate1", "-origin", "-origin1", "-origin0", "-origin256", "-fence", ""):
-    seed("tool_table", "uuid" + uuid, "DMM-" + "1" * 32 + uuid)
+for uuid in ("-gate", "-gate1", "-gatex", "-origin1x", "-origin-1", "-fence2", "-fences", "x", "-origin", "-origin1", "-origin0", "-origin256", "-fence", ""):
+    seed("tool_table", "uuid" + uuid, "LVM-DMM" + "0" * 29 + "1" * 32 + uuid)
 seed("tool_table", "lv", "LVM-" + "a" * 64)
 seed("tool_table", "lv-of-a-pool", "LVM-" + "a" * 64 + "-tpool")
 seed("tool_table", "gate", "0 8 migrate 8:0 8 1 gate\n")
