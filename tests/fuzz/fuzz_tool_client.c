@@ -54,6 +54,18 @@ static void after_group(const struct dmm_remote *r, int ret, const struct dmm_wi
 		    memchr(ok->why, '\0', sizeof(ok->why)));
 }
 
+/* What is said of the tool itself has to fit, and is not said where it does not. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct dmm_remote r;
+
+	(void)argc;
+	(void)argv;
+	dmm_remote_init(&r);
+	fuzz_assert(dmm_client_hello(&r.client, "a name of more than the forty-eight characters that HELLO has for it", &r.hello, &r.refuse) < 0);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const u8 id[DMM_ID_BYTES] = { 1 };
@@ -136,6 +148,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		dmm_leftovers_clear(&leftovers);
 		after(&r, dmm_remote_probe_disk(&r, "/dev/a", 4096, &bytes, &ns));
 		after(&r, dmm_remote_probe_link(&r, 4096, &ns));
+		/* of one migration */
+		after(&r, dmm_remote_leftovers(&r, id, &leftovers, &plaintext));
+		fuzz_assert(leftovers.nr <= DMM_MAX_LEFTOVERS);
+		dmm_leftovers_clear(&leftovers);
 	}
 	dmm_remote_close(&r);
 	close(sv[1]);

@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "nbduri.h"
 #include "parse.h"
+#include "wireio.h"
 
 #define MAX_WORDS	(DMM_MAX_OPERANDS + 32)	/* more than any verb takes */
 
@@ -36,6 +37,30 @@ static void one_target(const char *s)
 	fuzz_assert(!strcmp(t.host, again.host) && !strcmp(t.path, again.path) && t.port == again.port);
 }
 
+/* Where connections come from, as a record has it: said again it is the same, and what has been said first stays. */
+static void one_address(const char *s)
+{
+	const struct sockaddr_storage none = { .ss_family = AF_UNSPEC };
+	char own[DMM_OWN_ADDRESS], again[DMM_OWN_ADDRESS];
+
+	dmm_client_from(&none);
+	dmm_client_own(own);
+	fuzz_assert(!own[0]);
+	dmm_client_from_before(s);
+	dmm_client_own(own);
+	fuzz_assert(memchr(own, '\0', sizeof(own)));
+	if (own[0]) {
+		dmm_client_from_before("192.0.2.1");
+		dmm_client_own(again);
+		fuzz_assert(!strcmp(own, again));
+		dmm_client_from(&none);
+		dmm_client_from_before(own);
+		dmm_client_own(again);
+		fuzz_assert(!strcmp(own, again));
+	}
+	dmm_client_from(&none);
+}
+
 static void one_word(const char *s)
 {
 	char host[DMM_HOST_MAX], hex[DMM_ID_HEX];
@@ -46,6 +71,7 @@ static void one_word(const char *s)
 	u64 v;
 
 	one_target(s);
+	one_address(s);
 	if (!dmm_parse_hostport(s, host, &port, NULL))
 		fuzz_assert(host[0] && memchr(host, '\0', sizeof(host)) && port);
 	if (!dmm_parse_size(s, &v))

@@ -547,7 +547,7 @@ session("group-adopted", GROUPED + hello(3 | LOCAL) + frame(3, "ADOPT", adopt())
 
 for i, (name, text) in enumerate((("witness", '"device_bytes": 1, "target_bytes": 2, "inflight": 3, "has_witness": true, '), ("short-witness", '"device_bytes": 1, '))):
     seed("tool_record", name, RECORD.replace(' "connections"', " " + text + '"connections"'))
-for address in ("h:/x", "[::1]:7790", "h:1:2", "h]:1"):
+for address in ("10.0.0.2", "::1", "::ffff:10.0.0.2", "fe80::1%lo", "1", "h:/x", "[::1]:7790", "h:1:2", "h]:1"):
     seed("tool_words", "address-" + address.replace("/", "_"), address)
 for uuid in ("-gate", "-gate1", "-gatex", "-origin1x", "-origin-1", "-fence2", "-fences", "x", "-origin", "-origin1", "-origin0", "-origin256", "-fence", ""):
     seed("tool_table", "uuid" + uuid, "LVM-DMM" + "0" * 29 + "1" * 32 + uuid)
@@ -570,7 +570,8 @@ session("compare-beyond", HELLO_PROVE + COPY[len(HELLO0):] + frame(0, "COMPARE",
 
 GUESTS = struct.pack("<HHHHQ", 1, 0, 0, 0, 0xff8) + HELLO_ALL[16:]
 THEN = (("VOLUME_OK", P["VOLUME_OK"]), ("IDENTITY_OK", P["IDENTITY_OK"]), ("GUEST_CONFIG_OK", P["GUEST_CONFIG_OK"]), ("KEY_OK", P["KEY_OK"]), ("GUEST_OK", b""),
-        ("LEFTOVERS_OK", struct.pack("<I", 1) + P["LEFTOVERS_OK"][4:]), ("PROBE_OK", P["PROBE_OK"]), ("PROBE_OK", struct.pack("<QQ", 4096, 1)))
+        ("LEFTOVERS_OK", struct.pack("<I", 1) + P["LEFTOVERS_OK"][4:]), ("PROBE_OK", P["PROBE_OK"]), ("PROBE_OK", struct.pack("<QQ", 4096, 1)),
+        ("LEFTOVERS_OK", struct.pack("<I", 1) + P["LEFTOVERS_OK"][4:]))
 BEFORE = (ALL.replace(HELLO_ALL, GUESTS, 1) + frame(0, "QUERY_OK", P["QUERY_OK"]) + frame(0, "DIGEST_OK", P["DIGEST_OK"]) + frame(0, "ATTACHED")
           + frame(0, "FINISH_OK") + frame(0, "FORGET_OK") + frame(0, "FACTS_OK", P["FACTS_OK"]))
 for i, (name, payload) in enumerate(THEN):
@@ -578,6 +579,10 @@ for i, (name, payload) in enumerate(THEN):
     seed("tool_client", "then-" + name.lower(), before + frame(0, name, payload))
     for at in [*range(0, min(len(payload), 24), 4), *range(256, len(payload), 256), *range(len(payload) % 256, len(payload), 256)]:
         seed("tool_client", "then-%s-wrong-%d" % (name.lower(), at), before + frame(0, name, payload[:at] + b"\xff\0\0\0" + payload[at + 4:]))
+
+seed("tool_client", "then-volume_ok-elsewhere", BEFORE + frame(0, "VOLUME_OK", P["VOLUME_OK"].replace(b"/", b"x", 1)))
+# larger than any answer
+seed("tool_client", "too-large", struct.pack("<BIHHQQQIIII", 0x80, golden.MAGIC, N["DATA"], 0, 1, 0, 0, 102400, 0, 0, 0) + b"x")
 
 # volumes and guests
 VOLUME = golden.ident(1) + struct.pack("<IIIIQ", 0, 0, 1, 0, 1 << 20) + P["VOLUME"][40:]
