@@ -48,23 +48,27 @@ static void message(const u8 *data, size_t size)
 	check(&f);
 }
 
-static void domain(const char *text, bool store)
+static void store(const char *text)
+{
+	static struct dmm_domain d;
+
+	memset(&d, 0, sizeof(d));
+	d.id = 1;
+	dmm_domain_store(text, &d);
+	fuzz_assert(d.store && d.connected <= d.fronts && memchr(d.os, '\0', sizeof(d.os)));
+}
+
+/* The domain of that name, or number. */
+static void domain(const char *text, const char *name, u32 id)
 {
 	static struct dmm_domain d;
 	unsigned int i;
 
-	if (store) {
-		memset(&d, 0, sizeof(d));
-		d.id = 1;
-		dmm_domain_store(text, &d);
-		fuzz_assert(d.store && d.connected <= d.fronts && memchr(d.os, '\0', sizeof(d.os)));
-		return;
-	}
-	if (!dmm_domain_parse(text, "pvh", &d)) {
+	if (!dmm_domain_parse(text, name, &d)) {
 		fuzz_assert(!d.there && d.why[0] && !d.nr_disks);
 		return;
 	}
-	fuzz_assert(d.nr_disks <= DMM_DOMAIN_DISKS && d.nr_pci <= DMM_DOMAIN_PCI && !strcmp(d.name, "pvh"));
+	fuzz_assert(d.nr_disks <= DMM_DOMAIN_DISKS && d.nr_pci <= DMM_DOMAIN_PCI && (!strcmp(d.name, name) || (id && d.id == id)));
 	fuzz_assert(memchr(d.type, '\0', sizeof(d.type)) && d.id <= 0xffff);
 	for (i = 0; i < d.nr_disks; i++)
 		fuzz_assert((d.disks[i].kind == DMM_VBD_EMPTY) == !d.disks[i].path[0] && !strchr(d.disks[i].path, '\n'));
@@ -105,8 +109,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		dmm_facts_pools(&f, text);
 	else if (data[0] == 6)
 		masks(text);
-	else
-		domain(text, data[0] == 5);
+	else if (data[0] == 5) {
+		store(text);
+	} else {
+		domain(text, "pvh", 0);
+		domain(text, "7", 7);
+	}
 	check(&f);
 	free(text);
 	return 0;

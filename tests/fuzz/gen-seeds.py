@@ -455,6 +455,11 @@ seed("tool_facts", "list-many", b"\4[{\"domid\":1,\"config\":{\"c_info\":{\"name
      + b"{}," * 129 + b"{}],\"pcidevs\":[" + b"{}," * 17 + b"{}]}}]")
 seed("tool_facts", "list-long", b"\4[{\"domid\":1,\"config\":{\"c_info\":{\"name\":\"pvh\"},\"b_info\":{},\"disks\":[{\"pdev_path\":\""
      + b"/" * 1100 + b"\"}]}}]")
+for name, text in (("number", '[{"domid": 7, "config": {"c_info": {"name": "a"}, "b_info": {}}}, {"domid": 8, "config": {"c_info": {"name": "b"}, "b_info": {}}}]'),
+                   ("number-17", '[{"domid": 17, "config": {"c_info": {"name": "a"}, "b_info": {}}}]'),
+                   ("no-number", '[{"config": {"c_info": {"name": "pvh"}, "b_info": {}}}]'),
+                   ("path-too-long", '[{"domid": 1, "config": {"c_info": {"name": "pvh"}, "b_info": {}, "disks": [{"vdev": "xvda", "pdev_path": "/%s"}]}}]' % ("x" * 1100))):
+    seed("tool_facts", "list-" + name, b"\4" + text.encode())
 seed("tool_facts", "store", b"\5" + recorded("xenstore-pvh.txt"))
 seed("tool_facts", "store-tools", b"\5/local/domain/1/attr/os/uname = \"2.6.32\"\n/local/domain/1/attr/eth0/ipv6/0/addr = \"fe80::1\"\n")
 seed("tool_facts", "masks", b"\6" + b":".join([b"ffffffff"] * 8) + b" " + b":".join([b"00000000"] * 9))
