@@ -32,7 +32,10 @@ static struct dmm_channel channel;
 
 /* --- the processes --- */
 
-/* Its first byte: 1 and 2, with which descriptors; 4: none at all; 128: of another size; with 8 and 16 a file was made. What is missing at its end is zero. */
+/*
+ * Its first byte: 1 and 2, with which descriptors; 4: none at all; 128: of another size; with 8 and 16 a file was made, with 32 one would
+ * be; 64: it was only asked whether it would. What is missing at its end is zero.
+ */
 int __wrap_dmm_ipc_ask(int sock, u32 op, const void *data, u32 bytes, const int *fds, u32 nr_fds, struct dmm_ipc_msg *answer,
 		       u64 deadline_ms, int stop_fd)
 {
@@ -57,6 +60,8 @@ int __wrap_dmm_ipc_ask(int sock, u32 op, const void *data, u32 bytes, const int 
 	answer->data = calloc(1, DMM_IPC_BYTES);
 	fuzz_assert(answer->data && n <= DMM_IPC_BYTES);
 	memcpy(answer->data, said + !!said_bytes, n);
+	if (how & 32 && sock == OPENER)
+		((struct opener_answer *)answer->data)->would = true;
 	if (how & 24 && sock == OPENER)
 		strcpy(((struct opener_answer *)answer->data)->made.name, how & 8 ? "new" : "/etc/hosts");
 	answer->bytes = how & 128 ? (u32)n : sock == OPENER ? sizeof(struct opener_answer) : sizeof(struct dmm_worker_answer);
@@ -131,7 +136,7 @@ static void ask_opener(bool reopen)
 	const struct dmm_dest_request rq = { .path = "/srv/a", .peer = "a", .source_identity = "", .gate = "" };
 	struct dmm_refusal r = { 0 };
 	struct dmm_dest_made made;
-	bool would = false;
+	bool would = false, check_only = said_bytes && said[0] & 64;
 	int ret;
 
 	if (reopen) {
@@ -143,15 +148,16 @@ static void ask_opener(bool reopen)
 	}
 	memset(&d, 0, sizeof(d));
 	d.fd = -1;
-	ret = dmm_opener_open(OPENER, &rq, true, false, &d, &made, &would, &r);
+	ret = dmm_opener_open(OPENER, &rq, true, check_only, &d, &made, &would, &r);
 	check(ret, &r);
 	fuzz_assert(is_text(d.path, sizeof(d.path)) && is_text(d.signature, sizeof(d.signature)) && is_text(d.identity, sizeof(d.identity)));
 	fuzz_assert(memchr(made.name, '\0', sizeof(made.name)) && !d.nbd);
 	/* nothing is removed elsewhere */
 	fuzz_assert(made.dir_fd < 0 || (made.name[0] && !strchr(made.name, '/')));
 	fuzz_assert(would == (*(u8 *)&would == 1));
-	if (!ret && !would)
-		fuzz_assert(d.fd >= 0);
+	/* nothing is open where there would be something, and only there */
+	if (!ret)
+		fuzz_assert(d.fd >= 0 ? !check_only || !would : check_only && would);
 	if (d.fd >= 0)
 		close(d.fd);
 	if (made.dir_fd >= 0)

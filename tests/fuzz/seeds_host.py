@@ -167,7 +167,7 @@ def ipc(seed):
                                ("short", b"\x83abc"), ("no-answer", b"\3\1\0\0\0"), ("states", b"\3" + bytes(268) + b"\5" * 12), ("twos", b"\3" + bytes(208) + b"\2" * 300), ("ones", b"\3" + bytes(208) + b"\1" * 300)):
                 seed("recv_ipc", "worker-%02d-%02x-%s" % (op, kind, name), what + said)
     for kind, word in ((OPEN, "open"), (REOPEN, "reopen")):
-        for name, said in (("ok", b"\1"), ("made", b"\3"), ("none", b"\4"), ("short", b"\x81abc"), ("failed", b"\0" + failed), ("failed-with", b"\3" + failed), ("named", b"\x0b"), ("named-elsewhere", b"\x13"), ("nothing", b"\0"),
+        for name, said in (("ok", b"\1"), ("made", b"\3"), ("none", b"\4"), ("short", b"\x81abc"), ("failed", b"\0" + failed), ("failed-with", b"\3" + failed), ("named", b"\x0b"), ("named-elsewhere", b"\x13"), ("nothing", b"\0"), ("check", b"\x41"), ("would", b"\x60"), ("would-and-is", b"\x61"), ("would-unasked", b"\x21"), ("check-nothing", b"\x40"),
                            ("no-code", b"\0" + struct.pack("<iI", -1, 99) + b"\x1b[2J"), ("positive", b"\1\1\0\0\0"), ("fd-3", b"\1\3\0\0\0")):
             seed("recv_ipc", "%s-%s" % (word, name), bytes([kind]) + said)
     for bits in (0, 1, 2, 3, 7, 255):
