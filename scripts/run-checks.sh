@@ -110,7 +110,7 @@ steps()
 		kunit tests/qemu/kunit
 		reset tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
-		xen tests/xen/run vm-moves
+		xen tests/xen/run vm-moves vm-stays vm-no-room
 	EOS
 }
 
