@@ -161,6 +161,7 @@ rule pace dmmigrate/monitor.c 's/w->m->figures\.sweep_done && //' 'patience duri
 rule pace platform/xl.c 's/x->suspended \? DMM_PACE_GO : //' 'one that is suspended waits again'
 rule pace platform/xl.c 's/ \|\| here\.suspended \|\| / || /' 'one that is suspended waits'
 rule xl platform/xl_home.c 's/ \|\| ret == -ENODATA\) && dmm_now/) \&\& dmm_now/' 'one that is being made anew is not waited for'
+rule xl platform/xl_config.c 's/;#\\".("\);)/;#\1/' 'a quote within a word'
 rule xl platform/xl_stream.c 's/waits \? 0 : POLLIN/POLLIN/' 'the pace is not kept by memory'
 rule xl platform/xl_stream.c 's/if \(waits < 0\)/if (0)/' 'the pace has no end'
 

@@ -111,7 +111,7 @@ static void configurations(void **state)
 		{ "disks = 1\ndisk='x'\n_disk=2\ndisk = [ 'y' ] # z", "disks = 1\ndisk='x'\n_disk=2\ndisk = [\n\t\"D0\",\n\t\"D1\"\n] # z" },
 		{ "vif = [ [ 'nested' ], 'disk = [ ]' ]\ndisk=['a']", "vif = [ [ 'nested' ], 'disk = [ ]' ]\ndisk=[\n\t\"D0\",\n\t\"D1\"\n]" },
 	};
-	static const char *const bad[] = { "disk = [ 'a'", "disk = [ 'a ]", "disk", "= 3", "disk = ['a'] x", "disk =\n", "a b = 1\ndisk=[]" };
+	static const char *const bad[] = { "disk = [ 'a'", "disk = [ 'a ]", "disk", "= 3", "disk = ['a'] x", "disk = x'a'", "disk =\n", "a b = 1\ndisk=[]" };
 	static const char *const disks[] = { "D0", "D1" };
 	char why[DMM_XL_TEXT], *out;
 	size_t i;
@@ -165,6 +165,8 @@ static void paths(void **state)
 	}
 	assert_int_equal(dmm_xl_config_repath("disk = [ '/dev/a", is_a, (char *)"/dev/a", "/new/x", &out, was, why), -EBADMSG);
 	assert_string_equal(why, "line 1 is not understood");
+	/* a quote within a word: what begins there would end behind it */
+	assert_int_equal(dmm_xl_config_repath("disk = x'/dev/a # b'", is_a, (char *)"/dev/a", "/new/x", &out, was, why), -EBADMSG);
 }
 
 static void domain_of_a_disk(void **state)

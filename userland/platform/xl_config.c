@@ -75,7 +75,7 @@ static const char *skip_value(const char *p)
 		return skip_list(p);
 	if (*p == '"' || *p == '\'')
 		return skip_text(p);
-	return p + strcspn(p, " \t\r\n;#");
+	return p + strcspn(p, " \t\r\n;#\"'");	/* a quote within a word is none of xl's */
 }
 
 /* One statement, or none, from @p on; its value if it is @name's. Where it ends, or NULL. */
