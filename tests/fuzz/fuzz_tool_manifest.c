@@ -2,6 +2,7 @@
 /*
  * The manifest of a migration: read, written, and read again.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ static void fuzz_cleanup(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char hex[DMM_ID_HEX];
+	char hex[DMM_ID_HEX], why[DMM_MANIFEST_WHY] = "";
+	struct dmm_manifest *m = NULL;
 
 	(void)argc;
 	(void)argv;
@@ -40,6 +42,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_assert(!mkdir(one, 0700));
 	snprintf(path, sizeof(path), "%s/manifest", one);
 	atexit(fuzz_cleanup);
+	/* one that is not there is missing, not damaged */
+	fuzz_assert(dmm_manifest_load(dir, id, &m, why) == -ENOENT && !m && *why && !strstr(why, "damaged"));
 	return 0;
 }
 

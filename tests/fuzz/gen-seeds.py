@@ -697,3 +697,4 @@ for i, table in enumerate(("0 8 migrate 8:0 8 2 sink 8:16", "0 8 migrate 8:0 8 2
     seed("tool_table", "more-%02d" % i, table + "\n")
 
 __import__("seeds_host").write(seed)
+__import__("seeds_guest").write(sys.modules[__name__])

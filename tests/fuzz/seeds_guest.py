@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""For gen-seeds.py: guests no disk of which moves, and each field of a request that is wrong by itself."""
+import struct
+
+
+def write(g):
+    """@g: gen-seeds.py itself."""
+    text, name = g.golden.text, "web01"
+
+    def prepare(disk=0, numbers=(0, 0, 0, 0, 8), identity="", path="", dest=name, group=0, gate=""):
+        return (g.golden.ident(1) + struct.pack("<II", disk, 0) + struct.pack("<QIIII", *numbers) + text(identity, 256) + text("host-a", 64)
+                + text(path, 256) + text(dest, 1024) + struct.pack("<I", group) + text(gate, 124))
+
+    def adopt(disk=0, nr=0, size=0, flags=0, pad=0, source=name, dest=name, port=7790):
+        return g.golden.ident(1) + struct.pack("<II", disk, 0) + struct.pack("<IHBBQQQQ", nr, port, flags, pad, size, 0, 0, 0) + text(
+            "b", 256) + text(source, 128) + text(dest, 1024)
+
+    for i, payload in enumerate((
+            prepare(), prepare(numbers=(0, 0, 0, 0, 9)), prepare(1), prepare(numbers=(512, 0, 0, 0, 8)), prepare(numbers=(0, 4096, 0, 0, 8)),
+            prepare(numbers=(0, 0, 512, 0, 8)), prepare(numbers=(0, 0, 0, 1, 8)), prepare(group=1), prepare(gate="A"), prepare(path="/a"),
+            prepare(identity="scsi-1"), prepare(dest="w" * 64), prepare(dest="w" * 63), prepare(dest=""),
+            prepare(numbers=(1 << 20, 12288, 512, 1, 0), dest="/a"), prepare(numbers=(1 << 20, 4096, 512, 1, 0), dest="/a"))):
+        g.seed("recv_wire", "prepare-guest-%02d" % i, b"\6" + payload)
+    for i, payload in enumerate((
+            adopt(), adopt(1), adopt(size=4096), adopt(nr=1), adopt(nr=1, size=4096), adopt(1, 1, 4096), adopt(nr=65, size=4096), adopt(flags=1), adopt(flags=2),
+            adopt(pad=1), adopt(dest="other"), adopt(source="w" * 64, dest="w" * 64), adopt(source=""), adopt(port=0))):
+        g.seed("recv_wire", "adopt-guest-%02d" % i, b"\x0c" + payload)
+    for freeze_ms in (15000, 15001):
+        g.seed("recv_wire", "group-freeze-%d" % freeze_ms, b"\x0b" + g.group(6, freeze_ms=freeze_ms))
+    link, disk = 1, 2
+    for i, (kind, pad, size, path) in enumerate((
+            (0, 0, 1, ""), (3, 0, 1, ""), (link, 1, 1, ""), (link, 0, 1, "\n"), (link, 0, 1, "/a"), (link, 0, 0, ""), (link, 0, 1 << 30, ""), (link, 0, (1 << 30) + 1, ""),
+            (disk, 0, 1 << 40, "/a"), (disk, 0, 1 << 40, "a"), (disk, 0, 1 << 40, "nbd://h/a"), (disk, 0, 0, "/a"), (disk, 0, 1 << 63, "/a"))):
+        g.seed("recv_wire", "probe-%02d" % i, b"\x13" + struct.pack("<IIQ", kind, pad, size) + text(path, 1024))
+
+    hello, frame, local = g.hello, g.frame, g.LOCAL
+    for what, world in (("", g.GROUPS), ("-tls", g.GROUPS | g.TLS), ("-revoked", g.GROUPS | g.TLS | g.REVOKED), ("-no-journals", 0), ("-crowded", g.GROUPS | g.CROWDED)):
+        asked = frame(0, "PREPARE", prepare())
+        g.session("guest-alone" + what, hello(0, 1023) + asked, world)
+        g.session("guest-alone-twice" + what, hello(0, 1023) + asked * 2 + frame(0, "PREPARE", prepare(dest="other")), world)
+        g.session("guest-alone-no-feature" + what, hello(0, 7) + asked, world)
+        g.session("guest-alone-local" + what, hello(0 | local, 1023) + asked, world)
+        g.session("guest-alone-config" + what, hello(0, 1023) + asked + frame(0, "GUEST_CONFIG", g.config(2)) + frame(
+            0, "GUEST_CONFIG", g.config(3, total=0, text=b"", flags=0)) + frame(0, "GROUP", g.group(1)) + frame(0, "GROUP", g.group(2)), world)
+        g.session("guest-alone-comes" + what, hello(0, 1023) + asked + hello(1, 1023) + frame(1, "GUEST", g.GUEST), world)
+        g.session("guest-alone-adopted" + what, hello(0 | local, 1023) + frame(0, "ADOPT", adopt()) * 2, world)
+        g.session("guest-alone-then-a-disk" + what, hello(0, 1023) + asked + frame(0, "PREPARE", g.of_group()), world)
+
+    for role, host, more in (("source", "xen-b", '"port": 7790, '), ("destination", "", "")):
+        manifest = ('{ "schema_version": 1, "migration": "%s", "role": "%s", "begun": 0, "host": "%s", %s"guest": "web", "disks": [ ] }'
+                    % ("1" * 32, role, host, more))
+        g.seed("tool_manifest", "guest-" + role, manifest)
+        for i, (right, wrong) in enumerate((('"guest"', '"gues"'), ('"web"', '""'), ('"web"', '"%s"' % ("w" * 64)), ('"host"', '"hos"'), ("[ ]", "[ null ]"))):
+            g.seed("tool_manifest", "guest-%s-%d" % (role, i), manifest.replace(right, wrong, 1))
+    for key in ("device_bytes", "target_bytes", "inflight"):
+        g.seed("tool_manifest", "witness-" + key, g.SOURCE_MANIFEST.replace('"device_bytes": 1, "target_bytes": 2, "inflight": 0', '"%s": 1' % key, 1))
