@@ -104,6 +104,7 @@ steps()
 		stock-6.1 tests/qemu/run --kernel 6.1 --check
 		native native_tests
 		fuzz tests/fuzz/run
+		fuzz-coverage tests/fuzz/coverage
 		unit unit_tests
 		sim tests/sim/run
 		model tests/model/run
