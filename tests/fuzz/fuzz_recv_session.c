@@ -122,12 +122,13 @@ int __wrap_dmm_client_connect(const char *host, u16 port, int timeout_ms, const 
 }
 
 /* There is no xl. */
-int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words)
+int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd)
 {
 	(void)p;
 	(void)platform;
 	(void)stream;
 	(void)words;
+	(void)pidfd;
 	return -ENOENT;
 }
 

@@ -140,10 +140,11 @@ static int op_release(void *ctx, u64 epoch)
 	return 0;
 }
 
-static int op_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
+static int op_gates(void *ctx, enum dmm_ho_gate gate, bool *written, char *why)
 {
 	struct side *s = ctx;
 
+	(void)why;
 	pthread_mutex_lock(&s->lock);
 	did(s, gate == DMM_HO_GATE_SHUT ? "0" : gate == DMM_HO_GATE_READS ? "1" : "2");
 	if (s->opening_fails && gate != DMM_HO_GATE_SHUT) {

@@ -3,14 +3,28 @@
  * A guest no disk of which moves: both parts of its hand-over, in one daemon whose link leads to itself.
  */
 #include <netinet/in.h>
-#include <signal.h>
 
-#include "recv_migrations.h"
+#include "recv_guest.h"
 
 static struct sockaddr_in far_addr;
 static int far_fd = -1;
 static pthread_t far_thread;
 static atomic_bool far_on;		/* who connects is answered */
+static atomic_bool old_kernel;		/* without pidfd_open() */
+
+int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd);
+int __real_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd);
+
+int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd)
+{
+	int ret = __real_dmm_processes_guest(p, platform, stream, words, pidfd);
+
+	if (!ret && old_kernel) {
+		close(*pidfd);
+		*pidfd = -1;
+	}
+	return ret;
+}
 
 /* What the daemon does for whoever connects. */
 static void *far_serve(void *arg)
@@ -30,6 +44,8 @@ static int alone_setup(void **state)
 	socklen_t len = sizeof(far_addr);
 	int ret = setup(state);
 
+	peer_features |= DMM_FEATURE_GUEST;
+	rc.processes = &processes;
 	strcpy(rc.guests, " *");
 	far_addr = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	far_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -54,6 +70,7 @@ static void again(void)
 {
 	far_on = false;
 	restart();
+	rc.processes = &processes;
 	strcpy(rc.guests, " *");
 	far_on = true;
 }
@@ -197,6 +214,132 @@ static void given_back(void **state)
 	state_is(DMM_HO_REFUSED);
 }
 
+/* Its memory has come to this script, and both journals say that it may run: nothing but the word of it is missing. */
+static void may_run(struct peer *p, const char *script)
+{
+	struct dmm_wire_group_ok ok;
+
+	write_xl(script);
+	begin();
+	peer_hello(p);
+	assert_int_equal(guest(p), 0);
+	say_text(p, "memory\n");
+	hear_line(p, "ready\n");
+	cut_over();
+	assert_int_equal(ask(DMM_GROUP_RUN, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_RUNNING);
+}
+
+/* The word is on its way, its tool dead, and a person has it returned: the receiver is no more before the source hears of it. */
+static void told_too_late(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	char text[16] = "";
+	struct peer p;
+
+	(void)state;
+	may_run(&p, "read m; echo ready; if read a; then echo told; else sleep 1; echo ended; fi > $told");
+	assert_int_equal(ask(DMM_GROUP_RETURN, DMM_HO_REFUSED, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_REFUSED);
+	assert_true(dmm_read_text(told, text, sizeof(text)) > 0);
+	assert_string_equal(text, "ended");
+	send(p.c.fd, "go\n", 3, MSG_NOSIGNAL);
+	source_is(DMM_HO_ACTIVE);
+	peer_close(&p);
+	assert_true(was_told("ended"));
+}
+
+/* Nor where its end is seen by what it has closed alone: kernels before 5.3. */
+static void told_too_late_unseen(void **state)
+{
+	old_kernel = true;
+	told_too_late(state);
+	old_kernel = false;
+}
+
+/* It was told before: who asks for it back hears so, as often as he asks, and nobody has lost anything. */
+static void told_already(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct peer p;
+	u32 i;
+
+	(void)state;
+	may_run(&p, "read m; echo ready; read a; echo $a > $told; [ $a = go ] || read b");
+	say_text(&p, "go\n");
+	assert_true(was_told("go"));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(ask(DMM_GROUP_RETURN, 0, &ok), 0);
+		assert_int_equal(le32_to_cpu(ok.state), DMM_HO_RUNNING);
+		assert_int_equal(le32_to_cpu(ok.gate), DMM_HO_GATE_OPEN);
+		assert_int_equal(le32_to_cpu(ok.flags) & (DMM_GROUP_ACKED | DMM_GROUP_OWES), 0);
+		assert_non_null(strstr((char *)ok.why, "told to run here before"));
+		source_is(DMM_HO_RELINQUISHED);
+		peer_close(&p);		/* and with the stream gone the same */
+		while (dmm_receiver_sessions(&rc) > 1)
+			nap(5);
+	}
+	assert_int_equal(ask(DMM_GROUP_RUNS, DMM_HO_SETTLED, &ok), 0);
+	state_is(DMM_HO_SETTLED);
+}
+
+/* What the receiver has said, to the end. */
+static void all_heard(struct peer *p)
+{
+	char byte;
+
+	while (!dmm_sock_read(p->c.fd, &byte, 1, dmm_now_ms() + WAIT_MS, -1))
+		;
+}
+
+/* It was told, could not, and has said so: that is no guest that may be running; half of that is one. */
+static void told_in_vain(void **state)
+{
+#define REPORT "read m; echo ready; read a; printf 'my copy unpause results are as follows\\000"
+	static const struct {
+		const char *script;
+		enum dmm_ho_state state;
+	} cases[] = {
+		{ REPORT "\\001domain is yours, you are cleared to unpause\\000'; echo said > $told", DMM_HO_REFUSED },
+		{ REPORT "\\001'; echo said > $told", DMM_HO_RUNNING },
+		{ REPORT "\\000domain is yours, you are cleared to unpause\\000'; echo said > $told", DMM_HO_RUNNING },
+	};
+	struct dmm_wire_group_ok ok;
+	struct peer p;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		may_run(&p, cases[i].script);
+		say_text(&p, "go\n");
+		assert_true(was_told("said"));
+		all_heard(&p);
+		peer_close(&p);
+		assert_int_equal(ask(DMM_GROUP_RETURN, 0, &ok), 0);
+		assert_int_equal(le32_to_cpu(ok.state), cases[i].state);
+		if (i < 2)
+			assert_int_equal(alone_teardown(state) | alone_setup(state), 0);
+	}
+}
+
+/* Who does not end may yet do anything: it is not given back before. */
+static void a_receiver_that_stays(void **state)
+{
+	struct dmm_wire_group_ok ok;
+	struct peer p;
+
+	(void)state;
+	may_run(&p, "read m; echo ready; cat; exec >&- 2>&-; until [ -e $told ]; do sleep 0.1; done");
+	assert_int_equal(ask(DMM_GROUP_RETURN, 0, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_RUNNING);
+	assert_non_null(strstr((char *)ok.why, "has not yet"));
+	source_is(DMM_HO_RELINQUISHED);
+	close(open(told, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(ask(DMM_GROUP_RETURN, DMM_HO_REFUSED, &ok), 0);
+	assert_int_equal(le32_to_cpu(ok.state), DMM_HO_REFUSED);
+	source_is(DMM_HO_ACTIVE);
+	peer_close(&p);
+}
+
 /* The other host does not answer: it is given up in time, and no answer that is late counts. */
 static void not_in_time(void **state)
 {
@@ -252,11 +395,22 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(from_end_to_end, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(given_back, alone_setup, alone_teardown),
+		cmocka_unit_test_setup_teardown(told_too_late, alone_setup, alone_teardown),
+		cmocka_unit_test_setup_teardown(told_too_late_unseen, alone_setup, alone_teardown),
+		cmocka_unit_test_setup_teardown(told_already, alone_setup, alone_teardown),
+		cmocka_unit_test_setup_teardown(told_in_vain, alone_setup, alone_teardown),
+		cmocka_unit_test_setup_teardown(a_receiver_that_stays, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(not_in_time, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(not_acquired, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(refused, alone_setup, alone_teardown),
 	};
+	int ret;
 
 	signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	nursery_start();
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	dmm_processes_end(&processes);
+	unlink(xl);
+	unlink(told);
+	return ret;
 }

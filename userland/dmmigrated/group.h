@@ -30,9 +30,9 @@ struct dmm_group_ops {
 	int (*release)(void *ctx, u64 epoch);
 	/*
 	 * destination, all disks.  @written, given with SHUT alone: shut those that no write has passed since they
-	 * were opened, and say whether one has; NULL: whatever has passed
+	 * were opened, and say whether one has; NULL: whatever has passed.  @why, of DMM_GROUP_WHY bytes: why not, or nothing
 	 */
-	int (*gates)(void *ctx, enum dmm_ho_gate gate, bool *written);
+	int (*gates)(void *ctx, enum dmm_ho_gate gate, bool *written, char *why);
 	int (*settle)(void *ctx);
 	/* where it is now, again and again; @owes: not all that goes with it was done.  Does not block; may be NULL */
 	void (*state)(void *ctx, enum dmm_ho_state state, bool owes);

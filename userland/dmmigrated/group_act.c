@@ -13,7 +13,7 @@
 #include "parse.h"
 #include "stop_points.h"
 
-static const char *action_name(enum dmm_ho_action_type type)
+static const char *action_name(const struct dmm_group *g, enum dmm_ho_action_type type)
 {
 	switch (type) {
 	case DMM_HO_DO_APPEND:	return "write the journal";
@@ -24,7 +24,7 @@ static const char *action_name(enum dmm_ho_action_type type)
 	case DMM_HO_DO_THAW:	return "let writes pass again";
 	case DMM_HO_DO_FENCE:	return "fence the disks";
 	case DMM_HO_DO_RELEASE:	return "release the disks";
-	case DMM_HO_DO_GATES:	return "move the gates";
+	case DMM_HO_DO_GATES:	return g->c.nr_disks ? "move the gates" : "end the guest's stream";
 	case DMM_HO_DO_SETTLE:	return "put the plain volumes in place of the gates";
 	}
 	return "?";
@@ -34,7 +34,7 @@ static void group_complain(struct dmm_group *g, enum dmm_ho_action_type type, co
 {
 	char why[DMM_GROUP_WHY + 64];
 
-	snprintf(why, sizeof(why), "cannot %s: %s%s", action_name(type), reason, more);
+	snprintf(why, sizeof(why), "cannot %s: %s%s", action_name(g, type), reason, more);
 	dmm_group_said(g, why);
 }
 
@@ -118,7 +118,7 @@ static int action_try(struct dmm_group *g, const struct dmm_ho_action *a, bool *
 	case DMM_HO_DO_RELEASE:
 		return ops->release(ctx, a->epoch);
 	case DMM_HO_DO_GATES:
-		return ops->gates(ctx, a->gate, a->ticket ? written : NULL);
+		return ops->gates(ctx, a->gate, a->ticket ? written : NULL, why);
 	case DMM_HO_DO_SETTLE:
 		return ops->settle(ctx);
 	default:

@@ -18,6 +18,7 @@
 #include "migrations.h"
 #include "processes.h"
 #include "runner.h"
+#include "xl_words.h"
 
 #define BUFFER_BYTES	(64u << 10)
 #define ASK_MS		20000u
@@ -29,6 +30,11 @@ struct guest {
 	struct dmm_session *s;
 	int receiver;		/* standard input and output of it */
 	int words;		/* standard error; -1: it has closed that */
+	int process;		/* readable once it has ended; -1: the kernel cannot tell */
+	struct dmm_guest_gate *gate;	/* NULL: its disks have gates */
+	struct dmm_guest_stream stream;
+	u8 said[sizeof(DMM_XL_REPORT) + 1 + sizeof(DMM_XL_GO)];	/* by the receiver, since it was told to run */
+	size_t said_bytes;
 	bool source_ended;
 	char line[256];		/* of words, not complete yet */
 	size_t line_bytes;
@@ -121,7 +127,22 @@ static void guest_words(struct guest *g)
 		guest_say_line(g);
 }
 
-/* Moves what can be read. 0; -ENODATA: @from has ended; -errno: @to has. */
+/* The receiver says something to the source.  Was it told that the guest may run: has it, in the end, not had it run? */
+static void guest_hear(struct guest *g, size_t bytes)
+{
+	size_t report = sizeof(DMM_XL_REPORT), n = dmm_min_u64(bytes, sizeof(g->said) - g->said_bytes);
+
+	if (!g->gate || !g->stream.told)
+		return;
+	memcpy(g->said + g->said_bytes, g->buf, n);
+	g->said_bytes += n;
+	/* a report that is not 0, and then, its copy destroyed, that the source may go on */
+	if (g->said_bytes == sizeof(g->said) && !memcmp(g->said, DMM_XL_REPORT, report) && g->said[report] &&
+	    !memcmp(g->said + report + 1, DMM_XL_GO, sizeof(DMM_XL_GO)))
+		dmm_guest_gate_failed(g->gate, &g->stream);
+}
+
+/* Moves what can be read. 0; -ENODATA: @from has ended; -ESHUTDOWN: nothing is to pass any more; -errno: @to has ended. */
 static int guest_move(struct guest *g, int from, int to)
 {
 	ssize_t n = recv(from, g->buf, sizeof(g->buf), MSG_DONTWAIT);
@@ -130,6 +151,10 @@ static int guest_move(struct guest *g, int from, int to)
 		return 0;
 	if (n <= 0)	/* within TLS an alert, too, is the end */
 		return -ENODATA;
+	if (from == g->receiver)
+		guest_hear(g, (size_t)n);	/* before the source does, which may ask for it back at once */
+	else if (g->gate && !dmm_guest_gate_pass(g->gate, &g->stream))
+		return -ESHUTDOWN;
 	return dmm_sock_write(to, g->buf, (size_t)n, DMM_NO_DEADLINE, g->s->rc->stop_fd);
 }
 
@@ -167,6 +192,29 @@ static void guest_carry(struct guest *g)
 		guest_words(g);
 }
 
+/* Until the receiver's process is no more, however long it takes: until then nobody is to believe that the guest cannot run here. */
+static void guest_await_end(struct guest *g)
+{
+	struct pollfd p[3];
+	bool open = true;
+
+	shutdown(g->receiver, g->process < 0 ? SHUT_WR : SHUT_RDWR);
+	while (g->process < 0 ? open || g->words >= 0 : !!dmm_wait_fd(g->process, POLLIN, dmm_now_ms(), -1)) {
+		p[0] = (struct pollfd){ .fd = g->s->rc->stop_fd, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = g->process < 0 && open ? g->receiver : g->process, .events = POLLIN };
+		p[2] = (struct pollfd){ .fd = g->words, .events = POLLIN };
+		if (poll(p, 3, -1) < 0)
+			continue;
+		if (p[0].revents)
+			return;
+		if (p[2].revents)
+			guest_words(g);
+		/* without a process to look at, what it has kept open says that it is there */
+		if (g->process < 0 && p[1].revents)
+			open = recv(g->receiver, g->buf, sizeof(g->buf), MSG_DONTWAIT) > 0;
+	}
+}
+
 /*
  * xl makes the domain as NAME--incoming, and calls it NAME when it may run.  One of an earlier try, whose end is being cleared up, is
  * waited for; what else has such a name is not ours to remove.  0, or a negative errno with @r filled.
@@ -195,7 +243,8 @@ static int guest_in_the_way(struct guest *g, const char *name, struct dmm_refusa
 /* The receiver is there; 0 or a negative errno with @r filled. */
 static int guest_begin(struct guest *g, const struct dmm_guest_request *rq, struct dmm_refusal *r)
 {
-	int ret = dmm_processes_guest(g->s->rc->processes, rq->platform, &g->receiver, &g->words);
+	int ret = dmm_processes_guest(g->s->rc->processes, rq->platform, &g->receiver, &g->words, &g->process);
+
 	if (ret == -ENOENT)
 		return dmm_refuse(r, DMM_WERR_UNSUPPORTED, "there is no xl on this host: is it a Xen host? (xl in dmmigrated.conf)");
 	return ret ? dmm_refuse(r, DMM_WERR_INTERNAL, "cannot begin xl migrate-receive: %s", strerror(-ret)) : 0;
@@ -221,12 +270,21 @@ void dmm_guest_run(struct dmm_session *s, const u8 *payload)
 		dmm_session_refuse(s, &r);
 	} else {
 		dmm_notice(&s->log_id, "guest %s comes: xl migrate-receive was begun", rq.name);
+		g->gate = m->nr_disks ? NULL : &m->guest_gate;
+		if (g->gate)
+			dmm_guest_gate_enter(g->gate, &g->stream, g->receiver);
 		if (!dmm_session_reply(s, DMM_MSG_GUEST_OK, NULL, 0))
 			guest_carry(g);
+		if (g->gate) {
+			guest_await_end(g);
+			dmm_guest_gate_leave(g->gate, &g->stream);
+		}
 		dmm_notice(&s->log_id, "guest %s: xl migrate-receive has ended", rq.name);
 		close(g->receiver);
 		if (g->words >= 0)
 			close(g->words);
+		if (g->process >= 0)
+			close(g->process);
 	}
 	dmm_migration_put(m);
 }

@@ -79,13 +79,15 @@ static int dest_gate(struct dmm_migration *m, u32 disk, enum dmm_ho_gate gate, b
 	return ret ? ret : dmm_gate_set(m->manifest, disk, gate, written);
 }
 
-static int dest_gates(void *ctx, enum dmm_ho_gate gate, bool *written)
+static int dest_gates(void *ctx, enum dmm_ho_gate gate, bool *written, char *why)
 {
 	struct dmm_migration *m = ctx;
 	bool one;
 	int ret = 0, err;
 	u32 i;
 
+	if (!m->nr_disks)
+		return dmm_guest_gate_move(&m->guest_gate, gate, written, why, DMM_GROUP_WHY);
 	if (gate != DMM_HO_GATE_SHUT)
 		ret = dest_quiesce(m);
 	/* none is shut on a guest that goes on, because it has not written to this one yet */
@@ -364,16 +366,6 @@ void dmm_migration_link(struct dmm_migration *m, struct dmm_link_status *st)
 void dmm_migration_lost(struct dmm_migration *m, char why[DMM_RECONNECT_WHY])
 {
 	dmm_reconnect_why(m->reconnect, why);
-}
-
-bool dmm_migration_heard(struct dmm_migration *m)
-{
-	bool heard;
-
-	pthread_mutex_lock(&m->lock);
-	heard = !dmm_list_empty(&m->outboxes);
-	pthread_mutex_unlock(&m->lock);
-	return heard;
 }
 
 static const struct dmm_group_ops dest_ops = {

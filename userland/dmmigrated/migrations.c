@@ -31,6 +31,7 @@ static struct dmm_migration *migration_new(struct dmm_migrations *ms, struct dmm
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->change, NULL);
 	pthread_mutex_init(&m->guest, NULL);
+	dmm_guest_gate_init(&m->guest_gate);
 	return m;
 }
 
@@ -38,6 +39,7 @@ static struct dmm_migration *migration_new(struct dmm_migrations *ms, struct dmm
 static void migration_free(struct dmm_migration *m)
 {
 	dmm_migration_stop(m);
+	dmm_guest_gate_exit(&m->guest_gate);
 	pthread_mutex_destroy(&m->guest);
 	pthread_mutex_destroy(&m->change);
 	pthread_mutex_destroy(&m->lock);
@@ -206,6 +208,16 @@ static void text_cut(u8 *field, size_t cap, const char *s)
 	snprintf(text, cap < sizeof(text) ? cap : sizeof(text), "%s", s);
 	dmm_text_clean(text);
 	dmm_text_put(field, cap, text);
+}
+
+bool dmm_migration_heard(struct dmm_migration *m)
+{
+	bool heard;
+
+	pthread_mutex_lock(&m->lock);
+	heard = !dmm_list_empty(&m->outboxes);
+	pthread_mutex_unlock(&m->lock);
+	return heard;
 }
 
 void dmm_migration_names(struct dmm_migration *m, u8 *peer, size_t peer_cap, u8 *device, size_t device_cap)

@@ -16,6 +16,7 @@
 #include "freezer.h"
 #include "group.h"
 #include "guest_config.h"
+#include "guest_gate.h"
 #include "handover.h"
 #include "list.h"
 #include "local.h"
@@ -58,6 +59,7 @@ struct dmm_migration {
 	bool guest_pending;		/* a guest's configuration is staged, and not done (migration_guest.c) */
 	char guest_why[DMM_GUEST_CONFIG_WHY];	/* it was tried, and has failed */
 
+	struct dmm_guest_gate guest_gate;	/* destination, no disks; its lock is a leaf */
 	pthread_mutex_t guest;		/* one stages it or puts it in place at a time; before lock */
 };
 

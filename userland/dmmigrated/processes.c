@@ -237,7 +237,7 @@ int dmm_processes_opener(struct dmm_processes *p, int lock_fd)
 	return begin(p, NURSERY_OPENER, 0, false, lock_fd, NULL);
 }
 
-int dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words)
+int dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd)
 {
 	const struct nursery_ask ask = { .log_level = dmm_log_max() };
 	dmm_autoclose int stream_there = -1;
@@ -263,6 +263,7 @@ int dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform
 	ret = dmm_ipc_ask(p->sock, NURSERY_XL, &ask, sizeof(ask), fds, 2, &answer, dmm_now_ms() + BEGIN_MS, -1);
 	if (!ret) {
 		memcpy(&ret, answer.data, sizeof(ret));
+		*pidfd = dmm_ipc_take(&answer, 0);
 		dmm_ipc_free(&answer);
 	}
 	if (!ret)

@@ -38,9 +38,9 @@ void dmm_processes_end(struct dmm_processes *p);
 int dmm_processes_worker(struct dmm_processes *p, u32 slot, bool export, int lock_fd, int *pidfd);
 /*
  * Begins the receiver of a guest's memory: *stream is its standard input and output, *words what it says on standard error, both the
- * caller's to close.  -ENOENT: there is no such program.
+ * caller's to close, as is *pidfd, as above.  -ENOENT: there is no such program.
  */
-int dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words);
+int dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd);
 
 /* The same for an acceptor; the socket is to be served (acceptor.h). */
 int dmm_processes_acceptor(struct dmm_processes *p, int lock_fd);

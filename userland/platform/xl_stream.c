@@ -15,15 +15,16 @@
 #include "dmmigrate/monitor.h"
 #include "fullio.h"
 #include "xl_stream.h"
+#include "xl_words.h"
 
 #define BUFFER_BYTES	(256u << 10)
 #define PACE_MS		250u	/* between two questions */
 
 /* As they are on the wire: all but the first with the zero at their end. */
 static const char banner[] = "xl migration receiver ready, send binary domain data.\n";
-static const char ready[] = "domain received, ready to unpause";
-static const char go[] = "domain is yours, you are cleared to unpause";
-static const char report[] = "my copy unpause results are as follows";
+static const char ready[] = DMM_XL_READY;
+static const char go[] = DMM_XL_GO;
+static const char report[] = DMM_XL_REPORT;
 
 __attribute__((format(printf, 3, 4)))
 static int fail(struct dmm_xl_stream *s, int err, const char *fmt, ...)
