@@ -83,6 +83,38 @@ there return "$ID" >"$TMP/return.out" 2>&1 || fail "return: $(cat "$TMP/return.o
 recovers 0 'the source owns the disks'
 release_both
 
+# the word that it may run is under way, and somebody has the guest returned: whichever comes first
+cat >"$TMP/return-there" <<-EOS
+	#!/bin/sh
+	rc=0
+	dmmigrate return --control "$TMP/control-b" "\$(ls /var/lib/dmmigrate/source)" >"$TMP/return.out" 2>&1 || rc=\$?
+	echo \$rc >"$TMP/returned"
+	[ ! "\$1" ] || kill -9 \$PPID
+EOS
+chmod 755 "$TMP/return-there"
+DMM_TOOL_RUN_AT="running $TMP/return-there" vm 9
+assert "return's exit code" "$(cat "$TMP/returned")" = 0
+[ ! -e "$TMP/unpaused" ] || fail "it was told to run there after it was returned"
+ID=$(ls /var/lib/dmmigrate/source)
+dest_is refused || fail "returned: $(journal_says destination)"
+must_wait_for 20 source_is active
+recovers 0 'the source owns the disks'
+release_both
+
+DMM_TOOL_RUN_AT="unpaused exec $TMP/return-there killed" vm 137
+[ -e "$TMP/unpaused" ] || fail "it was not told to run there"
+assert "return's exit code" "$(cat "$TMP/returned")" = 9
+grep -q 'was told to run here before, and may be running' "$TMP/return.out" || fail "return: $(cat "$TMP/return.out")"
+ID=$(ls /var/lib/dmmigrate/source)
+dest_is running || fail "told, and returned: $(journal_says destination)"
+recovers 9 'dmmigrate recover'
+there run "$ID" >"$TMP/run.out" 2>&1 || fail "run: $(cat "$TMP/run.out")"
+must_wait_for 20 dest_is settled
+recovers 0 'the destination owns the disks'
+must_wait_for 20 test -e "$TMP/xen-b/web.cfg"
+release_both
+rm "$TMP/xen-b/web.cfg"
+
 killed_at handed-over
 [ -e "$TMP/unpaused" ] || fail "it was not told to run there"
 recovers 0 'the destination owns the disks'

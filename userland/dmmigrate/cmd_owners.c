@@ -256,6 +256,12 @@ static int do_return(struct dmm_own *o)
 	if (le32_to_cpu(o->ok.flags) & DMM_GROUP_NEEDS_PEER)
 		return dmm_own_ambiguous(o);
 	if (dmm_owners_kept(&o->ok)) {
+		/* what would tell otherwise, a write through a gate, there is none of */
+		if (!o->ok.disks) {
+			dmm_next(o->t, "xl list, here: where %s runs, or has run, or nobody can tell, dmmigrate run %s; while xl migrate-receive "
+				 "is there, dmmigrate return %s (again)", (const char *)o->ok.device, o->hex, o->hex);
+			return dmm_own_failed(o, DMM_EXIT_AMBIGUOUS, "%s was not given back", (const char *)o->ok.device);
+		}
 		dmm_next(o->t, "dmmigrate return %s (again)", o->hex);
 		return dmm_own_failed(o, DMM_EXIT_LOCAL, "it could not be given back");
 	}

@@ -211,6 +211,7 @@ static int start_there(struct handover *h)
 		return give_back(h, DMM_EXIT_LOCAL);
 	run = p->ops->run(p);
 	h->c->step_ns[DMM_STEP_START] += dmm_now_ns() - begin_ns;
+	dmm_stop_at("unpaused");
 	if (run == DMM_RUN_RUNS)
 		return 0;
 	if (run == DMM_RUN_NOT) {

@@ -26,6 +26,7 @@ static const struct {
 	{ "owners", "recover-asked" }, { "owners", "recover-ended" },
 	{ "owners", "release-asked" }, { "owners", "release-dropped" },
 	{ "resume", "comparing" },
+	{ "vm-no-disks", "unpaused" },
 	{ "vdi", "recorded" }, { "vdi", "freeze-sent" }, { "vdi", "marked" }, { "vdi", "new-table-loaded" }, { "vdi", "committed" },
 	{ "vdi", "moved" }, { "vdi", "new-table-live" }, { "vdi", "attached" }, { "vdi", "started" },
 	{ "vdi-lvm", "put-aside" }, { "vdi-storage-repository", "volume-made" }, { "vdi-storage-repository", "unmarked" },

@@ -144,7 +144,9 @@ static int alone_move(struct alone *a, u64 *bytes)
 	placed = !ret && dmm_vm_config_report(a->sent);
 	if (placed)
 		unlink(a->sent->file);
-	alone_forget(a, placed);
+	/* whose it is then is for a person to find out, by the journals */
+	if (ret != DMM_EXIT_AMBIGUOUS)
+		alone_forget(a, placed);
 	return ret;
 }
 
