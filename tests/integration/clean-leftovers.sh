@@ -148,7 +148,17 @@ all b
 says b '^removed: migration A.dmm'
 both_pass() { dd if=/dev/mapper/A.dmm of=/dev/null bs=4096 count=1 iflag=direct 2>/dev/null; }
 both_pass || fail "the disk went with its journal"
-dmsetup remove A.dmm
+# from now on nothing needs it but who has it open
+exec 7</dev/mapper/A.dmm
+listed b
+says b "^device A.dmm (migration $ID): it was the gate of a migration that is over.*is in use.*dmmigrate clean --all"
+all b
+says b '^kept: device A.dmm'
+both_pass || fail "what is in use was removed"
+exec 7<&-
+all b
+says b '^removed: device A.dmm'
+! dmsetup info A.dmm >/dev/null 2>&1 || fail "it keeps the volume in use"
 dm_replace A "$table"
 
 say "without journals: a gate that may be all that keeps a disk shut, a marked volume, and what was set aside of a journal"

@@ -63,5 +63,8 @@ assert "what begins guests here" "$(ls /etc/xen/auto)" = ''
 grep -q 'phy:/dev/mapper/A' /etc/xen/web.cfg || fail "the configuration here has changed"
 there recover "$(migration_id)" >"$TMP/recover.out" 2>&1 || fail "$(cat "$TMP/recover.out")"
 give_up
-forget_there
+assert "the device there, before release" "$(dmmigrate device /dev/mapper/B)" = /dev/mapper/A.dmm
+there release "$ID" >"$TMP/release.out" 2>&1 || fail "release: exit $?: $(cat "$TMP/release.out")"
+! dmsetup info A.dmm >/dev/null 2>&1 || fail "what was its gate keeps the volume in use"
+assert "the device there, after release" "$(dmmigrate device /dev/mapper/B)" = /dev/mapper/B
 grep -q 'target=/dev/mapper/B' "$TMP/xen-b/web.cfg" || fail "release takes the configuration away"

@@ -26,6 +26,7 @@ $t 's/if \(!ret && !t->nr\)/if (0)/' 'empty tables'
 $t 's/parse_u64\(len, 1,/parse_u64(len, 0,/' 'targets of length 0'
 $t "s/ \|\| rest\[7\] == '0'//" 'a disk by two names'
 $t 's/, DMM_MAX_GROUP - 1, &value/, 99, \&value/' 'more disks than there may be'
+$t 's/ != 3 \|\| start \|\| t->targets\[0\].params\[end\]\)/ != 3 || t->targets[0].params[end])/' 'a part of a volume is taken for the whole'
 
 p='rule progress lib/progress.c'
 $p 's/if \(percent > p->percent_x100\)/if (1)/' 'percentages run backwards'

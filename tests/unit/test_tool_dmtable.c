@@ -260,6 +260,39 @@ static void test_gate(void **state)
 	}
 }
 
+/* Of the whole of one volume, and of nothing else: what is taken for that is removed. */
+static void test_linear(void **state)
+{
+	static const struct {
+		const char *table;
+		int ret;
+		unsigned int major, minor;
+	} cases[] = {
+		{ "0 2048 linear 254:3 0", 0, 254, 3 },
+		{ "0 2048 linear 254:3 8", -ENOENT, 0, 0 },
+		{ "0 2048 linear 254:3 0 1", -ENOENT, 0, 0 },
+		{ "0 2048 linear 254:3", -ENOENT, 0, 0 },
+		{ "0 2048 linear /dev/sdb 0", -ENOENT, 0, 0 },
+		{ "0 1024 linear 254:3 0\n1024 1024 linear 254:4 0", -ENOENT, 0, 0 },
+		{ "0 2048 migrate 254:3 128 1 gate", -ENOENT, 0, 0 },
+		{ "0 2048 error", -ENOENT, 0, 0 },
+	};
+	struct dmm_dm_table t = { 0 };
+	unsigned int major, minor;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("%s\n", cases[i].table);
+		major = minor = 0;
+		assert_int_equal(dmm_dm_table_parse(cases[i].table, &t), 0);
+		assert_int_equal(dmm_dm_table_linear(&t, &major, &minor), cases[i].ret);
+		assert_int_equal(major, cases[i].major);
+		assert_int_equal(minor, cases[i].minor);
+		dmm_dm_table_clear(&t);
+	}
+}
+
 static void test_origin_uuid(void **state)
 {
 	static const char *const bad[] = {
@@ -344,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_migrate),
 		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_linear),
 		cmocka_unit_test(test_origin_uuid),
 		cmocka_unit_test(test_lv_uuid),
 		cmocka_unit_test(test_origin_name),

@@ -16,6 +16,7 @@ enum dmm_clean_how {
 	DMM_CLEAN_DOMAIN,		/* xl destroy */
 	DMM_CLEAN_DEVICE,		/* as `clean ID` does: original tables, origins, records */
 	DMM_CLEAN_SCRATCH,		/* a device that nothing is above */
+	DMM_CLEAN_SETTLED,		/* the same that was a gate */
 	DMM_CLEAN_PART,			/* the daemon forgets its part */
 	DMM_CLEAN_GOES,			/* with its part: nothing more is to be done */
 	DMM_CLEAN_JOURNAL,		/* what is left of a damaged one */

@@ -33,7 +33,7 @@ static enum dmm_clean_how how_of(const struct dmm_leftovers *from, const struct 
 {
 	static const enum dmm_clean_how hows[__DMM_LEFTOVER_KIND_MAX] = {
 		[DMM_LEFTOVER_PART] = DMM_CLEAN_PART, [DMM_LEFTOVER_JOURNAL] = DMM_CLEAN_JOURNAL,
-		[DMM_LEFTOVER_DOMAIN] = DMM_CLEAN_DOMAIN,
+		[DMM_LEFTOVER_DOMAIN] = DMM_CLEAN_DOMAIN, [DMM_LEFTOVER_DEVICE] = DMM_CLEAN_SETTLED,
 	};
 
 	if (dmm_leftover_fate(from, o) != DMM_LEFTOVER_REMOVE)

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "dm.h"
+#include "dmtable.h"
 #include "manifest.h"
 #include "owners.h"
 #include "runner.h"
@@ -73,6 +74,31 @@ static int remove_scratch(struct dmm_tool *t, struct dmm_clean_entry *e)
 	if (!ret)
 		ret = dmm_dm_remove(&dev);
 	return ret ? failed(e, ret == -EBUSY ? strerror(EBUSY) : *dmm_dm_reason() ? dmm_dm_reason() : strerror(-ret)) : 0;
+}
+
+/* The daemon's list is a moment old: it is looked at once more. */
+static int remove_settled(struct dmm_tool *t, struct dmm_clean_entry *e)
+{
+	struct dmm_dm_table table = { 0 };
+	unsigned int major, minor;
+	struct dmm_dm_dev dev;
+	u8 id[DMM_ID_BYTES];
+	int ret;
+
+	(void)t;
+	ret = dmm_dm_find_name(e->name, &dev);
+	if (ret == -ENODEV)
+		return 0;
+	if (!ret && (dmm_gate_uuid_parse(dev.uuid, id) || memcmp(id, e->id, sizeof(id))))
+		return failed(e, "another device has this name by now");
+	if (!ret)
+		ret = dmm_dm_table(&dev, false, &table);
+	if (!ret && dmm_dm_table_linear(&table, &major, &minor))
+		ret = -EINVAL;
+	dmm_dm_table_clear(&table);
+	if (!ret)
+		ret = dev.open_count ? -EBUSY : dmm_dm_remove(&dev);
+	return ret ? failed(e, strerror(-ret)) : 0;
 }
 
 static int remove_part(struct dmm_tool *t, struct dmm_clean_entry *e)
@@ -137,6 +163,7 @@ int dmm_clean_remove(struct dmm_tool *t, struct dmm_clean_list *l)
 {
 	static int (*const removes[__DMM_CLEAN_HOW_MAX])(struct dmm_tool *t, struct dmm_clean_entry *e) = {
 		[DMM_CLEAN_DOMAIN] = remove_domain, [DMM_CLEAN_DEVICE] = remove_device, [DMM_CLEAN_SCRATCH] = remove_scratch,
+		[DMM_CLEAN_SETTLED] = remove_settled,
 		[DMM_CLEAN_PART] = remove_part, [DMM_CLEAN_JOURNAL] = remove_journal,
 	};
 	enum dmm_clean_how how;

@@ -34,18 +34,6 @@ struct gate_dev {
 	u64 sectors;
 };
 
-static int table_linear(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor)
-{
-	u64 start;
-	int end = 0;
-
-	if (t->nr != 1 || strcmp(t->targets[0].type, "linear") || t->targets[0].start_sectors ||
-	    sscanf(t->targets[0].params, "%u:%u %llu%n", major, minor, &start, &end) != 3 ||
-	    start || t->targets[0].params[end])
-		return -ENOENT;
-	return 0;
-}
-
 /* 0, -ENODEV, -errno. */
 static int gate_find_locked(const struct dmm_manifest *m, u32 disk, struct gate_dev *g)
 {
@@ -64,7 +52,7 @@ static int gate_find_locked(const struct dmm_manifest *m, u32 disk, struct gate_
 	if (ret)
 		return ret;
 	g->kind = !dmm_dm_table_gate(&t, &g->major, &g->minor) ? GATE_GATE :
-		  !table_linear(&t, &g->major, &g->minor) ? GATE_SETTLED : GATE_OTHER;
+		  !dmm_dm_table_linear(&t, &g->major, &g->minor) ? GATE_SETTLED : GATE_OTHER;
 	g->sectors = dmm_dm_table_sectors(&t);
 	dmm_dm_table_clear(&t);
 	return 0;
@@ -422,4 +410,34 @@ int dmm_gate_remove(const struct dmm_manifest *m, u32 disk)
 		ret = dmm_dm_remove(&g.dev);
 	dmm_dm_unlock();
 	return ret == -ENODEV ? 0 : ret;
+}
+
+int dmm_gate_settled_remove(const struct dmm_manifest *m, u32 disk)
+{
+	struct gate_dev g;
+	int ret;
+
+	dmm_dm_lock();
+	ret = gate_find_locked(m, disk, &g);
+	if (!ret && g.kind != GATE_SETTLED)
+		ret = -EINVAL;
+	else if (!ret && g.dev.open_count)
+		ret = -EBUSY;	/* whoever has it has it for long */
+	else if (!ret)
+		ret = dmm_dm_remove(&g.dev);
+	dmm_dm_unlock();
+	return ret == -ENODEV ? 0 : ret;
+}
+
+bool dmm_gate_is_settled(const struct dmm_dm_dev *dev)
+{
+	struct dmm_dm_table t = { 0 };
+	unsigned int major, minor;
+	bool is;
+
+	dmm_dm_lock();
+	is = dev->live_table && !dmm_dm_table(dev, false, &t) && !dmm_dm_table_linear(&t, &major, &minor);
+	dmm_dm_table_clear(&t);
+	dmm_dm_unlock();
+	return is;
 }

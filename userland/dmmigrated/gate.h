@@ -45,4 +45,10 @@ int dmm_gate_settle(const struct dmm_manifest *m, u32 disk);
 /* Removes it, gate or linear. 0, also when there is none; -EBUSY: somebody has it open; -errno. */
 int dmm_gate_remove(const struct dmm_manifest *m, u32 disk);
 
+/* Of a disk that has settled: the volume by the gate's name goes. 0, also where there is none; -EBUSY: in use; -EINVAL: it is a gate. */
+int dmm_gate_settled_remove(const struct dmm_manifest *m, u32 disk);
+
+/* Is a gate, by its UUID, the plain volume by now? */
+bool dmm_gate_is_settled(const struct dmm_dm_dev *dev);
+
 #endif

@@ -13,6 +13,7 @@
 #include "dmlock.h"
 #include "fullio.h"
 #include "disk_ops.h"
+#include "gate.h"
 #include "guest_stage.h"
 #include "leftovers.h"
 #include "leftovers_priv.h"
@@ -270,6 +271,18 @@ static const struct dmm_leftover_part *find_known(const struct find *f, const u8
 	return dmm_leftover_part_find(f->parts, f->nr_parts, id, role);
 }
 
+/* What was a gate, of a migration that was released: it keeps nothing shut. */
+static void find_settled(struct find *f, const struct dmm_dm_dev *dev, const u8 id[DMM_ID_BYTES])
+{
+	struct dmm_leftover *o;
+
+	o = dmm_leftovers_add(f->l, DMM_LEFTOVER_DEVICE, dev->open_count ? DMM_LEFTOVER_KEEP : DMM_LEFTOVER_REMOVE, id);
+	dmm_leftover_name(o, "%s", dev->name);
+	dmm_leftover_why(o, "it was the gate of a migration that is over, is the plain volume, and %s", dev->open_count ?
+			 "is in use: until that is closed its volume is, too" : "keeps its volume in use for nobody");
+	dmm_leftover_action(o, dev->open_count ? "dmmigrate clean --all, once nobody has %.64s open" : "dmsetup remove %.64s", dev->name);
+}
+
 /* An origin that nothing lies on, a gate or a fence: whose? */
 static void find_device(struct find *f, const struct dmm_dm_dev *dev)
 {
@@ -291,6 +304,10 @@ static void find_device(struct find *f, const struct dmm_dm_dev *dev)
 	/* of what has settled it is the plain volume, and of one that is kept the name that its disk has */
 	if (p && (p->live || p->state == DMM_HO_SETTLED))
 		return;
+	if (*kind == 'g' && !p && !other && dmm_gate_is_settled(dev)) {
+		find_settled(f, dev, id);
+		return;
+	}
 	o = dmm_leftovers_add(f->l, DMM_LEFTOVER_DEVICE, p ? DMM_LEFTOVER_GOES : DMM_LEFTOVER_KEEP, id);
 	dmm_id_format(id, hex);
 	dmm_leftover_name(o, "%s", dev->name);

@@ -76,6 +76,28 @@ static int drop_gates(struct dmm_migration *m, struct dmm_refusal *r)
 	return 0;
 }
 
+/*
+ * Of a guest, whose configuration names the volumes: what they were called as gates keeps them in use for nothing.  One that runs has it
+ * open: `clean` lists it from then on.
+ */
+static void drop_settled(struct dmm_migration *m)
+{
+	struct dmm_guest_stage g;
+	struct dmm_log_id id = m->log_id;
+	const char *name;
+	int ret;
+
+	if (dmm_guest_stage_load(dmm_migration_dir(m), m->id, &g))
+		return;
+	dmm_guest_stage_clear(&g);
+	for (id.disk = 0; id.disk < m->nr_disks; id.disk++) {
+		name = m->manifest->disks[id.disk].name;
+		ret = m->manifest->disks[id.disk].known && *name ? dmm_gate_settled_remove(m->manifest, id.disk) : 0;
+		if (ret)
+			dmm_notice(&id, "%s stays above its volume: %s; dmmigrate clean lists it", name, strerror(-ret));
+	}
+}
+
 /* Ends the group. */
 static int drop_group(struct dmm_migration *m, bool local, struct dmm_refusal *r)
 {
@@ -155,10 +177,12 @@ static int drop_parts(struct dmm_migration *m, bool while_received, struct dmm_r
 		return ret;
 	if (m->role == DMM_HO_SOURCE) {
 		ret = drop_fences(m, released, r);
-	} else if (st.state != DMM_HO_SETTLED) {	/* which is the plain volume, in use */
+	} else if (st.state != DMM_HO_SETTLED) {
 		ret = drop_disks(m, while_received, r);
 		if (!ret)
 			ret = drop_gates(m, r);
+	} else {
+		drop_settled(m);
 	}
 	if (!ret)
 		ret = drop_marks(m, released, r);

@@ -339,6 +339,20 @@ int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigne
 	return migrate_params(t->targets[0].params, major, minor, &block_sectors);
 }
 
+int dmm_dm_table_linear(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor)
+{
+	unsigned int a, b;
+	u64 start;
+	int end = 0;
+
+	if (t->nr != 1 || strcmp(t->targets[0].type, "linear") || t->targets[0].start_sectors ||
+	    sscanf(t->targets[0].params, "%u:%u %llu%n", &a, &b, &start, &end) != 3 || start || t->targets[0].params[end])
+		return -ENOENT;
+	*major = a;
+	*minor = b;
+	return 0;
+}
+
 /* What comes behind the id in one of our UUIDs; NULL: it is none. */
 static const char *uuid_parse(const char *uuid, u8 id[16])
 {

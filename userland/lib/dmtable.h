@@ -84,6 +84,9 @@ int dmm_dm_table_sink(const struct dmm_dm_table *t, unsigned int *major, unsigne
 /* The same of a gate, and its volume. */
 int dmm_dm_table_gate(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor);
 
+/* Of what a gate becomes once its disk is this host's: the whole of one volume. 0 or -ENOENT. */
+int dmm_dm_table_linear(const struct dmm_dm_table *t, unsigned int *major, unsigned int *minor);
+
 /*
  * DMM_UUID_PREFIX, 32 hex digits, "-origin", and the disk's number unless that is 0 <-> migration id and disk.
  * -EINVAL: not an origin's UUID.

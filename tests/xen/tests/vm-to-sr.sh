@@ -70,7 +70,7 @@ must a "dmmigrate clean --yes gdisk" > /dev/null
 must b "dmmigrate release \$(ls /var/lib/dmmigrate/destination)" > /dev/null
 [ "$(volumes)" = "$volume" ] || fail "volumes there after release: '$(volumes)'"
 begins_there
-# blkback lets go of the disk when it has time; what the gate has become is nobody's then, but the admin's
-must_wait_for 30 on b "dmsetup remove gdisk.dmm"
+# blkback lets go of the disk when it has time: from then on nothing needs what the gate has become
+must_wait_for 30 on b "dmmigrate clean --all --yes > /dev/null; ! dmsetup info gdisk.dmm > /dev/null 2>&1"
 must_wait_for 30 on b "lvm vgchange -an vgsr"
 must b "rm -rf /dev/vgsr && cp /tmp/before.conf /etc/dmmigrate/dmmigrated.conf"
