@@ -118,6 +118,7 @@
 #define DMM_FEATURE_LEFTOVERS	(1ull << 10)	/* DMM_MSG_LEFTOVERS */
 #define DMM_FEATURE_PROBE	(1ull << 11)	/* DMM_MSG_PROBE */
 #define DMM_FEATURE_POLY32	(1ull << 12)	/* DATA has another checksum: struct dmm_wire_hdr */
+#define DMM_FEATURE_ADOPT_FROM	(1ull << 13)	/* DMM_ADOPT_FROM */
 
 enum dmm_msg {
 	/* either kind of connection, before anything else */

@@ -197,12 +197,14 @@ struct dmm_wire_adopt {
 	__le64 device_bytes;	/* with WITNESS: written, by sysfs, when the migration began */
 	__le64 target_bytes;	/* and by the target */
 	__le64 inflight;	/* its writes on their way then */
-	__u8 host[256];		/* of the receiver */
+	__u8 host[256];		/* of the receiver; with FROM: DMM_ADOPT_HOST of it, and in the rest the address that is bound to */
 	__u8 name[128];		/* dm name of the live device */
 	__u8 dest_path[1024];
 };
 #define DMM_WIRE_ADOPT_BYTES	1472
 #define DMM_ADOPT_WITNESS	(1u << 0)
+#define DMM_ADOPT_FROM		(1u << 1)
+#define DMM_ADOPT_HOST		192u	/* what is named by an address of a network needs no more */
 
 #define DMM_SR_NAME		32u	/* of a storage repository, with a NUL */
 #define DMM_VOLUME_LABEL	64u	/* the same */

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 # This test will migrate by --network from a host whose kernel would take another one of its addresses: the tool's connections come from
-# the one in that network, and so do those that are made anew when they were lost, and a later verb's, which nobody has told of it.
+# the one in that network, and so do those that are made anew when they were lost, a later verb's, which nobody has told of it, and the hand-over's,
+# which is the daemon's.
 # check-kernels: uml
 . functions.sh
 requires ip dmmigrate dmmigrated
@@ -25,6 +26,12 @@ refused 3 'this host has no address in the network 10.78.0.0/24' dmmigrate start
 dmmigrate start --network 10.77.0.0/24 A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
 assert "the first connections come from" "$(came_from 1)" = 10.77.0.1
 timeout 60 dmmigrate wait A >/dev/null || fail "wait: exit $?"
+
+# as /proc/net/tcp has it, established
+from_there() { awk '$4 == "01" { print $2 }' /proc/net/tcp | grep -c "^$1:"; }
+journalled() { dmmigrate list | grep -q . && [ "$(from_there 01004D0A)" -gt 0 ]; }
+must_wait_for 20 journalled
+assert "connections from the kernel's choice" "$(from_there 09004D0A)" = 0
 
 # by the source's daemon, which runs the tool
 kill -9 "$RECEIVER"

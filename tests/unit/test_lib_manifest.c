@@ -81,6 +81,7 @@ static struct dmm_manifest *source(void)
 
 	snprintf(m->host, sizeof(m->host), "fe80::1%%eth0");
 	m->port = 7791;
+	strcpy(m->from, "10.0.0.1");
 	m->disks[0] = (struct dmm_manifest_disk) {
 		.known = true, .name = "vg-web01", .path = "/dev/vg/a \"b\"\\\n\xff",
 		.size_bytes = ~0ull >> 1, .lv = LV, .has_witness = true,

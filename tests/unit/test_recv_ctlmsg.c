@@ -83,6 +83,17 @@ static const struct mutation group_mutations[] = {
 
 #define AD(f) offsetof(struct dmm_wire_adopt, f)
 
+static const struct mutation adopt_from_mutations[] = {
+	{ "untouched", AD(port), U16, 1, 0 },
+	{ "for nobody", AD(flags), U8, 0, DMM_WERR_PROTOCOL },
+	{ "with statistics", AD(flags), U8, DMM_ADOPT_FROM | DMM_ADOPT_WITNESS, 0 },
+	{ "empty", AD(host) + DMM_ADOPT_HOST, U8, 0, DMM_WERR_PROTOCOL },
+	{ "no address", AD(host) + DMM_ADOPT_HOST, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "unpadded", AD(host) + 255, U8, '1', DMM_WERR_PROTOCOL },
+	{ "host unpadded", AD(host) + DMM_ADOPT_HOST - 1, U8, 'x', DMM_WERR_PROTOCOL },
+	{ "no host", AD(host), U8, 0, DMM_WERR_PROTOCOL },
+};
+
 static const struct mutation adopt_mutations[] = {
 	{ "untouched", AD(group_disks), U32, 4, 0 },
 	{ "id zero", AD(id.migration), U8, 0, DMM_WERR_PROTOCOL },
@@ -90,7 +101,8 @@ static const struct mutation adopt_mutations[] = {
 	{ "group of 0, with a size", AD(group_disks), U32, 0, DMM_WERR_PROTOCOL },
 	{ "group of 65", AD(group_disks), U32, 65, DMM_WERR_LIMIT },
 	{ "port 0", AD(port), U16, 0, DMM_WERR_PROTOCOL },
-	{ "flags", AD(flags), U8, 2, DMM_WERR_PROTOCOL },
+	{ "flags", AD(flags), U8, 4, DMM_WERR_PROTOCOL },
+	{ "from nowhere", AD(flags), U8, DMM_ADOPT_FROM, DMM_WERR_PROTOCOL },
 	{ "witness", AD(flags), U8, DMM_ADOPT_WITNESS, 0 },
 	{ "pad", AD(pad), U8, 1, DMM_WERR_PROTOCOL },
 	{ "size 0", AD(size_bytes), U64, 0, DMM_WERR_PROTOCOL },
@@ -296,6 +308,7 @@ static void decoders_refuse(void **state)
 	struct dmm_wire_guest gu;
 	struct dmm_wire_guest_config gc;
 	struct dmm_wire_adopt ad;
+	struct dmm_adopt adopt;
 	struct dmm_wire_volume vo;
 	struct dmm_wire_probe pb;
 	struct dmm_wire_prove pv;
@@ -381,6 +394,14 @@ static void decoders_refuse(void **state)
 	strcpy((char *)ad.name, "web01");
 	strcpy((char *)ad.dest_path, "/dev/x");
 	mutate(adopt_mutations, COUNT(adopt_mutations), &ad, sizeof(ad), decode_adopt);
+	ad.flags = DMM_ADOPT_FROM;
+	strcpy((char *)ad.host + DMM_ADOPT_HOST, "fe80::1%eth0");
+	mutate(adopt_from_mutations, COUNT(adopt_from_mutations), &ad, sizeof(ad), decode_adopt);
+	assert_int_equal(dmm_adopt_decode(&ad, &adopt, &r), 0);
+	assert_string_equal(adopt.host, "b");
+	assert_string_equal(adopt.from, "fe80::1%eth0");
+	memset(ad.host + DMM_ADOPT_HOST, 0, sizeof(ad.host) - DMM_ADOPT_HOST);
+	ad.flags = 0;
 	ad.group_disks = 0;
 	ad.size_bytes = 0;
 	memset(ad.dest_path, 0, sizeof(ad.dest_path));

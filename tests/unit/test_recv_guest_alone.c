@@ -10,6 +10,8 @@ static struct sockaddr_in far_addr;
 static int far_fd = -1;
 static pthread_t far_thread;
 static atomic_bool far_on;		/* who connects is answered */
+static atomic_uint far_from;		/* the last who did came from 127.0.0.this */
+static const char *adopt_from;		/* this address is bound to; NULL: none */
 static atomic_bool old_kernel;		/* without pidfd_open() */
 
 int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd);
@@ -29,10 +31,13 @@ int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform p
 /* What the daemon does for whoever connects. */
 static void *far_serve(void *arg)
 {
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
 	int fd;
 
 	(void)arg;
-	while ((fd = accept(far_fd, NULL, NULL)) >= 0) {
+	while ((fd = accept(far_fd, (struct sockaddr *)&from, &len)) >= 0) {
+		far_from = ntohl(from.sin_addr.s_addr) & 0xff;
 		if (!far_on || dmm_session_start(&rc, fd, "127.0.0.1:1", false, dmm_now_ms() + rc.handshake_ms))
 			close(fd);
 	}
@@ -104,6 +109,10 @@ static u32 adopt_guest(const char *name)
 	disk_id(&a.id);
 	a.port = cpu_to_le16(ntohs(far_addr.sin_port));
 	strcpy((char *)a.host, "127.0.0.1");
+	if (adopt_from) {
+		a.flags = DMM_ADOPT_FROM;
+		strcpy((char *)a.host + DMM_ADOPT_HOST, adopt_from);
+	}
 	strcpy((char *)a.name, name);
 	strcpy((char *)a.dest_path, name);
 	local_hello(&p);
@@ -371,6 +380,26 @@ static void not_acquired(void **state)
 	state_is(DMM_HO_RECEIVING);
 }
 
+/* The hand-over goes by the network that the tool was told, also from a daemon that was started anew. */
+static void by_its_network(void **state)
+{
+	(void)state;
+	adopt_from = "127.0.0.2";
+	assert_int_equal(prepare_guest("web01"), 0);
+	assert_int_equal(adopt_guest("web01"), DMM_WERR_PROTOCOL);	/* without its feature */
+	peer_features |= DMM_FEATURE_ADOPT_FROM;
+	assert_int_equal(adopt_guest("web01"), 0);
+	cut_over();
+	assert_int_equal(far_from, 2);
+	far_from = 0;
+	again();
+	source_is(DMM_HO_RELINQUISHED);
+	while (!far_from)
+		nap(5);
+	assert_int_equal(far_from, 2);
+	adopt_from = NULL;
+}
+
 /* From whom no guest may come, another guest, and another kind of migration by its id. */
 static void refused(void **state)
 {
@@ -402,6 +431,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_receiver_that_stays, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(not_in_time, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(not_acquired, alone_setup, alone_teardown),
+		cmocka_unit_test_setup_teardown(by_its_network, alone_setup, alone_teardown),
 		cmocka_unit_test_setup_teardown(refused, alone_setup, alone_teardown),
 	};
 	int ret;

@@ -174,7 +174,13 @@ int dmm_owners_adopt(struct dmm_tool *t, struct dmm_remote *r, const struct dmm_
 		r->exit = DMM_EXIT_PREFLIGHT;
 		return ret;
 	}
+	r->offer |= DMM_FEATURE_ADOPT_FROM;
 	ret = r->client.fd < 0 ? dmm_owners_find(t, r) : 0;
+	/* a daemon of before connects from wherever the kernel says */
+	if (!ret && record->to.from[0] && r->client.features & DMM_FEATURE_ADOPT_FROM && strlen(record->to.host) < DMM_ADOPT_HOST) {
+		w.flags |= DMM_ADOPT_FROM;
+		ret = dmm_text_put(w.host + DMM_ADOPT_HOST, sizeof(w.host) - DMM_ADOPT_HOST, record->to.from);
+	}
 	return ret ? ret : dmm_remote_adopt(r, &w, &ok);
 }
 

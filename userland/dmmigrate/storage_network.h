@@ -10,7 +10,7 @@
 #define DMM_OPTION_NETWORK \
 	DMM_OPTION("network", TEXT, network, "NAME|CIDR", \
 		   "go by this network: that of an interface here, or ADDRESS/BITS; the other host's\n" \
-		   "address in it is one that dmmigrate keys list has for it.  What the tool connects later\n" \
+		   "address in it is one that dmmigrate keys list has for it.  What is connected later\n" \
 		   "for the migration comes from the same address of this host")
 
 /*

@@ -47,6 +47,7 @@ static int alone_init(struct alone *a)
 	s->spec = s->hex;
 	memcpy(s->record.id, s->id, sizeof(s->record.id));
 	s->record.to = *a->to;
+	dmm_client_own(s->record.to.from);
 	snprintf(s->record.to.path, sizeof(s->record.to.path), "%s", a->domain->name);
 	snprintf(s->record.source, sizeof(s->record.source), "%s", a->domain->name);
 	c->timeout_ms = a->t->args.timeout_ms == DMM_UNSET ? DMM_CUTOVER_FREEZE_MS : (u32)a->t->args.timeout_ms;

@@ -229,6 +229,8 @@ int dmm_control_adopt(struct dmm_session *s, const u8 *payload, struct dmm_wire_
 	if (!s->local || !s->rc->migrations)
 		return dmm_refuse(r, DMM_WERR_DENIED, "only the host itself may ask for that");
 	ret = dmm_adopt_decode(payload, &a, r);
+	if (!ret && a.from[0] && !(s->features & DMM_FEATURE_ADOPT_FROM))
+		ret = dmm_refuse(r, DMM_WERR_PROTOCOL, "an address of ADOPT without its feature in HELLO");
 	if (ret)
 		return ret;
 	memcpy(s->log_id.migration, a.name.migration, sizeof(s->log_id.migration));

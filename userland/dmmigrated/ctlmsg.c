@@ -3,6 +3,7 @@
  * Decoding and validating requests.  Payloads are copied first: a frame's
  * buffer need not be aligned.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <dmmigrate/uapi.h>
@@ -11,6 +12,7 @@
 #include "core/handover.h"
 #include "ctlmsg_priv.h"
 #include "nbduri.h"
+#include "network.h"
 
 #define MAX_LBS_BYTES	65536u
 
@@ -333,6 +335,26 @@ int dmm_attach_decode(const void *payload, struct dmm_attach *a, struct dmm_refu
 	return 0;
 }
 
+/* Where the hand-over's connection is to come from, which is taken out of @w's host. */
+static int adopt_from(struct dmm_wire_adopt *w, struct dmm_adopt *a, struct dmm_refusal *r)
+{
+	char bare[DMM_OWN_ADDRESS];
+	struct sockaddr_storage address;
+	u8 *from = w->host + DMM_ADOPT_HOST;
+
+	a->from[0] = '\0';
+	if (!(w->flags & DMM_ADOPT_FROM))
+		return 0;
+	if (dmm_text_check(from, sizeof(a->from)) || !from[0])
+		return dmm_malformed(r, "the address of ADOPT is not text, or missing");
+	memcpy(a->from, from, sizeof(a->from));
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(a->from, "%"), a->from);	/* without its zone */
+	if (dmm_address_parse(bare, &address))
+		return dmm_malformed(r, "the address of ADOPT is none");
+	memset(from, 0, sizeof(a->from));
+	return 0;
+}
+
 int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusal *r)
 {
 	struct dmm_wire_adopt w;
@@ -341,6 +363,8 @@ int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusa
 
 	memcpy(&w, payload, sizeof(w));
 	ret = dmm_disk_name_check(&w.id, r);
+	if (!ret)
+		ret = adopt_from(&w, a, r);
 	if (ret)
 		return ret;
 	if (dmm_text_check(w.host, sizeof(w.host)) || dmm_text_check(w.name, sizeof(w.name)) ||
@@ -351,9 +375,10 @@ int dmm_adopt_decode(const void *payload, struct dmm_adopt *a, struct dmm_refusa
 	nr = le32_to_cpu(w.group_disks);
 	if (!w.size_bytes != !nr)
 		return dmm_malformed(r, nr ? "ADOPT of an empty disk" : "ADOPT of a guest says something of a disk");
-	if ((w.flags & ~DMM_ADOPT_WITNESS) || w.pad)
+	if ((w.flags & ~(DMM_ADOPT_WITNESS | DMM_ADOPT_FROM)) || w.pad)
 		return dmm_malformed(r, "unknown flags of ADOPT");
-	if (!nr && (w.id.disk || w.flags || strcmp((char *)w.name, (char *)w.dest_path) || strlen((char *)w.name) >= DMM_GUEST_NAME))
+	if (!nr && (w.id.disk || w.flags & DMM_ADOPT_WITNESS || strcmp((char *)w.name, (char *)w.dest_path) ||
+		    strlen((char *)w.name) >= DMM_GUEST_NAME))
 		return dmm_malformed(r, "ADOPT of a guest says something of a disk, or its name is too long");
 	ret = nr ? dmm_group_disks_check(nr, &w.id, r) : 0;
 	if (ret)

@@ -90,6 +90,7 @@ struct dmm_adopt {
 	u32 group_disks;
 	u16 port;
 	char host[DMM_HOST_MAX];	/* of the destination's daemon */
+	char from[DMM_OWN_ADDRESS];	/* of this host, which that is connected from; "": any */
 	char source[128];		/* dm name */
 	char dest_path[DMM_PATH_MAX];
 	u64 size_bytes;

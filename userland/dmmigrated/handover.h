@@ -54,6 +54,7 @@ void dmm_outbox_put(struct dmm_outbox *o, const struct dmm_handover_msg *msg);
 struct dmm_link_config {
 	char host[DMM_HOST_MAX];	/* the destination's daemon */
 	u16 port;
+	char from[DMM_OWN_ADDRESS];	/* the address of this host that it is connected from; "": any */
 	const struct dmm_tls_client *tls;	/* borrowed; NULL: plaintext */
 	u8 migration[DMM_ID_BYTES];
 	/* a message came; context: the link's thread */
@@ -76,6 +77,8 @@ void dmm_link_close(struct dmm_link *l);
 void dmm_link_send(struct dmm_link *l, const struct dmm_handover_msg *msg);
 /* Does not wait out the pause. Any thread. */
 void dmm_link_poke(struct dmm_link *l);
+/* What is connected from now on comes from there. Any thread. */
+void dmm_link_from(struct dmm_link *l, const char from[DMM_OWN_ADDRESS]);
 
 struct dmm_link_status {
 	bool up;

@@ -35,7 +35,7 @@ enum link_said {
 };
 
 struct dmm_link {
-	/* constant after open */
+	/* constant after open, but for c.from, which is protected by lock */
 	struct dmm_link_config c;
 	struct dmm_log_id log_id;
 	struct dmm_outbox *outbox;
@@ -140,12 +140,15 @@ static const char *link_reason(const struct dmm_client *c, int ret,
 /* 0, or the link is down. */
 static int link_connect(struct dmm_link *l, struct dmm_client *c)
 {
+	char from[DMM_OWN_ADDRESS];
 	int ret;
 
 	pthread_mutex_lock(&l->lock);
+	memcpy(from, l->c.from, sizeof(from));
 	l->alone = true;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
+	dmm_client_from_here(from);
 	ret = dmm_client_connect(l->c.host, l->c.port, LINK_TIMEOUT_MS, l->c.tls, c);
 	pthread_mutex_lock(&l->lock);
 	l->alone = false;
@@ -353,6 +356,13 @@ void dmm_link_send(struct dmm_link *l, const struct dmm_handover_msg *msg)
 	pthread_mutex_lock(&l->lock);
 	if (l->st.up)
 		dmm_outbox_put(l->outbox, msg);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void dmm_link_from(struct dmm_link *l, const char from[DMM_OWN_ADDRESS])
+{
+	pthread_mutex_lock(&l->lock);
+	snprintf(l->c.from, sizeof(l->c.from), "%s", from);
 	pthread_mutex_unlock(&l->lock);
 }
 

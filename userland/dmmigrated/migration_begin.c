@@ -240,13 +240,24 @@ static int adopt_gate(struct dmm_migrations *ms, const char *source, struct dmm_
 			  "on this host", source, hex, hex);
 }
 
+/* Is saved with what is adopted. */
+static void adopt_from(struct dmm_migration *m, const char *from)
+{
+	snprintf(m->manifest->from, sizeof(m->manifest->from), "%s", from);
+	if (m->link)
+		dmm_link_from(m->link, from);
+}
+
 static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct dmm_refusal *r)
 {
 	struct dmm_manifest_disk *known, d = { .known = true };
 	int ret;
 
-	if (!m->nr_disks)
+	if (!m->nr_disks) {
+		if (!m->manifest->guest[0])
+			adopt_from(m, a->from);
 		return begin_guest(m, a->source, a->host, a->port, r);
+	}
 	known = &m->manifest->disks[a->name.disk];
 	ret = known->known ? 0 : adopt_gate(m->all, a->source, r);
 	if (ret)
@@ -268,6 +279,7 @@ static int adopt_disk(struct dmm_migration *m, const struct dmm_adopt *a, struct
 		dmm_freezer_witness(m->freezer, a->name.disk, &d.witness);
 	dmm_migration_set_host(m, a->host);
 	m->manifest->port = a->port;
+	adopt_from(m, a->from);
 	ret = dmm_migration_save_disk(m, a->name.disk, &d, r);
 	return ret ? ret : begin_if_complete(m, r);
 }

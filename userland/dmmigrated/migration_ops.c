@@ -410,6 +410,7 @@ static int source_start(struct dmm_migration *m)
 	if (m->all->offline)
 		return 0;
 	snprintf(lc.host, sizeof(lc.host), "%s", m->manifest->host);
+	snprintf(lc.from, sizeof(lc.from), "%s", m->manifest->from);
 	memcpy(lc.migration, m->id, sizeof(lc.migration));
 	ret = dmm_link_open(&lc, &m->link);
 	return ret || m->all->by_hand || !m->nr_disks ? ret : dmm_reconnect_open(&rc, &m->reconnect);

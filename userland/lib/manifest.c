@@ -96,6 +96,8 @@ static struct json_object *manifest_to_json(const struct dmm_manifest *m)
 		json_object_object_add(o, "peer", json_object_new_string(m->peer));
 	if (m->role == DMM_HO_SOURCE)
 		json_object_object_add(o, "port", json_object_new_int(m->port));
+	if (*m->from)
+		json_object_object_add(o, "from", json_object_new_string(m->from));
 	if (!m->nr_disks)
 		json_object_object_add(o, "guest", json_object_new_string(m->guest));
 	for (i = 0; i < m->nr_disks; i++)
@@ -185,6 +187,8 @@ static const char *peer_from_json(struct json_object *o, struct dmm_manifest *m)
 	if (dmm_jsonfield_number(o, "port", 1, 65535, &port))
 		return "port";
 	m->port = port;
+	if (json_object_object_get_ex(o, "from", NULL) && dmm_jsonfield_text(o, "from", m->from, sizeof(m->from)))
+		return "from";
 	return NULL;
 }
 

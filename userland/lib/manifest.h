@@ -36,6 +36,7 @@ struct dmm_manifest {
 	enum dmm_ho_role role;
 	char host[DMM_HOST_MAX];	/* source: of the other daemon; destination: how the source calls itself */
 	u16 port;			/* source only */
+	char from[DMM_OWN_ADDRESS];	/* source: the address of this host that it connects from; "": any */
 	char peer[256];			/* destination: whose it is, by the name of a trusted peer; "": of before TLS, or without */
 	bool begun;			/* its journal was: should that be missing, it is lost */
 	char guest[DMM_GUEST_NAME];			/* without disks: whose memory alone moves */

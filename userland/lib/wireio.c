@@ -97,6 +97,7 @@ int dmm_wireio_recv(int fd, struct dmm_frame *f, void *payload, u32 cap, int tim
 
 /* Where connections of this process come from; of no family: wherever the kernel says. */
 static struct sockaddr_storage from;
+static _Thread_local struct sockaddr_storage from_here;	/* before that */
 
 void dmm_client_from(const struct sockaddr_storage *own)
 {
@@ -114,6 +115,23 @@ void dmm_client_from_before(const char *own)
 	freeaddrinfo(list);
 }
 
+void dmm_client_from_here(const char *own)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *list;
+
+	memset(&from_here, 0, sizeof(from_here));
+	if (!*own || getaddrinfo(own, NULL, &hints, &list))
+		return;
+	memcpy(&from_here, list->ai_addr, list->ai_addrlen);
+	freeaddrinfo(list);
+}
+
+static const struct sockaddr_storage *from_where(void)
+{
+	return from_here.ss_family ? &from_here : &from;
+}
+
 void dmm_client_own(char own[DMM_OWN_ADDRESS])
 {
 	if (!from.ss_family || getnameinfo((const struct sockaddr *)&from, sizeof(from), own, DMM_OWN_ADDRESS, NULL, 0, NI_NUMERICHOST))
@@ -123,7 +141,7 @@ void dmm_client_own(char own[DMM_OWN_ADDRESS])
 /* 0, or -errno: what is to come from an address goes by no other. */
 static int bind_from(int fd, int family)
 {
-	struct sockaddr_storage own = from;
+	struct sockaddr_storage own = *from_where();
 
 	if (!own.ss_family)
 		return 0;
@@ -241,7 +259,7 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct 
 			break;
 	}
 	freeaddrinfo(list);
-	if (fd == -EADDRNOTAVAIL && from.ss_family)
+	if (fd == -EADDRNOTAVAIL && from_where()->ss_family)
 		c->why = "the address that --network had it come from is not this host's any more: dmmigrate start again, with --network";
 	if (fd < 0)
 		return fd;

@@ -69,6 +69,8 @@ int dmm_client_connect(const char *host, u16 port, int timeout_ms, const struct 
 void dmm_client_from(const struct sockaddr_storage *own);
 /* The same, by what dmm_client_own() has said, some time ago, unless it is known already. Anything else, and "", is nothing. */
 void dmm_client_from_before(const char *own);
+/* Those of the calling thread alone, whatever the process's are; "": like those. Anything but an address in numbers is nothing. */
+void dmm_client_from_here(const char *own);
 /* Which one that is, in numbers; "": whichever the kernel takes. */
 void dmm_client_own(char own[DMM_OWN_ADDRESS]);
 
