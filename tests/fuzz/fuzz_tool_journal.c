@@ -30,7 +30,7 @@ static void seal(u8 *file, size_t bytes)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct dmm_journal_view v = { .nr = 12345 }, again;
-	u8 *file, buf[RECORD];
+	u8 *file, buf[RECORD], other[DMM_ID_BYTES];
 	char why[DMM_JOURNAL_WHY] = "";
 	struct dmm_ho_config cfg;
 	struct dmm_ho_actions out;
@@ -61,6 +61,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		fuzz_assert(!dmm_journal_scan(file, v.whole_bytes - RECORD, v.last.id, &again, why));
 		fuzz_assert(again.last.epoch <= v.last.epoch && again.last.role == v.last.role);
 	}
+	/* it is of that migration, and of no other */
+	memcpy(other, v.last.id, sizeof(other));
+	other[0] ^= 1;
+	again.nr = 12345;
+	fuzz_assert(!dmm_journal_scan(file, size - 1, v.last.id, &again, why) && again.nr == v.nr);
+	again.nr = 12345;
+	fuzz_assert(dmm_journal_scan(file, size - 1, other, &again, why) == -EBADMSG && again.nr == 12345);
 	/* a machine can boot from it */
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.role = v.last.role;

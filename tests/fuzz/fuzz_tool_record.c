@@ -58,6 +58,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		    r.disk == again.disk && r.disks == again.disks && r.disk < r.disks &&
 		    r.conns == again.conns && r.start_begun == again.start_begun &&
 		    !strcmp(r.gate, again.gate));
+	fuzz_assert(!strcmp(r.to.from, again.to.from) && !strcmp(r.to.sr, again.to.sr) && r.to.plaintext == again.to.plaintext &&
+		    r.moves_guest == again.moves_guest && !strcmp(r.guest, again.guest));
 	dmm_record_clear(&r);
 	dmm_record_clear(&again);
 	return 0;

@@ -287,6 +287,8 @@ for name, number in numbers.items():
     elif "string" in kind:
         WHOLE[name] = attribute(number, b"no room\x07\0")
 seed("tool_netlink", "whole", b"".join(WHOLE.values()))
+for name in ("READ", "WRITE"):
+    seed("tool_netlink", name.lower() + "-latency", WHOLE["DMM_A_DEV"] + attribute(numbers["DMM_A_%s_LATENCY" % name], struct.pack("<24Q", *range(24))))
 seed("tool_netlink", "device", WHOLE["DMM_A_DEV"])
 seed("tool_netlink", "reason", WHOLE["DMM_A_DEV"] + WHOLE["DMM_A_REASON"])
 seed("tool_netlink", "too-short", WHOLE["DMM_A_DEV"] + u32(numbers["DMM_A_RATE"], 1))
@@ -338,7 +340,7 @@ for name, records in (("source", SOURCE), ("dest", DEST)):
     seed("tool_journal", name + "-torn", b"\0" + b"".join(records)[:-100])
     seed("tool_journal", name + "-zeros", b"\0" + b"".join(records) + bytes(256))
 # sealed by the harness: what only the other checks refuse
-for name, records in (("gap", SOURCE[:1] + SOURCE[2:]), ("older", SOURCE[:3] + SOURCE[:1]),
+for name, records in (("epoch", [journal.record(1, "SOURCE", "ACTIVE", 3), journal.record(2, "SOURCE", "ACTIVE", 2)]), ("gap", SOURCE[:1] + SOURCE[2:]), ("older", SOURCE[:3] + SOURCE[:1]),
                       ("role", SOURCE[:1] + DEST[1:2]), ("version", [SOURCE[0].replace(b"\1", b"\2", 1)]),
                       ("state", [SOURCE[0][:82] + b"\4" + SOURCE[0][83:]]),
                       ("reserved", [SOURCE[0][:92] + b"\1" + SOURCE[0][93:]])):
@@ -674,13 +676,13 @@ for name, text in (("guests", "guests = xen-a xen-b *\n"), ("guests-wrong", "gue
     seed("recv_config", "more-" + name, text)
 for i, words in enumerate(("h:sr", "h:1:sr", "h:0:sr", "[::1]:fast", "h:/a", "h", "h:1", "h:1:2", ":sr", "h:shared", "9223372036854775809", "8E", "9E", "")):
     seed("tool_words", "destination-%02d" % i, words)
-for option in ("--verify=x", "--verify=full", "--verify", "--hook-stop=", "--gate=", "--connections=0", "--connections=17", "--connections=4", "--barrier-size=0", "--barrier-size=1M",
+for option in ("--verify=x", "--verify=full", "--verify", "--hook-stop=", "--gate=", "--connections=0", "--connections=17", "--connections=4", "--barrier-size=0", "--barrier-size=x", "--barrier-interval=x", "--barrier-size=1M",
                "--barrier-interval=0", "--barrier-interval=5", "--barrier-interval=100d", "--interval=0", "--interval=5", "--timeout=x", "--max-pause=0", "--max-pause=99999", "--bandwidth=x", "--block-size=5000"):
     seed("tool_words", "option-" + option.strip("-"), option)
 seed("tool_words", "maps", "\0".join(["--map=a:b"] * 65))
-for right, wrong in (('"gate"', '"moves_guest": true, "guest": "g1", "gate"'), ('"gate"', '"moves_guest": true, "guest": 5, "gate"'), ('"gate"', '"sr": "fast", "gate"'), ('"gate"', '"sr": 5, "gate"'),
+for right, wrong in (('"gate"', '"moves_guest": true, "guest": "g1", "gate"'), ('"gate"', '"moves_guest": true, "guest": 5, "gate"'), ('"gate"', '"sr": "fast", "gate"'), ('"gate"', '"sr": 5, "gate"'), ('"gate"', '"from": "10.0.0.1", "gate"'), ('"gate"', '"from": 5, "gate"'),
                      ("vg0-web01", "a\\u0000b")):
-    seed("tool_record", "more-%d-%s" % (len(wrong), wrong[1:4]), RECORD.replace(right, wrong, 1))
+    seed("tool_record", "more-%d-%s" % (len(wrong), wrong[1:6].strip('"')), RECORD.replace(right, wrong, 1))
 for key in ("kind", "sr", "place", "name", "inode"):
     seed("tool_manifest", "volume-without-" + key, VOLUME_MANIFEST.replace('"%s"' % key, '"x"', 1))
 seed("tool_manifest", "source-without-host", SOURCE_MANIFEST.replace('"host": "xen-b"', '"host": ""', 1))

@@ -27,6 +27,8 @@ def write(g):
         g.seed("recv_wire", "adopt-guest-%02d" % i, b"\x0c" + payload)
     for freeze_ms in (15000, 15001):
         g.seed("recv_wire", "group-freeze-%d" % freeze_ms, b"\x0b" + g.group(6, freeze_ms=freeze_ms))
+    for i, (first, flags) in enumerate(((0, 0), (0, 1), (1 << 20, 0), (5, 0))):
+        g.seed("recv_wire", "leftovers-%d" % i, b"\x12" + g.golden.ident(1) + struct.pack("<II", first, flags))
     link, disk = 1, 2
     for i, (kind, pad, size, path) in enumerate((
             (0, 0, 1, ""), (3, 0, 1, ""), (link, 1, 1, ""), (link, 0, 1, "\n"), (link, 0, 1, "/a"), (link, 0, 0, ""), (link, 0, 1 << 30, ""), (link, 0, (1 << 30) + 1, ""),
