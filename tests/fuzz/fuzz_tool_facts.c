@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Facts of a host: FACTS_OK, and what xl, xenstore-ls and lvm print; one byte that says which, then its text.
+ * Facts of a host: FACTS_OK, what xl, xenstore-ls and lvm print, and LEFTOVERS_OK; one byte that says which, then its text.
  */
+#include <errno.h>
+
 #include "doctor.h"
 #include "facts_host.h"
 #include "fuzz.h"
+#include "leftover.h"
 
 /* What was accepted encodes to what it came from, and says of itself only what it has. */
 static void check(const struct dmm_facts *f)
@@ -88,6 +91,88 @@ static void masks(char *text)
 		fuzz_assert(names[0] && memchr(names, '\0', sizeof(names)));
 }
 
+/* Nothing that waits for another is left waiting once that is forgotten, and nothing else goes by it. */
+static void forget(struct dmm_leftovers *l, struct dmm_leftover *part)
+{
+	bool waited = part->fate == DMM_LEFTOVER_PEER;
+	enum dmm_wire_leftover_fate was[DMM_LEFTOVERS_PAGE];
+	bool of_it;
+	u32 i;
+
+	for (i = 0; i < l->nr; i++)
+		was[i] = l->items[i].fate;
+	dmm_leftover_forgotten(l, part);
+	fuzz_assert(part->forgotten == waited);
+	for (i = 0; i < l->nr; i++) {
+		of_it = &l->items[i] == part ||
+			(l->items[i].kind != DMM_LEFTOVER_PART && !memcmp(l->items[i].migration, part->migration, DMM_ID_BYTES));
+		fuzz_assert(l->items[i].fate == (waited && of_it && was[i] == DMM_LEFTOVER_PEER ? DMM_LEFTOVER_REMOVE : was[i]));
+	}
+}
+
+/* What was accepted encodes to what it came from, page by page, and each has one of two fates. */
+static void leftovers(const u8 *data, size_t size)
+{
+	struct dmm_wire_leftovers_ok w = { 0 }, back;
+	struct dmm_leftovers l = { 0 };
+	struct dmm_leftover *part;
+	enum dmm_wire_leftover_fate fate;
+	const char *why = NULL;
+	u32 i;
+	int ret;
+
+	memcpy(&w, data, size < sizeof(w) ? size : sizeof(w));
+	ret = dmm_leftovers_decode(&l, &w, &why);
+	if (ret < 0) {
+		fuzz_assert(ret == -EBADMSG && why && *why && !l.nr);
+		dmm_leftovers_clear(&l);
+		return;
+	}
+	fuzz_assert(l.nr == le32_to_cpu(w.nr) && ret == (l.nr && l.nr < le32_to_cpu(w.total)));
+	dmm_leftovers_encode(&l, 0, &back);
+	fuzz_assert(back.nr == w.nr && !memcmp(back.leftover, w.leftover, sizeof(w.leftover)));
+	dmm_leftovers_encode(&l, l.nr, &back);
+	fuzz_assert(!back.nr && le32_to_cpu(back.total) == l.nr);
+	fuzz_assert(!strcmp(dmm_leftover_kind_name(0), "?") && !strcmp(dmm_leftover_kind_name(__DMM_LEFTOVER_KIND_MAX), "?"));
+	for (i = 0; i < l.nr; i++) {
+		fuzz_assert(strcmp(dmm_leftover_kind_name(l.items[i].kind), "?"));
+		fate = dmm_leftover_fate(&l, &l.items[i]);
+		part = dmm_leftovers_part(&l, l.items[i].migration, 0);
+		fuzz_assert(fate == DMM_LEFTOVER_KEEP || (fate == DMM_LEFTOVER_REMOVE && (l.items[i].fate == DMM_LEFTOVER_REMOVE ||
+			    (l.items[i].fate == DMM_LEFTOVER_GOES && part->fate == DMM_LEFTOVER_REMOVE))));
+		if (l.items[i].kind != DMM_LEFTOVER_PART)
+			continue;
+		part = dmm_leftovers_part(&l, l.items[i].migration, l.items[i].role);
+		fuzz_assert(part && part <= &l.items[i] && part->role == l.items[i].role);
+	}
+	for (i = 0; i < l.nr; i++) {
+		if (l.items[i].kind == DMM_LEFTOVER_PART)
+			forget(&l, &l.items[i]);
+	}
+	dmm_leftovers_clear(&l);
+}
+
+/* Pages of a peer that never comes to its end: what is beyond is cut off, and that is said. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct dmm_wire_leftovers_ok w = { .total = cpu_to_le32(DMM_MAX_LEFTOVERS), .nr = cpu_to_le32(1) };
+	struct dmm_leftovers l = { 0 };
+	const char *why;
+	int ret;
+
+	(void)argc;
+	(void)argv;
+	w.leftover[0].kind = cpu_to_le32(DMM_LEFTOVER_DEVICE);
+	w.leftover[0].fate = cpu_to_le32(DMM_LEFTOVER_KEEP);
+	do {
+		ret = dmm_leftovers_decode(&l, &w, &why);
+	} while (ret > 0);
+	fuzz_assert(!ret && l.nr == DMM_MAX_LEFTOVERS && !l.cut);
+	fuzz_assert(dmm_leftovers_decode(&l, &w, &why) < 0 && l.nr == DMM_MAX_LEFTOVERS && l.cut);
+	dmm_leftovers_clear(&l);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct dmm_facts f;
@@ -97,6 +182,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	if (!data[0]) {
 		message(data + 1, size - 1);
+		return 0;
+	}
+	if (data[0] == 7) {
+		leftovers(data + 1, size - 1);
 		return 0;
 	}
 	text = fuzz_text(data + 1, size - 1);

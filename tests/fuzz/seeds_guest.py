@@ -3,6 +3,32 @@
 import struct
 
 
+def leftovers(g):
+    """LEFTOVERS_OK: parts, and what waits for the other host with them, goes with them, or stays."""
+    part, device, remove, keep, peer, goes = 1, 3, 1, 2, 3, 4
+
+    def one(kind, fate, role=0, number=1, pad=0, name="a", why="b", action="c"):
+        return g.golden.ident(number) + struct.pack("<IIII", kind, fate, role, pad) + b"".join(
+            t if isinstance(t, bytes) else g.golden.text(t, n) for t, n in ((name, 128), (why, 160), (action, 128)))
+
+    def page(*items, total=None, nr=None, flags=0, pad=0):
+        nr = len(items) if nr is None else nr
+        return struct.pack("<IIII", nr if total is None else total, nr, flags, pad) + b"".join(items).ljust(9 * 448, b"\0")
+
+    for i, payload in enumerate((
+            page(), page(one(part, keep, 1)), page(one(part, keep, 2), total=5), page(*[one(part, keep, 1)] * 9), page(nr=10), page(nr=1, total=0), page(total=4097),
+            page(flags=3), page(flags=4), page(pad=1), page(one(part, keep, 0)), page(one(part, keep, 3)), page(one(device, keep, 1)), page(one(0, keep)),
+            page(one(99, keep)), page(one(device, 0)), page(one(device, 99)), page(one(device, keep, pad=1)), page(one(device, keep), nr=0, total=1),
+            page(one(device, keep, name=b"\xff" * 128)), page(one(device, keep, why=b"\xff" * 160)), page(one(device, keep, action=b"\xff" * 128)),
+            page(*[one(device, remove, number=n) for n in range(1, 9)]))):
+        g.seed("tool_facts", "leftovers-%02d" % i, b"\7" + payload)
+    for fate in (remove, keep, peer, goes):
+        for other in (remove, keep, peer, goes):
+            for number in (1, 2):
+                g.seed("tool_facts", "leftovers-%d-%d-%d" % (fate, other, number), b"\7" + page(
+                    one(part, fate, 1), one(device, other, number=number), one(part, other, 2), one(part, peer, 1, 3)))
+
+
 def write(g):
     """@g: gen-seeds.py itself."""
     text, name = g.golden.text, "web01"
@@ -29,6 +55,7 @@ def write(g):
         g.seed("recv_wire", "group-freeze-%d" % freeze_ms, b"\x0b" + g.group(6, freeze_ms=freeze_ms))
     for i, (first, flags) in enumerate(((0, 0), (0, 1), (1 << 20, 0), (5, 0))):
         g.seed("recv_wire", "leftovers-%d" % i, b"\x12" + g.golden.ident(1) + struct.pack("<II", first, flags))
+    leftovers(g)
     link, disk = 1, 2
     for i, (kind, pad, size, path) in enumerate((
             (0, 0, 1, ""), (3, 0, 1, ""), (link, 1, 1, ""), (link, 0, 1, "\n"), (link, 0, 1, "/a"), (link, 0, 0, ""), (link, 0, 1 << 30, ""), (link, 0, (1 << 30) + 1, ""),
