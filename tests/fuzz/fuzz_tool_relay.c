@@ -3,8 +3,8 @@
  * Records of TLS, by a relay whose peer has the keys and lies: what is not wholly a record of data, sealed in its turn, ends the
  * connection, and nothing of it or of what comes after is passed on.  Both ways at once: what goes out is opened again.
  *
- * The input: a byte (1: sockets that take little), then pieces: a byte that says of what kind, two that say how long.  The peer
- * and the local side say the next one, and take what there is, whenever the relay has nothing to do.
+ * The input: a byte (1: sockets that take little; 2: pieces come by the dozen), then pieces: a byte that says of what kind, two that say
+ * how long.  The peer and the local side say the next one, and take what there is, whenever the relay has nothing to do.
  */
 #include <errno.h>
 #include <poll.h>
@@ -46,7 +46,7 @@ static struct world {
 	u8 had_in[ROOM], had_out[2 * ROOM];
 	size_t in_bytes, out_bytes, had_in_bytes, had_out_bytes;
 	bool wrong, over, deaf_local, deaf_net;
-	unsigned int polls;
+	unsigned int polls, steps;	/* of the others at each */
 } w;
 
 /* Bytes that are no type, and no padding. */
@@ -178,23 +178,30 @@ static void take(int fd, u8 *to, size_t cap, size_t *had)
 		*had += (size_t)n;
 }
 
+static void say_rest(void)
+{
+	ssize_t n = send(w.rest_fd, w.rest, w.rest_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN)
+		n = (ssize_t)w.rest_bytes;	/* nobody is there any more */
+	if (n > 0) {
+		w.rest += n;
+		w.rest_bytes -= (size_t)n;
+	}
+}
+
 /* The relay has nothing to do. */
 int __wrap_poll(struct pollfd *p, nfds_t nr, int timeout_ms)
 {
 	const struct timespec now = { 0 };
-	ssize_t n;
+	unsigned int i;
 
 	fuzz_assert(++w.polls < MAX_POLLS);
-	if (w.rest_bytes) {
-		n = send(w.rest_fd, w.rest, w.rest_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN)
-			n = (ssize_t)w.rest_bytes;	/* nobody is there any more */
-		if (n > 0) {
-			w.rest += n;
-			w.rest_bytes -= (size_t)n;
-		}
-	} else {
-		say_next();
+	for (i = 0; i < w.steps; i++) {
+		if (w.rest_bytes)
+			say_rest();
+		else
+			say_next();
 	}
 	/* every other time, that sockets are full at some */
 	if (w.polls % 2) {
@@ -248,6 +255,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	w.in_bytes = w.out_bytes = w.had_in_bytes = w.had_out_bytes = 0;
 	w.wrong = w.over = w.deaf_local = w.deaf_net = false;
 	w.polls = 0;
+	w.steps = data[0] & 2 ? 80 : 1;
 	w.data = data + 1;
 	w.size = size - 1;
 	pair(net, data[0] & 1);

@@ -15,6 +15,7 @@ def relay(seed):
     for name, pieces in {
             "nothing": b"",
             "both-ways": piece(DATA, 0, 100) + piece(LOCAL, 0, 5) + piece(DATA, 3, 0) + piece(LOCAL, 0, 16384) + piece(DATA, 0, 16384),
+            "many": piece(DATA, 0, 100) * 45 + piece(LOCAL, 0, 5) + piece(DATA, 1, 0) * 20, "many-then-flipped": piece(DATA, 0, 9) * 20 + piece(FLIPPED, 0, 9) + piece(DATA, 0, 9),
             "much": piece(DATA, 0, 16384) * 10 + piece(LOCAL, 0, 16999) * 10,
             "padding-alone": piece(DATA, 1, 0) * 3 + piece(DATA, 0, 1),
             "too-long": piece(DATA, 0, 16385) + piece(DATA, 0, 5),
@@ -36,7 +37,7 @@ def relay(seed):
             "deaf-user": piece(DEAF, 0, 0) + piece(DATA, 0, 9),
             "deaf-peer": piece(DEAF, 0, 1) + piece(LOCAL, 0, 9) + piece(DATA, 0, 9),
             "deaf-peer-much": piece(DEAF, 0, 1) + piece(LOCAL, 0, 16384) * 4 + piece(DATA, 0, 16384) * 2}.items():
-        for small in (0, 1):
+        for small in (0, 1, 2):
             seed("tool_relay", "%s-%d" % (name, small), bytes([small]) + pieces)
 
 
