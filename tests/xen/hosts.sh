@@ -97,7 +97,11 @@ await_host()
 		awk '/HOST_FORWARD/ { print $4 }')
 	[ -n "$port" ] || { say "host $host: the emulator does not say its port"; return 1; }
 	echo "$port" > "$LAB/$host.port"
-	on "$host" true
+	# it says that it is up, and then begins to listen
+	until on "$host" true 2> /dev/null; do
+		[ $SECONDS -lt $until ] || { on "$host" true; return; }
+		sleep 0.3
+	done
 }
 
 # stop_host HOST -- as a power cut does; nothing happens to one that is gone
