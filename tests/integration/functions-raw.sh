@@ -105,3 +105,13 @@ give_up_raw() {
 	dmsetup load "$1" --table "0 $(sectors_of "$1") error"
 	dmsetup resume --noflush --nolockfs "$1"
 }
+
+# pause_between_extents NAME: what has been read, and not sent yet, would wait for the end of the pause
+pause_between_extents() {
+	for _ in 1 2 3 4 5; do
+		dmm-nl pause "/dev/mapper/$1" || fail "pause: exit $?"
+		! dmm-nl wait "/dev/mapper/$1" $((5 * SLOW)) inflight_bytes=0 2>/dev/null || return 0
+		dmm-nl resume "/dev/mapper/$1" || fail "resume: exit $?"
+	done
+	fail "something is always on its way: $(nl "$1" inflight_bytes)"
+}

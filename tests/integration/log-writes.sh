@@ -122,8 +122,7 @@ migrate() {
 	ID=$(migration_id)
 	# in the midst of the first sweep
 	await A 20 "barrier>=1"
-	dmmigrate pause A >/dev/null || fail "pause: exit $?"
-	await A 5 inflight_bytes=0
+	pause_between_extents A
 	bad=$(($(nl A dirty_blocks) * 8 + $(nl A unflushed_bytes) / 512))
 	tell paused $bad
 	assert "sectors that are not flushed in the midst of the copy" $bad -gt 0

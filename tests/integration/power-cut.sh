@@ -33,8 +33,7 @@ power_cut() {
 # in the midst of the copy (what null_blk has stored once it overwrites in place: only new blocks are lost)
 start_migration --bandwidth 4M --barrier-size 4M --barrier-interval 1h
 await A 20 "barrier>=1" "unflushed_bytes>=$((1 << 20))"
-dmmigrate pause A >/dev/null || fail "pause: exit $?"
-await A 20 inflight_bytes=0
+pause_between_extents A
 unflushed=$(nl A unflushed_bytes) dirty=$(($(nl A dirty_blocks) * 4096)) shipped=$(st A shipped)
 assert "bytes that are not flushed" "$unflushed" -lt $((16 << 20))
 assert "bytes that are flushed" $((unflushed + dirty)) -lt $((16 << 20))

@@ -62,8 +62,7 @@ note_shipped A
 usleep $((1500000 * SLOW))
 ship_rate A
 assert "bytes/s at a rate of 4 MiB/s" "$RATE" -le 5000000
-dmm-nl pause $dev
-await A 5 inflight_bytes=0
+pause_between_extents A
 acked=$(nl A acked_bytes)
 usleep 300000
 assert "acknowledged in a pause" "$(nl A acked_bytes)" = "$acked"
