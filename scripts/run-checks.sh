@@ -111,7 +111,7 @@ steps()
 		kunit tests/qemu/kunit
 		reset tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
-		xen tests/xen/run vm-moves vm-stays vm-no-room
+		xen tests/xen/run vm-moves
 	EOS
 }
 
