@@ -66,6 +66,8 @@ unseen() {
 	udevadm trigger --action="${2:-change}" --subsystem-match=block
 	settled
 	who=$(seen)
+	# what has closed the disk is seen by udev, whose rules have the group activated again
+	settled
 	[ -z "$who" ] || fail "$1: the guest's volume group is seen by: $who"
 }
 

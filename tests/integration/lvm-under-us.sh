@@ -53,6 +53,32 @@ ended() {
 }
 written() { awk '{ print $5 }' "/sys/dev/block/$(dmsetup info -c --noheadings -o major,minor $A | tr -d ' ')/stat"; }
 
+say "while a command of LVM's is at work the table is not exchanged: it could find the volume suspended, and load its own again"
+at_work() {
+	touch "$TMP/at-work"
+	background lvm sh -c "exec 9>/run/lock/lvm/V_vga; flock -s 9; touch '$TMP/locked'; while [ -e '$TMP/at-work' ]; do usleep 100000; done"
+	must_wait_for 10 test -e "$TMP/locked"
+}
+at_work
+lvm=$PID
+dmmigrate start "$A" "$ADDR_B:/dev/mapper/vgb-copy" --yes >"$TMP/start.out" 2>&1 &
+start=$!
+must_wait_for 60 dmsetup info $A-dmm-origin
+usleep 1000000
+! dmsetup table $A | grep -q migrate || fail "the table was exchanged under LVM's lock"
+rm "$TMP/at-work"
+wait $start || fail "start: exit $?: $(cat "$TMP/start.out")"
+wait "$lvm"
+dmsetup table $A | grep -q migrate || fail "the table: $(dmsetup table $A)"
+dmmigrate cancel $A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
+say "one that does not end keeps nobody"
+at_work
+lvm=$PID
+begin
+dmmigrate cancel $A >"$TMP/cancel.out" 2>&1 || fail "cancel: exit $?: $(cat "$TMP/cancel.out")"
+rm "$TMP/at-work"
+wait "$lvm"
+
 start_load $A --writers 2 --rate 50 --sizes 4K..32K
 
 say "pvmove, while it copies"

@@ -18,7 +18,7 @@ readonly QEMU_DIR BUILD
 # Host programs for the guests; busybox supplies the rest.  Debian's busybox runs its own
 # applets where a program of that name is in PATH, hence no shell of its, nor anything of its
 # that starts other programs.
-GUEST_PROGRAMS=(dash timeout env setsid nohup nice xargs find stat
+GUEST_PROGRAMS=(dash timeout env setsid nohup nice xargs find stat flock
 	dmsetup blockdev losetup ip tc ss nft mkfs.ext4 e2fsck lvm udevadm qemu-nbd)
 # and of udev's rules what is about disks; udevd itself is started by the tests that want one
 UDEV_RULES=(50-udev-default 55-dm 56-lvm 60-block 60-persistent-storage 60-persistent-storage-dm 69-lvm 95-dm-notify)

@@ -10,7 +10,7 @@ set -euo pipefail
 kind=lib
 cp "$top/tests/vectors/journal_golden.h" "$tree/tests/vectors/"
 cp "$top"/tests/unit/test_lib_journal*.c "$tree/tests/unit/"
-cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c,test_lib_guest_config.c,test_lib_identity.c,test_lib_tls_heads.c} "$tree/tests/unit/"
+cp "$top"/tests/unit/{lib_keys.h,test_lib_keys.c,test_lib_peers.c,test_lib_guest_config.c,test_lib_identity.c,test_lib_tls_heads.c,test_lib_lvm_lock.c} "$tree/tests/unit/"
 begin test_lib_{journal,journal_disk,keys,peers,guest_config,identity,tls_heads}
 
 f='rule journal lib/journal_record.c'
@@ -105,5 +105,10 @@ $f 's/return h->body == 2;/return true;/' 'an alert in the clear of any size'
 $f 's/default:\n\t\treturn false/default:\n\t\treturn h->head[0] == 22/' 'a second hello'
 $f 's/\tif \(h->wrong\)\n\t\treturn 0;//' 'what comes after what does not count'
 $f 's/return good/return done/' 'the head itself is given'
+f='rule lvm_lock lib/lvm_lock.c'
+$f 's/LOCK_EX \| LOCK_NB/LOCK_SH | LOCK_NB/' 'with other readers at work'
+$f 's/if \(is_at\(fd, path\)\)/if (1)/' 'a lock that nobody else will find'
+$f 's/!dmm_dm_uuid_is_lv\(uuid\) \|\| //' 'the group of what is no volume'
+$f "s/\t\tif \(name\[1\] != '-'\) \{/\t\tif (1) {/" 'the beginning of a name'
 
 finish

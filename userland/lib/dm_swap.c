@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "dm.h"
 #include "dm_priv.h"
+#include "lvm_lock.h"
 #include "sysfs.h"
 
 #ifndef sigev_notify_thread_id	/* glibc before 2.39 */
@@ -25,6 +26,8 @@
 #endif
 
 #define DMM_SWAP_LIMIT_S	10
+#define LVM_MS			5000u	/* for its commands to end */
+#define LVM_PAUSE_MS		500u	/* where somebody waits meanwhile */
 #define DMM_STR_(x)		#x
 #define DMM_STR(x)		DMM_STR_(x)
 
@@ -152,6 +155,7 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 {
 	struct dm_task *resume, *look, *back_load, *back_resume;
 	bool lock = how != DMM_SWAP_APART;
+	dmm_autoclose int group = -1;
 	struct queue_state queue;
 	uint32_t cookie = 0;
 	char reason[512];
@@ -165,6 +169,8 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 	if (!resume || !look || !back_load || !back_resume ||
 	    dmm_dm_set_table(back_load, before, dev->read_only))
 		goto out_drop;
+	/* where it can't be had, it is as without: a command of LVM's that hangs, or not its volume */
+	group = dmm_lvm_lock(DMM_LVM_LOCK_DIR, dev->name, dev->uuid, how == DMM_SWAP_DRAIN ? LVM_MS : LVM_PAUSE_MS);
 	queue_save(dev, &queue);
 	/* The tool's own pages may live on this very device. */
 	if (lock && mlockall(MCL_CURRENT | MCL_FUTURE)) {
@@ -187,6 +193,10 @@ int dmm_dm_swap(const struct dmm_dm_dev *dev, const struct dmm_dm_table *before,
 	}
 	if (lock)
 		munlockall();
+	/* what udev runs may wait for it */
+	if (group >= 0)
+		close(group);
+	group = -1;
 	dmm_dm_udev_wait(cookie);
 	queue_restore(dev, &queue);
 	goto out_destroy;
