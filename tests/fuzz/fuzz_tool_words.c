@@ -59,6 +59,15 @@ static void one_address(const char *s)
 		fuzz_assert(!strcmp(own, again));
 	}
 	dmm_client_from(&none);
+	/* a thread's own is no other's, and goes into no record */
+	dmm_client_from_here(s);
+	dmm_client_own(again);
+	fuzz_assert(!again[0]);
+	dmm_client_from_before(s);
+	dmm_client_own(again);
+	fuzz_assert(!strcmp(own, again));
+	dmm_client_from_here("");
+	dmm_client_from(&none);
 }
 
 static void one_word(const char *s)
