@@ -7,6 +7,29 @@
 #include "dmtable.h"
 #include "fuzz.h"
 
+/* All of another device, from its beginning, is what the same device written anew is; and no kind of ours. */
+static void judge_linear(const struct dmm_dm_table *t)
+{
+	unsigned int major, minor, a, b;
+	struct dmm_dm_table anew = { 0 };
+	const char *end;
+	char params[64];
+	u32 block;
+
+	if (dmm_dm_table_linear(t, &major, &minor))
+		return;
+	fuzz_assert(t->nr == 1 && !t->targets[0].start_sectors && !strcmp(t->targets[0].type, "linear"));
+	fuzz_assert(dmm_dm_table_gate(t, &a, &b) && dmm_dm_table_sink(t, &a, &b) && dmm_dm_table_migrate(t, &a, &b, &block));
+	end = t->targets[0].params + strlen(t->targets[0].params);
+	fuzz_assert(end[-1] == '0');
+	while (end > t->targets[0].params && end[-1] >= '0' && end[-1] <= '9')
+		fuzz_assert(*--end == '0');
+	snprintf(params, sizeof(params), "%u:%u 0", major, minor);
+	fuzz_assert(!dmm_dm_table_add(&anew, 0, t->targets[0].len_sectors, "linear", params));
+	fuzz_assert(!dmm_dm_table_linear(&anew, &a, &b) && a == major && b == minor);
+	dmm_dm_table_clear(&anew);
+}
+
 static void judge(const struct dmm_dm_table *t)
 {
 	unsigned int major, minor, i;
@@ -30,6 +53,7 @@ static void judge(const struct dmm_dm_table *t)
 	dmm_dm_table_sink(t, &major, &minor);
 	if (!dmm_dm_table_migrate(t, &major, &minor, &block))
 		fuzz_assert(block);
+	judge_linear(t);
 }
 
 /* What no text says, and a kernel may: a table of nothing, and a target of nothing. */

@@ -563,6 +563,9 @@ seed("tool_table", "lv-of-a-pool", "LVM-" + "a" * 64 + "-tpool")
 seed("tool_table", "gate", "0 8 migrate 8:0 8 1 gate\n")
 seed("tool_table", "gates", "0 8 migrate 8:0 8 1 gate\n8 8 migrate 8:0 8 1 gate\n")
 seed("tool_table", "empty-target", "0 0 linear 8:0 0\n")
+for i, params in enumerate(("8:0 8", "8:0 0x", "8:0", "8 0", "253:7 0", "/dev/a 0")):
+    seed("tool_table", "linear-%d" % i, "0 8 linear " + params + "\n")
+seed("tool_table", "linear-later", "8 8 linear 8:0 0\n")
 seed("tool_table", "no-params", "0 8 error\n")
 seed("tool_table", "nothing", "\n")
 for right, wrong in (("true", "1"), ("A.dmm", "/"), ('"gate"', '"gat"'), ("0 2097152 linear 8:0 0", "x" * 2000), ('"table": "', '"table": 1, "t": "'),
