@@ -37,9 +37,9 @@ def write(g):
         return (g.golden.ident(1) + struct.pack("<II", disk, 0) + struct.pack("<QIIII", *numbers) + text(identity, 256) + text("host-a", 64)
                 + text(path, 256) + text(dest, 1024) + struct.pack("<I", group) + text(gate, 124))
 
-    def adopt(disk=0, nr=0, size=0, flags=0, pad=0, source=name, dest=name, port=7790):
+    def adopt(disk=0, nr=0, size=0, flags=0, pad=0, source=name, dest=name, port=7790, own=""):
         return g.golden.ident(1) + struct.pack("<II", disk, 0) + struct.pack("<IHBBQQQQ", nr, port, flags, pad, size, 0, 0, 0) + text(
-            "b", 256) + text(source, 128) + text(dest, 1024)
+            "b", 192) + text(own, 64) + text(source, 128) + text(dest, 1024)
 
     for i, payload in enumerate((
             prepare(), prepare(numbers=(0, 0, 0, 0, 9)), prepare(1), prepare(numbers=(512, 0, 0, 0, 8)), prepare(numbers=(0, 4096, 0, 0, 8)),
@@ -73,6 +73,8 @@ def write(g):
             0, "GUEST_CONFIG", g.config(3, total=0, text=b"", flags=0)) + frame(0, "GROUP", g.group(1)) + frame(0, "GROUP", g.group(2)), world)
         g.session("guest-alone-comes" + what, hello(0, 1023) + asked + hello(1, 1023) + frame(1, "GUEST", g.GUEST), world)
         g.session("guest-alone-adopted" + what, hello(0 | local, 1023) + frame(0, "ADOPT", adopt()) * 2, world)
+        for features in (1023, 1023 | 1 << 13):
+            g.session("guest-alone-adopted-from-%d" % features + what, hello(0 | local, features) + frame(0, "ADOPT", adopt(flags=2, own="192.0.2.1")), world)
         g.session("guest-alone-then-a-disk" + what, hello(0, 1023) + asked + frame(0, "PREPARE", g.of_group()), world)
 
     for role, host, more in (("source", "xen-b", '"port": 7790, '), ("destination", "", "")):
