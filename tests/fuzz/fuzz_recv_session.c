@@ -4,7 +4,7 @@
  * whatever the input says.  Its first byte says what the receiver is like; then come records of one byte (which
  * connection, and what else), a frame's header, its payload.  Unless it is sent as it is, magic, sequence number, size
  * and checksum are made right, or nothing would come past them.  Handshakes alone are left out: who a peer
- * is, or which key it shows, is the input's word.
+ * is, or which key it shows, is the input's word.  Where there is a toolstack, its receiver has the place of the last connection.
  *
  * Sanitizers watch; besides, what is answered has to be whole frames and acknowledgements, and every session must end once its peer has.
  */
@@ -26,6 +26,7 @@
 #include "facts_host.h"
 #include "fullio.h"
 #include "runner.h"
+#include "toolstack.h"
 #include "wireio.h"
 #include "world.h"
 
@@ -42,6 +43,8 @@ enum {	/* of the first byte */
 	WORLD_REVOKED	= 1 << 2,	/* peers lose their trust after the handshake */
 	WORLD_CROWDED	= 1 << 3,	/* there is room for two sessions and one disk */
 	WORLD_ENGINE	= 1 << 4,	/* the engine is chosen by the destination */
+	WORLD_XL	= 1 << 5,	/* there is a toolstack */
+	WORLD_PIDFD	= 1 << 6,	/* and the kernel tells that its process has ended */
 };
 
 enum {	/* of a record's */
@@ -51,6 +54,7 @@ enum {	/* of a record's */
 	REC_KIND	= 3 << 4,	/* of the connection that it opens */
 	REC_END		= 1 << 6,	/* the peer closes afterwards */
 	REC_RAW		= 1 << 7,
+	REC_STDERR	= REC_RAW,	/* the toolstack's receiver says it there */
 	REC_STOP	= 0xff,		/* nothing else: the daemon goes down */
 };
 
@@ -121,15 +125,11 @@ int __wrap_dmm_client_connect(const char *host, u16 port, int timeout_ms, const 
 	return -ECONNREFUSED;
 }
 
-/* There is no xl. */
 int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd)
 {
 	(void)p;
 	(void)platform;
-	(void)stream;
-	(void)words;
-	(void)pidfd;
-	return -ENOENT;
+	return toolstack_begin(stream, words, pidfd);
 }
 
 int __wrap_dmm_keys_check_again(const struct dmm_keys *k, const struct dmm_peer_id *who, char why[DMM_KEYS_WHY])
@@ -206,6 +206,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		.engine = dmm_engine_find("inline"), .buffer_bytes = 4 << 20, .max_disks = 4,
 		.handshake_ms = 10000, .stall_ms = 60000, .ack_ms = 30000,
 	};
+	unsigned int i;
 
 	(void)argc;
 	(void)argv;
@@ -228,6 +229,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	strcpy(c.guests, " a b");
 	world_enter();
 	fuzz_assert(!dmm_receiver_init(&rc, &c));
+	for (i = 0; i < sizeof(rc.instance); i++)	/* random, it would be in no token that the corpus knows */
+		rc.instance[i] = 0x40 + i;
 	dmm_registry_exit(&rc.registry);
 	dmm_keyring_init(&channel.keyring);
 	world_leave();
@@ -242,6 +245,7 @@ static void receiver_start(void)
 	static char nobody;
 
 	make_dest();
+	toolstack_init(flags & WORLD_XL, flags & WORLD_PIDFD);
 	dmm_registry_init(&rc.registry, flags & WORLD_CROWDED ? 1 : 4, &rc.allow);
 	rc.max_sessions = flags & WORLD_CROWDED ? 2 : CONNS + 1;
 	rc.max_silent = rc.max_sessions - 1;
@@ -286,12 +290,12 @@ static void receiver_end(void)
 
 /* --- the peers --- */
 
-/* What was said to it: frames that are whole, and from ATTACHED on acknowledgements. */
+/* What was said to it: frames that are whole, from ATTACHED on acknowledgements, and from GUEST_OK on what the receiver said. */
 static void check_heard(const struct conn *c)
 {
 	size_t bytes, at = 0;
 	const u8 *heard = world_heard(c->sock, &bytes);
-	bool attached = false;
+	bool attached = false, guest = false;
 	struct dmm_wire_hdr hdr;
 	struct dmm_wire_ack ack;
 	const char *why = NULL;
@@ -299,7 +303,7 @@ static void check_heard(const struct conn *c)
 	struct dmm_ack a;
 	u64 seq = 0;
 
-	while (!attached && bytes - at >= sizeof(hdr)) {
+	while (!attached && !guest && bytes - at >= sizeof(hdr)) {
 		memcpy(&hdr, heard + at, sizeof(hdr));
 		fuzz_assert(!dmm_wire_hdr_decode(&hdr, &f, &why) && f.seq == ++seq);
 		if (bytes - at - sizeof(hdr) < f.payload_bytes)
@@ -312,6 +316,11 @@ static void check_heard(const struct conn *c)
 			memcpy(volume, ((const struct dmm_wire_volume_ok *)(heard + at))->path, sizeof(volume) - 1);
 		at += f.payload_bytes;
 		attached = f.type == DMM_MSG_ATTACHED;
+		guest = f.type == DMM_MSG_GUEST_OK;
+	}
+	if (guest) {
+		toolstack_check(c->sock, heard + at, bytes - at);
+		return;
 	}
 	for (; attached && bytes - at >= sizeof(ack); at += sizeof(ack)) {
 		memcpy(&ack, heard + at, sizeof(ack));
@@ -410,6 +419,19 @@ static void receiver_sleep(void)
 		dmm_migrations_tick(rc.migrations);
 }
 
+/* Until all wait, after @c (NULL: somebody else) has said something. */
+static void settle(const struct conn *c)
+{
+	unsigned int i;
+
+	world_settle();
+	for (i = 0; i < CONNS; i++) {
+		if (conns[i].sock && (&conns[i] == c || (flags & WORLD_XL)))
+			check_heard(&conns[i]);
+	}
+	toolstack_check_gates(rc.migrations);
+}
+
 static size_t one_record(const u8 *data, size_t size, unsigned int *opened)
 {
 	u8 what = data[0];
@@ -421,6 +443,11 @@ static size_t one_record(const u8 *data, size_t size, unsigned int *opened)
 		world_settle();
 		return 1;
 	}
+	if ((flags & WORLD_XL) && (what & REC_CONN) == CONNS - 1) {
+		n = toolstack_record(data + 1, size - 1, what & REC_STDERR, what & REC_DEAF, what & REC_END);
+		settle(NULL);
+		return 1 + n;
+	}
 	c = conn_get(what & REC_CONN, (what & REC_KIND) >> 4, opened);
 	if (!c)
 		return size;
@@ -431,8 +458,7 @@ static size_t one_record(const u8 *data, size_t size, unsigned int *opened)
 	n = say_frame(c, data + 1, size - 1, what & REC_RAW);
 	if (what & REC_END)
 		world_say_end(c->sock);
-	world_settle();
-	check_heard(c);
+	settle(c);
 	return 1 + n;
 }
 
@@ -454,10 +480,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		n = one_record(data, size, &opened);
 	}
 	for (i = 0; i < CONNS; i++) {
-		if (conns[i].sock)
+		if (conns[i].sock && (flags & WORLD_XL) && conns[i].deaf)	/* what comes from a guest's receiver is not given up in time */
+			world_hang_up(conns[i].sock);
+		else if (conns[i].sock)
 			world_say_end(conns[i].sock);
 	}
-	world_settle();
+	toolstack_over();
+	settle(NULL);
 	receiver_end();
 	for (i = 0; i < CONNS; i++) {
 		if (!conns[i].sock)
@@ -465,6 +494,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		check_heard(&conns[i]);
 		world_sock_free(conns[i].sock);
 	}
+	toolstack_exit();
 	world_leave();
 	return 0;
 }

@@ -35,7 +35,7 @@ def frame(conn, message, payload=b"", offset=0, arg=0, raw=0, crc=0):
 
 
 # what a receiver is like, and what a record of recv_session is besides
-TLS, GROUPS, REVOKED, CROWDED, ENGINE = (1 << i for i in range(5))
+TLS, GROUPS, REVOKED, CROWDED, ENGINE, XL, PIDFD = (1 << i for i in range(7))
 SLEEP, DEAF, PEER_B, BY_KEY, LOCAL, END, RAW = 4, 8, 0x10, 0x20, 0x30, 0x40, 0x80
 
 

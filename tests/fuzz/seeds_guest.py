@@ -29,6 +29,38 @@ def leftovers(g):
                     one(part, fate, 1), one(device, other, number=number), one(part, other, 2), one(part, peer, 1, 3)))
 
 
+def streams(g, asked, twice):
+    """Of a guest's memory: the source's connection is the second, the hand-over's the third, and the last is the receiver."""
+    hello, frame, handover, source, receiver = g.hello, g.frame, g.handover, 1, 3
+
+    def says(what, how=0):
+        return frame(receiver | how, "DATA", what)
+
+    report, go = b"my copy unpause results are as follows\0", b"domain is yours, you are cleared to unpause\0"
+    comes = hello(0, 1023) + asked + hello(source, 1023) + frame(source, "GUEST", g.GUEST)
+    memory, ended, gone = frame(source, "DATA", g.BLOCK), says(b"", g.END) + says(b"", g.END | g.RAW), frame(source | g.END, "DATA", b"last")
+    # until nobody listens any more for the last words of a receiver
+    slept = frame(0 | g.SLEEP, "GROUP", g.group(1)) * 8
+    owned = hello(2) + frame(2, "HANDOVER", g.HANDOVERS[0]) + frame(2, "HANDOVER", handover(11, 0, 1, conn_epoch=1, barrier=1)) + frame(
+        2, "HANDOVER", handover(7, 0, 1, g.ID))
+    runs = owned + frame(0, "GROUP", g.group(3, 0xff)) + frame(0, "GROUP", g.group(1))
+    back = frame(0, "GROUP", g.group(5))
+    told = comes + memory + says(b"ready") + runs + memory
+    for i, data in enumerate((
+            comes + memory + ended, comes + gone, comes + gone + says(b"late", g.SLEEP) + ended, comes + memory + says(b"ready") + gone + says(b"last words") + ended,
+            comes + says(b"line\nand\r\n\n more", g.RAW) + says(b"x" * 600, g.RAW) + says(b"not complete", g.RAW) + ended, comes + b"\xff" + ended, comes + memory + b"\xff",
+            comes + ended + twice, comes + twice, comes + says(b"", g.DEAF) + memory * 3 + gone, comes + frame(source | g.DEAF, "DATA", b"x") + says(b"y" * 9000) + ended,
+            told, told + says(report + b"\0" + go), told + says(report + b"\1" + go), told + says(report + b"\1" + go) + memory + back + ended,
+            told + says(report) + says(b"\1") + says(go + b"more"), told + says(report + b"\1" + go[:-1] + b"x"), told + says(b"x" * 200), told + back + frame(0 | g.SLEEP, "GROUP", g.group(1)),
+            told + back + ended, comes + memory + runs + back + memory + ended + frame(0, "GROUP", g.group(1)), comes + memory + runs + back + frame(source | g.SLEEP, "DATA", b"late") + ended,
+            comes + memory + runs + back + says(b"words", g.SLEEP) + says(b"words", g.RAW) + ended, comes + memory + owned + back + memory, comes + runs + gone + says(b"x") + says(b"y") + ended,
+            comes + gone + slept + ended, comes + runs + gone + slept + says(b"x") + says(b"y", g.RAW) + ended, comes + runs + gone + slept + b"\xff",
+            comes + gone + slept + says(b"", g.END) + says(b"y", g.RAW) + says(b"", g.END | g.RAW), comes + gone + slept + says(b"", g.END | g.RAW) + says(b"x") + says(b"", g.END),
+            comes + says(b"", g.END) + says(b"y", g.RAW) + slept + says(b"z", g.RAW) + says(b"", g.END | g.RAW), comes + says(b"", g.END | g.RAW) + memory + says(b"x") + gone + slept + ended)):
+        for name, world in (("", g.XL), ("-pidfd", g.XL | g.PIDFD)):
+            g.session("guest-stream-%02d%s" % (i, name), data, world | g.GROUPS | g.TLS)
+
+
 def write(g):
     """@g: gen-seeds.py itself."""
     text, name = g.golden.text, "web01"
@@ -76,6 +108,10 @@ def write(g):
         for features in (1023, 1023 | 1 << 13):
             g.session("guest-alone-adopted-from-%d" % features + what, hello(0 | local, features) + frame(0, "ADOPT", adopt(flags=2, own="192.0.2.1")), world)
         g.session("guest-alone-then-a-disk" + what, hello(0, 1023) + asked + frame(0, "PREPARE", g.of_group()), world)
+
+    streams(g, frame(0, "PREPARE", prepare()), hello(2, 1023) + frame(2, "GUEST", g.GUEST))
+    g.session("guest-stream-of-disks", g.MADE + frame(0, "PREPARE", g.MINE) + hello(1, 1023) + frame(1, "GUEST", g.GUEST) + frame(1, "DATA", g.BLOCK) + frame(
+        3 | g.END, "DATA", b"x"), g.GROUPS | g.TLS | g.XL)
 
     for role, host, more in (("source", "xen-b", '"port": 7790, '), ("destination", "", "")):
         manifest = ('{ "schema_version": 1, "migration": "%s", "role": "%s", "begun": 0, "host": "%s", %s"guest": "web", "disks": [ ] }'

@@ -27,10 +27,16 @@ void world_sock_free(struct world_sock *s);
 /* What the peer says; nothing that was said before is lost. */
 void world_say(struct world_sock *s, const void *buf, size_t bytes);
 void world_say_end(struct world_sock *s);
+/* The peer is no more: nothing can be said to it, either. */
+void world_hang_up(struct world_sock *s);
 /* From now on the peer reads nothing. */
 void world_deafen(struct world_sock *s);
 /* What it heard, since the beginning. */
 const u8 *world_heard(const struct world_sock *s, size_t *bytes);
+/* What was said to the other side, since the beginning. */
+const u8 *world_said(const struct world_sock *s, size_t *bytes);
+/* Has the other side said something after it had shut down its output? */
+bool world_passed_shut(const struct world_sock *s);
 bool world_sock_closed(const struct world_sock *s);
 /* The peer's end of @fd, or NULL. */
 struct world_sock *world_sock_of(int fd);

@@ -22,6 +22,7 @@ short world_fd_ready(int fd, short wanted);
 
 int __real_poll(struct pollfd *p, nfds_t nr, int timeout_ms);
 ssize_t __real_recv(int fd, void *buf, size_t bytes, int flags);
+ssize_t __real_read(int fd, void *buf, size_t bytes);
 ssize_t __real_recvmsg(int fd, struct msghdr *m, int flags);
 ssize_t __real_send(int fd, const void *buf, size_t bytes, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);

@@ -15,7 +15,7 @@
 #define DEAF_BYTES	4096		/* that a peer which does not read leaves room for */
 
 static struct world_sock {
-	bool used, closed, eof, deaf;
+	bool used, closed, eof, deaf, gone, shut, passed_shut;
 	u8 *in, *out;
 	size_t in_bytes, in_at, out_bytes, deaf_at;
 } socks[MAX_SOCKS];
@@ -28,7 +28,7 @@ static short sock_ready(const struct world_sock *s, short events)
 
 	if ((events & POLLIN) && (s->eof || s->in_at < s->in_bytes))
 		r |= POLLIN;
-	if ((events & POLLOUT) && !(s->deaf && s->out_bytes >= s->deaf_at))
+	if ((events & POLLOUT) && (s->gone || !(s->deaf && s->out_bytes >= s->deaf_at)))
 		r |= POLLOUT;
 	return r;
 }
@@ -81,6 +81,11 @@ void world_say_end(struct world_sock *s)
 	s->eof = true;
 }
 
+void world_hang_up(struct world_sock *s)
+{
+	s->eof = s->gone = true;
+}
+
 void world_deafen(struct world_sock *s)
 {
 	if (s->deaf)
@@ -93,6 +98,17 @@ const u8 *world_heard(const struct world_sock *s, size_t *bytes)
 {
 	*bytes = s->out_bytes;
 	return s->out;
+}
+
+const u8 *world_said(const struct world_sock *s, size_t *bytes)
+{
+	*bytes = s->in_bytes;
+	return s->in;
+}
+
+bool world_passed_shut(const struct world_sock *s)
+{
+	return s->passed_shut;
 }
 
 bool world_sock_closed(const struct world_sock *s)
@@ -122,10 +138,11 @@ static ssize_t sock_send(struct world_sock *s, const struct iovec *iov, size_t n
 {
 	size_t i, n, sent = 0;
 
-	if (!sock_ready(s, POLLOUT)) {
-		errno = EAGAIN;
+	if (!sock_ready(s, POLLOUT) || s->gone) {
+		errno = s->gone ? EPIPE : EAGAIN;
 		return -1;
 	}
+	s->passed_shut |= s->shut;
 	for (i = 0; i < nr; i++) {
 		n = iov[i].iov_len;
 		if (s->deaf && n > s->deaf_at - s->out_bytes)
@@ -157,6 +174,13 @@ ssize_t __wrap_recv(int fd, void *buf, size_t bytes, int flags)
 	return s ? sock_recv(s, &(struct iovec){ buf, bytes }, 1) : __real_recv(fd, buf, bytes, flags);
 }
 
+ssize_t __wrap_read(int fd, void *buf, size_t bytes)
+{
+	struct world_sock *s = world_sock_of(fd);
+
+	return s ? sock_recv(s, &(struct iovec){ buf, bytes }, 1) : __real_read(fd, buf, bytes);
+}
+
 ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
 {
 	struct world_sock *s = world_sock_of(fd);
@@ -180,7 +204,12 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
 
 int __wrap_shutdown(int fd, int how)
 {
-	return world_sock_of(fd) ? 0 : __real_shutdown(fd, how);
+	struct world_sock *s = world_sock_of(fd);
+
+	if (!s)
+		return __real_shutdown(fd, how);
+	s->shut |= how != SHUT_RD;
+	return 0;
 }
 
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
