@@ -14,8 +14,8 @@ static atomic_uint far_from;		/* the last who did came from 127.0.0.this */
 static const char *adopt_from;		/* this address is bound to; NULL: none */
 static atomic_bool old_kernel;		/* without pidfd_open() */
 
-int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd);
-int __real_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd);
+typeof(dmm_processes_guest) __wrap_dmm_processes_guest;
+typeof(dmm_processes_guest) __real_dmm_processes_guest;
 
 int __wrap_dmm_processes_guest(struct dmm_processes *p, enum dmm_wire_platform platform, int *stream, int *words, int *pidfd)
 {

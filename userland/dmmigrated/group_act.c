@@ -24,7 +24,8 @@ static const char *action_name(const struct dmm_group *g, enum dmm_ho_action_typ
 	case DMM_HO_DO_THAW:	return "let writes pass again";
 	case DMM_HO_DO_FENCE:	return "fence the disks";
 	case DMM_HO_DO_RELEASE:	return "release the disks";
-	case DMM_HO_DO_GATES:	return g->c.nr_disks ? "move the gates" : "end the guest's stream";
+	case DMM_HO_DO_GATES:
+		return g->c.nr_disks ? "move the gates" : "end the guest's stream";
 	case DMM_HO_DO_SETTLE:	return "put the plain volumes in place of the gates";
 	}
 	return "?";
