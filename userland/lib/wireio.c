@@ -104,27 +104,28 @@ void dmm_client_from(const struct sockaddr_storage *own)
 	from = *own;
 }
 
-void dmm_client_from_before(const char *own)
+/* An address in numbers, with its zone; of anything else *@address stays as it is. */
+static void address_of(const char *text, struct sockaddr_storage *address)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
 	struct addrinfo *list;
 
-	if (from.ss_family || !*own || getaddrinfo(own, NULL, &hints, &list))
+	if (!*text || getaddrinfo(text, NULL, &hints, &list))
 		return;
-	memcpy(&from, list->ai_addr, list->ai_addrlen);
+	memcpy(address, list->ai_addr, list->ai_addrlen);
 	freeaddrinfo(list);
+}
+
+void dmm_client_from_before(const char *own)
+{
+	if (!from.ss_family)
+		address_of(own, &from);
 }
 
 void dmm_client_from_here(const char *own)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
-	struct addrinfo *list;
-
 	memset(&from_here, 0, sizeof(from_here));
-	if (!*own || getaddrinfo(own, NULL, &hints, &list))
-		return;
-	memcpy(&from_here, list->ai_addr, list->ai_addrlen);
-	freeaddrinfo(list);
+	address_of(own, &from_here);
 }
 
 static const struct sockaddr_storage *from_where(void)
