@@ -109,6 +109,6 @@ f='rule lvm_lock lib/lvm_lock.c'
 $f 's/LOCK_EX \| LOCK_NB/LOCK_SH | LOCK_NB/' 'with other readers at work'
 $f 's/if \(is_at\(fd, path\)\)/if (1)/' 'a lock that nobody else will find'
 $f 's/!dmm_dm_uuid_is_lv\(uuid\) \|\| //' 'the group of what is no volume'
-$f "s/\t\tif \(name\[1\] != '-'\) \{/\t\tif (1) {/" 'the beginning of a name'
+$f "s/\*name == '-' && name\[1\] == '-'\) \{/0) {/" 'a group whose name has a -'
 
 finish

@@ -78,6 +78,28 @@ static void test_names(void **state)
 	assert_int_equal(dmm_lvm_lock("/tmp/dmm-there-is-none", "vg-web01", UUID, 0), -ENOENT);
 }
 
+static void test_split(void **state)
+{
+	static const struct {
+		const char *name, *group, *volume;
+	} cases[] = {
+		{ "vg-web01", "vg", "web01" }, { "vg--0-lv", "vg-0", "lv" }, { "a----b-c--d-real", "a--b", "c-d-real" },
+		{ "vg", NULL, NULL }, { "my--vg", NULL, NULL }, { "-web01", NULL, NULL }, { "vg-", NULL, NULL }, { "", NULL, NULL },
+	};
+	char group[DMM_DM_NAME_BYTES], volume[DMM_DM_NAME_BYTES];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("%s\n", cases[i].name);
+		assert_int_equal(dmm_lvm_split(cases[i].name, group, volume), cases[i].group ? 0 : -ENOENT);
+		if (cases[i].group) {
+			assert_string_equal(group, cases[i].group);
+			assert_string_equal(volume, cases[i].volume);
+		}
+	}
+}
+
 static void test_excludes(void **state)
 {
 	static const int how[] = { LOCK_SH, LOCK_EX };
@@ -139,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_excludes),
 		cmocka_unit_test(test_removed),
 	};

@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "fullio.h"
 #include "guest_config.h"
+#include "lvm_lock.h"
 #include "platform/xl.h"
 #include "source.h"
 #include "vdi.h"
@@ -25,39 +26,22 @@
 struct config_search {
 	struct dmm_tool *t;
 	const struct dmm_source *s;
-	char names[3][DMM_DM_NAME_BYTES + 32];	/* of the device, as they are after a restart, too; "": no more */
+	char names[3][2 * DMM_DM_NAME_BYTES + 32];	/* of the device, as they are after a restart, too; "": no more */
 	struct json_object *list;		/* of those that name the new disk now */
 	bool found;				/* some configuration did name the old one, whatever became of it */
 };
 
-/* LVM's "vg--0-lv" is /dev/vg-0/lv. */
-static void lv_path(const char *name, char *path, size_t bytes)
-{
-	size_t n = snprintf(path, bytes, "/dev/");
-	bool parted = false;
-
-	for (; *name && n + 1 < bytes; name++) {
-		if (*name == '-' && name[1] == '-') {
-			name++;
-		} else if (*name == '-' && !parted) {
-			parted = true;
-			path[n++] = '/';
-			continue;
-		}
-		path[n++] = *name;
-	}
-	path[n] = '\0';
-}
-
 static void search_init(struct config_search *c, struct dmm_tool *t, const struct dmm_source *s)
 {
+	char group[DMM_DM_NAME_BYTES], volume[DMM_DM_NAME_BYTES];
+
 	memset(c, 0, sizeof(*c));
 	c->t = t;
 	c->s = s;
 	snprintf(c->names[0], sizeof(c->names[0]), "/dev/mapper/%s", s->vdi.source);
 	snprintf(c->names[1], sizeof(c->names[1]), "/dev/disk/by-id/dm-name-%s", s->vdi.source);
-	if (s->vdi.lv[0])
-		lv_path(s->vdi.source, c->names[2], sizeof(c->names[2]));
+	if (s->vdi.lv[0] && !dmm_lvm_split(s->vdi.source, group, volume))
+		snprintf(c->names[2], sizeof(c->names[2]), "/dev/%s/%s", group, volume);
 }
 
 /* Is it the device that has moved, by whatever name? */

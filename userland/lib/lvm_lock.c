@@ -2,32 +2,39 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "dmtable.h"
 #include "fullio.h"
 #include "lvm_lock.h"
 
 #define LOOK_NS	5000000
 
-/* dm calls a volume GROUP-VOLUME, where a - within either is two.  0, or -ENOENT. */
-static int group_of(const char *name, char group[DMM_DM_NAME_BYTES])
+int dmm_lvm_split(const char *name, char group[DMM_DM_NAME_BYTES], char volume[DMM_DM_NAME_BYTES])
 {
+	char *to = group;
 	size_t n = 0;
 
-	for (; *name && n + 1 < DMM_DM_NAME_BYTES; group[n++] = *name++) {
-		if (*name != '-')
-			continue;
-		if (name[1] != '-') {
+	if (strlen(name) >= DMM_DM_NAME_BYTES)
+		return -ENOENT;
+	for (; *name; name++) {
+		if (*name == '-' && name[1] == '-') {
+			name++;
+		} else if (*name == '-' && to == group) {
 			group[n] = '\0';
-			return n ? 0 : -ENOENT;
+			if (!n)
+				return -ENOENT;
+			to = volume;
+			n = 0;
+			continue;
 		}
-		name++;
+		to[n++] = *name;
 	}
-	return -ENOENT;
+	to[n] = '\0';
+	return to == volume && n ? 0 : -ENOENT;
 }
 
 /* Whoever gives it back may remove the file: what is locked has to be what others will open. */
@@ -41,11 +48,11 @@ static bool is_at(int fd, const char *path)
 int dmm_lvm_lock(const char *dir, const char *name, const char *uuid, u32 ms)
 {
 	const struct timespec nap = { .tv_nsec = LOOK_NS };
-	char group[DMM_DM_NAME_BYTES], path[256];
+	char group[DMM_DM_NAME_BYTES], volume[DMM_DM_NAME_BYTES], path[256];
 	u64 until_ms = dmm_now_ms() + ms;
 	int fd;
 
-	if (!dmm_dm_uuid_is_lv(uuid) || group_of(name, group))
+	if (!dmm_dm_uuid_is_lv(uuid) || dmm_lvm_split(name, group, volume))
 		return -ENOENT;
 	if (snprintf(path, sizeof(path), "%s/V_%s", dir, group) >= (int)sizeof(path))
 		return -ENAMETOOLONG;

@@ -7,7 +7,7 @@
 #ifndef DMM_LIB_LVM_LOCK_H
 #define DMM_LIB_LVM_LOCK_H
 
-#include "core/env.h"
+#include "dmtable.h"
 
 #define DMM_LVM_LOCK_DIR	"/run/lock/lvm"	/* lvm.conf's locking_dir, as every distribution has it */
 
@@ -16,5 +16,8 @@
  * -ENOENT: it is no volume of LVM's, or LVM does not lock here.  -ETIMEDOUT: others have it.  -errno.
  */
 int dmm_lvm_lock(const char *dir, const char *name, const char *uuid, u32 ms);
+
+/* dm calls a logical volume GROUP-VOLUME, where each - within either is two. 0, or -ENOENT. */
+int dmm_lvm_split(const char *name, char group[DMM_DM_NAME_BYTES], char volume[DMM_DM_NAME_BYTES]);
 
 #endif
