@@ -55,6 +55,13 @@ must_wait_for()
 	done
 }
 
+# daemon_ends HOST [-9]: its other processes die with it, before they are killed perhaps
+daemon_ends()
+{
+	on "$1" "busybox killall -q ${2-} dmmigrated" || true
+	must_wait_for 20 on "$1" "! busybox pidof dmmigrated"
+}
+
 # linear HOST NAME DEVICE FIRST-SECTOR SECTORS: a dm device there
 linear() { must "$1" "dmsetup create $2 --table '0 $5 linear $3 $4'"; }
 

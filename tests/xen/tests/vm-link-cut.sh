@@ -24,8 +24,7 @@ done
 EOS
 chmod +x "$MY/tell"
 put a "$MY/tell" /tmp/tell
-must a "busybox killall dmmigrated"
-must_wait_for 20 on a "! busybox pidof dmmigrated"
+daemon_ends a
 must a "DMM_DAEMON_TELL=/tmp/tell dom0-start"
 
 guest_to_move

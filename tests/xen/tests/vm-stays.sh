@@ -39,16 +39,16 @@ linear b gdisk /dev/vdb 32768 8
 refused 3 'is another disk on b:7790: it has 16777216 bytes here and 4096 there' web --to b --map xvda=shared --map xvdb=shared
 must b "dmsetup remove gdisk"
 # what doctor knows is said before anything is done, dry or not
-must b "sed -i 's/^guests.*/guests = nobody/' /etc/dmmigrate/dmmigrated.conf && busybox killall dmmigrated"
-must_wait_for 20 on b "! busybox pidof dmmigrated"
+must b "sed -i 's/^guests.*/guests = nobody/' /etc/dmmigrate/dmmigrated.conf"
+daemon_ends b
 must b dom0-start
 # shellcheck disable=SC2086 # words
 refused 3 'between: guests: b:7790 lets no guest of this host come' web --to b $maps --dry-run
 # shellcheck disable=SC2086 # words
 refused 3 'between: guests: b:7790 lets no guest of this host come' web --to b $maps
 grep -q 'guests = a in dmmigrated.conf of b:7790' "$MY/refused" || fail "what mends it is not said"
-must b "sed -i 's/^guests.*/guests = a/' /etc/dmmigrate/dmmigrated.conf && busybox killall dmmigrated"
-must_wait_for 20 on b "! busybox pidof dmmigrated"
+must b "sed -i 's/^guests.*/guests = a/' /etc/dmmigrate/dmmigrated.conf"
+daemon_ends b
 must b dom0-start
 # and whether its configuration could be put in place there
 must b "mkdir -p /etc/xen/web.cfg"
@@ -61,9 +61,7 @@ must a "dmmigrate list | grep -q 'No migration' || ! dmmigrate list | grep -q gd
 on a "timeout 200 $VM > /tmp/vm.out 2>&1; echo \"exit \$?\" >> /tmp/vm.out" &
 must_wait_for 100 on a "grep -q 'memory of web is being copied' /tmp/vm.out"
 must_wait_for 60 on b "grep -q 'Loading new save file' /var/log/dmmigrated.log"
-# its other processes die with it, before they are killed perhaps
-on b "busybox killall -q -9 dmmigrated" || true
-must_wait_for 10 on b "! busybox pidof dmmigrated"
+daemon_ends b -9
 must_wait_for 100 on a "grep -q '^exit' /tmp/vm.out"
 wait
 must a "cat /tmp/vm.out"
