@@ -32,6 +32,8 @@ trap end_of_test EXIT
 trap 'exit 1' INT TERM
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
+# says PATTERN: standard input does; all of it is read, for whoever writes it would die of a grep that ends early
+says() { [ "$(grep -c -- "$1")" -gt 0 ]; }
 note() { echo "# $SECONDS s: $*"; }
 
 # must HOST COMMAND...: as on, and it has to succeed; its output is shown when it does not
@@ -189,7 +191,7 @@ guest_to_move()
 guest_has_moved()
 {
 	no_guests a || fail "guests at a: $(guests a)"
-	guests b | grep -q '^web ' || fail "guests at b: $(guests b)"
+	guests b | says '^web ' || fail "guests at b: $(guests b)"
 	guest_goes_on b web
 }
 
@@ -256,7 +258,7 @@ mirrors_again() { must_wait_for 60 on a "dmmigrate list | grep -q '^gdisk *copyi
 judge_stays()
 {
 	must a "xl shutdown -w web" > /dev/null
-	guest_log a web | grep -q 'the load has ended with exit status 0' || { guest_log a web | tail; fail "the guest's load"; }
+	guest_log a web | says 'the load has ended with exit status 0' || { guest_log a web | tail; fail "the guest's load"; }
 	judge a /dev/mapper/gdisk
 }
 
@@ -264,6 +266,6 @@ judge_stays()
 judge_moved()
 {
 	must b "xl shutdown -w web" > /dev/null
-	guest_log b web | grep -q 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
+	guest_log b web | says 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
 	judge b /dev/mapper/gdisk.dmm
 }

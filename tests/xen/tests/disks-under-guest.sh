@@ -39,7 +39,7 @@ note "no write for $pause ms"
 # it was destroyed, and another one begun: that takes seconds, or it was not
 [ "$pause" -ge 1000 ] || fail "the guest did not stand still, is this its disk?"
 must b "xl shutdown -w web" > /dev/null
-guest_log b web | grep -q 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
+guest_log b web | says 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
 judge b /dev/mapper/gweb
 # the source is given up: nobody gets at it by its name, and what lies beneath lacks what was written since
 must a "! dd if=/dev/mapper/gdisk of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null"

@@ -21,5 +21,5 @@ note "xl migrate took $took s; no write for $pause ms, by the guest's own clock 
 [ "$pause" -ge 200 ] || fail "nothing stood still, is this the disk?"
 [ "$(guest_gap b web)" -ge 200 ] || fail "the guest has not seen its pause"
 must b "xl shutdown -w web" > /dev/null
-guest_log b web | grep -q 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
+guest_log b web | says 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
 judge b /dev/mapper/gdisk --forbid-pending

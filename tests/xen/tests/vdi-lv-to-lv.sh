@@ -75,8 +75,8 @@ all_goes_on()
 shut_down()
 {
 	must a "xl shutdown -w web" > /dev/null
-	guest_log a web | tail -n 8 | grep -q 'the load has ended with exit status 0' || { guest_log a web | tail; fail "the guest's load"; }
-	guest_log a web | tail -n 8 | grep -q 'its filesystem has ended with exit status 0' || { guest_log a web | tail; fail "its filesystem"; }
+	guest_log a web | tail -n 8 | says 'the load has ended with exit status 0' || { guest_log a web | tail; fail "the guest's load"; }
+	guest_log a web | tail -n 8 | says 'its filesystem has ended with exit status 0' || { guest_log a web | tail; fail "its filesystem"; }
 }
 move() { LIMIT=300 must a "timeout 280 dmmigrate vdi vga-$1 --to /dev/vgb/$1 --yes" | tee "$MY/vdi"; }
 

@@ -106,7 +106,7 @@ power_cut b
 vm_goes_on
 vm_ends 9 'may run there, or may not' "dmmigrate run $id there"
 no_guests b || fail "guests at b: $(guests b)"
-guests a | grep -q '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
+guests a | says '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
 must_wait_for 60 recovers a
 cat "$MY/waited"
 grep -q 'the destination owns the disks' "$MY/waited" || fail "recover"

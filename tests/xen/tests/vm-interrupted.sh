@@ -15,20 +15,20 @@ must_wait_for 100 on b "grep -q 'Loading new save file' /var/log/dmmigrated.log"
 must a "busybox killall -9 dmmigrate"
 wait
 must_wait_for 60 no_guests b
-guests a | grep -q '^web ' || fail "guests at a: $(guests a)"
+guests a | says '^web ' || fail "guests at a: $(guests a)"
 guest_goes_on a web
 note "killed while the memory was copied: the guest goes on"
 
 # it owns the disks there, the word "ready" is held back: xl resumes the guest here, whose disks are held
 LIMIT=250 on a "DMM_TOOL_STOP_AT=finished $VM > /tmp/vm.out 2>&1" && fail "it was not killed: $(on a "cat /tmp/vm.out")"
 id=$(on a "ls /var/lib/dmmigrate/source")
-must a "dmmigrate status gdisk" | tee "$MY/status" | grep -q 'state: committed' || fail "not given up: $(cat "$MY/status")"
+must a "dmmigrate status gdisk" | tee "$MY/status" | says 'state: committed' || fail "not given up: $(cat "$MY/status")"
 grep -q 'action: dmmigrate recover' "$MY/status" || fail "$(cat "$MY/status")"
 rc=0
 on a "dmmigrate cutover gdisk" > "$MY/cutover" 2>&1 || rc=$?
 [ $rc = 9 ] || fail "cutover by itself: exit status $rc: $(cat "$MY/cutover")"
 must_wait_for 60 no_guests b
-guests a | grep -q '^web ' || fail "guests at a: $(guests a)"
+guests a | says '^web ' || fail "guests at a: $(guests a)"
 before=$(guest_count a web)
 must a "dmmigrate recover $id"
 must_wait_for 100 guest_beyond a web $((before + 5))

@@ -34,7 +34,7 @@ vm_held stopped
 cut
 vm_goes_on
 vm_ends 8 'aborted: ' 'the source owns the data'
-guests a | grep -q '^web [-r][-b]----' || fail "guests at a: $(guests a)"
+guests a | says '^web [-r][-b]----' || fail "guests at a: $(guests a)"
 guest_goes_on a web
 note "cut before anything was given up: the guest goes on, without the link"
 heal
@@ -68,7 +68,7 @@ vm_held finished
 cut
 vm_goes_on
 vm_ends 9 "next: dmmigrate recover $id"
-guests a | grep -q '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
+guests a | says '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
 heal
 must_wait_for 60 link_is_there
 must_wait_for 100 on a "dmmigrate recover $id"

@@ -30,7 +30,7 @@ no_journals b
 
 # xl here is killed while the guest is suspended
 vm_held stopped
-guests a | grep -q '^web ---ss-' || fail "not suspended: $(guests a)"
+guests a | says '^web ---ss-' || fail "not suspended: $(guests a)"
 kill_xl a migrate
 vm_goes_on
 vm_ends 8 'xl migrate was killed by signal 9' 'the source owns the data'
@@ -45,13 +45,13 @@ id=$(on a "ls /var/lib/dmmigrate/source")
 kill_xl b migrate-receive
 vm_goes_on
 vm_ends 9 'may run there, or may not'
-guests a | grep -q '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
-guests b | grep -q '^web--incoming --p---' || fail "guests at b: $(guests b)"
+guests a | says '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
+guests b | says '^web--incoming --p---' || fail "guests at b: $(guests b)"
 must b "xl destroy web--incoming"
 must b "dmmigrate return $id"
 LIMIT=100 must a "dmmigrate recover $id" | tee "$MY/recover"
 guest_stays
-must a "dmmigrate clean" | tee "$MY/clean" | grep -q "dmmigrate release $id" || fail "clean: $(cat "$MY/clean")"
+must a "dmmigrate clean" | tee "$MY/clean" | says "dmmigrate release $id" || fail "clean: $(cat "$MY/clean")"
 must a "dmmigrate release $id"
 must b "dmmigrate release $id"
 no_journals a
@@ -65,5 +65,5 @@ must b "grep -q 'target=/dev/mapper/gdisk' /etc/xen/web.cfg"
 must b "dmmigrate release \$(ls /var/lib/dmmigrate/destination)"
 no_journals b
 must b "xl shutdown -w web" > /dev/null
-guest_log b web | grep -q 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
+guest_log b web | says 'the load has ended with exit status 0' || { guest_log b web | tail; fail "the guest's load"; }
 judge b /dev/mapper/gdisk

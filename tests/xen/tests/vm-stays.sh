@@ -23,7 +23,7 @@ refused()
 }
 stays()
 {
-	guests a | grep -q '^web [-r][-b]----' || fail "guests at a: $(guests a)"
+	guests a | says '^web [-r][-b]----' || fail "guests at a: $(guests a)"
 	guest_goes_on a web
 	must_wait_for 60 no_guests b
 }

@@ -33,7 +33,7 @@ for name in web db; do
 	[[ $'\n'$(guests b) == *$'\n'"$name "* ]] || fail "guests at b: $(guests b)"
 	guest_goes_on b $name
 	must b "xl shutdown -w $name" > /dev/null
-	guest_log b $name | grep -q 'the load has ended with exit status 0' || { guest_log b $name | tail; fail "the load of $name"; }
+	guest_log b $name | says 'the load has ended with exit status 0' || { guest_log b $name | tail; fail "the load of $name"; }
 done
 judge b /dev/mapper/gdisk.dmm --forbid-pending
 must b "dmsetup suspend gjournal && dmsetup load gjournal --table '0 $JOURNAL_SECTORS linear /dev/vdd $JOURNAL_SECTORS' && dmsetup resume gjournal"

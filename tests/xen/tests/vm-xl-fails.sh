@@ -11,7 +11,7 @@ guest_to_move
 
 # killed here, and the word "ready" finds nobody
 vm_held stopped
-guests a | grep -q '^web ---ss-' || fail "not suspended: $(guests a)"
+guests a | says '^web ---ss-' || fail "not suspended: $(guests a)"
 kill_xl a migrate
 vm_goes_on
 vm_ends 8 'xl migrate was killed by signal 9' 'note: xl had left web suspended: it was resumed here' 'the source owns the data'
@@ -25,7 +25,7 @@ vm_held stopped
 kill_xl a migrate
 vm_goes_on
 vm_ends 8 'note: xl has left web suspended, and dmm-xl-resume is missing on this host' 'the source owns the data'
-guests a | grep -q '^web ---ss-' || fail "guests at a: $(guests a)"
+guests a | says '^web ---ss-' || fail "guests at a: $(guests a)"
 must a "mv /tmp/dmm-xl-resume /sbin/"
 must a "dmm-xl-resume web"
 guest_stays
@@ -50,8 +50,8 @@ vm_held running
 kill_xl b migrate-receive
 vm_goes_on
 vm_ends 9 'may run there, or may not' 'look whether'
-guests a | grep -q '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
-guests b | grep -q '^web--incoming --p---' || fail "guests at b: $(guests b)"
+guests a | says '^web--migratedaway ---ss-' || fail "guests at a: $(guests a)"
+guests b | says '^web--incoming --p---' || fail "guests at b: $(guests b)"
 must b "xl destroy web--incoming"
 must b "dmmigrate return $id"
 LIMIT=100 must a "dmmigrate recover $id" | tee "$MY/recover"
