@@ -24,6 +24,11 @@ driver_of() {
 		$1 == "priority" && n == name && $3 > best { best = $3; driver = d }
 		END { print driver }' /proc/crypto
 }
+# What uses the processor's instructions goes through cryptd by itself, where it finds them taken, and cannot be beneath another one.
+if [ -d /sys/module/aesni_intel ]; then
+	modprobe -r aesni_intel || fail "aesni_intel is in use"
+	cleanup_fn "modprobe aesni_intel"
+fi
 # it is there once it was used
 modprobe gcm
 dmmigrate copy --dry-run --yes --tls kernel /dev/mapper/A "$ADDR_B:/dev/mapper/B" >/dev/null 2>&1 || true

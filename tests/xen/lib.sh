@@ -29,7 +29,7 @@ MORE_BASE=add_xen
 MORE=add_ours
 GUEST_PROGRAMS+=(bash socat flock realpath expr)
 LATE_MODULES+=(virtio_console ext4 veth configfs crc32c_generic nbd xen-netback bridge)
-EARLY_MODULES=(virtio_pci virtio_blk virtio_net dm-mod loop xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback)
+EARLY_MODULES=(virtio_pci virtio_blk virtio_net dm-mod loop xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-blkback aesni_intel)
 
 fetch_xen()
 {
