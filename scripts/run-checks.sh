@@ -103,6 +103,7 @@ steps()
 		stock-6.12 tests/qemu/run --kernel 6.12 --check
 		stock-6.1 tests/qemu/run --kernel 6.1 --check
 		native native_tests
+		xen tests/xen/run vm-moves vm-stays vm-no-room
 		fuzz tests/fuzz/run
 		fuzz-coverage tests/fuzz/coverage
 		unit unit_tests
@@ -111,7 +112,6 @@ steps()
 		kunit tests/qemu/kunit
 		reset tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
-		xen tests/xen/run vm-moves
 	EOS
 }
 

@@ -3,7 +3,7 @@
 # This test will let the destination pull: acquire returns once it owns the disk, twice at once and again too, its
 # gate lets reads pass and no write; return is the way back, before and after run; one that gives up
 # leaves nothing behind that is handed over later, with a guest that stands still for nobody.
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 . functions-handover.sh
 requires ip dmmigrate dmmigrated od

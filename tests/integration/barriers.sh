@@ -3,7 +3,7 @@
 # This test will count the barriers of a copy that goes on: by time, by bytes, none when
 # nothing was acknowledged. They do not stop the flow; what none covers is bounded, and a
 # list that is full stops it until one does. Frozen leaves nothing uncovered.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip tc
 load_module

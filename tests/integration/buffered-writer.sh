@@ -3,7 +3,7 @@
 # This test will cut over with a writer that went through the page cache and whose
 # last close did not flush, since the tool holds the device open: everything it
 # wrote is at the destination.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -4,7 +4,7 @@
 # a lost connection, a failing destination or a suspend end the freeze in between:
 # it answers ETIME each time and the source goes on.  tapdisk: a mirror's error was looked
 # at later than the guest was told "success" (mutant 22 looks before and acts after).
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module

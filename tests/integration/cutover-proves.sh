@@ -4,7 +4,7 @@
 # cutover --verify=full finds it before the freeze where the block stood still, the freeze where the source's digest
 # alone tells, and a plain cutover's sample where it came last; the source goes on, and its guest has seen no
 # error.  Where nobody does, --verify=full hands a disk over that is written all the time.
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

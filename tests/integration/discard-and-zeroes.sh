@@ -4,7 +4,7 @@
 # it and while extents are on their way, on disks that discard and on
 # some that do not, and find the destination equal to the source, holes and all.
 # dattobd cdcbef2 and c5577b4: WRITE_ZEROES was missed, discard taken for a write.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will have `dmmigrate doctor` look at real devices, a loaded module, two daemons and what a migration left, and see each
 # disk of a VM, by an xl that says where they are, judged by its table; nothing of it changed.
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 requires ip dmmigrate dmmigrated target:snapshot
 load_module

@@ -3,7 +3,7 @@
 # This test will migrate a disk with sectors of 512 bytes on blocks of 4096 (512e):
 # the target shows both sizes, single sectors are written and tracked, and every one
 # is right at the destination.
-# check-kernels: 6.12
+# check-kernels: 6.1
 # kernels: 6.1 6.12 smp
 . functions.sh
 requires ip module:sd_mod module:scsi_debug

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will run through the tool's verbs on a live migration: every one
 # succeeds, prints JSON when asked, and the kernel multicasts each change of state.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

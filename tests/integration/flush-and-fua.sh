@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will count flushes and FUA writes sent to the target and find
 # exactly as many, in order, at the origin: none lost, none invented.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires target:log-writes
 load_module

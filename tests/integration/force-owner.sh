@@ -3,7 +3,7 @@
 # This test will have a person force the owner: only on the source, once it has given up, by the device's name, and not
 # while the destination's daemon is connected. The source goes on then, who did it is journalled, and a destination
 # that owned the disk, or ran there, finds itself refused when it comes back.
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 . functions-handover.sh
 requires ip dmmigrate dmmigrated od

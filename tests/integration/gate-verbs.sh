@@ -3,7 +3,7 @@
 # This test will do to a gate all that the daemon does, each of it twice and from a network
 # namespace of its own: what stands in the way is refused with what to do, only an open gate is settled, a guest
 # does not notice it, and nothing that was settled counts as shut.
-# check-kernels: 6.1
+# check-kernels: 6.12
 # skip-uml: its kernel has no user namespaces
 . functions.sh
 requires ip dmmigrate dmmigrated dmm-gate

@@ -3,7 +3,7 @@
 # This test will hand a busy disk over by the journals of both daemons: nothing passes the gate before the
 # destination owns the disk, no write before it runs; a start hook that fails gives it back, and what
 # was handed over for good is released at the source and the plain volume at the destination.
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 . functions-handover.sh
 requires ip dmmigrate dmmigrated od

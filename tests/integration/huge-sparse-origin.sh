@@ -3,7 +3,7 @@
 # This test will attach to a disk of 200 TiB, sparse: refused with 4 KiB blocks, and the size that
 # the refusal names is taken; with 1 MiB blocks everything is dirty, tracked and scanned, writes at
 # both ends are shipped first or last but shipped, and no watchdog barks.
-# check-kernels: 6.12
+# check-kernels: 6.1
 # kernels: 6.1 6.12
 # timeout: 240
 . functions.sh

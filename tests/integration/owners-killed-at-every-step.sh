@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will kill acquire, run, return, recover and release at each of their steps, on the host where they are asked for: the same again ends
 # what was begun, and the disk has one owner all the time, whose every sector is the last one written.
-# check-kernels: 6.1
+# check-kernels: 6.12
 # timeout: 300
 . functions.sh
 . functions-handover.sh

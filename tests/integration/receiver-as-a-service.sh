@@ -4,7 +4,7 @@
 # and stops, its errors go to the journal with the migration's identity, it loses no
 # descriptor, and a destination that hangs neither harms another one nor keeps
 # SIGTERM from ending it.
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

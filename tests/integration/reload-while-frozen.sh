@@ -3,7 +3,7 @@
 # This test will replace the target's table, and remove the device by force, while
 # a freeze is under way and while it holds: what was held goes to the new
 # table, nothing is lost, nothing hangs, and the old migration is over.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip
 load_module

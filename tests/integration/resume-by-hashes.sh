@@ -3,7 +3,7 @@
 # This test will reboot the source in the middle of a copy, as far as disks and daemons can tell, let the guest write, and go on by
 # start --resume: what differs is shipped, and little more, for at most 1 % of the disk's size in hashes, while the guest
 # writes; then it is cut over with the right data. Whatever is no such migration is refused.
-# check-kernels: 6.1
+# check-kernels: 6.12
 # timeout: 240
 . functions.sh
 . functions-handover.sh

@@ -3,7 +3,7 @@
 # This test will exchange tables while the disk answers no write: cancel gives up
 # after 10 s and says so, the device is not left suspended, and it succeeds when
 # the disk is back.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -3,7 +3,7 @@
 # This test will have a receiver that has the keys send records of TLS that are no acknowledgements - alerts, what belongs to a
 # handshake, unknown types, damaged, cut off, too long - and see each end its connection, for a reason that is told; the guest goes
 # on, and so does the copy, where it was, by the next connection. Records without any data end nothing.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip module:tls
 load_module

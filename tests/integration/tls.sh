@@ -3,7 +3,7 @@
 # This test will move a busy disk within TLS, encrypted by the kernel and by relays, which outlive the tool; have the link lost
 # in the middle and a key used up, and the connections made anew; and then be a peer that is not trusted, was revoked, speaks plaintext, or is asked to.
 # kernels: 6.1 6.12 smp
-# check-kernels: 6.1
+# check-kernels: 6.12
 . functions.sh
 . functions-handover.sh
 . functions-keys.sh

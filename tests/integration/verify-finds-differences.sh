@@ -3,7 +3,7 @@
 # This test will change one sector of the destination after the cutover and see
 # verify say so with exit code 10, and --verify in the cutover abort before the
 # commit when the destination differs.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

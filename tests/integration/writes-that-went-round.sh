@@ -3,7 +3,7 @@
 # This test will compare what the live device says was written to it with what
 # the target saw: they agree to the byte whatever the writes are; a cutover is refused
 # when the device has seen more, and thaws; without statistics (iostats=0) it goes on.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -272,7 +272,7 @@ boot()
 	# emulated processors stand still for half a minute when the host is busy, which is no stall of RCU; and what was
 	# translated of a program and its libraries is found again only at the same address
 	exec setsid qemu-system-x86_64 -M q35 -accel "${DMM_QEMU_ACCEL:-tcg,thread=multi}" -cpu "${DMM_QEMU_CPU:-$CPU_MODEL}" \
-		-smp 2 -m "${DMM_QEMU_MEMORY:-$memory}" -display none -no-reboot -nodefaults -monitor none \
+		-smp "${DMM_PROCESSORS:-2}" -m "${DMM_QEMU_MEMORY:-$memory}" -display none -no-reboot -nodefaults -monitor none \
 		-kernel "$image" -initrd "$initrd" \
 		-append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off init_on_alloc=0 norandmaps kasan_multi_shot log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120 dmm_kernel=$kernel" \
 		-serial "file:$console" \
