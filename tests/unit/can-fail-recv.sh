@@ -376,6 +376,7 @@ $g group_act.c 's/\t\tif \(a->ticket\)\n\t\t\tgroup_unowe\(g, a->type\);/\t\t;/'
 $g group.c 's/m->ev.type == DMM_HO_EV_GO && dmm_group_pay\(g\)/0/' 'GO overtakes what is owed'
 $g group.c 's/ \|\| !dmm_group_holds\(g\)\)/ || 1)/' 'what the kernel holds is forgotten'
 $g group.c 's/g->stop = g->dead = ret;/g->dead = ret;/' 'nobody is revived'
+$g group.c 's/== DMM_HO_DO_SEND\)\n\t\t\t\tgroup_publish\(g\);/== DMM_HO_DO_SEND)\n\t\t\t\t;/' 'the peer is told what cannot be seen here yet'
 $g group_act.c 's/ops->freeze\(ctx, a->epoch, a->flag, why\)/ops->freeze(ctx, a->epoch, false, why)/' 'nobody knows that a freeze was asked for'
 # host and options
 h='rule host'

@@ -82,6 +82,9 @@ static void group_do(struct dmm_group *g, struct dmm_ho_actions *out)
 		more = false;
 		next.nr = 0;
 		for (i = 0; i < out->nr; i++) {
+			/* who hears of it may ask about it at once */
+			if (out->a[i].type == DMM_HO_DO_SEND)
+				group_publish(g);
 			/* the last of a list, if any is */
 			if (!dmm_group_act(g, &out->a[i], &answer))
 				continue;
