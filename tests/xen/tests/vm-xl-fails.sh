@@ -3,6 +3,7 @@
 # This test will have xl fail in the middle of a guest's move: killed here while the guest is suspended and its disks change hands;
 # unable to unpause it there; killed there, or here, at that moment.  Where the disks are host a's again the guest goes on there, resumed by
 # dmm-xl-resume where xl could not; where nobody knows, exit code 9, and what people say decides.
+# long
 # timeout: 900
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"
