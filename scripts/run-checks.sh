@@ -12,7 +12,7 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/check
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-# Emulation waits as often as it computes: one lane more than processors.
+# Emulation waits as often as it computes: one lane more than processors.  More make those with two processors wait for themselves.
 PARALLEL=$(nproc)
 LANES=$((PARALLEL + 1))
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
@@ -95,7 +95,7 @@ native_tests()
 	[ "$failed" = 0 ]
 }
 
-# The steps, the longest first; two Xen hosts wait until there is room for two machines.
+# The steps, the machines of the longest first; two Xen hosts wait until there is room for two.
 steps()
 {
 	cat <<-'EOS'
@@ -103,10 +103,10 @@ steps()
 		stock-6.12 tests/qemu/run --kernel 6.12 --check
 		stock-6.1 tests/qemu/run --kernel 6.1 --check
 		native native_tests
-		xen tests/xen/run vm-moves vm-stays vm-no-room
 		fuzz tests/fuzz/run
 		fuzz-coverage tests/fuzz/coverage
 		unit unit_tests
+		xen tests/xen/run vm-moves vm-stays vm-no-room
 		sim tests/sim/run
 		model tests/model/run
 		kunit tests/qemu/kunit

@@ -3,7 +3,7 @@
 # This test will reboot either host in every state of a hand-over, as far as disks and daemons can tell (tables, module
 # and daemon are gone, the boot id is another one, the volume is there by its own name), and see that nothing reads or writes
 # a disk before its journal says so, and that recover goes to the one right state.
-# check-kernels: 6.12
+# check-kernels: 6.1
 # timeout: 300
 . functions.sh
 . functions-handover.sh

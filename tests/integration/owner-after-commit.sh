@@ -4,7 +4,7 @@
 # do: cut over again, reload its table, keep its origin open, lose the record, the daemon
 # or the journal.  Nothing ever says that the source owns the data, and the start
 # hook succeeds once.
-# check-kernels: 6.12
+# check-kernels: 6.1
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module
