@@ -56,18 +56,18 @@ not_broken() { [ ! -s "$TMP/broken" ] || fail "seed $SEED: $(cat "$TMP/broken")"
 
 # tool NAME SECONDS COMMAND...: ends within SECONDS by an exit code that it has; in $RC
 tool() {
-	local name=$1 seconds=$2 began
+	local name=$1 seconds=$2 began pid
 	shift 2
 	began=$(now_ms)
-	rm -f "$TMP/$name.killed"
 	command timeout -k 5 "$seconds" "$@" >"$TMP/$name.out" 2>&1 </dev/null &
-	echo $! >"$TMP/$name.pid"
+	pid=$!
+	echo $pid >"$TMP/$name.pid"
 	RC=0
-	wait $! || RC=$?
+	wait $pid || RC=$?
 	note "$name: $* -> $RC after $(($(now_ms) - began)) ms: $(tail -n 14 "$TMP/$name.out" | tr -s ' \n' ' ')"
 	case $RC in
 	0 | [2-9] | 10) ;;
-	137)	[ -e "$TMP/$name.killed" ] || broken "$*: killed, or not ended within $seconds s" ;;
+	137)	[ -e "$TMP/killed-$pid" ] || broken "$*: killed, or not ended within $seconds s" ;;
 	*)	broken "$*: exit $RC: $(tail -n 2 "$TMP/$name.out")" ;;
 	esac
 }

@@ -81,11 +81,13 @@ end_loads() {
 	LOADS=
 }
 
-# signal_tool SIGNAL [NAME]: to dmmigrate, beneath `timeout`
+# signal_tool SIGNAL [NAME]: to dmmigrate, beneath `timeout`, which may be another one than a moment ago: what is killed is noted by number
 signal_tool() {
-	local p
+	local p pid
+	pid=$(cat "$TMP/${2:-attempt}.pid" 2>/dev/null) || return 0
 	# shellcheck disable=SC2013 # words
-	for p in $(cat "/proc/$(cat "$TMP/${2:-attempt}.pid")/task/"*/children 2>/dev/null); do
+	for p in $(cat "/proc/$pid/task/"*/children 2>/dev/null); do
+		[ "$1" != KILL ] || touch "$TMP/killed-$pid"
 		kill "-$1" "$p" || true
 		note "SIG$1 to the tool${2:+, $2}"
 	done
@@ -111,7 +113,6 @@ recover_over() {
 		name=recover-${r%:*}
 		case $r in "$1"*) ;; *) continue ;; esac
 		if [ $# = 2 ] && wait_for 5 test -s "$TMP/$name.pid"; then
-			touch "$TMP/$name.killed"
 			signal_tool KILL "$name" 2>/dev/null
 		fi
 	done
@@ -173,7 +174,6 @@ no_power() {
 		kill -9 "$DAEMON"
 		recover_over here killed
 		if [ "$ATTEMPT" != acquire ]; then	# that runs on the other one
-			touch "$TMP/attempt.killed"
 			signal_tool KILL 2>/dev/null
 		fi
 		for p in $LOADS; do kill -9 "$p"; done
@@ -318,7 +318,7 @@ begin_fault() {
 	stop-receiver) signal_all STOP "$RECEIVER" ;;
 	kill-daemon) KILLED_DAEMON=$DAEMON; kill -9 "$DAEMON" ;;
 	stop-daemon) kill -STOP "$DAEMON" ;;
-	kill-tool) touch "$TMP/attempt.killed"; signal_tool KILL ;;
+	kill-tool) signal_tool KILL ;;
 	stop-tool) signal_tool STOP ;;
 	power-here) no_power a ;;
 	power-there) no_power b ;;
