@@ -120,17 +120,28 @@ hand_over() {
 	local name=${2:-attempt}
 	wait_for 20 no_hook || true
 	case $1 in
-	cutover) here "$name" 120 cutover --timeout 15000 "$LAST_SOURCE" --hook-start "sh $TMP/hook" ;;
-	verify) here "$name" 120 cutover --timeout 15000 --verify A --hook-start "sh $TMP/hook" ;;
+	cutover | verify)
+		touch "$TMP/told"
+		if [ "$1" = verify ]; then
+			here "$name" 120 cutover --timeout 15000 --verify A --hook-start "sh $TMP/hook"
+		else
+			here "$name" 120 cutover --timeout 15000 "$LAST_SOURCE" --hook-start "sh $TMP/hook"
+		fi
+		[ $RC != 8 ] || rm "$TMP/told" ;;	# it has taken the disks back
 	acquire)
 		there_ "$name" 60 acquire --timeout 20s "$ID"
-		[ $RC != 0 ] || ! write_passes || broken "a write passes the gate of a destination that was not told to run"
-		[ $RC = 0 ] && there_ "$name" 30 run --unconfirmed "$ID"
+		# unless an attempt before this one has told it
+		[ $RC != 0 ] || [ -e "$TMP/told" ] || ! write_passes ||
+			broken "a write passes the gate of a destination that was not told to run"
+		[ $RC = 0 ] || return 0
+		touch "$TMP/told"
+		there_ "$name" 30 run --unconfirmed "$ID"
 		[ $RC = 0 ] || return 0
 		if sh "$TMP/hook" >>"$TMP/hook.log" 2>&1; then
 			there_ "$name" 30 run "$ID"
 		else
 			there_ "$name" 30 return "$ID"
+			[ $RC != 0 ] || rm "$TMP/told"
 		fi ;;
 	esac
 }
@@ -155,7 +166,7 @@ end_watch() {
 no_round() {
 	KILLED_RECEIVER='' KILLED_DAEMON='' REBOOTED='' ATTEMPT='' ID='' RC=0 LOADS='' EATERS='' RECOVERS=''
 	rm -rf "$TMP"/*.log "$TMP"/*.out "$TMP"/*.journal "$TMP"/*.table "$TMP"/broken "$TMP"/written "$TMP"/started \
-		"$TMP"/hooked "$TMP"/hook.pid "$TMP"/attempt.* "$TMP"/boot-*
+		"$TMP"/hooked "$TMP"/told "$TMP"/hook.pid "$TMP"/attempt.* "$TMP"/boot-*
 }
 
 # the state that a side's journal is in
