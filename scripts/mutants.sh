@@ -69,7 +69,7 @@ table()
 		23 unit test_core_handover the gates open at OWNED
 		23 6.1 campaign:28 the gates open at OWNED
 		123 uml gate-shut a gate that was just made lets everything pass
-		223 6.1 campaign:35 a gate is not shut once it was open
+		223 6.12 gate-verbs a gate is not shut once it was open
 		24 unit test_core_handover no question after a reboot
 		124 unit test_lib_journal_disk a record counts before it was synced
 		124 6.1 log-writes a record counts before it was synced
