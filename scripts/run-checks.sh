@@ -12,9 +12,9 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/check
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-# Emulation waits as often as it computes: one lane more than processors.  More make those with two processors wait for themselves.
+# An emulated machine with one processor waits longer than it computes: more lanes than processors.
 PARALLEL=$(nproc)
-LANES=$((PARALLEL + 1))
+LANES=$((2 * PARALLEL + 1))
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
 # step NAME COMMAND... - run it, print its result and, when it failed, its end
@@ -95,19 +95,20 @@ native_tests()
 	[ "$failed" = 0 ]
 }
 
-# The steps, the machines of the longest first; two Xen hosts wait until there is room for two.
+# The steps, the longest first; what only computes comes among the machines, not after them.
 steps()
 {
 	cat <<-'EOS'
 		uml tests/qemu/run --kernel uml --check
 		stock-6.12 tests/qemu/run --kernel 6.12 --check
-		stock-6.1 tests/qemu/run --kernel 6.1 --check
+		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
+		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
 		native native_tests
+		xen tests/xen/run vm-moves vm-stays vm-no-room
+		sim tests/sim/run
 		fuzz tests/fuzz/run
 		fuzz-coverage tests/fuzz/coverage
 		unit unit_tests
-		xen tests/xen/run vm-moves vm-stays vm-no-room
-		sim tests/sim/run
 		model tests/model/run
 		kunit tests/qemu/kunit
 		reset tests/reset/run relinquished

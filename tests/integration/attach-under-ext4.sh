@@ -4,6 +4,7 @@
 # several times, measure the longest gap in the guest's I/O against that
 # without, migrate it, and find the filesystem and its files sound at the destination.
 # check-kernels: 6.1
+# check-processors: 2
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4 e2fsck
 load_module

@@ -5,6 +5,7 @@
 # it answers ETIME each time and the source goes on.  tapdisk: a mirror's error was looked
 # at later than the guest was told "success" (mutant 22 looks before and acts after).
 # check-kernels: 6.1
+# check-processors: 2
 . functions.sh
 requires ip
 load_module

@@ -11,8 +11,8 @@ requires ip dmmigrate dmmigrated od
 load_module
 requires debug
 two_hosts
-make_disk A 8
-make_disk B 8
+make_disk A 4
+make_disk B 4
 fill A
 cleanup_fn "dm_drop A.dmm"
 

@@ -5,6 +5,7 @@
 # for that loses data, and not one more, for that copies for ever.
 # QEMU's synchronous mirror cleared a chunk that was covered in part.
 # check-kernels: 6.1
+# check-processors: 2
 . functions.sh
 requires ip
 load_module

@@ -6,6 +6,7 @@
 # say is never written.
 # hazard 18: mutant 18 of the receiver fails this.
 # check-kernels: 6.1
+# check-processors: 2
 . functions.sh
 requires ip dmmigrate dmmigrated target:delay
 load_module

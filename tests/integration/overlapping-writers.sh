@@ -5,6 +5,7 @@
 # every sector right at the destination, on disks of 512 and of 4096 bytes a sector.
 # DRBD f6acbd375: overlapping requests in flight.
 # check-kernels: 6.1
+# check-processors: 2
 . functions.sh
 requires ip
 load_module

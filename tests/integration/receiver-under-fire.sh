@@ -6,6 +6,7 @@
 # acknowledgements allow.
 # timeout: 240
 # check-kernels: 6.1
+# check-processors: 2
 . functions.sh
 requires ip dmmigrated fire
 two_hosts

@@ -223,13 +223,13 @@ make_initrd()
 	fi
 }
 
-# A machine waits as often as it computes, so there may be one more than processors; with many of
+# A machine waits longer than it computes, so there may be more than processors; with many of
 # them each only makes the others' clocks run out.  DMM_MACHINES: how many at once.
 take_turn()
 {
 	local slots i
 
-	slots=${DMM_MACHINES:-$(($(nproc) + 1))}
+	slots=${DMM_MACHINES:-$((3 * $(nproc)))}
 	mkdir -p "$DMM_CACHE"
 	while :; do
 		for ((i = 0; i < slots; i++)); do
