@@ -6,8 +6,8 @@
 # Not here, for another rule stands behind them; tests/unit and tests/model break them, too: one frozen disk counts as
 # all (COMMIT refuses), COMPLETE of another epoch and the barrier of one disk (the other side compares as well), an
 # epoch used twice (what it freezes is shipped again before it counts), a look at what is dirty after the barrier of a freeze (nothing
-# passes that could dirty it), COMMIT before FROZEN (it is asked for after).  Nor, for no schedule gets there: with the journal
-# lost, an old REFUSED.
+# passes that could dirty it), COMMIT before FROZEN (it is asked for after), the epoch of a RECLAIM after a force (a daemon takes
+# back whatever is committed).  Nor, for no schedule gets there: with the journal lost, an old REFUSED.
 #
 # usage: tests/sim/can-fail.sh [PATTERN]	only rules whose line matches; DMM_RUNS: of how many schedules each (200000)
 set -euo pipefail
@@ -124,7 +124,6 @@ $f 's/\} else if \(!ho->unsure\) \{/} else {/' 'a token on a record that may not
 $f 's/\tcase DMM_HO_FENCED:\n\t\tif \(unsure\) \{/\tcase DMM_HO_FENCED:\n\t\tif (0) {/' 'a failed sync thaws'
 $f 's/(ho->take_back = false;\n)\tdmm_ho_append\(ho, out, DMM_HO_RELINQUISHED, ho->epoch\);/\1\tho->state = DMM_HO_RELINQUISHED;\n\tsource_ask_or_offer(ho, out);\n\tdmm_ho_append(ho, out, DMM_HO_RELINQUISHED, ho->epoch);/' 'the token before the record'
 $f 's/(case DMM_HO_RELINQUISHED:\n\t\t)if \(ev->epoch >= ho->epoch\)\n\t\t\tdmm_ho_append\(ho, out, DMM_HO_ACTIVE, ev->epoch/\1dmm_ho_append(ho, out, DMM_HO_ACTIVE, ho->epoch/' 'REFUSED of an old epoch'
-$f 's/source_reclaim\(ho, 0, out\)/source_reclaim(ho, ho->epoch, out)/' 'after a force, a daemon reclaims what is of an older epoch'
 $f 's/\tdmm_ho_do\(out, DMM_HO_DO_FENCE\);/\tdmm_ho_do(out, DMM_HO_DO_RECLAIM);\n\tdmm_ho_do(out, DMM_HO_DO_THAW);/' 'a source that has relinquished boots open'
 $f 's/(case DMM_HO_RELINQUISHED:\n\t\tho->take_back = true;\n)/\1\t\tsource_reclaim(ho, ho->epoch, out);\n/' 'an abort after the record'
 f='rule core/handover_dest.c'
