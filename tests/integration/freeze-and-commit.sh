@@ -3,7 +3,7 @@
 # This test will freeze with and without a commit: the timeout thaws by itself
 # and the guest goes on; a commit after it is refused with ETIME, one in time
 # disarms the timer for good; and of a commit and a timer that race exactly one wins.
-# check-kernels: uml 6.1
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

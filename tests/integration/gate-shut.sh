@@ -4,7 +4,7 @@
 # volume itself, the volume claimed, every operation failed and counted while it is shut, reads
 # alone pass at READS, everything once it is open, for who had it open all the time, and nothing
 # again once it is shut.  XAPI CA-407033: things went on while the VM started (mutant 123).
-# check-kernels: uml 6.12
+# check-kernels: uml
 . functions.sh
 requires mkfs.ext4
 load_module

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will run udev and LVM on the source, whose disk holds a guest's volume group: at no
 # step of a start, copy, cancel, cutover and clean do pvs, vgchange -ay or udev find it.
-# check-kernels: 6.12
+# check-kernels: long
 # kernels: 6.1 6.12
 # timeout: 240
 . functions.sh

@@ -4,7 +4,7 @@
 # it is sent a few times, counts as dirty all the while, and the freeze takes it
 # along; once the guest is quiet it does not wait at all.  Under a skewed load no more is
 # shipped than 1.1 times what is used and what was rewritten.
-# check-kernels: 6.1
+# check-kernels: long
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -3,7 +3,7 @@
 # This test will kill the tool between the disks of a migration, at each step of
 # start and of cancel that is done for one after the other: cancel by the name of
 # either puts both back, and start goes on with both where it can.
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

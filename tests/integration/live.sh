@@ -6,7 +6,7 @@
 # sector at the destination is the last one written.  `make check-live` runs it,
 # and builds with DMM_MUTANT=1, 2, 4 and 14 must fail it: the stages below that
 # say so force each one's fault, they do not wait for it by chance.
-# check-kernels: uml 6.1
+# check-kernels: 6.1
 # check-processors: 2
 . functions.sh
 requires ip dmmigrate dmmigrated

@@ -4,7 +4,7 @@
 # their own. That ends the migration: the writer sees no error and nothing is lost, status, wait and cutover say what has
 # happened, the destination owns nothing, LVM's table stays, and after cancel it can be begun anew. Beneath the gate of the
 # destination it is none of our business.
-# check-kernels: 6.12
+# check-kernels: long
 # kernels: 6.1 6.12
 # timeout: 300
 . functions.sh

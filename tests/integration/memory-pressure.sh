@@ -3,7 +3,7 @@
 # This test will take the machine's memory away while a disk is copied and written to, again and
 # again, until the kernel kills who eats it, and have somebody churn the page cache meanwhile: the copy goes
 # on and ends, no guest write fails or waits for long, nobody but the eaters is killed, and the sides agree.
-# check-kernels: 6.1
+# check-kernels: long
 # expect-log: invoked oom-killer|Out of memory: Killed process .* oom_score_adj:(500|1000)|oom_reaper|oom-kill:|Call Trace
 . functions.sh
 . functions-memory.sh

@@ -3,7 +3,7 @@
 # This test will have `dmmigrate plan` say what a migration would be like, of disks by name and of a VM's, with a guest that writes:
 # how much of that is distinct, over which link, whether it converges; killed, refused or done, everything is as before, and
 # both disks hold what they held.
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip tc dmmigrate dmmigrated
 load_module

@@ -3,7 +3,7 @@
 # This test will let a sink fail writes, then only a flush, and then hang: the migration
 # is FAILED, or stops within a second and lingers until the sink has answered; the guest goes on all the time,
 # nothing is lost from sight, and the copy that is begun again is whole.
-# check-kernels: uml 6.12
+# check-kernels: uml
 . functions.sh
 requires target:flakey
 load_module

@@ -4,7 +4,7 @@
 # time: copied by the kernel, without a socket, frozen, committed, and the table swapped for one over the new
 # disk, which is then what the guest was told; the old one is never written again.  Tables, connections and commands
 # that can't be are refused, nobody else gets the sink, and the module stays meanwhile.
-# check-kernels: uml 6.1
+# check-kernels: uml
 . functions.sh
 load_module
 requires debug

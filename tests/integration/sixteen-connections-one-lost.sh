@@ -6,6 +6,7 @@
 # moved to the end.
 # check-kernels: uml
 # carriers: relay plaintext
+# check-carriers: long
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -4,7 +4,7 @@
 # origin and with another size, under I/O, and see data and counts right: a new
 # table begins its tracking anew, and a running migration ends in FAILED, never in silence.
 # VMware KB 2090639: a resize lost changes.
-# check-kernels: uml 6.1
+# check-kernels: uml
 . functions.sh
 requires ip
 load_module

@@ -3,7 +3,7 @@
 # This test will move a disk in use to another one of the same host with the tool, without a daemon: what
 # cannot be a new disk is refused; it moves under load, with the old disk kept; Ctrl-C detaches, cancel leads back, a new disk
 # that fails ends it; and what has moved can only be released, or moved again.
-# check-kernels: uml 6.1
+# check-kernels: uml
 # timeout: 300
 . functions.sh
 requires dmmigrate target:flakey

@@ -229,7 +229,7 @@ take_turn()
 {
 	local slots i
 
-	slots=${DMM_MACHINES:-$((3 * $(nproc)))}
+	slots=${DMM_MACHINES:-$((2 * $(nproc) + 1))}
 	mkdir -p "$DMM_CACHE"
 	while :; do
 		for ((i = 0; i < slots; i++)); do
