@@ -100,12 +100,12 @@ native_tests()
 steps()
 {
 	cat <<-'EOS'
+		xen tests/xen/run vm-moves vm-stays vm-no-room
 		uml tests/qemu/run --kernel uml --check
 		stock-6.12-1 tests/qemu/run --kernel 6.12 --check --share 1/2
 		stock-6.12-2 tests/qemu/run --kernel 6.12 --check --share 2/2
 		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
 		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
-		xen tests/xen/run vm-moves vm-stays vm-no-room
 		native native_tests
 		sim tests/sim/run
 		fuzz tests/fuzz/run

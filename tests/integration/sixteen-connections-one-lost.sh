@@ -4,9 +4,8 @@
 # disconnected, nothing more is sent on the others, the guest goes on, what was
 # on its way is dirty again; started again, with a receiver that stays, it is
 # moved to the end.
-# check-kernels: uml
+# check-kernels: long
 # carriers: relay plaintext
-# check-carriers: long
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

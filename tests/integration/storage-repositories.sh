@@ -4,7 +4,7 @@
 # recognisable, known to be the migration's from its first moment; which goes when the migration is cancelled, or has never begun
 # though daemons die at each step of its making and removal, and stays, with every sector, when it was handed over; and find too little room,
 # unknown repositories and volumes of somebody else refused before anything is there.
-# check-kernels: 6.12
+# check-kernels: long
 # kernels: 6.1 6.12
 # timeout: 600
 . functions.sh

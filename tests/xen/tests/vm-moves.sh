@@ -7,14 +7,6 @@
 # timeout: 500
 . "$(dirname "$0")/../functions.sh"
 
-# begins_there: by what xendomains would begin when host b boots
-begins_there()
-{
-	must b "xl -f create /etc/xen/auto/web.cfg" > /dev/null
-	must_wait_for 120 guest_writes b web
-	must b "xl destroy web"
-}
-
 guest_to_move
 must a "mkdir -p /etc/xen/auto && ln -s /etc/xen/web.cfg /etc/xen/auto/10-web"
 # another one of that name was there some time
@@ -45,7 +37,9 @@ must b "dmmigrate recover" > "$MY/recover"
 judge_moved
 must a "! dd if=/dev/mapper/gdisk of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null"
 
-begins_there
 must a "dmmigrate clean --yes gdisk" > /dev/null
 must b "dmmigrate release \$(ls /var/lib/dmmigrate/destination)" > /dev/null
-begins_there
+# by what xendomains would begin when host b boots (before the release: vm-host-reset, vm-to-sr)
+must b "xl -f create /etc/xen/auto/web.cfg" > /dev/null
+must_wait_for 120 guest_writes b web
+must b "xl destroy web"

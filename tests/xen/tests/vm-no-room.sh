@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # This test will move a guest to a host that has too little memory for it: doctor says so before; and where it is only xl there that
-# finds out, the guest stays where it is, with its disk, as right as ever (that it moves after such failures: vm-stays).
+# finds out, the guest stays where it is, with its disk, as right as ever (that it moves after such failures: vm-interrupted).
 # timeout: 500
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # This test will have a guest's move fail before the disks have changed hands: what it is told it cannot do, the other host's
 # daemon killed while the memory comes, a domain that cannot be made there.  Each time the guest goes on at host a, with its disk, and
-# nothing of it is left at b; then it moves after all.
+# nothing of it is left at b (that it moves after such failures: vm-interrupted).
 # timeout: 800
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"
@@ -79,6 +79,4 @@ stays
 must b "[ ! -e /etc/xen/web.cfg ]"
 note "no domain could be made there: the guest goes on, and no configuration of it is left there"
 
-move_guest
-judge_moved
-must a "dmmigrate clean --yes gdisk" > /dev/null
+judge_stays
