@@ -113,7 +113,7 @@ steps()
 		unit unit_tests
 		model tests/model/run
 		kunit tests/qemu/kunit
-		reset tests/reset/run relinquished
+		reset env DMM_PROCESSORS=1 tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
 	EOS
 }

@@ -3,7 +3,7 @@
 # This test will leave behind what migrations leave when they are killed, abandoned, handed over, or lose their journal: devices, scratch
 # devices, gates, made volumes, configurations, journals, domains; and see clean list each, on this host and on the other, remove
 # those that no disk depends on, and keep the others, saying which command decides.
-# check-kernels: 6.12
+# check-kernels: long
 # timeout: 300
 . functions.sh
 . functions-handover.sh

@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will migrate to a thin volume whose pool is too small, which waits for more or fails, and to a disk that is made
 # smaller meanwhile: the guest goes on, it is said what is wrong, and once that is mended the migration goes on to its end.
-# check-kernels: 6.12
+# check-kernels: long
 # kernels: 6.1 6.12 smp
 # expect-log: device-mapper: thin: .*(out-of-data-space|reached low water mark|switching pool to)
 # timeout: 240
