@@ -96,7 +96,7 @@ native_tests()
 	[ "$failed" = 0 ]
 }
 
-# The steps, the longest first; what only computes comes among the machines, not after them.
+# The steps, the longest first.
 steps()
 {
 	cat <<-'EOS'
