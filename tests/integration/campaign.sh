@@ -117,16 +117,14 @@ write_passes() {
 
 # hand_over KIND [NAME]: stops at what fails; $RC
 hand_over() {
-	local name=${2:-attempt}
+	local name=${2:-attempt} how
 	wait_for 20 no_hook || true
 	case $1 in
 	cutover | verify)
 		touch "$TMP/told"
-		if [ "$1" = verify ]; then
-			here "$name" 120 cutover --timeout 15000 --verify A --hook-start "sh $TMP/hook"
-		else
-			here "$name" 120 cutover --timeout 15000 "$LAST_SOURCE" --hook-start "sh $TMP/hook"
-		fi
+		[ "$1" = verify ] && how='--verify A' || how=$LAST_SOURCE
+		# shellcheck disable=SC2086 # words
+		here "$name" 120 cutover --timeout 15000 $how --hook-start "sh $TMP/hook"
 		[ $RC != 8 ] || rm "$TMP/told" ;;	# it has taken the disks back
 	acquire)
 		there_ "$name" 60 acquire --timeout 20s "$ID"
