@@ -203,6 +203,14 @@ move_guest()
 	guest_has_moved
 }
 
+# begins_there CONFIG: at b, by the configuration that came with it, and ends
+begins_there()
+{
+	must b "xl -f create $1" > /dev/null
+	must_wait_for 120 guest_writes b web
+	must b "xl destroy web"
+}
+
 # guest_stays: it is at a, by its own name, and nowhere else, and goes on
 guest_stays()
 {

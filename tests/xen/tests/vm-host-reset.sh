@@ -41,8 +41,8 @@ begins_again()
 	must a "xl -f create /etc/xen/web.cfg" > /dev/null
 	must_wait_for 180 guest_writes a web
 }
-# begins_there: at b, by the configuration that came with it, with the disk that has moved
-begins_there()
+# goes_on_there: at b, by the configuration that came with it, with the disk that has moved
+goes_on_there()
 {
 	must_wait_for 60 on b "grep -q 'script=block-dmmigrate,target=/dev/mapper/gdest' /etc/xen/web.cfg"
 	must b "xl -f create /etc/xen/web.cfg" > /dev/null
@@ -112,7 +112,7 @@ cat "$MY/waited"
 grep -q 'the destination owns the disks' "$MY/waited" || fail "recover"
 grep -q 'web--migratedaway is still here.*xl destroy web--migratedaway' "$MY/waited" || fail "recover does not name what is left"
 must a "xl destroy web--migratedaway"
-begins_there
+goes_on_there
 judge_moved
 note "b lost its power when the guest might run: it begins there"
 
@@ -131,5 +131,5 @@ must a "! dd if=/dev/mapper/gdisk of=/dev/null bs=4096 count=1 iflag=direct 2> /
 guest_goes_on b web
 note "a lost its power when the guest ran at b: it goes on there"
 power_cut b
-begins_there
+goes_on_there
 judge_moved

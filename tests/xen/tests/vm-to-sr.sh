@@ -58,18 +58,11 @@ must b "grep -q 'target=/dev/vgsr/$volume' /etc/xen/web.cfg" || fail "its config
 judge_moved
 note "it has moved to $volume"
 
-# begins_there: by the configuration that came with it
-begins_there()
-{
-	must b "xl -f create /etc/xen/web.cfg" > /dev/null
-	must_wait_for 120 guest_writes b web
-	must b "xl destroy web"
-}
-begins_there
+begins_there /etc/xen/web.cfg
 must a "dmmigrate clean --yes gdisk" > /dev/null
 must b "dmmigrate release \$(ls /var/lib/dmmigrate/destination)" > /dev/null
 [ "$(volumes)" = "$volume" ] || fail "volumes there after release: '$(volumes)'"
-begins_there
+begins_there /etc/xen/web.cfg
 # blkback lets go of the disk when it has time: from then on nothing needs what the gate has become
 must_wait_for 30 on b "dmmigrate clean --all --yes > /dev/null; ! dmsetup info gdisk.dmm > /dev/null 2>&1"
 must_wait_for 30 on b "lvm vgchange -an vgsr"
