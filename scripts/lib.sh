@@ -7,6 +7,10 @@
 # shellcheck disable=SC2034	# used by those who source this
 DMM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 DMM_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmmigrate
+# Of kernels that are emulated: off is what costs most under an emulator and is nothing that is tested here.
+# norandmaps: what was translated of a program and its libraries is found again only at the same address.
+# shellcheck disable=SC2034
+DMM_KERNEL_OPTIONS="mitigations=off init_on_alloc=0 norandmaps randomize_kstack_offset=off cgroup_disable=memory lsm=landlock"
 
 # What was compiled once, in whichever checkout, is not compiled again.
 if [ -d /usr/lib/ccache ] && [[ :$PATH: != *:/usr/lib/ccache:* ]]; then

@@ -86,7 +86,7 @@ guest_config()
 		type = "pvh"
 		kernel = "/guest/vmlinuz"
 		ramdisk = "/guest/initrd"
-		extra = "console=hvc0 quiet panic=-1 load=$words"
+		extra = "console=hvc0 quiet panic=-1 $DMM_KERNEL_OPTIONS load=$words"
 		memory = 96
 		vcpus = 1
 		disk = [ "phy:$disk,xvda,w", "phy:/dev/mapper/gjournal,xvdb,w" ]
