@@ -37,6 +37,7 @@ struct sim *the_sim;
 u32 sim_rcu_readers;
 
 static struct task_struct tasks[MAX_TASKS], *current;
+static u64 due[MAX_TASKS];	/* when each can go on, 0: at once; all that run_one() looks at */
 static u32 nr_tasks, spins;
 static ucontext_t main_context;
 static jmp_buf main_at;
@@ -120,12 +121,19 @@ static void task_leave(void)
 		_longjmp(main_at, 1);
 }
 
+/* After each change of @t. */
+static void task_is(struct task_struct *t)
+{
+	due[t - tasks] = !t->runs || t->exited ? ~0ull : t->sleeps ? t->until : 0;
+}
+
 static void task_main(void)
 {
 	struct task_struct *t = current;
 
 	t->fn(t->data);
 	t->exited = true;
+	task_is(t);
 	wake_up(&t->gone);
 	task_leave();
 	abort();
@@ -171,6 +179,7 @@ static struct task_struct *task_new(int (*fn)(void *), void *data)
 	t->stack = stack;
 	t->fn = fn;
 	t->data = data;
+	task_is(t);
 	return t;
 }
 
@@ -184,6 +193,7 @@ void wake_up_process(struct task_struct *task)
 {
 	task->runs = true;
 	task->sleeps = false;
+	task_is(task);
 }
 
 bool kthread_should_stop(void)
@@ -219,18 +229,17 @@ static void queue_due_works(void)
 /* One of those that can go on does. */
 static bool run_one(void)
 {
-	struct task_struct *can[MAX_TASKS];
 	u64 now = ktime_get_ns();
-	u32 i, nr = 0;
+	u32 i, can[MAX_TASKS], nr = 0;
 
 	queue_due_works();
 	for (i = 0; i < nr_tasks; i++) {
-		if (tasks[i].runs && !tasks[i].exited && (!tasks[i].sleeps || now >= tasks[i].until))
-			can[nr++] = &tasks[i];
+		can[nr] = i;
+		nr += now >= due[i];
 	}
 	if (!nr)
 		return false;
-	task_enter(can[sim_random(the_sim, nr)]);
+	task_enter(&tasks[can[sim_random(the_sim, nr)]]);
 	return true;
 }
 
@@ -286,8 +295,10 @@ void wake_up(wait_queue_head_t *wq)
 
 	wq->wakes++;
 	for (i = 0; i < nr_tasks; i++) {
-		if (tasks[i].sleeps && tasks[i].waits_for == wq)
+		if (tasks[i].sleeps && tasks[i].waits_for == wq) {
 			tasks[i].sleeps = false;
+			task_is(&tasks[i]);
+		}
 	}
 }
 
@@ -305,8 +316,10 @@ void sim_wait(wait_queue_head_t *wq, u32 wakes, u64 until)
 	current->waits_for = wq;
 	current->until = until;
 	current->sleeps = true;
+	task_is(current);
 	task_leave();
 	current->sleeps = false;
+	task_is(current);
 }
 
 void schedule(void)
@@ -314,6 +327,7 @@ void schedule(void)
 	current->waits_for = NULL;
 	current->until = ~0ull;
 	current->sleeps = true;
+	task_is(current);
 	task_leave();
 }
 
@@ -424,8 +438,10 @@ void sim_kernel_boot(struct sim *sim)
 	for (i = 0; i < MAX_PAGES; i++)
 		pages[i].next = i + 1 < MAX_PAGES ? &pages[i + 1] : NULL;
 	free_pages = pages;
-	for (i = 0; i < nr_tasks; i++)
+	for (i = 0; i < nr_tasks; i++) {
 		tasks[i].exited = true;	/* where it is, it will never go on from */
+		task_is(&tasks[i]);
+	}
 	spins = 0;
 	delayed = NULL;
 }
