@@ -3,7 +3,7 @@
 # This test will attach to a device under a mounted, busy ext4 and detach from it
 # several times, measure the longest gap in the guest's I/O against that
 # without, migrate it, and find the filesystem and its files sound at the destination.
-# check-kernels: 6.1
+# check-kernels: long
 # check-processors: 2
 . functions.sh
 requires ip dmmigrate dmmigrated mkfs.ext4 e2fsck

@@ -4,7 +4,7 @@
 # run at the destination the source goes on, its guest has seen a pause and
 # no error; where it may, both sides stand still with exit code 9 until somebody has looked.
 # XenServer left VMs suspended, or let them run twice (xcp-ng #811, #235).
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip dmmigrate dmmigrated
 load_module

@@ -4,7 +4,7 @@
 # write having passed: what is under way ends before the answer, only an unwritten one is shut with
 # if_clean, and a guest that goes on has seen no error; what was cached through the gate
 # before is not read again after the volume was written beneath it.
-# check-kernels: uml
+# check-kernels: long
 . functions.sh
 load_module
 requires debug

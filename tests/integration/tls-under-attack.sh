@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 # This test will have somebody between the hosts who flips, drops, doubles, swaps, cuts off and replays what passes, of a disk that
 # is moved while its guest writes, and of a copy, where the kernels of both ends do TLS: nothing of it is accepted, the guest's
-# writes never fail, and both come to their end once nobody disturbs them.  DMM_TRIES: how often, besides (48).
+# writes never fail, and both come to their end once nobody disturbs them.  DMM_TRIES: how often, besides (16).
 # timeout: 1500
 # check-kernels: 6.1
 . functions.sh
@@ -11,7 +11,7 @@ requires ip attack dmmigrate dmmigrated module:tls
 load_module
 two_hosts
 BETWEEN=7791
-TRIES=${DMM_TRIES:-48}
+TRIES=${DMM_TRIES:-16}
 DAEMON_OPTIONS='--tls kernel'
 RECEIVER_OPTIONS='--tls kernel'
 make_disk A 8
