@@ -43,7 +43,7 @@ pid_a=$!
 dmmigrate cancel C >"$TMP/cancel-C.out" 2>&1 &
 pid_c=$!
 for d in A C; do
-	must_wait_for 15 sh -c "dmsetup table $d | grep -q linear"
+	must_wait_for 5 sh -c "dmsetup table $d | grep -q linear"
 done
 signal_all CONT "$STOPPED"
 wait $pid_a || fail "cancel A: exit $?: $(cat "$TMP/cancel-A.out")"
