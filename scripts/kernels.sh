@@ -7,10 +7,11 @@
 #   kernels.sh uml		sanitised User Mode Linux from linux-source-6.12
 #   kernels.sh uml-bench	the same, not sanitised, for benchmarks
 #   kernels.sh smp		sanitised x86_64 with two processors, from the same
+#   kernels.sh image 6.1|6.12|smp	what an emulator boots of it, a file
 #   kernels.sh kdir KERNEL	what `make modules KDIR=` wants for each of them
 #   kernels.sh source FILE...	(checkpatch and kin) from the kernel source package
 #
-# Each prints one directory.  `stock` has boot/vmlinuz-* and lib/modules; `uml`, `uml-bench` and
+# Each but `image` prints one directory.  `stock` has boot/vmlinuz-* and lib/modules; `uml`, `uml-bench` and
 # `smp` have linux or bzImage, kdir and lib/modules.  Nothing is installed on the host.
 
 set -euo pipefail
@@ -49,6 +50,36 @@ do_stock()
 	release=$(kernel_release "$1") ||
 		die "no linux-headers-$1.*-amd64 installed: run scripts/install-packages.sh"
 	cached "stock-$release" fetch_stock "$release"
+}
+
+# unpack_image DIR BZIMAGE -- as DIR/vmlinux, which boots as well (PVH): under an emulator it takes seconds to unpack itself.  Where
+# what it has packed is, and how much, its header says since version 2.08 of the boot protocol; behind that is its size.
+unpack_image()
+{
+	local dir=$1 image=$2 sectors offset bytes packed=$1/packed
+
+	sectors=$(od -An -t u1 -j $((0x1f1)) -N 1 "$image")
+	read -r offset bytes < <(od -An -t u4 -j $((0x248)) -N 8 "$image")
+	dd if="$image" of="$packed" iflag=skip_bytes,count_bytes skip=$(((sectors + 1) * 512 + offset)) count=$((bytes - 4)) \
+		bs=1M status=none
+	case $(od -An -t x1 -N 4 "$packed") in
+	' fd 37 7a 58')	xz -dc < "$packed" > "$dir/vmlinux" ;;
+	' 28 b5 2f fd')	zstd -qdc < "$packed" > "$dir/vmlinux" ;;
+	*)	die "$image is packed by neither xz nor zstd" ;;
+	esac
+	rm "$packed"
+}
+
+do_image()
+{
+	local dir
+
+	case $1 in
+	smp)	dir=$(do_sanitised smp); echo "$dir/bzImage" ;;
+	*)	dir=$(do_stock "$1")
+		dir=$(cached "vmlinux-$(kernel_release "$1")" unpack_image "$dir"/boot/vmlinuz-*)
+		echo "$dir/vmlinux" ;;
+	esac
 }
 
 source_version()
@@ -146,7 +177,8 @@ do_kdir()
 case ${1-} in
 stock)	[ $# = 2 ] || die "usage: kernels.sh stock 6.1|6.12"; do_stock "$2" ;;
 uml|uml-bench|smp) do_sanitised "$1" ;;
+image)	[ $# = 2 ] || die "usage: kernels.sh image 6.1|6.12|smp"; do_image "$2" ;;
 kdir)	[ $# = 2 ] || die "usage: kernels.sh kdir 6.1|6.12|uml|uml-bench|smp"; do_kdir "$2" ;;
 source)	shift; do_source "$@" ;;
-*)	die "usage: kernels.sh stock 6.1|6.12, uml, uml-bench, smp, kdir KERNEL, source FILE..." ;;
+*)	die "usage: kernels.sh stock 6.1|6.12, uml, uml-bench, smp, image KERNEL, kdir KERNEL, source FILE..." ;;
 esac

@@ -213,7 +213,7 @@ make_initrd()
 		done
 		make_keys "$userland/dmmigrate" etc/dmmigrate
 		cp "$DMM_TOP"/userland/dmmigrate/12-dmmigrate.rules lib/udev/rules.d/
-		cp "$KO" "lib/modules/$RELEASE/updates/"
+		strip --strip-debug -o "lib/modules/$RELEASE/updates/${KO##*/}" "$KO"
 		$MORE "$dir/root"
 		PATH=$PATH:/sbin depmod -b . "$RELEASE"
 		find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet > "$out"
@@ -264,12 +264,8 @@ boot()
 			slub_debug=- kasan_multi_shot log_buf_len=1M dmm_kernel=uml \
 			3>&1 > "$console" 2>&1 < /dev/null
 	fi
-	if [ "$kernel" = smp ]; then
-		image=$("$DMM_TOP/scripts/kernels.sh" smp)/bzImage
-		memory=2G	# an eighth is KASAN's
-	else
-		image=$(echo "$("$DMM_TOP/scripts/kernels.sh" stock "$kernel")"/boot/vmlinuz-*)
-	fi
+	image=$("$DMM_TOP/scripts/kernels.sh" image "$kernel")
+	[ "$kernel" != smp ] || memory=2G	# an eighth is KASAN's
 	# emulated processors stand still for half a minute when the host is busy, which is no stall of RCU
 	exec setsid qemu-system-x86_64 -M q35 -accel "${DMM_QEMU_ACCEL:-tcg,thread=multi}" -cpu "${DMM_QEMU_CPU:-$CPU_MODEL}" \
 		-smp "${DMM_PROCESSORS:-2}" -m "${DMM_QEMU_MEMORY:-$memory}" -display none -no-reboot -nodefaults -monitor none \

@@ -84,7 +84,7 @@ guest_config()
 	cat > "$MY/$name.cfg" <<-EOS
 		name = "$name"
 		type = "pvh"
-		kernel = "/guest/vmlinuz"
+		kernel = "/guest/vmlinux"
 		ramdisk = "/guest/initrd"
 		extra = "console=hvc0 quiet panic=-1 $DMM_KERNEL_OPTIONS load=$words"
 		memory = 96

@@ -59,7 +59,7 @@ boot_host()
 		-display none -no-reboot -nodefaults -monitor "unix:$LAB/$host.monitor,server=on,wait=off" \
 		-serial "file:$LAB/$host.console" -kernel "$LAB/xen" \
 		-append "dom0_mem=${LAB_DOM0_MEMORY}M,max:${LAB_DOM0_MEMORY}M dom0_max_vcpus=1 com1=115200 console=com1 xpti=no spec-ctrl=no,eager-fpu" \
-		-initrd "$LAB/vmlinuz console=hvc0 quiet panic=-1 oops=panic $DMM_KERNEL_OPTIONS log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120 rootfstype=ramfs rdinit=/bin/dom0-init dmm_host=$host,$LAB/initrd" \
+		-initrd "$LAB/vmlinux console=hvc0 quiet panic=-1 oops=panic $DMM_KERNEL_OPTIONS log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=120 rootfstype=ramfs rdinit=/bin/dom0-init dmm_host=$host,$LAB/initrd" \
 		-netdev "dgram,id=link,local.type=unix,local.path=$LAB/$host.net,remote.type=unix,remote.path=$LAB/$other.net" \
 		-device "virtio-net-pci,netdev=link,romfile=,host_mtu=60000,mac=52:54:00:09:00:0$number" \
 		-netdev user,id=commands,restrict=on,hostfwd=tcp:127.0.0.1:0-:5000 \

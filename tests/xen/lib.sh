@@ -154,7 +154,7 @@ add_ours()
 		EOS
 	done
 	cp --remove-destination "$XEN_DIR"/dom0/* "$root/bin/"
-	cp -L "$("$DMM_TOP/scripts/kernels.sh" stock "$XEN_KERNEL")/boot/vmlinuz-$RELEASE" "$root/guest/vmlinuz"
+	cp "$("$DMM_TOP/scripts/kernels.sh" image "$XEN_KERNEL")" "$root/guest/vmlinux"
 	make_guest_initrd "$root/guest/initrd"
 	make_guest_initrd "$root/guest/initrd-fs" ext4
 }
@@ -169,7 +169,7 @@ take_turns()
 	[ "${DMM_MACHINES-}" = 1 ] || take_turn
 }
 
-# make_lab DIR -- builds what the hosts boot: DIR/xen, DIR/vmlinuz, DIR/initrd
+# make_lab DIR -- builds what the hosts boot: DIR/xen, DIR/vmlinux, DIR/initrd
 make_lab()
 {
 	local dir=$1 tree
@@ -178,8 +178,7 @@ make_lab()
 	tree=$(xen_packages)
 	LIBRARIES=$tree/root
 	ln -sf "$tree/xen" "$dir/xen"
-	tree=$("$DMM_TOP/scripts/kernels.sh" stock "$XEN_KERNEL")
-	ln -sf "$tree/boot/vmlinuz-$RELEASE" "$dir/vmlinuz"
+	ln -sf "$("$DMM_TOP/scripts/kernels.sh" image "$XEN_KERNEL")" "$dir/vmlinux"
 	make_initrd "$XEN_KERNEL" "$dir/initrd.new"
 	gzip -1 < "$dir/initrd.new" > "$dir/initrd"
 	rm "$dir/initrd.new"

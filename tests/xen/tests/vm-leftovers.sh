@@ -15,7 +15,7 @@ idle()
 	cat > "$MY/idle.cfg" <<-EOS
 		name = "$2"
 		type = "pvh"
-		kernel = "/guest/vmlinuz"
+		kernel = "/guest/vmlinux"
 		memory = 96
 		vcpus = 1
 	EOS

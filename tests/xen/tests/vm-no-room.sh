@@ -14,7 +14,7 @@ free=$(must b "xl info free_memory")
 cat > "$MY/ballast.cfg" <<-EOS
 	name = "ballast"
 	type = "pvh"
-	kernel = "/guest/vmlinuz"
+	kernel = "/guest/vmlinux"
 	memory = $((free - 48))
 	vcpus = 1
 EOS
