@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define PAGE_BYTES	4096u
+#define BEGIN_BYTES	(64 * PAGE_BYTES)	/* of one write of a new journal */
 #define CLOCK_OVER	(1ull << 55)	/* above all stamps; checkers have a journal's number in the bits above */
 
 static int complain(const struct mirror *m, int err, const char *what)
@@ -27,22 +28,22 @@ static uint64_t bytes_of(const struct journal *j)
 	return sizeof(*j->hdr) + (uint64_t)j->hdr->max_ops * sizeof(*j->ops);
 }
 
-/* The page of the journal at @off, as it is now, or none of it where the journal ends before. */
-static int write_page(struct mirror *m, uint64_t off)
+/* @len bytes of the journal at @off, pages both, as it is now, or zeroes where the journal ends before. */
+static int write_pages(struct mirror *m, uint64_t off, size_t len)
 {
 	uint64_t left = bytes_of(m->journal) - off;
 	ssize_t n;
 
-	memset(m->page, 0, PAGE_BYTES);
-	memcpy(m->page, (const uint8_t *)m->journal->hdr + off, left < PAGE_BYTES ? left : PAGE_BYTES);
+	memset(m->page, 0, len);
+	memcpy(m->page, (const uint8_t *)m->journal->hdr + off, left < len ? left : len);
 	if (!off) {
 		struct journal_hdr *hdr = (struct journal_hdr *)m->page;
 
 		hdr->clock = CLOCK_OVER;
 		hdr->next_op = hdr->max_ops;
 	}
-	n = pwrite(m->fd, m->page, PAGE_BYTES, (off_t)off);
-	return n == PAGE_BYTES ? 0 : complain(m, n < 0 ? -errno : -ENOSPC, "cannot write");
+	n = pwrite(m->fd, m->page, len, (off_t)off);
+	return n == (ssize_t)len ? 0 : complain(m, n < 0 ? -errno : -ENOSPC, "cannot write");
 }
 
 /* Is there a journal that @journal may go on with? */
@@ -84,13 +85,13 @@ static int restore(struct mirror *m)
 
 int mirror_open(struct mirror *m, const char *path, struct journal *journal)
 {
-	uint64_t off;
+	uint64_t off = PAGE_BYTES, len = bytes_of(journal), left;
 	int err = 0;
 
 	m->journal = journal;
 	m->path = path;
 	pthread_mutex_init(&m->lock, NULL);
-	m->page = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
+	m->page = aligned_alloc(PAGE_BYTES, BEGIN_BYTES);
 	if (!m->page)
 		return complain(m, -ENOMEM, "cannot begin");
 	m->fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_DSYNC | O_CLOEXEC, 0600);
@@ -98,9 +99,12 @@ int mirror_open(struct mirror *m, const char *path, struct journal *journal)
 		return complain(m, -errno, "cannot open");
 	if (goes_on(m))
 		return restore(m);
-	for (off = 0; !err && off < bytes_of(journal); off += PAGE_BYTES)
-		err = write_page(m, off);
-	return err;
+	/* its header last: there is a journal when all of it is there */
+	for (; !err && off < len; off += BEGIN_BYTES) {
+		left = (len - off + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+		err = write_pages(m, off, left < BEGIN_BYTES ? left : BEGIN_BYTES);
+	}
+	return err ? err : write_pages(m, 0, PAGE_BYTES);
 }
 
 int mirror_op(struct mirror *m, const struct op *op)
@@ -109,7 +113,7 @@ int mirror_op(struct mirror *m, const struct op *op)
 	int err;
 
 	pthread_mutex_lock(&m->lock);
-	err = write_page(m, off - off % PAGE_BYTES);
+	err = write_pages(m, off - off % PAGE_BYTES, PAGE_BYTES);
 	pthread_mutex_unlock(&m->lock);
 	return err;
 }
