@@ -14,7 +14,7 @@ make_disk B 8
 fill A
 start_receiver
 cleanup_fn "dm_drop A.dmm"
-start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
+start_load A --writers 2 --rate 20 --sizes 512..32K --errors-ok
 
 ready() {
 	await_state A copying 30

@@ -15,7 +15,7 @@ fill A
 remember_devices
 DAEMON_OPTIONS='--reconnect manual'
 start_receiver
-start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
+start_load A --writers 2 --rate 20 --sizes 512..32K --errors-ok
 
 # cancelled PHASE: now, twice
 cancelled() {

@@ -13,9 +13,9 @@ fill A
 fill C
 remember_devices
 start_receiver
-start_load C --writers 2 --rate 40 --sizes 512..16K --errors-ok
+start_load C --writers 2 --rate 20 --sizes 512..16K --errors-ok
 LOAD_C=$LOAD
-start_load A --writers 2 --rate 40 --sizes 512..16K
+start_load A --writers 2 --rate 20 --sizes 512..16K
 start_migration --bandwidth 2M
 dmmigrate start --bandwidth 4M C "$ADDR_B:/dev/mapper/D" >/dev/null || fail "start: exit $?"
 await A 10 "acked_bytes>=2097152"

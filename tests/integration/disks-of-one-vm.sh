@@ -38,7 +38,7 @@ restored "a dry run"
 
 for d in A C E; do fill $d; done
 for d in A C E; do
-	start_load $d --writers 2 --rate 40 --sizes 512..64K --errors-ok
+	start_load $d --writers 2 --rate 15 --sizes 512..64K --errors-ok
 	eval "LOAD_$d=\$LOAD"
 done
 

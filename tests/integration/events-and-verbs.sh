@@ -13,7 +13,7 @@ fill A
 start_receiver
 background events dmm-nl events 60
 EVENTS=$PID
-start_load A --writers 2 --rate 40 --sizes 512..16K --errors-ok
+start_load A --writers 2 --rate 20 --sizes 512..16K --errors-ok
 
 # json VERB...: succeeds and prints one object with the schema's version
 json() {

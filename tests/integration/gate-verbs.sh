@@ -103,7 +103,7 @@ done
 checker_verdict /dev/mapper/G G
 
 # ---- not at all while the volume does not answer: it stays the open gate that it was
-start_load G --writers 2 --rate 50
+start_load G --writers 2 --rate 20
 usleep 300000
 dmsetup suspend B
 refused 1 'EINTR' gate settle

@@ -14,7 +14,7 @@ make_disk B 16
 fill A
 start_receiver
 cleanup_fn "dm_drop A.dmm"
-start_load A --writers 2 --rate 50 --sizes 512..32K --errors-ok
+start_load A --writers 2 --rate 20 --sizes 512..32K --errors-ok
 
 start_migration
 ID=$(migration_id)

@@ -59,7 +59,7 @@ same_disks /dev/mapper/A /dev/mapper/B
 say "or it begins anew, by a plain start"
 reboot_source
 killed
-start_load A --writers 2 --rate 40 --sizes 512..32K --errors-ok
+start_load A --writers 2 --rate 20 --sizes 512..32K --errors-ok
 dmmigrate start A "$ADDR_B:/dev/mapper/B" >"$TMP/start.out" 2>&1 || fail "start: exit $?: $(cat "$TMP/start.out")"
 # what has been read is acknowledged a little later
 await A 30 "sweep_blocks>=4096" "acked_bytes>=$((16 * MIB))"

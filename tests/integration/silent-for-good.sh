@@ -19,9 +19,9 @@ STOPPED=$RECEIVER
 start_receiver_on c 10.77.1.2
 DAEMON_OPTIONS='--reconnect manual'
 start_daemon
-start_load C --writers 2 --rate 40 --sizes 512..16K
+start_load C --writers 2 --rate 20 --sizes 512..16K
 LOAD_C=$LOAD
-start_load A --writers 2 --rate 40 --sizes 512..16K
+start_load A --writers 2 --rate 20 --sizes 512..16K
 start_migration --bandwidth 1M
 dmmigrate start --bandwidth 1M C 10.77.1.2:/dev/mapper/D >/dev/null || fail "start: exit $?"
 for d in A C; do await $d 10 "acked_bytes>=1048576"; done

@@ -38,7 +38,7 @@ dmm-alg new "cryptd($plain)" || fail "no cryptd($plain)"
 cleanup_fn "dmm-alg del 'cryptd($plain)'"
 assert "what TLS takes" "$(driver_of 'gcm(aes)')" = "cryptd($plain)"
 
-start_load A --writers 2 --rate 40 --sizes 512..64K --errors-ok
+start_load A --writers 2 --rate 20 --sizes 512..64K --errors-ok
 start_migration --yes --connections 16 --tls kernel
 assert "security" "$(nl A security)" = 1
 assert "users of it" "$(awk -v d="cryptd($plain)" '$1 == "driver" && $3 == d { f = 1 } f && $1 == "refcnt" { print $3; exit }' /proc/crypto)" -ge 32

@@ -16,7 +16,7 @@ attach_raw A
 dev=/dev/mapper/A
 FD=tls
 SECURITY=1
-start_load A --writers 2 --rate 40 --sizes 512..16K
+start_load A --writers 2 --rate 20 --sizes 512..16K
 
 # -74: EBADMSG, -5: EIO; "any" for a header that is wrong, and for an end: the kernel notices as it comes, and tells whoever asks
 # first, who may be sending

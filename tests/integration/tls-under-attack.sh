@@ -80,7 +80,7 @@ no_more
 
 # a migration under load, which the daemon takes up again each time
 fill A
-start_load A --writers 2 --rate 40 --sizes 512..16K
+start_load A --writers 2 --rate 20 --sizes 512..16K
 between 4
 tries=0
 until dmmigrate start --yes --connections 2 --tls kernel A "127.0.0.1:$BETWEEN:/dev/mapper/B" >"$TMP/start.out" 2>&1; do

@@ -14,7 +14,7 @@ make_disk B 4
 fill A
 remember_devices
 start_receiver
-start_load A --seed "${DMM_SEED:-1}" --writers 2 --rate 50 --sizes 512..32K --errors-ok
+start_load A --seed "${DMM_SEED:-1}" --writers 2 --rate 20 --sizes 512..32K --errors-ok
 [ "$(sh -c 'DMM_TOOL_STOP_AT=prepared dmmigrate start --dry-run A 10.77.0.2:/dev/mapper/B >/dev/null; echo $?')" = 0 ] ||
 	fail "dry run"
 restored "dry run"
@@ -99,7 +99,7 @@ over() {
 	dm_replace A "$table"
 	rm "$TMP/A.journal"
 	fill A
-	start_load A --seed "${DMM_SEED:-1}" --writers 2 --rate 50 --sizes 512..32K --errors-ok
+	start_load A --seed "${DMM_SEED:-1}" --writers 2 --rate 20 --sizes 512..32K --errors-ok
 }
 ready --bandwidth 0
 for step in committed finished running; do

@@ -13,7 +13,7 @@ make_disk B 4
 fill A
 cleanup_fn "rm -rf /var/lib/dmmigrate"
 remember_devices
-start_load A --seed "${DMM_SEED:-1}" --writers 2 --rate 50 --sizes 512..32K
+start_load A --seed "${DMM_SEED:-1}" --writers 2 --rate 20 --sizes 512..32K
 
 killed() {
 	local step=$1 status=0

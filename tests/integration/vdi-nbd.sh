@@ -27,7 +27,7 @@ serve() {
 	must_wait_for 20 ready
 }
 
-start_load A --writers 3 --rate 40 --sizes 512..32K
+start_load A --writers 3 --rate 20 --sizes 512..32K
 
 say "the server dies"
 serve
