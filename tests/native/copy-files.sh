@@ -48,10 +48,10 @@ hashes=$(number hash_bytes)
 is "  costs at most 1 % of the size in hashes" $((hashes * 100)) -le $size
 is "  but some" "$hashes" -gt 0
 
-printf x | dd of="$img" bs=1 seek=$((5 * MiB)) conv=notrunc status=none
-printf x | dd of="$src" bs=1 seek=$((11 * MiB + 77)) conv=notrunc status=none
-printf x | dd of="$img" bs=1 seek=$((22 * MiB)) conv=notrunc status=none	# where the source has a hole
-printf x | dd of="$img" bs=1 seek=$((25 * MiB)) conv=notrunc status=none	# and zeros
+printf differs | dd of="$img" bs=1 seek=$((5 * MiB)) conv=notrunc status=none
+printf differs | dd of="$src" bs=1 seek=$((11 * MiB + 77)) conv=notrunc status=none
+printf differs | dd of="$img" bs=1 seek=$((22 * MiB)) conv=notrunc status=none	# where the source has a hole
+printf differs | dd of="$img" bs=1 seek=$((25 * MiB)) conv=notrunc status=none	# and zeros
 expect "a third one, after changes on both sides" json "$src" "$to:$img"
 is "  ships two granules" "$(number shipped_bytes)" = $((2 * 65536))
 same "  and then they agree" "$src" "$img"

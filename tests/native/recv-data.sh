@@ -77,7 +77,7 @@ truncate -s 1536 "$tmp/part.img"
 dd if="$tmp/part" of="$tmp/part.img" conv=notrunc status=none
 expect_text "a digest of a part is that of a file with its contents" "$one" \
 	phony "$to" 11 prepare "$tmp/part.img" 1536 digest 0 1536 forget
-printf x | dd of="$img" bs=1 seek=5000000 conv=notrunc status=none
+printf differs | dd of="$img" bs=1 seek=5000000 conv=notrunc status=none
 after=$(phony "$to" 10 digest 0 8M)
 if [ "$after" != "$(tail -n 1 "$tmp/before")" ]; then
 	ok "one byte changed behind its back: another digest"
