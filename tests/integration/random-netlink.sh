@@ -18,7 +18,7 @@ dev=/dev/mapper/A
 majmin=$(dmsetup info -c --noheadings -o major,minor --separator : A)
 
 # to the last message
-start_load A --writers 2 --seconds $((600 + ${CYCLES:-3} * 5))
+start_load A --writers 2 --rate 30 --seconds $((600 + ${CYCLES:-3} * 5))
 dmm-nlfuzz --dev "$majmin" --count $((${CYCLES:-3} * 1000)) --seed "${DMM_SEED:-1}" --no-commit >"$TMP/fuzz.out" || {
 	cat "$TMP/fuzz.out"
 	fail "fuzzing"

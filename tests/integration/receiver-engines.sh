@@ -3,7 +3,7 @@
 # This test will have the receiver write a block device by io_uring and by libaio, whole and with
 # errors, and see the same contents, barriers and refusals; forbid io_uring, and see `auto` say so
 # and go on, and see who insists on it turned away.
-# check-kernels: 6.1
+# check-kernels: long
 # timeout: 240
 . functions.sh
 requires ip dmmigrated phony

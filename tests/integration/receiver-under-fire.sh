@@ -5,7 +5,7 @@
 # that cuts every request into pieces; and see none of them ever hold anything but what the
 # acknowledgements allow.
 # timeout: 240
-# check-kernels: 6.1
+# check-kernels: long
 # check-processors: 2
 . functions.sh
 requires ip dmmigrated fire

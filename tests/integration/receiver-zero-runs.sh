@@ -4,7 +4,7 @@
 # and that fail, and see every one read as zeros where it was acknowledged, what lies beside the
 # run unharmed, and a disk that could not be zeroed FAILED.
 # timeout: 240
-# check-kernels: 6.12
+# check-kernels: long
 . functions.sh
 requires ip dmmigrated phony losetup
 two_hosts
