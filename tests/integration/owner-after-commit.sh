@@ -103,7 +103,15 @@ for verb in cancel clean; do
 done
 kill -CONT "$DAEMON"
 mv "$TMP"/*.json /run/dmmigrate/
+# a daemon that begins now shuts it, and keeps that table; whoever gives the disk up ends that, too
+ID=$(migration_id)
+kill -9 "$DAEMON"
+wait "$DAEMON" || true
+start_daemon
+dmsetup info "dmm-$ID-fence0" >/dev/null || fail "the daemon has put up no fence"
+refused 3 'the destination owns.*dmmigrate clean A' dmmigrate status A
 again
+! dmsetup info "dmm-$ID-fence0" >/dev/null 2>&1 || fail "the fence is still there"
 
 # the record is lost after the release
 cut_over

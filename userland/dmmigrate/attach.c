@@ -234,6 +234,17 @@ static int detach_restore(struct dmm_tool *t, struct dmm_source *s)
 			*dmm_dm_reason() ? dmm_dm_reason() : strerror(-ret));
 }
 
+/* The daemon, begun after the cutover, keeps the table that it found live, which names the origin, and is nobody's any more. */
+static void remove_fence(const struct dmm_source *s)
+{
+	char uuid[DMM_DM_UUID_BYTES];
+	struct dmm_dm_dev fence;
+
+	dmm_fence_uuid_format(s->id, s->disk, uuid);
+	if (s->has_id && !dmm_dm_find_uuid(uuid, &fence) && strcmp(fence.name, s->live.name))
+		dmm_dm_remove(&fence);	/* else the origin is in use, which is said */
+}
+
 int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner owner,
 		      enum dmm_use use)
 {
@@ -241,6 +252,8 @@ int dmm_origin_remove(struct dmm_tool *t, struct dmm_source *s, enum dmm_owner o
 
 	if (!s->has_origin)
 		return 0;
+	if (owner == DMM_OWNER_DEST)
+		remove_fence(s);
 	ret = dmm_dm_remove(&s->origin);
 	if (ret == -ENODEV)
 		ret = 0;
