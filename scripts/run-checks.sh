@@ -140,7 +140,7 @@ lane()
 { make -s -j2 userland tools docs && make -s -j2 -C userland SAN=1 all && make -s -C userland phony; } > "$LOGS/build.log" 2>&1 ||
 	{ tail -n 20 "$LOGS/build.log"; die "userland does not build"; }
 for name in "$@"; do
-	{ steps; computing_steps; } | grep -q "^$name " ||
+	{ steps; computing_steps; } | grep "^$name " > /dev/null ||
 		die "no step '$name': $({ steps; computing_steps; } | awk '{ printf "%s ", $1 }')"
 done
 for kind in steps computing_steps; do
