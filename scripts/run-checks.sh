@@ -139,9 +139,9 @@ lane()
 # once, so that nothing builds it twice at the same time
 { make -s -j2 userland tools docs && make -s -j2 -C userland SAN=1 all && make -s -C userland phony; } > "$LOGS/build.log" 2>&1 ||
 	{ tail -n 20 "$LOGS/build.log"; die "userland does not build"; }
+all=$(steps; computing_steps)
 for name in "$@"; do
-	{ steps; computing_steps; } | grep "^$name " > /dev/null ||
-		die "no step '$name': $({ steps; computing_steps; } | awk '{ printf "%s ", $1 }')"
+	grep -q "^$name " <<< "$all" || die "no step '$name': $(awk '{ printf "%s ", $1 }' <<< "$all")"
 done
 for kind in steps computing_steps; do
 	"$kind" | awk -v names=" $* " 'names == "  " || index(names, " " $1 " ")' > "$LOGS/$kind"
