@@ -80,7 +80,7 @@ expect_text "a digest of a part is that of a file with its contents" "$one" \
 printf differs | dd of="$img" bs=1 seek=5000000 conv=notrunc status=none
 after=$(phony "$to" 10 digest 0 8M)
 if [ "$after" != "$(tail -n 1 "$tmp/before")" ]; then
-	ok "one byte changed behind its back: another digest"
+	ok "a word changed behind its back: another digest"
 else
 	bad "a changed file has the old digest"
 fi
