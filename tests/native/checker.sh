@@ -25,6 +25,8 @@ check() {
 
 sector() { dd if="$1" of="$3" bs=512 skip="$2" seek="$4" count=1 conv=notrunc status=none; }
 damage() { printf 'garbage' | dd of="$img" bs=1 seek=$(($1 * 512 + $2)) conv=notrunc status=none; }
+# written SECTOR DISK: by which operation
+written() { od -An -t u8 -j $((($1) * 512 + 8)) -N 8 "$2" | tr -d ' '; }
 # field SEQ FIELD: where 64-bit field FIELD (0 issued, 1 completed) of operation SEQ lies
 field() { echo $((64 + ($1 - 1) * 64 + $2 * 8)); }
 get() { od -An -t u8 -j "$(field "$1" "$2")" -N 8 "$j" | tr -d ' '; }
@@ -93,12 +95,12 @@ check "a larger copy is judged over the size of its source" 0 'OK: 16384 sectors
 
 # The two last writes of 6M: the older is stale, unless the journal says that they ran concurrently.
 restore
-seq=$(od -An -t u8 -j $((lba6 * 512 + 16)) -N 8 "$img" | tr -d ' ')
-older=$(od -An -t u8 -j $(((lba6 + 8) * 512 + 16)) -N 8 "$img" | tr -d ' ')
+seq=$(written lba6 "$img")
+older=$(written lba6+8 "$img")
 [ "$older" = $((seq - 1)) ]
 cp "$tmp/loaded" "$tmp/only"
 "$tools/dmm-load" "$tmp/only" --buffered --journal "$j" --op write:6M:8192 >/dev/null
-third=$(od -An -t u8 -j $((lba6 * 512 + 16)) -N 8 "$tmp/only" | tr -d ' ')
+third=$(written lba6 "$tmp/only")
 sector "$tmp/only" $lba6 "$img" $lba6
 check "the write issued last" 1 'stale'	# 6M+512.. still holds the one before it
 dd if="$tmp/only" of="$img" bs=8192 skip=768 seek=768 count=1 conv=notrunc status=none
@@ -189,7 +191,7 @@ check "the second life by the first one's copy" 1 'alien'
 j=$tmp/mirror
 check "the second life by both" 0 'OK'
 # an operation that the copy has not is one that the disk must not have
-seq=$(od -An -t u8 -j 16 -N 8 "$img" | tr -d ' ')
+seq=$(written 0 "$img")
 put "$seq" 0 0
 check "an operation that was not noted" 1 'lba 0: alien'
 rm -f "$tmp/journal6"
@@ -208,4 +210,18 @@ got=0
 "$tools/dmm-load" "$img" --buffered --journal "$tmp/j5" --op write:4M:512 >"$tmp/out" 2>&1 || got=$?
 { [ $got = 2 ] && grep -q 'does not fit' "$tmp/out"; } || bad "beyond the end"
 
+# a disk that was loaded is the destination of another migration: nothing written there may pass for a file system
+truncate -s 8M "$tmp/second"
+img=$tmp/second j=$tmp/second.journal at=0
+: >"$tmp/signatures"
+load --fill --region 0:512 --journal-ops 10000
+for seq in 4991 5007 9320 9336; do
+	load --writers 1 --ops $((seq - 1 - at - (at == 0))) --region 1024:512 --sizes 512..512
+	load --op write:1024:512
+	at=$seq
+	check "operation $seq at sector 2" 0 'OK: .*writes '$seq --distinct 512
+	blkid -p "$img" >>"$tmp/signatures" || true	# 2: none
+done
+what='no operation makes a signature'
+if [ -s "$tmp/signatures" ]; then bad "$what"; cat "$tmp/signatures"; else ok "$what"; fi
 finish

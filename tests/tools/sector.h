@@ -15,8 +15,8 @@
 
 struct sector {
 	uint64_t magic;
-	uint64_t lba;		/* in sectors of 512 bytes */
 	uint64_t seq;		/* of the operation in its journal, from 1 */
+	uint64_t lba;		/* in sectors of 512 bytes; here, for blkid takes 4991 at this place of sector 2 for a Minix file system */
 	uint32_t writer;
 	uint32_t journal;	/* the journal's random id */
 	uint8_t pattern[476];	/* follows from journal, seq and lba */
