@@ -12,10 +12,9 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/check
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-# What runs machines goes in as many lanes as there are processors.  A machine goes on polling, and its guests go on writing, while
-# it waits for its turn: with twice the lanes the same tests took up to twice the time of processors.  One lane more begins with
-# what only computes, has less of a right to them so long, and takes the time in which machines wait.
-PARALLEL=$(nproc)
+# What runs machines or is timed goes in as many lanes as there are processors: a machine goes on polling, and its guests go on
+# writing, while it waits for its turn; with twice the lanes the same tests took up to twice the time of processors.  One lane more
+# begins with what only computes, in the time that those leave, and goes on with the others'.
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
 # step NAME COMMAND... - run it, print its result and, when it failed, its end
@@ -46,57 +45,7 @@ step()
 	flock "$LOGS" cat "$LOGS/$name.said"
 }
 
-# cmocka programs: each case counts
-unit_tests()
-{
-	local program passed=0 failed=0 skipped=0 n log=$LOGS/unit-
-	local -a programs
-
-	make -s -j2 -C tests/unit OUT="$DMM_TOP/build/tests/unit" all || return 1
-	readarray -t programs < <(make -s --no-print-directory -C tests/unit list)
-	# shellcheck disable=SC2016	# for the shells that it starts
-	printf '%s\n' "${programs[@]}" | xargs -P "$PARALLEL" -I{} sh -c \
-		'"build/tests/unit/$1" > "$2$1.log" 2>&1; echo $? > "$2$1.rc"' sh {} "$log"
-	for program in "${programs[@]}"; do
-		n=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log$program.log" | awk '{ s += $1 } END { print s + 0 }')
-		passed=$((passed + n))
-		if [ "$(cat "$log$program.rc")" != 0 ] || [ "$n" = 0 ]; then
-			echo "not ok $program (exit status $(cat "$log$program.rc"))"
-			cat "$log$program.log"
-			failed=$((failed + 1))
-		fi
-		n=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p' "$log$program.log" | awk '{ s += $1 } END { print s + 0 }')
-		[ "$n" = 0 ] || { echo "skip $program:"; grep SKIPPED "$log$program.log"; }
-		skipped=$((skipped + n))
-	done
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ]
-}
-
-# shell tests on the host itself: each script counts
-native_tests()
-{
-	local test passed=0 failed=0 skipped=0 rc log
-
-	make -s userland tools || return 1
-	# shellcheck disable=SC2016	# for the shells that it starts
-	printf '%s\n' tests/native/*.sh | xargs -P "$PARALLEL" -I{} sh -c \
-		'log=$2$(basename "$1" .sh)
-		timeout "$(sed -n "1,10s/^# timeout: *//p" "$1" | grep . || echo 300)" bash "$1" > "$log.log" 2>&1; echo $? > "$log.rc"' sh {} "$LOGS/native-"
-	for test in tests/native/*.sh; do
-		log=$LOGS/native-$(basename "$test" .sh)
-		rc=$(cat "$log.rc")
-		case $rc in
-		0)	echo "ok $test"; passed=$((passed + 1)) ;;
-		77)	echo "skip $test $(tail -n 1 "$log.log")"; skipped=$((skipped + 1)) ;;
-		*)	echo "not ok $test (exit status $rc)"; tail -n 40 "$log.log"; failed=$((failed + 1)) ;;
-		esac
-	done
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ]
-}
-
-# The steps that run machines or are timed, the longest first; those that compute.
+# The steps that run machines or are timed, the longest first; those that only compute.
 steps()
 {
 	cat <<-'EOS'
@@ -106,20 +55,20 @@ steps()
 		stock-6.12-2 tests/qemu/run --kernel 6.12 --check --share 2/2
 		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
 		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
-		native native_tests
-		kunit tests/qemu/kunit
+		native tests/native/run
+		fuzz tests/fuzz/run
+		unit tests/unit/run
 		reset env DMM_PROCESSORS=1 tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
+		kunit tests/qemu/kunit
 	EOS
 }
 computing_steps()
 {
 	cat <<-'EOS'
-		sim tests/sim/run
-		unit unit_tests
-		fuzz tests/fuzz/run
-		fuzz-coverage tests/fuzz/coverage
-		model tests/model/run
+		sim scripts/in-idle-time tests/sim/run
+		model scripts/in-idle-time tests/model/run
+		fuzz-coverage scripts/in-idle-time tests/fuzz/coverage
 	EOS
 }
 
@@ -146,13 +95,10 @@ done
 for kind in steps computing_steps; do
 	"$kind" | awk -v names=" $* " 'names == "  " || index(names, " " $1 " ")' > "$LOGS/$kind"
 done
-for ((i = 0; i < PARALLEL; i++)); do
+for ((i = 0; i < $(nproc); i++)); do
 	{ lane "$LOGS/steps"; lane "$LOGS/computing_steps"; } &
 done
-{
-	(renice -n 5 -p "$BASHPID" > /dev/null; lane "$LOGS/computing_steps")
-	lane "$LOGS/steps"
-} &
+{ lane "$LOGS/computing_steps"; lane "$LOGS/steps"; } &
 wait
 
 cat "$LOGS"/*.result | awk '
