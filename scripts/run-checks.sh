@@ -12,9 +12,9 @@ cd "$DMM_TOP"
 LOGS=$DMM_TOP/build/check
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-# What runs machines or is timed goes in one lane more than there are processors, for machines wait, too.  Not in many more: a machine
-# goes on polling, and its guests go on writing, while it waits for its turn; in four lanes the same tests took up to twice the time
-# of two processors.  What only computes has a lane in the time that those leave.
+# What runs machines or is timed goes in as many lanes as there are processors: a machine goes on polling, and its guests go on
+# writing, while it waits for its turn; with twice the lanes the same tests took up to twice the time of processors.  One lane more
+# begins with what only computes, in the time that those leave, and goes on with the others'.
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
 # step NAME COMMAND... - run it, print its result and, when it failed, its end
@@ -45,15 +45,15 @@ step()
 	flock "$LOGS" cat "$LOGS/$name.said"
 }
 
-# The steps that run machines or are timed, the longest first, beside those that compute one that waits more; those that only compute.
+# The steps that run machines or are timed, the longest first; those that only compute.
 steps()
 {
 	cat <<-'EOS'
 		stock-6.12-1 tests/qemu/run --kernel 6.12 --check --share 1/2
 		xen tests/xen/run vm-moves vm-stays vm-no-room
-		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
 		uml tests/qemu/run --kernel uml --check
 		stock-6.12-2 tests/qemu/run --kernel 6.12 --check --share 2/2
+		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
 		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
 		native tests/native/run
 		fuzz tests/fuzz/run
@@ -95,10 +95,10 @@ done
 for kind in steps computing_steps; do
 	"$kind" | awk -v names=" $* " 'names == "  " || index(names, " " $1 " ")' > "$LOGS/$kind"
 done
-for ((i = 0; i < $(nproc) + 1; i++)); do
+for ((i = 0; i < $(nproc); i++)); do
 	{ lane "$LOGS/steps"; lane "$LOGS/computing_steps"; } &
 done
-lane "$LOGS/computing_steps" &
+{ lane "$LOGS/computing_steps"; lane "$LOGS/steps"; } &
 wait
 
 cat "$LOGS"/*.result | awk '
