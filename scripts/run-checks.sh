@@ -66,13 +66,13 @@ steps()
 computing_steps()
 {
 	cat <<-'EOS'
-		sim scripts/in-idle-time tests/sim/run
-		model scripts/in-idle-time tests/model/run
-		fuzz-coverage scripts/in-idle-time tests/fuzz/coverage
+		sim tests/sim/run
+		model tests/model/run
+		fuzz-coverage tests/fuzz/coverage
 	EOS
 }
 
-# lane LIST - take steps from it until it is empty
+# lane LIST [COMMAND] - take steps from it until it is empty; COMMAND runs them
 lane()
 {
 	local line
@@ -81,7 +81,7 @@ lane()
 	# shellcheck disable=SC2016	# for the shell that holds the lock
 	while line=$(flock "$1.lock" sh -c 'sed -n 1p "$1"; sed -i 1d "$1"' sh "$1"); [ -n "$line" ]; do
 		read -ra words <<< "$line"
-		step "${words[@]}"
+		step "${words[0]}" "${@:2}" "${words[@]:1}"
 	done
 }
 
@@ -95,10 +95,11 @@ done
 for kind in steps computing_steps; do
 	"$kind" | awk -v names=" $* " 'names == "  " || index(names, " " $1 " ")' > "$LOGS/$kind"
 done
-for ((i = 0; i < $(nproc); i++)); do
-	{ lane "$LOGS/steps"; lane "$LOGS/computing_steps"; } &
+compute() { lane "$LOGS/computing_steps" scripts/in-idle-time; }
+for _ in $(seq "$(nproc)"); do
+	{ lane "$LOGS/steps"; compute; } &
 done
-{ lane "$LOGS/computing_steps"; lane "$LOGS/steps"; } &
+{ compute; lane "$LOGS/steps"; } &
 wait
 
 cat "$LOGS"/*.result | awk '

@@ -83,5 +83,5 @@ judged 1 '0 passed, 0 failed, 0 skipped'
 
 # what the checks do with that is their form of a last line
 what='scripts/run-checks.sh knows the step'
-if grep -q '^[[:space:]]*fuzz-coverage .* tests/fuzz/coverage$' "$top/scripts/run-checks.sh"; then ok "$what"; else bad "$what"; fi
+if grep -q '^[[:space:]]*fuzz-coverage tests/fuzz/coverage$' "$top/scripts/run-checks.sh"; then ok "$what"; else bad "$what"; fi
 finish
