@@ -212,14 +212,15 @@ got=0
 
 # a disk that was loaded is the destination of another migration: nothing written there may pass for a file system
 truncate -s 8M "$tmp/second"
-img=$tmp/second j=$tmp/second.journal at=0
+img=$tmp/second j=$tmp/second.journal
 : >"$tmp/signatures"
 load --fill --region 0:512 --journal-ops 10000
+at=1
 for seq in 4991 5007 9320 9336; do
-	load --writers 1 --ops $((seq - 1 - at - (at == 0))) --region 1024:512 --sizes 512..512
+	load --writers 1 --ops $((seq - 1 - at)) --region 1024:512 --sizes 512..512
 	load --op write:1024:512
 	at=$seq
-	check "operation $seq at sector 2" 0 'OK: .*writes '$seq --distinct 512
+	check "operation $seq at sector 2" 0 'OK: .*writes '$seq
 	blkid -p "$img" >>"$tmp/signatures" || true	# 2: none
 done
 what='no operation makes a signature'
