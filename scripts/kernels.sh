@@ -20,6 +20,7 @@ shopt -s inherit_errexit
 
 readonly SOURCE_TAR=/usr/src/linux-source-6.12.tar.xz
 UML_CONFIG=$DMM_TOP/scripts/kconfig/uml.config
+UML_PATCH=$DMM_TOP/scripts/kconfig/uml-stacktrace.patch
 readonly SMP_CONFIG=$DMM_TOP/scripts/kconfig/smp.config
 
 fetch_stock()
@@ -102,6 +103,7 @@ build_sanitised()
 		--exclude='*/Documentation/[a-z]*' --exclude='*/tools/testing/selftests'
 	cd "$dir/kdir"
 	log=$dir/build.log
+	[ "$arch" != um ] || patch -s -p1 < "$UML_PATCH" > "$log" 2>&1 || { cat "$log"; die "$UML_PATCH does not fit"; }
 	make -s ARCH="$arch" LOCALVERSION= KCONFIG_ALLCONFIG="$config" allnoconfig > "$log" 2>&1 ||
 		{ tail -n 20 "$log"; die "a kernel with $config cannot be configured"; }
 	while read -r want; do
@@ -145,7 +147,7 @@ do_sanitised()
 	local key build=build_${1%-bench}
 
 	[ "$1" != uml-bench ] || UML_CONFIG=$DMM_TOP/scripts/kconfig/uml-bench.config
-	key=$(source_version)-$( { cat "$DMM_TOP/scripts/kconfig/$1.config"
+	key=$(source_version)-$( { cat "$DMM_TOP/scripts/kconfig/$1.config" "$UML_PATCH"
 		declare -f build_sanitised "$build"; gcc -dumpfullversion; } | sha256sum | cut -c 1-12)
 	cached "$1-$key" "$build"
 }
