@@ -12,6 +12,7 @@ NAME=G
 VOLUME=/dev/mapper/B
 gate() { (in_ns b dmm-gate "$1" "$ID" "$NAME" "$VOLUME"); }
 not_now() { refused 1 "$2" gate "$1"; }
+waits_for_volume() { awk '{ exit !($1 + $2) }' "/sys/block/dm-$(dmsetup info -c --noheadings -o minor G)/inflight"; }
 gate_is() { assert "gate" "$(st "$NAME" gate)" = "$1"; }
 two_hosts
 ! grep -q '^dm_migrate ' /proc/modules || rmmod dm-migrate
@@ -106,6 +107,7 @@ checker_verdict /dev/mapper/G G
 start_load G --writers 2 --rate 20
 usleep 300000
 dmsetup suspend B
+must_wait_for 10 waits_for_volume
 refused 1 'EINTR' gate settle
 dmsetup resume B
 gate_is open
