@@ -178,13 +178,13 @@ move_plain()
 # What tests of `dmmigrate vm` share: web at a, whose xvda moves from gdisk to gdest at b.
 VM='dmmigrate vm web --to b --map xvda=/dev/mapper/gdest --map xvdb=shared --timeout 15000'
 
-# guest_to_move: it writes, at a
+# guest_to_move [LOAD-OPTION...]: it writes, at a
 guest_to_move()
 {
 	shared_journal
 	linear a gdisk /dev/vda 0 32768
 	linear b gdest /dev/vdb 0 32768
-	create_guest a web /dev/mapper/gdisk
+	create_guest a web /dev/mapper/gdisk "$@"
 }
 
 # guest_has_moved: it is at b and nowhere else, and goes on

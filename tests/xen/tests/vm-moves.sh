@@ -7,7 +7,7 @@
 # timeout: 500
 . "$(dirname "$0")/../functions.sh"
 
-guest_to_move
+guest_to_move --rate 8
 must a "mkdir -p /etc/xen/auto && ln -s /etc/xen/web.cfg /etc/xen/auto/10-web"
 # another one of that name was there some time
 must b "echo '# old' > /etc/xen/web.cfg"

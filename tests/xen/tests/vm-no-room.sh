@@ -6,7 +6,7 @@
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"
 
-guest_to_move
+guest_to_move --rate 8
 
 # another domain has all but 48 MiB of it, of which it uses nothing
 free=$(must b "xl info free_memory")

@@ -7,7 +7,7 @@
 # expect-log: disconnected: the connection broke
 . "$(dirname "$0")/../functions.sh"
 
-guest_to_move
+guest_to_move --rate 8
 maps='--map xvda=/dev/mapper/gdest --map xvdb=shared'
 
 # refused CODE PATTERN OPTION...: dmmigrate vm web ends with it, and says so in one line
