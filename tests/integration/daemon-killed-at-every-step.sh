@@ -29,7 +29,7 @@ round_begin() {
 		start_receiver
 		unset DMM_DAEMON_STOP_AT ;;
 	esac
-	start_load A --seed "${DMM_SEED:-1}" --writers 1 --rate 30 --sizes 512..32K --errors-ok
+	start_load A --seed "${DMM_SEED:-1}" --writers 1 --rate 15 --sizes 512..32K --errors-ok
 }
 
 # the daemon that has died starts again, as systemd would
