@@ -98,7 +98,7 @@ assert "bytes shipped behind a slow barrier" "$(st A shipped)" = "$shipped"
 assert "bytes that are not covered" "$(nl A unflushed_bytes)" -lt $((10 << 20))
 assert "barriers" "$(nl A barrier)" = 0
 await A 20 "barrier>=1"
-await A 120 dirty_blocks=0
+await A 30 "shipped_bytes>=$((shipped + (1 << 20)))"
 stop_raw A
 
 # A disk of 512 blocks: there is room for as many runs.  With the barrier late on one connection the
@@ -108,13 +108,13 @@ make_disk D 2
 fill C
 attach_raw C
 PORT=$((PORT + 1))
-CONNS=2 connect_raw C --write /dev/mapper/D late=$((20000 * SLOW)) good
+CONNS=2 connect_raw C --write /dev/mapper/D late=$((12000 * SLOW)) good
 # only once all of it was acknowledged: what comes behind the barrier is joined with nothing of before
 dmm-nl start /dev/mapper/C barrier_ms=$HOUR barrier_bytes=$((2 << 20))
 await_quiet C
 full=$(((2 << 20) + 448 * 4096))
 start_combing
-await C 19 "unflushed_bytes>=$full" barrier=0
+await C 11 "unflushed_bytes>=$full" barrier=0
 usleep $((500000 * SLOW))
 shipped=$(st C shipped)
 usleep 1000000

@@ -96,17 +96,15 @@ for verb in "status A" "cancel A"; do
 done
 # not even when neither record nor daemon can tell
 mv /run/dmmigrate/*.json "$TMP/"
-kill -STOP "$DAEMON"
+kill -9 "$DAEMON"
+wait "$DAEMON" || true
 for verb in cancel clean; do
 	refused 9 'nobody knows.*systemctl start dmmigrated' dmmigrate $verb A
 	state_is A idle || fail "$(st A state) after $verb without record and daemon"
 done
-kill -CONT "$DAEMON"
 mv "$TMP"/*.json /run/dmmigrate/
 # a daemon that begins now shuts it, and keeps that table; whoever gives the disk up ends that, too
 ID=$(migration_id)
-kill -9 "$DAEMON"
-wait "$DAEMON" || true
 start_daemon
 dmsetup info "dmm-$ID-fence0" >/dev/null || fail "the daemon has put up no fence"
 refused 3 'the destination owns.*dmmigrate clean A' dmmigrate status A
