@@ -14,7 +14,7 @@ rm -rf "$LOGS"
 mkdir -p "$LOGS"
 # What runs machines or is timed goes in as many lanes as there are processors: a machine goes on polling, and its guests go on
 # writing, while it waits for its turn; with twice the lanes the same tests took up to twice the time of processors.  One lane more
-# begins with what only computes, in the time that those leave, and goes on with the others'.
+# begins with those that wait for two thirds of their time, and one with what only computes, in the time that the others leave.
 SUMMARY='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 
 # step NAME COMMAND... - run it, print its result and, when it failed, its end
@@ -45,7 +45,7 @@ step()
 	flock "$LOGS" cat "$LOGS/$name.said"
 }
 
-# The steps that run machines or are timed, the longest first; those that only compute.
+# The steps that run machines or are timed, the longest first; those of them that mostly wait; those that only compute.
 steps()
 {
 	cat <<-'EOS'
@@ -53,14 +53,19 @@ steps()
 		xen tests/xen/run vm-moves vm-stays vm-no-room
 		uml tests/qemu/run --kernel uml --check
 		stock-6.12-2 tests/qemu/run --kernel 6.12 --check --share 2/2
-		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
-		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
-		native tests/native/run
 		fuzz tests/fuzz/run
 		unit tests/unit/run
 		reset env DMM_PROCESSORS=1 tests/reset/run relinquished
 		runner tests/qemu/selftest/run uml
 		kunit tests/qemu/kunit
+	EOS
+}
+waiting_steps()
+{
+	cat <<-'EOS'
+		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
+		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
+		native tests/native/run
 	EOS
 }
 computing_steps()
@@ -88,18 +93,19 @@ lane()
 # once, so that nothing builds it twice at the same time
 { make -s -j2 userland tools docs && make -s -j2 -C userland SAN=1 all && make -s -C userland phony; } > "$LOGS/build.log" 2>&1 ||
 	{ tail -n 20 "$LOGS/build.log"; die "userland does not build"; }
-all=$(steps; computing_steps)
+all=$(steps; waiting_steps; computing_steps)
 for name in "$@"; do
 	grep -q "^$name " <<< "$all" || die "no step '$name': $(awk '{ printf "%s ", $1 }' <<< "$all")"
 done
-for kind in steps computing_steps; do
+for kind in steps waiting_steps computing_steps; do
 	"$kind" | awk -v names=" $* " 'names == "  " || index(names, " " $1 " ")' > "$LOGS/$kind"
 done
 compute() { lane "$LOGS/computing_steps" scripts/in-idle-time; }
 for _ in $(seq "$(nproc)"); do
-	{ lane "$LOGS/steps"; compute; } &
+	{ lane "$LOGS/steps"; lane "$LOGS/waiting_steps"; compute; } &
 done
-{ compute; lane "$LOGS/steps"; } &
+{ lane "$LOGS/waiting_steps"; lane "$LOGS/steps"; } &
+{ compute; lane "$LOGS/steps"; lane "$LOGS/waiting_steps"; } &
 wait
 
 cat "$LOGS"/*.result | awk '
