@@ -53,6 +53,7 @@ steps()
 		xen tests/xen/run vm-moves vm-stays vm-no-room
 		uml tests/qemu/run --kernel uml --check
 		stock-6.12-2 tests/qemu/run --kernel 6.12 --check --share 2/2
+		native tests/native/run
 		fuzz tests/fuzz/run
 		unit tests/unit/run
 		reset env DMM_PROCESSORS=1 tests/reset/run relinquished
@@ -65,7 +66,6 @@ waiting_steps()
 	cat <<-'EOS'
 		stock-6.1-1 tests/qemu/run --kernel 6.1 --check --share 1/2
 		stock-6.1-2 tests/qemu/run --kernel 6.1 --check --share 2/2
-		native tests/native/run
 	EOS
 }
 computing_steps()
