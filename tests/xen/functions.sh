@@ -179,6 +179,7 @@ move_plain()
 VM='dmmigrate vm web --to b --map xvda=/dev/mapper/gdest --map xvdb=shared --timeout 15000'
 
 # guest_to_move [LOAD-OPTION...]: it writes, at a
+# shellcheck disable=SC2120	# optional
 guest_to_move()
 {
 	shared_journal
